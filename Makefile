@@ -1,0 +1,89 @@
+# Every command a contributor needs; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+EMULATOR := .local/emulator
+NATIVE := $(VENV)/native.stamp
+SETUP := $(VENV)/setup.stamp
+
+# The first interpreter that really starts, is CPython 3.12 or 3.11 and can make environments.
+PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python /opt/homebrew/bin/python3.12 \
+    python3.11 "$$HOME"/.pyenv/versions/3.11*/bin/python python3 python; do \
+    "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+    >/dev/null 2>&1 && echo "$$p" && break; done)
+
+.PHONY: help
+help:  ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup $(EMULATOR)/setup.stamp  ## Start the local cloud, ingest api_requests.log, show statistics, serve until Ctrl-C
+	@$(BIN)/logstats up --upload api_requests.log
+
+.PHONY: setup
+setup: $(SETUP) $(NATIVE)  ## Create .venv with every dependency and the logstats command
+
+$(VENV)/bin/uv: requirements-bootstrap.txt
+	@if [ -z "$(PYTHON)" ]; then \
+	    echo "No suitable Python found: CPython 3.12 or 3.11 with the venv module is needed." >&2; \
+	    echo "Install one (Debian and Ubuntu: python3 and python3-venv; macOS: python@3.12; or pyenv)" >&2; \
+	    echo "or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@echo "Creating $(VENV) with $$($(PYTHON) --version) ($(PYTHON))"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt
+	@touch $@
+
+$(SETUP): $(VENV)/bin/uv requirements-dev.txt pyproject.toml
+	@echo "Installing the pinned dependencies"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NATIVE): $(SETUP) $(wildcard layers/logstats/native/*.c layers/logstats/native/*.h layers/logstats/native/build.py)
+	@echo "Compiling the native kernel"
+	@$(BIN)/python layers/logstats/native/build.py
+	@touch $@
+
+# The emulator's interpreter runs the API function, so it is the same version; its packages are its own.
+$(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
+	@echo "Creating the emulator's environment"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(EMULATOR)/venv
+	@$(BIN)/uv pip install --quiet --python $(EMULATOR)/venv/bin/python --require-hashes -r local/emulator/requirements.txt
+	@touch $@
+
+.PHONY: test
+test: setup $(EMULATOR)/setup.stamp  ## Run all tests (no Docker, no account)
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: setup  ## Formatting, lint, types, direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: setup  ## Format and fix what can be fixed
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: synth
+synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
+	@$(BIN)/python -m cdk.app
+
+.PHONY: lock
+lock: setup  ## Renew the hash-locked requirements from the *.in files
+	@for f in requirements-dev functions/processor/requirements functions/migrate/requirements \
+	    layers/dependencies/requirements requirements-bootstrap local/emulator/requirements; do \
+	    constraint=; case $$f in requirements-dev|local/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
+	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	        --no-header $(LOCK) $$constraint $$f.in -o $$f.txt || exit 1; done
+
+.PHONY: clean
+clean:  ## Remove environments, build output and the local cloud's data
+	@[ ! -x $(BIN)/logstats ] || $(BIN)/logstats down --quiet || true
+	rm -rf $(VENV) .local cdk.out build *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find layers -name '*.so' -o -name '*.dylib' | xargs rm -f

@@ -1,0 +1,1 @@
+"""The HTTP API: FastAPI behind Mangum on Lambda, or behind uvicorn on a laptop."""

@@ -1,0 +1,1 @@
+"""Schema migrations: Alembic, run at deploy by a Lambda function and on a laptop by `logstats migrate`."""

@@ -1,0 +1,1 @@
+"""The container-image Lambda that turns log objects into daily statistics."""

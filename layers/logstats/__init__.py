@@ -1,0 +1,1 @@
+"""Daily statistics per customer: the domain and what all functions share."""

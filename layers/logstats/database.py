@@ -1,0 +1,67 @@
+"""Database engines from settings: psycopg for jobs, asyncpg for the API."""
+
+import ssl
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from logstats.settings import DatabaseSettings
+
+
+def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # noqa: ANN401 - SQLAlchemy's
+    """Return an engine on psycopg; `options` go to SQLAlchemy.
+
+    Connections are checked before use: a frozen Lambda may wake up with a dead one.
+    """
+    url = _url(settings, "postgresql+psycopg")
+    arguments: dict[str, Any] = {"connect_timeout": settings.connect_timeout_seconds}
+    if not _is_local_socket(url):
+        arguments["sslmode"] = settings.tls
+        if settings.tls == "verify-full":
+            arguments["sslrootcert"] = settings.ca_file or "system"
+    engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
+    if settings.iam_auth:
+        _sign_in_with_iam(engine)
+    return engine
+
+
+def create_asyncpg_engine(settings: DatabaseSettings, **options: Any) -> AsyncEngine:  # noqa: ANN401
+    """Return an engine on asyncpg; it must stay on the event loop that first uses it."""
+    url = _url(settings, "postgresql+asyncpg")
+    arguments: dict[str, Any] = {"timeout": settings.connect_timeout_seconds}
+    if not _is_local_socket(url):
+        arguments["ssl"] = (
+            ssl.create_default_context(cafile=settings.ca_file)
+            if settings.tls == "verify-full"
+            else settings.tls
+        )
+    engine = create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
+    if settings.iam_auth:
+        _sign_in_with_iam(engine.sync_engine)
+    return engine
+
+
+def _url(settings: DatabaseSettings, driver: str) -> URL:
+    url = sa.make_url(settings.url).set(drivername=driver)
+    return url.difference_update_query(["sslmode"])
+
+
+def _is_local_socket(url: URL) -> bool:
+    host = url.query.get("host", url.host)
+    return isinstance(host, str) and host.startswith("/")
+
+
+def _sign_in_with_iam(engine: sa.Engine) -> None:
+    """Give every new connection a fresh token as its password; tokens live for 15 minutes."""
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _provide_token(
+        _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]
+    ) -> None:
+        import boto3  # noqa: PLC0415 - heavy, and only AWS needs it
+
+        parameters["password"] = boto3.client("rds").generate_db_auth_token(
+            DBHostname=parameters["host"], Port=parameters.get("port", 5432), DBUsername=parameters["user"]
+        )

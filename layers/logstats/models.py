@@ -1,0 +1,141 @@
+"""The database schema, and its one source.
+
+A log object's *contributions* are staged under an attempt, where nothing reads them. The commit makes the
+attempt the one of the object's row in the *ledger* and brings the merged *daily statistics* up to date, in
+one transaction.
+"""
+
+import datetime as dt
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# Byte order: the same everywhere, fast, and a prefix search can use the index.
+CustomerId = Text(collation="C")
+
+
+class Base(DeclarativeBase):
+    """The declarative base."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        int: BigInteger,
+        str: Text,
+        bytes: LargeBinary,
+        float: Double,
+        dt.date: Date,
+        dt.datetime: DateTime(timezone=True),
+        dict[str, int]: JSONB,
+    }
+
+
+class LogObject(Base):
+    """The ledger: one row per log object, which never expires.
+
+    `version` is the S3 version id, or for a local file the digest of its content. `sequencer` orders the
+    S3 events of a key. A `confirmed_current` row was last written without a sequencer, from a version that
+    was the key's current one at the commit.
+    """
+
+    __tablename__ = "log_objects"
+    __table_args__ = (UniqueConstraint("bucket", "key"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    bucket: Mapped[str]
+    key: Mapped[str]
+    version: Mapped[str | None]
+    sequencer: Mapped[str | None]
+    confirmed_current: Mapped[bool] = mapped_column(default=False)
+    content_digest: Mapped[str | None]
+    size_bytes: Mapped[int | None]
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"), unique=True)
+    outcome: Mapped[str | None]
+    lines: Mapped[int] = mapped_column(default=0)
+    accepted: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    rejected_by_reason: Mapped[dict[str, int]] = mapped_column(default=dict)
+    rejects_uri: Mapped[str | None]
+    customer_days: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float | None]
+    committed_at: Mapped[dt.datetime | None]
+
+
+class Attempt(Base):
+    """One try at reading a log object; its session holds an advisory lock on the id while it lives."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    bucket: Mapped[str]
+    key: Mapped[str]
+    started_at: Mapped[dt.datetime]
+
+
+class AttemptPart(Base):
+    """What one partition of a log object held. A commit needs all of them.
+
+    `digests` are the 32-byte digests of the partition's chunks; `rejects` the kept rejected lines, as
+    (line number within the partition, reason, text in base64).
+    """
+
+    __tablename__ = "attempt_parts"
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    physical_lines: Mapped[int]
+    accepted: Mapped[int]
+    rejected_by_reason: Mapped[dict[str, int]]
+    size_bytes: Mapped[int]
+    digests: Mapped[bytes]
+    rejects: Mapped[list[Any]] = mapped_column(JSONB)
+
+
+class SummaryColumns:
+    """A daily summary as columns; durations are integer microseconds, sums exact whatever their size."""
+
+    total_requests: Mapped[int]
+    client_errors: Mapped[int]
+    server_errors: Mapped[int]
+    duration_sum_us: Mapped[int] = mapped_column(Numeric(38, 0))
+    duration_min_us: Mapped[int]
+    duration_max_us: Mapped[int]
+    histogram: Mapped[bytes]
+
+
+class Contribution(SummaryColumns, Base):
+    """The daily summary that one attempt adds to one (customer, day); it may come in several parts."""
+
+    __tablename__ = "contributions"
+    __table_args__ = (Index("contributions_by_customer_day", "customer_id", "date"),)
+
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
+    date: Mapped[dt.date] = mapped_column(primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+
+
+class DailyStatistics(SummaryColumns, Base):
+    """The merged summary of one customer's day, with its percentiles ready to read (microseconds)."""
+
+    __tablename__ = "daily_statistics"
+
+    customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
+    date: Mapped[dt.date] = mapped_column(primary_key=True)
+    duration_p50_us: Mapped[int]
+    duration_p90_us: Mapped[int]
+    duration_p95_us: Mapped[int]
+    duration_p99_us: Mapped[int]

@@ -1,0 +1,203 @@
+"""The compiled kernel, bound with `ctypes` (which releases the GIL during every call).
+
+The C sources stand beside this file; `build.py` compiles them.
+"""
+
+import ctypes
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logstats.native.build import library_name
+
+REASONS = (
+    "too_long",
+    "encoding",
+    "field_count",
+    "timestamp",
+    "customer_id",
+    "request_path",
+    "status_code",
+    "duration",
+)
+"""The rejection reasons in the kernel's numbering, which is the order in which they are tested."""
+
+_SUMMARY = struct.Struct("=iIII7Q")
+_REJECT = struct.Struct("=QII")
+_NEGATIVE = -2
+
+
+class _LineCounts(ctypes.Structure):
+    _fields_ = (
+        ("physical_lines", ctypes.c_uint64),
+        ("accepted", ctypes.c_uint64),
+        ("rejected", ctypes.c_uint64 * len(REASONS)),
+    )
+
+
+def _load() -> ctypes.CDLL:
+    path = Path(__file__).parent / library_name()
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise ImportError(f"{error}; compile it with `make setup`") from error
+    pointer, size, signed, unsigned = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_uint64
+    out = ctypes.POINTER(pointer)
+    for name, result, arguments in (
+        ("histogram_encode", signed, (pointer, size, pointer)),
+        ("histogram_combine", signed, (ctypes.c_char_p, size, ctypes.c_char_p, size, ctypes.c_int, pointer)),
+        ("histogram_values_at", signed, (ctypes.c_char_p, size, pointer, size, pointer)),
+        ("aggregator_new", pointer, (unsigned, unsigned)),
+        ("aggregator_free", None, (pointer,)),
+        ("aggregator_feed", ctypes.c_int, (pointer, pointer, size)),
+        ("aggregator_memory", unsigned, (pointer,)),
+        ("aggregator_counts", None, (pointer, ctypes.POINTER(_LineCounts))),
+        ("aggregator_drain", signed, (pointer, out)),
+        ("aggregator_rejects", signed, (pointer, out)),
+        ("classify_line", ctypes.c_int, (ctypes.c_char_p, size)),
+    ):
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+_kernel = _load()
+
+
+def classify(line: bytes) -> str | None:
+    """Return the rejection reason of one line (without its LF), or None if it is valid."""
+    verdict: int = _kernel.classify_line(line, len(line))
+    return None if verdict < 0 else REASONS[verdict]
+
+
+def encode(values: Sequence[int]) -> bytes:
+    """Return the canonical histogram encoding of durations in microseconds."""
+    out = ctypes.create_string_buffer(1 + 15 * len(values))
+    length = _kernel.histogram_encode((ctypes.c_uint64 * len(values))(*values), len(values), out)
+    return out.raw[:length]
+
+
+def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
+    """Return the encoded sum or difference of two encoded histograms.
+
+    Raises
+    ------
+    ValueError
+        If an encoding is malformed, or `right` holds values that `left` does not.
+    """
+    out = ctypes.create_string_buffer(len(left) + len(right))
+    length = _kernel.histogram_combine(left, len(left), right, len(right), -1 if subtract else 1, out)
+    if length < 0:
+        raise ValueError(
+            "the histogram holds fewer values than are subtracted"
+            if length == _NEGATIVE
+            else "malformed histogram"
+        )
+    return out.raw[:length]
+
+
+def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
+    """Return the number of values of an encoded histogram, and the values at ascending 1-based ranks.
+
+    Raises
+    ------
+    ValueError
+        If the encoding is malformed.
+    """
+    values = (ctypes.c_uint64 * len(ranks))()
+    wanted = (ctypes.c_uint64 * len(ranks))(*ranks)
+    total: int = _kernel.histogram_values_at(encoded, len(encoded), wanted, len(ranks), values)
+    if total < 0:
+        raise ValueError("malformed histogram")
+    return total, list(values)
+
+
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """What an aggregator has read: `lines` are physical ones, blank lines included."""
+
+    lines: int
+    accepted: int
+    rejected_by_reason: dict[str, int]
+
+
+class Aggregator:
+    """Lines in, one summary per (customer, day) out; memory follows the summaries, not the lines.
+
+    Parameters
+    ----------
+    max_rejects, max_reject_bytes
+        How many rejected lines are kept, and how many bytes of each.
+    """
+
+    def __init__(self, max_rejects: int = 0, max_reject_bytes: int = 0) -> None:
+        self._handle = _kernel.aggregator_new(max_rejects, max_reject_bytes)
+        if not self._handle:
+            raise MemoryError
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            _kernel.aggregator_free(self._handle)
+
+    def feed(self, lines: bytes | bytearray | memoryview, length: int | None = None) -> None:
+        """Read a block of whole lines (only the last may lack its LF); `length` of its bytes count."""
+        size = len(lines) if length is None else length
+        pointer: ctypes.Array[ctypes.c_char] | bytes
+        pointer = lines if isinstance(lines, bytes) else (ctypes.c_char * len(lines)).from_buffer(lines)
+        if _kernel.aggregator_feed(self._handle, pointer, size):
+            raise MemoryError
+
+    @property
+    def memory(self) -> int:
+        """Bytes held for summaries."""
+        held: int = _kernel.aggregator_memory(self._handle)
+        return held
+
+    @property
+    def counts(self) -> LineCounts:
+        """All lines read so far."""
+        counts = _LineCounts()
+        _kernel.aggregator_counts(self._handle, ctypes.byref(counts))
+        rejected = {reason: n for reason, n in zip(REASONS, counts.rejected, strict=True) if n}
+        return LineCounts(counts.physical_lines, counts.accepted, rejected)
+
+    def drain(self) -> Iterator[tuple[bytes, int, tuple[int, int, int, int, int, int], bytes]]:
+        """Yield and forget the summaries.
+
+        Yields
+        ------
+        tuple
+            The customer (UTF-8), the day (days since 1970-01-01), then requests, client errors, server
+            errors, sum, minimum and maximum of the durations in microseconds, and the encoded histogram.
+        """
+        data = self._take(_kernel.aggregator_drain)
+        at, end = 0, len(data)
+        while at < end:
+            day, customer_length, histogram_length, _, total, client, server, low, high, least, most = (
+                _SUMMARY.unpack_from(data, at)
+            )
+            at += _SUMMARY.size
+            customer = data[at : at + customer_length]
+            at += customer_length
+            histogram = data[at : at + histogram_length]
+            at += histogram_length
+            yield customer, day, (total, client, server, high << 64 | low, least, most), histogram
+
+    def rejects(self) -> Iterator[tuple[int, str, bytes]]:
+        """Yield and forget the rejected lines that were kept: line number from 1, reason, text."""
+        data = self._take(_kernel.aggregator_rejects)
+        at, end = 0, len(data)
+        while at < end:
+            line_number, reason, length = _REJECT.unpack_from(data, at)
+            at += _REJECT.size
+            yield line_number, REASONS[reason], data[at : at + length]
+            at += length
+
+    def _take(self, function: "ctypes._NamedFuncPointer") -> bytes:
+        out = ctypes.c_void_p()
+        length = function(self._handle, ctypes.byref(out))
+        if length < 0:
+            raise MemoryError
+        return ctypes.string_at(out, length) if length else b""

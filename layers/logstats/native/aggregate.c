@@ -1,0 +1,470 @@
+/* Blocks of lines to daily summaries, in one pass.
+ *
+ * Almost every line of a real log has the same plain shape, which the fast path below reads eight bytes
+ * at a time. Whatever it does not recognise goes to the strict parser (line.c), so the fast path can only
+ * be fast, never wrong in its own way: it accepts nothing that the strict parser would not.
+ *
+ * Memory follows the customers and days, not the lines. A summary's durations start as a short list and
+ * become counters: one per whole millisecond below 16.384 s, a hash table for anything else.
+ */
+#include "line.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the fast path reads words little-endian");
+
+#define LIST_LIMIT 128      /* durations kept as a list before they become counters */
+#define DENSE_LIMIT 16384   /* milliseconds counted directly; each has a bucket of its own */
+#define DAY_CACHE 256       /* dates seen lately: a log has few */
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH UINT64_C(0x8080808080808080)
+
+typedef struct { uint32_t bucket; uint32_t used; uint64_t count; } table_entry;
+
+typedef struct {
+    uint64_t hash;
+    uint8_t *customer;
+    uint32_t customer_length;
+    int32_t day;
+    uint64_t total, client_errors, server_errors, min, max;
+    unsigned __int128 sum;
+    uint64_t *list;         /* until LIST_LIMIT values have come */
+    uint32_t list_length, list_capacity;
+    int counting;           /* 1 once the list has become counters */
+    uint8_t *dense;         /* by millisecond, modulo 256: each wrap adds 256 to the table */
+    uint32_t dense_capacity;
+    uint32_t table_length, table_capacity;
+    table_entry *table;     /* by bucket */
+} summary;
+
+typedef struct { uint64_t first; uint16_t last; int32_t day; } cached_day;
+
+struct aggregator {
+    line_counts counts;
+    summary *summaries;
+    uint32_t length, capacity;
+    uint32_t *slots;        /* open addressing: 1 + index into summaries, 0 when free */
+    uint32_t slot_mask;
+    uint64_t memory;
+    uint64_t max_rejects, max_reject_bytes, rejects_kept;
+    uint8_t *rejects; size_t rejects_length, rejects_capacity;
+    uint8_t *out; size_t out_length, out_capacity;
+    cached_day days[DAY_CACHE];
+};
+
+/* ---- Memory ------------------------------------------------------------------------------------ */
+
+/* Room for `more` bytes behind `length`; doubles. Returns 0, or -1 when out of memory. */
+static int reserve(uint8_t **buffer, size_t *capacity, size_t length, size_t more) {
+    if (length + more <= *capacity) return 0;
+    size_t wanted = *capacity ? *capacity : 65536;
+    while (wanted < length + more) wanted *= 2;
+    uint8_t *grown = realloc(*buffer, wanted);
+    if (!grown) return -1;
+    *buffer = grown;
+    *capacity = wanted;
+    return 0;
+}
+
+aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes) {
+    aggregator *a = calloc(1, sizeof *a);
+    if (!a) return NULL;
+    a->slot_mask = 1023;
+    a->slots = calloc(a->slot_mask + 1, sizeof *a->slots);
+    a->max_rejects = max_rejects;
+    a->max_reject_bytes = max_reject_bytes;
+    if (!a->slots) { free(a); return NULL; }
+    for (int i = 0; i < DAY_CACHE; i++) a->days[i].day = -1;
+    return a;
+}
+
+static void forget_summaries(aggregator *a) {
+    for (uint32_t i = 0; i < a->length; i++) {
+        summary *s = &a->summaries[i];
+        free(s->customer); free(s->list); free(s->dense); free(s->table);
+    }
+    memset(a->slots, 0, (a->slot_mask + 1) * sizeof *a->slots);
+    a->length = 0;
+    a->memory = 0;
+}
+
+void aggregator_free(aggregator *a) {
+    if (!a) return;
+    forget_summaries(a);
+    free(a->summaries); free(a->slots); free(a->rejects); free(a->out); free(a);
+}
+
+/* ---- Summaries --------------------------------------------------------------------------------- */
+
+static inline uint64_t load8(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+static inline uint16_t load2(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
+
+static inline uint64_t mix(uint64_t hash, uint64_t word) {
+    const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t hash_bytes(const uint8_t *p, size_t length) {
+    uint64_t hash = 0;
+    for (; length >= 8; p += 8, length -= 8) hash = mix(hash, load8(p));
+    uint64_t tail = 0;
+    memcpy(&tail, p, length);
+    return mix(hash, tail);
+}
+
+static int grow_slots(aggregator *a) {
+    const uint32_t mask = a->slot_mask * 2 + 1;
+    uint32_t *slots = calloc((size_t)mask + 1, sizeof *slots);
+    if (!slots) return -1;
+    for (uint32_t i = 0; i < a->length; i++) {
+        uint32_t at = (uint32_t)a->summaries[i].hash & mask;
+        while (slots[at]) at = (at + 1) & mask;
+        slots[at] = i + 1;
+    }
+    free(a->slots);
+    a->slots = slots;
+    a->slot_mask = mask;
+    return 0;
+}
+
+static summary *add_summary(aggregator *a, const uint8_t *customer, uint32_t length, int32_t day,
+                            uint64_t hash) {
+    if (a->length == a->capacity) {
+        const uint32_t capacity = a->capacity ? a->capacity * 2 : 256;
+        summary *grown = realloc(a->summaries, capacity * sizeof *grown);
+        if (!grown) return NULL;
+        a->summaries = grown;
+        a->capacity = capacity;
+    }
+    if (a->length >= a->slot_mask / 2 && grow_slots(a)) return NULL;
+    uint8_t *copy = malloc(length + 8); /* padded: compared eight bytes at a time */
+    if (!copy) return NULL;
+    memset(copy, 0, length + 8);
+    memcpy(copy, customer, length);
+    summary *s = &a->summaries[a->length];
+    *s = (summary){.hash = hash, .customer = copy, .customer_length = length, .day = day, .min = UINT64_MAX};
+    uint32_t at = (uint32_t)hash & a->slot_mask;
+    while (a->slots[at]) at = (at + 1) & a->slot_mask;
+    a->slots[at] = ++a->length;
+    a->memory += sizeof *s + length + 8 + 2 * sizeof *a->slots + 32;
+    return s;
+}
+
+static inline summary *find_summary(aggregator *a, const uint8_t *customer, uint32_t length, int32_t day,
+                                    uint64_t customer_hash) {
+    const uint64_t hash = mix(customer_hash, (uint64_t)day + 1);
+    for (uint32_t at = (uint32_t)hash & a->slot_mask; a->slots[at]; at = (at + 1) & a->slot_mask) {
+        summary *s = &a->summaries[a->slots[at] - 1];
+        if (s->hash == hash && s->day == day && s->customer_length == length &&
+            memcmp(s->customer, customer, length) == 0)
+            return s;
+    }
+    return add_summary(a, customer, length, day, hash);
+}
+
+/* ---- Durations --------------------------------------------------------------------------------- */
+
+static int grow_table(aggregator *a, summary *s) {
+    const uint32_t capacity = s->table_capacity ? s->table_capacity * 2 : 64;
+    table_entry *table = calloc(capacity, sizeof *table);
+    if (!table) return -1;
+    for (uint32_t i = 0; i < s->table_capacity; i++) {
+        if (!s->table[i].used) continue;
+        uint32_t at = (s->table[i].bucket * UINT32_C(0x9E3779B1)) & (capacity - 1);
+        while (table[at].used) at = (at + 1) & (capacity - 1);
+        table[at] = s->table[i];
+    }
+    a->memory += (uint64_t)(capacity - s->table_capacity) * sizeof *table;
+    free(s->table);
+    s->table = table;
+    s->table_capacity = capacity;
+    return 0;
+}
+
+static int count_in_table(aggregator *a, summary *s, uint32_t bucket, uint64_t count) {
+    if (2 * s->table_length >= s->table_capacity && grow_table(a, s)) return -1;
+    uint32_t at = (bucket * UINT32_C(0x9E3779B1)) & (s->table_capacity - 1);
+    while (s->table[at].used && s->table[at].bucket != bucket) at = (at + 1) & (s->table_capacity - 1);
+    s->table_length += !s->table[at].used;
+    s->table[at].used = 1;
+    s->table[at].bucket = bucket;
+    s->table[at].count += count;
+    return 0;
+}
+
+static int grow_dense(aggregator *a, summary *s, uint64_t ms) {
+    uint32_t capacity = s->dense_capacity ? s->dense_capacity : 256;
+    while (capacity <= ms) capacity *= 2;
+    uint8_t *dense = realloc(s->dense, capacity);
+    if (!dense) return -1;
+    memset(dense + s->dense_capacity, 0, capacity - s->dense_capacity);
+    a->memory += capacity - s->dense_capacity;
+    s->dense = dense;
+    s->dense_capacity = capacity;
+    return 0;
+}
+
+static inline int count_duration(aggregator *a, summary *s, uint64_t us) {
+    const uint64_t ms = us / 1000;
+    if (ms * 1000 == us && ms < DENSE_LIMIT) {
+        if (ms >= s->dense_capacity && grow_dense(a, s, ms)) return -1;
+        if (++s->dense[ms]) return 0;
+        return count_in_table(a, s, bucket_index(us), 256);
+    }
+    return count_in_table(a, s, bucket_index(us), 1);
+}
+
+static int list_duration(aggregator *a, summary *s, uint64_t us) {
+    if (s->list_length == LIST_LIMIT) {
+        s->counting = 1;
+        for (uint32_t i = 0; i < s->list_length; i++)
+            if (count_duration(a, s, s->list[i])) return -1;
+        a->memory -= s->list_capacity * sizeof *s->list;
+        free(s->list);
+        s->list = NULL;
+        s->list_length = s->list_capacity = 0;
+        return count_duration(a, s, us);
+    }
+    if (s->list_length == s->list_capacity) {
+        const uint32_t capacity = s->list_capacity ? s->list_capacity * 2 : 4;
+        uint64_t *grown = realloc(s->list, capacity * sizeof *grown);
+        if (!grown) return -1;
+        a->memory += (capacity - s->list_capacity) * sizeof *grown;
+        s->list = grown;
+        s->list_capacity = capacity;
+    }
+    s->list[s->list_length++] = us;
+    return 0;
+}
+
+static inline int record(aggregator *a, const log_line *line, uint64_t customer_hash) {
+    summary *s = find_summary(a, line->customer, line->customer_length, line->day, customer_hash);
+    if (!s) return -1;
+    const uint64_t us = line->duration_us;
+    a->counts.accepted++;
+    s->total++;
+    s->client_errors += (unsigned)(line->status - 400) < 100;
+    s->server_errors += (unsigned)(line->status - 500) < 100;
+    s->sum += us;
+    if (us < s->min) s->min = us;
+    if (us > s->max) s->max = us;
+    return s->counting ? count_duration(a, s, us) : list_duration(a, s, us);
+}
+
+/* ---- Lines ------------------------------------------------------------------------------------- */
+
+static int reject(aggregator *a, enum reason reason, const uint8_t *line, size_t length) {
+    a->counts.rejected[reason]++;
+    if (a->rejects_kept == a->max_rejects) return 0;
+    if (length > a->max_reject_bytes) length = a->max_reject_bytes;
+    const reject_header header = {a->counts.physical_lines, (uint32_t)reason, (uint32_t)length};
+    if (reserve(&a->rejects, &a->rejects_capacity, a->rejects_length, sizeof header + length)) return -1;
+    memcpy(a->rejects + a->rejects_length, &header, sizeof header);
+    memcpy(a->rejects + a->rejects_length + sizeof header, line, length);
+    a->rejects_length += sizeof header + length;
+    a->rejects_kept++;
+    return 0;
+}
+
+/* One line by the strict parser. Returns the position after it, or NULL when out of memory. */
+static const uint8_t *strict_line(aggregator *a, const uint8_t *line, const uint8_t *end) {
+    const uint8_t *feed = memchr(line, '\n', (size_t)(end - line));
+    const uint8_t *stop = feed ? feed : end;
+    size_t length = (size_t)(stop - line);
+    a->counts.physical_lines++;
+    if (length && line[length - 1] == '\r') length--;
+    if (length) {
+        log_line parsed;
+        const enum reason reason = parse_line(line, length, &parsed);
+        const int failed = reason == ACCEPTED
+            ? record(a, &parsed, hash_bytes(parsed.customer, parsed.customer_length))
+            : reject(a, reason, line, length);
+        if (failed) return NULL;
+    }
+    return feed ? feed + 1 : end;
+}
+
+/* High bit set in every byte that is not printable ASCII above space (0x21-0x7E); exact up to and
+ * including the first such byte, which is all that is used. */
+static inline uint64_t stops(uint64_t word) {
+    return (((word - ONES * 0x21) | word | (word + ONES)) & HIGH);
+}
+
+/* High bit set in each byte of the lowest `8 * bytes` bits that is not an ASCII digit. */
+static inline uint64_t not_digits(uint64_t word) {
+    return (((word & ~HIGH) + ONES * 0x46) | (word - ONES * 0x30) | word) & HIGH;
+}
+
+/* Two ASCII digits, already known to be digits. */
+static inline int pair(const uint8_t *p) { return (p[0] - '0') * 10 + (p[1] - '0'); }
+
+/* The day of "YYYY-MM-DD", or -1. */
+static inline int32_t read_day(aggregator *a, const uint8_t *p) {
+    const uint64_t first = load8(p);
+    const uint16_t last = load2(p + 8);
+    cached_day *cached = &a->days[(last ^ (last >> 4) ^ (first >> 45) ^ (first >> 24)) % DAY_CACHE];
+    if (cached->first == first && cached->last == last) return cached->day;
+    if (p[4] != '-' || p[7] != '-') return -1;
+    const uint64_t digits = (first & UINT64_C(0x00FFFF00FFFFFFFF)) | UINT64_C(0x3000003000000000);
+    if (not_digits(digits) || not_digits(last | UINT64_C(0x3030303030300000))) return -1;
+    const int32_t day = day_number(pair(p) * 100 + pair(p + 2), pair(p + 5), pair(p + 8));
+    if (day >= 0) *cached = (cached_day){first, last, day};
+    return day;
+}
+
+/* " HH:MM:SS " at p, both spaces included. */
+static inline int is_plain_time(const uint8_t *p) {
+    const uint64_t text = load8(p + 1);
+    if (p[0] != ' ' || p[9] != ' ' || p[3] != ':' || p[6] != ':') return 0;
+    const uint64_t digits = (text & UINT64_C(0xFFFF00FFFF00FFFF)) | UINT64_C(0x0000300000300000);
+    if (not_digits(digits)) return 0;
+    return pair(p + 1) < 24 && p[4] < '6' && p[7] < '6';
+}
+
+/* The fast path: one plain line, or NULL to have the strict parser look at it. */
+static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const uint8_t *end, log_line *line,
+                                        uint64_t *hash) {
+    enum { TIMESTAMP_BYTES = 20, SHORTEST_REST = 24 };
+    if (end - p < TIMESTAMP_BYTES + SHORTEST_REST) return NULL;
+    line->day = read_day(a, p);
+    if (line->day < 0 || !is_plain_time(p + 10)) return NULL;
+    p += TIMESTAMP_BYTES;
+
+    line->customer = p;
+    uint64_t word, found, customer_hash = 0;
+    for (;; p += 8) {
+        if (end - p < 16) return NULL;
+        word = load8(p);
+        found = stops(word);
+        if (found) break;
+        customer_hash = mix(customer_hash, word);
+    }
+    unsigned bytes = (unsigned)__builtin_ctzll(found) >> 3;
+    customer_hash = mix(customer_hash, bytes ? word & (~UINT64_C(0) >> (64 - 8 * bytes)) : 0);
+    p += bytes;
+    line->customer_length = (uint32_t)(p - line->customer);
+    if (*p != ' ' || line->customer_length == 0 || line->customer_length > MAX_CUSTOMER_CHARACTERS) return NULL;
+    *hash = customer_hash;
+
+    const uint8_t *path = ++p;
+    if (*path != '/') return NULL;
+    for (;; p += 8) {
+        if (end - p < 16) return NULL;
+        found = stops(load8(p));
+        if (found) break;
+    }
+    p += (unsigned)__builtin_ctzll(found) >> 3;
+    if (*p != ' ' || p - path > MAX_LINE_BYTES / 2) return NULL;
+    p++;
+
+    if (end - p < 5) return NULL;
+    const unsigned hundreds = (unsigned)p[0] - '0', tens = (unsigned)p[1] - '0', units = (unsigned)p[2] - '0';
+    if (hundreds - 1 > 4 || tens > 9 || units > 9 || p[3] != ' ') return NULL;
+    line->status = (int32_t)(hundreds * 100 + tens * 10 + units);
+    p += 4;
+
+    /* Up to 5 digits, a point, up to 6 digits, LF. */
+    uint64_t seconds = 0, micros = 0;
+    const uint8_t *start = p, *limit = end - p > 14 ? p + 14 : end;
+    for (; p < limit && (unsigned)*p - '0' < 10; p++) seconds = seconds * 10 + (*p - '0');
+    if (p == start || p - start > 5 || p == limit || seconds >= 86400) return NULL;
+    if (*p == '.') {
+        static const uint32_t scale[] = {0, 100000, 10000, 1000, 100, 10, 1};
+        const uint8_t *point = p++;
+        for (; p < limit && (unsigned)*p - '0' < 10; p++) micros = micros * 10 + (*p - '0');
+        const ptrdiff_t digits = p - point - 1;
+        if (digits == 0 || digits > 6 || p == limit) return NULL;
+        micros *= scale[digits];
+    }
+    if (*p == '\r' && end - p > 1) p++;
+    if (*p != '\n') return NULL;
+    line->duration_us = seconds * 1000000 + micros;
+    return p + 1;
+}
+
+int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
+    const uint8_t *p = data, *end = data + length;
+    while (p < end) {
+        log_line line;
+        uint64_t hash;
+        const uint8_t *next = plain_line(a, p, end, &line, &hash);
+        if (next) {
+            a->counts.physical_lines++;
+            if (record(a, &line, hash)) return -1;
+        } else if (!(next = strict_line(a, p, end))) return -1;
+        p = next;
+    }
+    return 0;
+}
+
+/* ---- Results ----------------------------------------------------------------------------------- */
+
+uint64_t aggregator_memory(const aggregator *a) { return a->memory; }
+void aggregator_counts(const aggregator *a, line_counts *out) { *out = a->counts; }
+
+static int by_bucket(const void *left, const void *right) {
+    const uint32_t a = ((const table_entry *)left)->bucket, b = ((const table_entry *)right)->bucket;
+    return (a > b) - (a < b);
+}
+
+static uint8_t *write_bucket(uint8_t *to, uint32_t bucket, uint64_t count, int64_t *written) {
+    to = write_varint(to, (uint64_t)((int64_t)bucket - *written));
+    *written = bucket;
+    return write_varint(to, count);
+}
+
+/* Milliseconds and table merged in bucket order. */
+static uint8_t *write_counters(summary *s, uint8_t *to) {
+    uint32_t entries = 0;
+    for (uint32_t i = 0; i < s->table_capacity; i++)
+        if (s->table[i].used) s->table[entries++] = s->table[i];
+    qsort(s->table, entries, sizeof *s->table, by_bucket);
+    int64_t written = -1;
+    uint32_t next = 0;
+    *to++ = HISTOGRAM_VERSION;
+    for (uint32_t ms = 0; ms < s->dense_capacity; ms++) {
+        uint64_t count = s->dense[ms];
+        if (!count) continue;
+        const uint32_t bucket = bucket_index((uint64_t)ms * 1000);
+        for (; next < entries && s->table[next].bucket < bucket; next++)
+            to = write_bucket(to, s->table[next].bucket, s->table[next].count, &written);
+        if (next < entries && s->table[next].bucket == bucket) count += s->table[next++].count;
+        to = write_bucket(to, bucket, count, &written);
+    }
+    for (; next < entries; next++)
+        to = write_bucket(to, s->table[next].bucket, s->table[next].count, &written);
+    return to;
+}
+
+int64_t aggregator_drain(aggregator *a, const uint8_t **out) {
+    a->out_length = 0;
+    for (uint32_t i = 0; i < a->length; i++) {
+        summary *s = &a->summaries[i];
+        const size_t distinct = s->list_length + s->table_length +
+            (s->total < s->dense_capacity ? s->total : s->dense_capacity);
+        const size_t most = sizeof(summary_header) + s->customer_length + 1 + 15 * distinct;
+        if (reserve(&a->out, &a->out_capacity, a->out_length, most)) return -1;
+        uint8_t *header_at = a->out + a->out_length;
+        uint8_t *histogram = header_at + sizeof(summary_header) + s->customer_length;
+        const size_t histogram_length = s->counting
+            ? (size_t)(write_counters(s, histogram) - histogram)
+            : (size_t)histogram_encode(s->list, s->list_length, histogram);
+        const summary_header header = {
+            s->day, s->customer_length, (uint32_t)histogram_length, 0, s->total, s->client_errors,
+            s->server_errors, (uint64_t)s->sum, (uint64_t)(s->sum >> 64), s->min, s->max};
+        memcpy(header_at, &header, sizeof header);
+        memcpy(header_at + sizeof header, s->customer, s->customer_length);
+        a->out_length += sizeof header + s->customer_length + histogram_length;
+    }
+    forget_summaries(a);
+    *out = a->out;
+    return (int64_t)a->out_length;
+}
+
+int64_t aggregator_rejects(aggregator *a, const uint8_t **out) {
+    const int64_t length = (int64_t)a->rejects_length;
+    a->rejects_length = 0;
+    *out = a->rejects;
+    return length;
+}

@@ -1,0 +1,98 @@
+/* The compiled kernel: log lines in, daily summaries out, and arithmetic on encoded histograms.
+ *
+ * Plain C11 with no dependency but libc. Python calls it through ctypes, which releases the GIL.
+ * The definitions are those of logstats.line and logstats.histogram; tests compare them input by input.
+ */
+#ifndef LOGSTATS_H
+#define LOGSTATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- Latency histogram: log-linear buckets over integer microseconds ------------------------- */
+
+#define HISTOGRAM_VERSION 1
+#define SUB_BUCKET_BITS 14 /* 16 384 buckets per octave: exact for milliseconds below 16.7 s */
+
+enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2 };
+
+/* Index of the bucket that holds a duration. Values below 2^15 have a bucket each. */
+static inline uint32_t bucket_index(uint64_t us) {
+    if (us < (UINT64_C(2) << SUB_BUCKET_BITS)) return (uint32_t)us;
+    const int shift = 63 - __builtin_clzll(us) - SUB_BUCKET_BITS;
+    return ((uint32_t)shift << SUB_BUCKET_BITS) + (uint32_t)(us >> shift);
+}
+
+/* LEB128: seven bits a byte, least significant first. Returns the position after the number. */
+static inline uint8_t *write_varint(uint8_t *out, uint64_t value) {
+    while (value >= 0x80) {
+        *out++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *out++ = (uint8_t)value;
+    return out;
+}
+
+/* Encode microsecond values in any order (they are replaced by their sorted buckets).
+ * `out` holds at least 1 + 15 bytes per value. Returns the length. */
+int64_t histogram_encode(uint64_t *values, size_t count, uint8_t *out);
+
+/* a + b (sign > 0) or a - b (sign < 0) into `out` of at least a_length + b_length bytes.
+ * Returns the length, HISTOGRAM_MALFORMED, or HISTOGRAM_NEGATIVE if b holds more than a. */
+int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length,
+                          int sign, uint8_t *out);
+
+/* The representative value, in microseconds, of each of the ascending 1-based ranks. Returns the
+ * number of values recorded, or HISTOGRAM_MALFORMED; ranks beyond that number are left alone. */
+int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *ranks, size_t count,
+                            uint64_t *values);
+
+/* ---- Aggregator: blocks of whole lines to summaries per customer and day ---------------------- */
+
+#define MAX_LINE_BYTES 65536
+#define MAX_CUSTOMER_CHARACTERS 255
+#define MAX_CUSTOMER_BYTES (4 * MAX_CUSTOMER_CHARACTERS)
+
+/* In the order in which they are tested: the first that applies is the reason. */
+enum reason { ACCEPTED = -1, TOO_LONG, ENCODING, FIELD_COUNT, TIMESTAMP, CUSTOMER_ID, REQUEST_PATH,
+              STATUS_CODE, DURATION, REASONS };
+
+typedef struct {
+    uint64_t physical_lines; /* blank ones included: the base of line numbers */
+    uint64_t accepted;
+    uint64_t rejected[REASONS];
+} line_counts;
+
+typedef struct aggregator aggregator;
+
+/* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. NULL: out of memory. */
+aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes);
+void aggregator_free(aggregator *);
+
+/* Lines separated by LF; the last one may lack it. Returns 0, or -1 when out of memory. */
+int aggregator_feed(aggregator *, const uint8_t *data, size_t length);
+
+/* Bytes held for summaries, and the line counts so far. */
+uint64_t aggregator_memory(const aggregator *);
+void aggregator_counts(const aggregator *, line_counts *);
+
+/* One record a summary: `summary_header`, then the customer's bytes, then the encoded histogram.
+ * Forgets the summaries. The buffer is the aggregator's and lives until its next call. */
+typedef struct {
+    int32_t day; /* since 1970-01-01 */
+    uint32_t customer_length, histogram_length, reserved;
+    uint64_t total, client_errors, server_errors, sum_low, sum_high, min, max; /* microseconds */
+} summary_header;
+int64_t aggregator_drain(aggregator *, const uint8_t **out);
+
+/* One record a rejected line: `reject_header`, then the line's bytes. Forgets them. */
+typedef struct {
+    uint64_t line_number; /* 1-based, in what was fed since aggregator_new */
+    uint32_t reason, length;
+} reject_header;
+int64_t aggregator_rejects(aggregator *, const uint8_t **out);
+
+/* Exposed for tests: the verdict on one line without its LF. */
+enum reason classify_line(const uint8_t *line, size_t length);
+
+#endif

