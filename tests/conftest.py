@@ -22,12 +22,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
     """An empty server; its `migrated` database is a template."""
     folder: Path = tmp_path_factory.mktemp("postgres") / "data"
     running = postgres.start(folder, "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
-    running.create_database("migrated")
-    engine = create_engine(running.settings("migrated"))
-    schema.upgrade(engine)
-    engine.dispose()
-    yield running
-    running.stop()
+    try:
+        running.create_database("migrated")
+        engine = create_engine(running.settings("migrated"))
+        schema.upgrade(engine)
+        engine.dispose()
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture

@@ -20,6 +20,11 @@ def _summary_columns() -> list[sa.Column[object]]:
     ]
 
 
+def _attempt_id() -> sa.Column[int]:
+    attempt = sa.ForeignKey("attempts.id", ondelete="CASCADE")
+    return sa.Column("attempt_id", sa.BigInteger(), attempt, primary_key=True)
+
+
 def upgrade() -> None:
     op.create_table(
         "attempts",
@@ -50,10 +55,9 @@ def upgrade() -> None:
         sa.Column("committed_at", sa.DateTime(timezone=True)),
         sa.UniqueConstraint("bucket", "key"),
     )
-    attempt = sa.ForeignKey("attempts.id", ondelete="CASCADE")
     op.create_table(
         "attempt_parts",
-        sa.Column("attempt_id", sa.BigInteger(), attempt, primary_key=True),
+        _attempt_id(),
         sa.Column("part", sa.Integer(), primary_key=True),
         sa.Column("physical_lines", sa.BigInteger(), nullable=False),
         sa.Column("accepted", sa.BigInteger(), nullable=False),
@@ -64,7 +68,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "contributions",
-        sa.Column("attempt_id", sa.BigInteger(), attempt.copy(), primary_key=True),
+        _attempt_id(),
         sa.Column("customer_id", sa.Text(collation="C"), primary_key=True),
         sa.Column("date", sa.Date(), primary_key=True),
         sa.Column("part", sa.Text(), primary_key=True),

@@ -1,0 +1,1 @@
+"""Measured comparisons; each script prints the machine, the peer and the ratio."""
