@@ -22,7 +22,7 @@ from processor.merge import IntegrityError
 from processor.objects import LocalFile, S3Object, SourceError, is_log
 from processor.rejects import RejectStore, encode, rejected_lines
 from processor.sink import ContributionSink, ReportSink
-from processor.source import Failure, LogSource
+from processor.source import Failure, LogSource, Progress
 
 Log = LocalFile | S3Object
 
@@ -61,12 +61,15 @@ class Ingestor:
         See `processor.flow.build_flow`.
     workers
         Worker threads; by default the usable cores.
+    progress
+        Called with the number of bytes just read.
     """
 
     engine: sa.Engine
     rejects: RejectStore
     wait_for_system_duration: dt.timedelta = dt.timedelta.max
     workers: int | None = None
+    progress: Progress = lambda _: None
 
     def ingest_file(self, file: LocalFile) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -134,7 +137,7 @@ class Ingestor:
         """Run the dataflow; return the reports of all byte ranges, in order."""
         failure = Failure()
         workers = self.workers or usable_cores()
-        source = LogSource(log, workers, failure)
+        source = LogSource(log, workers, failure, self.progress)
         flow = build_flow(
             source,
             ContributionSink(self.engine, attempt_id, failure),

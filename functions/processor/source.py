@@ -1,7 +1,7 @@
 """Bytewax source: a log object in byte ranges, each pre-aggregated as it is read."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 from threading import Event
 from typing import Final
@@ -26,6 +26,7 @@ MAX_SUMMARY_BYTES = 16 << 20
 _BATCH = 1_000
 _AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Item = CustomerDay | PartReport
+Progress = Callable[[int], None]
 
 
 class Failure:
@@ -52,8 +53,10 @@ class Failure:
 class LogPartition(StatefulSourcePartition[_Item, None]):
     """One byte range of a log object."""
 
-    def __init__(self, log: LogObject, part: int, start: int, end: int, failure: Failure) -> None:
-        self._part, self._size, self._failure = part, end - start, failure
+    def __init__(
+        self, log: LogObject, part: int, start: int, end: int, failure: Failure, progress: Progress
+    ) -> None:
+        self._part, self._size, self._failure, self._progress = part, end - start, failure, progress
         self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES)
         self._digests = bytearray()
         self._items = self._read(log, start, end)
@@ -61,6 +64,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
     def _read(self, log: LogObject, start: int, end: int) -> Iterator[list[_Item]]:
         for digest in feed_lines(log, start, end, self._aggregator):
             self._digests += digest
+            self._progress(CHUNK_BYTES)
             if self._aggregator.memory > MAX_SUMMARY_BYTES:
                 yield from self._drain()
             yield []
@@ -121,10 +125,14 @@ class LogSource(FixedPartitionedSource[_Item, None]):
         How many ranges are wanted; a small object gives fewer.
     failure
         Where errors are noted.
+    progress
+        Called, from any worker, with the number of bytes just read; the last one is rounded up.
     """
 
-    def __init__(self, log: LogObject, parts: int, failure: Failure) -> None:
-        self._log, self._failure = log, failure
+    def __init__(
+        self, log: LogObject, parts: int, failure: Failure, progress: Progress = lambda _: None
+    ) -> None:
+        self._log, self._failure, self._progress = log, failure, progress
         chunks = -(-log.size // CHUNK_BYTES)
         count = 1 if is_gzip(log.key) else max(1, min(parts, chunks))
         bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
@@ -137,4 +145,4 @@ class LogSource(FixedPartitionedSource[_Item, None]):
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> LogPartition:
         """Open a range; called on the worker that reads it."""
         part = int(for_part)
-        return LogPartition(self._log, part, *self.ranges[part], self._failure)
+        return LogPartition(self._log, part, *self.ranges[part], self._failure, self._progress)
