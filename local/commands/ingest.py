@@ -42,7 +42,7 @@ def ingest(
     except SourceError as error:
         raise UserError(str(error)) from error
     if as_json:
-        print(json.dumps(summary.as_dict()))  # noqa: T201 - the command's result
+        print(json.dumps(summary.as_dict()))
     else:
         _show(summary)
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -32,8 +33,8 @@ def row(**values: object) -> LogObject:
 
 
 def delivery(is_current: Callable[[], bool] = lambda: True, **values: str | None) -> Delivery:
-    known: dict[str, str | None] = {"version": "v2", "sequencer": "C0", "content_digest": "d2"}
-    return Delivery("b", "k", is_current=is_current, **{**known, **values})  # type: ignore[arg-type]
+    known = Delivery("b", "k", "v2", "C0", "d2", is_current)
+    return replace(known, **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
