@@ -142,16 +142,15 @@ static summary *add_summary(aggregator *a, const uint8_t *customer, uint32_t len
         a->capacity = capacity;
     }
     if (a->length >= a->slot_mask / 2 && grow_slots(a)) return NULL;
-    uint8_t *copy = malloc(length + 8); /* padded: compared eight bytes at a time */
+    uint8_t *copy = malloc(length);
     if (!copy) return NULL;
-    memset(copy, 0, length + 8);
     memcpy(copy, customer, length);
     summary *s = &a->summaries[a->length];
     *s = (summary){.hash = hash, .customer = copy, .customer_length = length, .day = day, .min = UINT64_MAX};
     uint32_t at = (uint32_t)hash & a->slot_mask;
     while (a->slots[at]) at = (at + 1) & a->slot_mask;
     a->slots[at] = ++a->length;
-    a->memory += sizeof *s + length + 8 + 2 * sizeof *a->slots + 32;
+    a->memory += sizeof *s + length + 2 * sizeof *a->slots + 32;
     return s;
 }
 
@@ -367,8 +366,9 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     unsigned bytes = (unsigned)__builtin_ctzll(found) >> 3;
     customer_hash = mix(customer_hash, bytes ? word & (~UINT64_C(0) >> (64 - 8 * bytes)) : 0);
     p += bytes;
-    line->customer_length = (uint32_t)(p - line->customer);
-    if (*p != ' ' || line->customer_length == 0 || line->customer_length > MAX_CUSTOMER_CHARACTERS) return NULL;
+    const ptrdiff_t customer_length = p - line->customer;
+    if (*p != ' ' || customer_length == 0 || customer_length > MAX_CUSTOMER_CHARACTERS) return NULL;
+    line->customer_length = (uint32_t)customer_length;
     *hash = customer_hash;
 
     const uint8_t *path = ++p;
