@@ -114,3 +114,5 @@ def _show(summary: "IngestSummary") -> None:
         else:
             table.add_row(name, str(value))
     Console(file=sys.stdout).print(table)
+    if summary.outcome == "ignored":
+        typer.echo("Only names that end in .log or .log.gz are log objects.", err=True)
