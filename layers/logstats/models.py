@@ -122,10 +122,11 @@ class Contribution(SummaryColumns, Base):
     __tablename__ = "contributions"
     __table_args__ = (Index("contributions_by_customer_day", "customer_id", "date"),)
 
-    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True)
+    # No foreign key: checking one would cost a look-up for every row staged.
+    attempt_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
     date: Mapped[dt.date] = mapped_column(primary_key=True)
-    part: Mapped[str] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True)
 
 
 class DailyStatistics(SummaryColumns, Base):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -81,7 +82,7 @@ class ProcessorSettings(BaseSettings):
         How long the event clock waits for out-of-order data before it closes a window: seconds or ISO 8601.
         It bounds memory; late data is merged, so it never changes a result.
     rejects_bucket
-        The bucket that keeps rejected lines; without one they are kept in `.local/rejected/`.
+        The bucket that keeps rejected lines; without one they are kept in `rejects_folder`.
     """
 
     model_config = SettingsConfigDict(frozen=True)
@@ -90,3 +91,4 @@ class ProcessorSettings(BaseSettings):
         dt.timedelta, BeforeValidator(_seconds_or_iso), Field(ge=dt.timedelta(0))
     ] = dt.timedelta.max
     rejects_bucket: str | None = None
+    rejects_folder: Path = Path(".local/rejected")

@@ -1,0 +1,158 @@
+"""The commit: one transaction makes an attempt visible, or finds that it must not be.
+
+1. Lock the object's row in the ledger; deliveries of one object queue here.
+2. Decide, from version, sequencer and content, what the delivery is.
+3. Lock the stripes of the touched customers; commits that share customers queue here.
+4. Point the ledger at the attempt, merge it into the daily statistics, subtract what it replaces.
+
+A crash before the end leaves everything as it was.
+"""
+
+import datetime as dt
+import random
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from logstats.models import Contribution, LogObject
+from processor import attempts
+from processor.ledger import Delivery, Outcome, advance, decide
+from processor.merge import IntegrityError, merge
+
+_TRIES = 5
+_RETRIABLE = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an attempt has found in a log object."""
+
+    size_bytes: int
+    accepted: int
+    rejected_by_reason: dict[str, int]
+    rejects_uri: str | None
+    started: float
+    """`time.monotonic()` when the source was opened."""
+
+
+def settle_without_reading(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
+    """Settle a delivery that needs no reading: the version is known, or older than the one that counts.
+
+    Returns
+    -------
+    LogObject or None
+        A detached copy of the ledger row whose `outcome` is that of the delivery; None if the object must
+        be read.
+    """
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        row = session.scalar(_ledger_row(delivery).with_for_update())
+        outcome = decide(row, delivery)
+        if row is None or outcome is None:
+            return None
+        if outcome is Outcome.UNCHANGED:
+            advance(row, delivery)
+        session.flush()
+        return _detached(session, row, outcome)
+
+
+def ignore(engine: sa.Engine, delivery: Delivery, size_bytes: int) -> LogObject:
+    """Record an object that is no log object."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        row = _lock_ledger_row(session, delivery)
+        row.outcome, row.size_bytes = Outcome.IGNORED, size_bytes
+        row.committed_at = dt.datetime.now(dt.UTC)
+        advance(row, delivery)
+        session.flush()
+        return _detached(session, row, Outcome.IGNORED)
+
+
+def commit(connection: sa.Connection, delivery: Delivery, attempt_id: int, content: Content) -> LogObject:
+    """Make an attempt visible, if it is the newest; otherwise discard what it staged.
+
+    Parameters
+    ----------
+    connection
+        The session that began the attempt: were it lost, the attempt would be too.
+
+    Returns
+    -------
+    LogObject
+        A detached copy of the ledger row whose `outcome` is that of the delivery.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            with Session(connection, expire_on_commit=False) as session, session.begin():
+                return _commit(session, delivery, attempt_id, content)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in _RETRIABLE or not tries_left:
+                raise
+            time.sleep(random.uniform(0.02, 0.2) * (_TRIES - tries_left))  # noqa: S311 - no secret
+    raise AssertionError  # pragma: no cover - the last try returns or raises
+
+
+def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Content) -> LogObject:
+    row = _lock_ledger_row(session, delivery)
+    outcome = decide(row, delivery)
+    if outcome in (Outcome.INGESTED, Outcome.REPLACED):
+        _check_complete(session, attempt_id, content)
+        replaced = row.attempt_id
+        row.attempt_id, row.outcome = attempt_id, outcome
+        row.content_digest, row.size_bytes = delivery.content_digest, content.size_bytes
+        row.accepted, row.rejected_by_reason = content.accepted, content.rejected_by_reason
+        row.rejected = sum(content.rejected_by_reason.values())
+        row.lines = row.accepted + row.rejected
+        row.rejects_uri = content.rejects_uri
+        session.flush()
+        row.customer_days = merge(session, added=attempt_id, removed=replaced)
+        row.committed_at = dt.datetime.now(dt.UTC)
+        row.seconds = time.monotonic() - content.started
+        if replaced is not None:
+            attempts.discard(session, replaced)
+    else:
+        attempts.discard(session, attempt_id)
+    if outcome is not Outcome.STALE:
+        advance(row, delivery)
+    session.flush()
+    assert outcome is not None  # noqa: S101 - the content digest is known
+    return _detached(session, row, outcome)
+
+
+def _check_complete(session: Session, attempt_id: int, content: Content) -> None:
+    """Every accepted line is staged: a lost batch must not become a wrong number."""
+    staged = session.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0)).where(
+            Contribution.attempt_id == attempt_id
+        )
+    )
+    if staged != content.accepted:
+        raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
+
+
+def _ledger_row(delivery: Delivery) -> sa.Select[LogObject]:
+    return sa.select(LogObject).where(LogObject.bucket == delivery.bucket, LogObject.key == delivery.key)
+
+
+def _lock_ledger_row(session: Session, delivery: Delivery) -> LogObject:
+    values = {
+        "bucket": delivery.bucket,
+        "key": delivery.key,
+        "confirmed_current": False,
+        "lines": 0,
+        "accepted": 0,
+        "rejected": 0,
+        "rejected_by_reason": {},
+        "customer_days": 0,
+    }
+    session.execute(insert(LogObject).values(values).on_conflict_do_nothing())
+    return session.scalars(_ledger_row(delivery).with_for_update()).one()
+
+
+def _detached(session: Session, row: LogObject, outcome: Outcome) -> LogObject:
+    """Take the row out of the session, and let it carry the delivery's outcome."""
+    session.expunge(row)
+    row.outcome = outcome
+    return row

@@ -1,0 +1,120 @@
+"""Bytewax source: a log object in byte ranges, each pre-aggregated as it is read."""
+
+import datetime as dt
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from typing import Final
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from logstats.histogram import LatencyHistogram
+from logstats.native import Aggregator
+from logstats.summary import DailySummary
+from processor.flow import CustomerDay, PartReport
+from processor.lines import CHUNK_BYTES, feed_lines
+from processor.monitor import Monitor
+from processor.objects import LogObject, is_gzip
+
+MAX_REJECTS = 10_000
+"""Rejected lines kept per log object; all are counted."""
+MAX_REJECT_BYTES = 1_024
+"""Bytes kept of a rejected line."""
+
+MAX_SUMMARY_BYTES = 16 << 20
+"""Held per worker before partial summaries are handed on."""
+
+_BATCH = 1_000
+_AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_Item = CustomerDay | PartReport
+
+
+class LogPartition(StatefulSourcePartition[_Item, None]):
+    """One byte range of a log object."""
+
+    def __init__(self, log: LogObject, part: int, start: int, end: int, monitor: Monitor) -> None:
+        self._part, self._size, self._monitor = part, end - start, monitor
+        self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES)
+        self._digests = bytearray()
+        self._items = self._read(log, start, end)
+
+    def _read(self, log: LogObject, start: int, end: int) -> Iterator[list[_Item]]:
+        for digest in feed_lines(log, start, end, self._aggregator):
+            self._digests += digest
+            self._monitor.progress(CHUNK_BYTES)
+            if self._aggregator.memory > MAX_SUMMARY_BYTES:
+                yield from self._drain()
+            yield []
+        yield from self._drain()
+        counts = self._aggregator.counts
+        yield [
+            PartReport(
+                self._part,
+                counts.lines,
+                counts.accepted,
+                counts.rejected_by_reason,
+                self._size,
+                bytes(self._digests),
+                list(self._aggregator.rejects()),
+            )
+        ]
+
+    def _drain(self) -> Iterator[list[_Item]]:
+        summaries = (
+            CustomerDay(customer.decode(), day, DailySummary(*numbers, LatencyHistogram(histogram)))
+            for customer, day, numbers, histogram in self._aggregator.drain()
+        )
+        while batch := list(islice(summaries, _BATCH)):
+            yield list(batch)
+
+    def next_batch(self) -> list[_Item]:
+        """Read one chunk, or hand on summaries that are due."""
+        if self._monitor.error:
+            raise StopIteration
+        try:
+            return next(self._items)
+        except StopIteration:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again by `run`
+            self._monitor.fail(error)
+            raise StopIteration from None
+
+    def next_awake(self) -> dt.datetime:
+        """Ask to be called again at once; without this, Bytewax pauses 1 ms after every empty batch."""
+        return _AT_ONCE
+
+    def snapshot(self) -> None:
+        """Keep nothing: an attempt that fails starts again."""
+
+    def close(self) -> None:
+        """Close the file or connection."""
+        self._items.close()  # type: ignore[attr-defined]
+
+
+class LogSource(FixedPartitionedSource[_Item, None]):
+    """A log object, divided into byte ranges.
+
+    Parameters
+    ----------
+    log
+        The object; a compressed one is a single range.
+    parts
+        How many ranges are wanted; a small object gives fewer.
+    monitor
+        Takes progress and errors.
+    """
+
+    def __init__(self, log: LogObject, parts: int, monitor: Monitor) -> None:
+        self._log, self._monitor = log, monitor
+        chunks = -(-log.size // CHUNK_BYTES)
+        count = 1 if is_gzip(log.key) else max(1, min(parts, chunks))
+        bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
+        self.ranges = list(pairwise(bounds))
+
+    def list_parts(self) -> list[str]:
+        """Name the ranges by number."""
+        return [str(part) for part in range(len(self.ranges))]
+
+    def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> LogPartition:
+        """Open a range; called on the worker that reads it."""
+        part = int(for_part)
+        return LogPartition(self._log, part, *self.ranges[part], self._monitor)
