@@ -49,9 +49,7 @@ def s3(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     with mock_aws():
         client: S3Client = boto3.client("s3")
         for bucket in (BUCKET, REJECTS):
-            client.create_bucket(
-                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-            )
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield client
         if module._ingestor.cache_info().currsize:
@@ -103,7 +101,7 @@ def deliver(*bodies: object) -> list[str]:
         for number, body in enumerate(bodies)
     ]
     answer = module.handler({"Records": messages}, CONTEXT)  # type: ignore[arg-type]
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return [str(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
 
 
 def records(*entries: dict[str, Any]) -> dict[str, Any]:
