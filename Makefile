@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 EMULATOR := .local/emulator
 NATIVE := $(VENV)/native.stamp
 SETUP := $(VENV)/setup.stamp
+DOCKER ?= docker
+IMAGE ?= logstats/processor
 
 # The first interpreter that really starts, is CPython 3.12 or 3.11 and can make environments.
 PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python /opt/homebrew/bin/python3.12 \
@@ -73,9 +75,14 @@ format: setup  ## Format and fix what can be fixed
 synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
 	@$(BIN)/python -m cdk.app
 
+.PHONY: image
+image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=... for another name; needs Docker)
+	$(DOCKER) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(DOCKER_BUILD_OPTIONS) \
+	    --file functions/processor/Dockerfile --tag $(IMAGE) .
+
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
-	@for f in requirements-dev functions/processor/requirements functions/migrate/requirements \
+	@for f in requirements-dev functions/processor/requirements functions/processor/build-requirements functions/migrate/requirements \
 	    layers/dependencies/requirements benchmarks/requirements requirements-bootstrap local/emulator/requirements; do \
 	    constraint=; case $$f in requirements-dev|local/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
