@@ -24,7 +24,7 @@ _PREFIX = "/2018-06-01/runtime"
 _POLL_SECONDS = 0.01
 
 
-class InvocationTimeoutError(Exception):
+class InvocationTimeoutError(TimeoutError):
     """A handler has not answered in time; Lambda would now kill its environment."""
 
 
@@ -34,7 +34,10 @@ class EnvironmentExitedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a runtime posted: `kind` is ``response``, ``error`` or ``init_error``."""
+    """What a runtime posted, and how long after it took the event.
+
+    `kind` is ``response``, ``error`` or ``init_error``.
+    """
 
     kind: str
     payload: Any
@@ -47,7 +50,7 @@ class _Invocation:
     event: object
     deadline: float
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    started: float = field(default_factory=time.monotonic)
+    handed_over: float = 0.0
 
 
 class RuntimeApi:
@@ -58,6 +61,8 @@ class RuntimeApi:
         self._results: queue.Queue[Result] = queue.Queue()
         self._running: dict[str, _Invocation] = {}
         self.is_closing = False
+        self.ready_at: float | None = None
+        """When the first environment asked for its first event (`time.time()`): the end of its init phase."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": self}))
 
     @property
@@ -92,10 +97,12 @@ class RuntimeApi:
 
     def next(self) -> _Invocation | None:
         """Wait for an event, as long as the server runs."""
+        self.ready_at = self.ready_at or time.time()
         while not self.is_closing:
             with contextlib.suppress(queue.Empty):
                 invocation = self._events.get(timeout=_POLL_SECONDS)
                 self._running[invocation.request_id] = invocation
+                invocation.handed_over = time.monotonic()
                 return invocation
         return None
 
@@ -106,7 +113,7 @@ class RuntimeApi:
             return
         *_, request_id, kind = path.split("/")
         if invocation := self._running.pop(request_id, None):
-            self._results.put(Result(kind, payload, error_type, time.monotonic() - invocation.started))
+            self._results.put(Result(kind, payload, error_type, time.monotonic() - invocation.handed_over))
 
 
 class _Handler(BaseHTTPRequestHandler):
