@@ -387,7 +387,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     if (*p != ' ' || p - path > MAX_LINE_BYTES / 2) return NULL;
     p++;
 
-    if (end - p < 5) return NULL;
+    /* At least 8 bytes are left. */
     const unsigned hundreds = (unsigned)p[0] - '0', tens = (unsigned)p[1] - '0', units = (unsigned)p[2] - '0';
     if (hundreds - 1 > 4 || tens > 9 || units > 9 || p[3] != ' ') return NULL;
     line->status = (int32_t)(hundreds * 100 + tens * 10 + units);
