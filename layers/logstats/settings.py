@@ -45,8 +45,8 @@ class DatabaseSettings(BaseSettings):
         A plain ``postgresql://user@host:port/name``, or with ``?host=/socket/folder``; the drivers are
         chosen inside.
     tls
-        ``verify-full``; ``prefer`` uses TLS when the server offers it; ``disable`` never (the embedded server
-        has none).
+        ``verify-full``; ``require`` uses TLS whoever the server is; ``prefer`` uses it when the server offers
+        it; ``disable`` never (the embedded server has none).
     iam_auth
         Whether the password is a token signed with the caller's AWS credentials (Aurora).
     ca_file
@@ -58,7 +58,7 @@ class DatabaseSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)
 
     url: str = Field(pattern="^postgres(ql)?://")
-    tls: Literal["verify-full", "prefer", "disable"] = "verify-full"
+    tls: Literal["verify-full", "require", "prefer", "disable"] = "verify-full"
     iam_auth: bool = True
     ca_file: str | None = None
     connect_timeout_seconds: int = Field(default=10, ge=1)
