@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cdk.elf import strip
 from logstats.native.build import build as compile_kernel
 from logstats.native.build import library_name
 
 ROOT = Path(__file__).parent.parent
 PYTHON_VERSION = "3.12"
+LAYER_ROOT = "/opt/python"
+"""Where Lambda puts a layer's `python/` folder."""
 
 _LEFT_OUT_FOLDERS = {"bin", "include", "__pycache__", "test", "tests"}
 _LEFT_OUT_SUFFIXES = {".asm", ".c", ".cmd", ".cpp", ".h", ".hpp", ".obj", ".pxd", ".pyi", ".pyx"}
@@ -87,8 +90,12 @@ def dependencies(requirements: Path, platform: Platform, cache: Path = ROOT / "b
             *("--link-mode", "copy", *platform.install_options),
         )
         _leave_out(target)
+        for library in target.rglob("*.so*"):
+            strip(library)
+        _compile(target, platform)
 
-    return cached(cache, requirements.parent.name, [platform.name, requirements.read_bytes()], install)
+    inputs: list[str | bytes] = [platform.name, requirements.read_bytes(), _bytecode_version(platform)]
+    return cached(cache, requirements.parent.name, inputs, install)
 
 
 def logstats_package(platform: Platform, cache: Path = ROOT / "build") -> Path:
@@ -101,7 +108,7 @@ def logstats_package(platform: Platform, cache: Path = ROOT / "build") -> Path:
     """
     source = ROOT / "layers" / "logstats"
     sources = sorted(path for path in source.rglob("*") if path.suffix in {".py", ".c", ".h"})
-    inputs: list[str | bytes] = [platform.name]
+    inputs: list[str | bytes] = [platform.name, _bytecode_version(platform)]
     for path in sources:
         inputs += [path.relative_to(source).as_posix(), path.read_bytes()]
 
@@ -116,6 +123,7 @@ def logstats_package(platform: Platform, cache: Path = ROOT / "build") -> Path:
             compile_kernel(package / "native" / library_name(platform.system), platform.zig_target)
         except subprocess.CalledProcessError as error:
             raise BundlingError(f"the kernel does not compile for {platform.name}") from error
+        _compile(folder / "python", platform)
 
     return cached(cache, "logstats", inputs, compile_and_copy)
 
@@ -155,7 +163,29 @@ def _leave_out(target: Path) -> None:
                 path.unlink()
 
 
-def _run(*command: str) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+def _bytecode_version(platform: Platform) -> str:
+    """Return the version of the bytecode to include; none if this interpreter cannot make the platform's."""
+    ours, theirs = sys.version_info[:2], tuple(map(int, PYTHON_VERSION.split(".")))
+    return f"{sys.implementation.cache_tag}" if platform.zig_target is None or ours == theirs else ""
+
+
+def _compile(target: Path, platform: Platform) -> None:
+    """Add bytecode: a layer is read-only, so that every cold start would compile all it imports again.
+
+    It is never checked against its source, whose time stamp a layer does not keep, and it is reproducible.
+    """
+    if not _bytecode_version(platform):
+        return
+    _run(
+        *(sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
+        *("-s", str(target), "-p", LAYER_ROOT, str(target)),
+        environment={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+
+
+def _run(*command: str, environment: dict[str, str] | None = None) -> None:
+    result = subprocess.run(  # noqa: S603 - our own command
+        command, env=environment, capture_output=True, text=True, check=False
+    )
     if result.returncode:
         raise BundlingError(result.stderr.strip())

@@ -15,7 +15,7 @@ from typing import Any
 
 from ministack.app import main
 from ministack.services import lambda_svc, s3
-from ministack.services.cloudformation import handlers, provisioners
+from ministack.services.cloudformation import custom_resource, provisioners
 
 Create = Callable[[str, dict[str, Any], str], tuple[str, dict[str, Any]]]
 
@@ -55,9 +55,7 @@ def adopt_persisted_buckets() -> None:
         return None if name in orphans else conflict(name)
 
     provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create_or_adopt  # noqa: SLF001
-    for module in (provisioners, handlers):
-        if hasattr(module, "s3_bucket_name_conflict"):
-            module.s3_bucket_name_conflict = conflict_unless_orphan
+    provisioners.s3_bucket_name_conflict = conflict_unless_orphan
 
 
 def write_function_logs(folder: Path) -> None:
@@ -76,8 +74,28 @@ def write_function_logs(folder: Path) -> None:
     lambda_svc._emit_lambda_logs = emit_and_write  # noqa: SLF001
 
 
+def report_crashed_custom_resources() -> None:
+    """Let a custom resource whose function crashes fail at once, with the reason.
+
+    CloudFormation hears of such a crash no more than the emulator does: both wait for the service timeout.
+    """
+    execute = lambda_svc._execute_function_with_config_scope  # noqa: SLF001
+
+    def execute_and_report(func: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = execute(func, event)
+        if result.get("error") and isinstance(event, dict) and "ResponseURL" in event:
+            body = result.get("body")
+            reason = body.get("errorMessage") if isinstance(body, dict) else body
+            token = event["ResponseURL"].rpartition("/")[2]
+            custom_resource.deliver_response(token, {"Status": "FAILED", "Reason": str(reason)})
+        return result
+
+    lambda_svc._execute_function_with_config_scope = execute_and_report  # noqa: SLF001
+
+
 if __name__ == "__main__":
     end_with_parent()
     adopt_persisted_buckets()
+    report_crashed_custom_resources()
     write_function_logs(Path(os.environ["LOGSTATS_FUNCTION_LOGS"]))
     main()
