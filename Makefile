@@ -37,7 +37,7 @@ $(VENV)/bin/uv: requirements-bootstrap.txt
 
 $(SETUP): $(VENV)/bin/uv requirements-dev.txt pyproject.toml
 	@echo "Installing the pinned dependencies"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -50,7 +50,7 @@ $(NATIVE): $(SETUP) $(wildcard layers/logstats/native/*.c layers/logstats/native
 $(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
 	@echo "Creating the emulator's environment"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(EMULATOR)/venv
-	@$(BIN)/uv pip install --quiet --python $(EMULATOR)/venv/bin/python --require-hashes -r local/emulator/requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(EMULATOR)/venv/bin/python --compile-bytecode --require-hashes -r local/emulator/requirements.txt
 	@touch $@
 
 .PHONY: test
@@ -76,7 +76,7 @@ synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
 	@for f in requirements-dev functions/processor/requirements functions/migrate/requirements \
-	    layers/dependencies/requirements requirements-bootstrap local/emulator/requirements; do \
+	    layers/dependencies/requirements benchmarks/requirements requirements-bootstrap local/emulator/requirements; do \
 	    constraint=; case $$f in requirements-dev|local/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	        --no-header $(LOCK) $$constraint $$f.in -o $$f.txt || exit 1; done

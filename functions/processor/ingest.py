@@ -19,10 +19,11 @@ from processor.commit import Content, commit, ignore, settle_without_reading
 from processor.flow import build_flow
 from processor.ledger import Delivery, Outcome, SupersededError
 from processor.merge import IntegrityError
+from processor.monitor import Monitor, Progress
 from processor.objects import LocalFile, S3Object, SourceError, is_log
 from processor.rejects import RejectStore, encode, rejected_lines
 from processor.sink import ContributionSink, ReportSink
-from processor.source import Failure, LogSource
+from processor.source import LogSource
 
 Log = LocalFile | S3Object
 
@@ -61,12 +62,15 @@ class Ingestor:
         See `processor.flow.build_flow`.
     workers
         Worker threads; by default the usable cores.
+    progress
+        Called with the number of bytes just read.
     """
 
     engine: sa.Engine
     rejects: RejectStore
     wait_for_system_duration: dt.timedelta = dt.timedelta.max
     workers: int | None = None
+    progress: Progress = lambda _: None
 
     def ingest_file(self, file: LocalFile) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -132,18 +136,18 @@ class Ingestor:
 
     def _stage(self, log: Log, attempt_id: int) -> list[AttemptPart]:
         """Run the dataflow; return the reports of all byte ranges, in order."""
-        failure = Failure()
+        monitor = Monitor(self.progress)
         workers = self.workers or usable_cores()
-        source = LogSource(log, workers, failure)
+        source = LogSource(log, workers, monitor)
         flow = build_flow(
             source,
-            ContributionSink(self.engine, attempt_id, failure),
-            ReportSink(self.engine, attempt_id, failure),
+            ContributionSink(self.engine, attempt_id, monitor),
+            ReportSink(self.engine, attempt_id, monitor),
             self.wait_for_system_duration,
         )
         cli_main(flow, workers_per_process=min(workers, len(source.ranges)))  # type: ignore[no-untyped-call]
-        if failure.error:
-            raise failure.error
+        if monitor.error:
+            raise monitor.error
         with Session(self.engine) as session:
             staged = sa.select(AttemptPart).where(AttemptPart.attempt_id == attempt_id)
             parts = list(session.scalars(staged.order_by(AttemptPart.part)))

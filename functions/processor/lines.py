@@ -40,7 +40,7 @@ class LineBuffer:
         """Whether a line has started that no LF has ended yet."""
         return self._carry > 0
 
-    def space(self, most: int = CHUNK_BYTES) -> memoryview:
+    def space(self, most: int) -> memoryview:
         """Return where the next bytes go."""
         return memoryview(self._buffer)[self._carry : self._carry + most]
 
@@ -101,7 +101,7 @@ def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> 
         at_line_start = start == 0 or _fill(opened, memoryview(first)) == 0 or first == _LF
         lines = LineBuffer(aggregator, at_line_start=at_line_start)
         is_first = start == 0
-        while count := _fill(opened, space := lines.space()):
+        while count := _fill(opened, space := lines.space(CHUNK_BYTES)):
             yield blake3(space[:count]).digest()
             lines.advance(count, is_first=is_first)
             is_first = False
@@ -134,11 +134,14 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator) -> Iterator[bytes]:
     started, is_first = False, True
     while count := _fill(opened, chunk):
         yield blake3(chunk[:count]).digest()
-        data, more = bytes(chunk[:count]), True
+        data = bytes(chunk[:count])
+        if member.eof:
+            data = data.lstrip(b"\0")
+        more = bool(data)
         while more:
             if member.eof:
                 member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            space = lines.space()
+            space = lines.space(CHUNK_BYTES)
             try:
                 plain = member.decompress(data, len(space))
             except zlib.error as error:

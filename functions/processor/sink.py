@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from logstats.models import AttemptPart, Contribution
 from processor.flow import CustomerDay, PartReport
-from processor.source import Failure
+from processor.monitor import Monitor
 
 Item = TypeVar("Item")
 
@@ -25,10 +25,10 @@ _TYPES = tuple(
 
 
 class StagingPartition(StatelessSinkPartition[Item]):
-    """One worker's writer; errors go to `Failure`, since Bytewax would panic."""
+    """One worker's writer; errors go to the monitor, since Bytewax would panic."""
 
-    def __init__(self, write: Callable[[list[Item]], None], batch: int, failure: Failure) -> None:
-        self._write, self._batch, self._failure = write, batch, failure
+    def __init__(self, write: Callable[[list[Item]], None], batch: int, monitor: Monitor) -> None:
+        self._write, self._batch, self._monitor = write, batch, monitor
         self._waiting: list[Item] = []
 
     def write_batch(self, items: list[Item]) -> None:
@@ -42,12 +42,12 @@ class StagingPartition(StatelessSinkPartition[Item]):
         self._flush()
 
     def _flush(self) -> None:
-        if self._failure or not self._waiting:
+        if self._monitor.error or not self._waiting:
             return
         try:
             self._write(self._waiting)
         except Exception as error:  # noqa: BLE001 - raised again by `run`
-            self._failure.note(error)
+            self._monitor.fail(error)
         self._waiting = []
 
 
@@ -57,8 +57,8 @@ class ContributionSink(DynamicSink[CustomerDay]):
     The part number keeps several partial summaries of one customer and day apart.
     """
 
-    def __init__(self, engine: sa.Engine, attempt_id: int, failure: Failure, batch: int = 10_000) -> None:
-        self._engine, self._attempt_id, self._failure, self._batch = engine, attempt_id, failure, batch
+    def __init__(self, engine: sa.Engine, attempt_id: int, monitor: Monitor, batch: int = 10_000) -> None:
+        self._engine, self._attempt_id, self._monitor, self._batch = engine, attempt_id, monitor, batch
 
     def build(
         self, _step_id: str, worker_index: int, worker_count: int
@@ -78,7 +78,7 @@ class ContributionSink(DynamicSink[CustomerDay]):
                         copy.write_row(_row(self._attempt_id, part, item))
                         written += 1
 
-        return StagingPartition(write, self._batch, self._failure)
+        return StagingPartition(write, self._batch, self._monitor)
 
 
 def _row(attempt_id: int, part: int, item: CustomerDay) -> tuple[object, ...]:
@@ -102,8 +102,8 @@ def _row(attempt_id: int, part: int, item: CustomerDay) -> tuple[object, ...]:
 class ReportSink(DynamicSink[PartReport]):
     """Stages the reports of byte ranges."""
 
-    def __init__(self, engine: sa.Engine, attempt_id: int, failure: Failure) -> None:
-        self._engine, self._attempt_id, self._failure = engine, attempt_id, failure
+    def __init__(self, engine: sa.Engine, attempt_id: int, monitor: Monitor) -> None:
+        self._engine, self._attempt_id, self._monitor = engine, attempt_id, monitor
 
     def build(
         self, _step_id: str, _worker_index: int, _worker_count: int
@@ -114,7 +114,7 @@ class ReportSink(DynamicSink[PartReport]):
             with Session(self._engine) as session, session.begin():
                 session.add_all(_part(self._attempt_id, report) for report in reports)
 
-        return StagingPartition(write, 1, self._failure)
+        return StagingPartition(write, 1, self._monitor)
 
 
 def _part(attempt_id: int, report: PartReport) -> AttemptPart:

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterator
 from itertools import islice, pairwise
-from threading import Event
 from typing import Final
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -13,6 +12,7 @@ from logstats.native import Aggregator
 from logstats.summary import DailySummary
 from processor.flow import CustomerDay, PartReport
 from processor.lines import CHUNK_BYTES, feed_lines
+from processor.monitor import Monitor
 from processor.objects import LogObject, is_gzip
 
 MAX_REJECTS = 10_000
@@ -28,32 +28,11 @@ _AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Item = CustomerDay | PartReport
 
 
-class Failure:
-    """The first error of a flow's workers.
-
-    An exception that leaves a Bytewax callback makes its runtime panic, with a backtrace on stderr. So
-    partitions and sinks note it here and finish early; `run` raises it when the flow has returned.
-    """
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-        self._happened = Event()
-
-    def note(self, error: Exception) -> None:
-        """Keep the first error."""
-        if not self._happened.is_set():
-            self.error = error
-            self._happened.set()
-
-    def __bool__(self) -> bool:
-        return self._happened.is_set()
-
-
 class LogPartition(StatefulSourcePartition[_Item, None]):
     """One byte range of a log object."""
 
-    def __init__(self, log: LogObject, part: int, start: int, end: int, failure: Failure) -> None:
-        self._part, self._size, self._failure = part, end - start, failure
+    def __init__(self, log: LogObject, part: int, start: int, end: int, monitor: Monitor) -> None:
+        self._part, self._size, self._monitor = part, end - start, monitor
         self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES)
         self._digests = bytearray()
         self._items = self._read(log, start, end)
@@ -61,6 +40,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
     def _read(self, log: LogObject, start: int, end: int) -> Iterator[list[_Item]]:
         for digest in feed_lines(log, start, end, self._aggregator):
             self._digests += digest
+            self._monitor.progress(CHUNK_BYTES)
             if self._aggregator.memory > MAX_SUMMARY_BYTES:
                 yield from self._drain()
             yield []
@@ -88,14 +68,14 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
 
     def next_batch(self) -> list[_Item]:
         """Read one chunk, or hand on summaries that are due."""
-        if self._failure:
+        if self._monitor.error:
             raise StopIteration
         try:
             return next(self._items)
         except StopIteration:
             raise
         except Exception as error:  # noqa: BLE001 - raised again by `run`
-            self._failure.note(error)
+            self._monitor.fail(error)
             raise StopIteration from None
 
     def next_awake(self) -> dt.datetime:
@@ -119,12 +99,12 @@ class LogSource(FixedPartitionedSource[_Item, None]):
         The object; a compressed one is a single range.
     parts
         How many ranges are wanted; a small object gives fewer.
-    failure
-        Where errors are noted.
+    monitor
+        Takes progress and errors.
     """
 
-    def __init__(self, log: LogObject, parts: int, failure: Failure) -> None:
-        self._log, self._failure = log, failure
+    def __init__(self, log: LogObject, parts: int, monitor: Monitor) -> None:
+        self._log, self._monitor = log, monitor
         chunks = -(-log.size // CHUNK_BYTES)
         count = 1 if is_gzip(log.key) else max(1, min(parts, chunks))
         bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
@@ -137,4 +117,4 @@ class LogSource(FixedPartitionedSource[_Item, None]):
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> LogPartition:
         """Open a range; called on the worker that reads it."""
         part = int(for_part)
-        return LogPartition(self._log, part, *self.ranges[part], self._failure)
+        return LogPartition(self._log, part, *self.ranges[part], self._monitor)

@@ -25,7 +25,12 @@ REASONS = (
 
 _SUMMARY = struct.Struct("=iIII7Q")
 _REJECT = struct.Struct("=QII")
-_NEGATIVE = -2
+_MAX_DURATION_US = 86_400_000_000
+_ERRORS = {
+    -1: "malformed histogram",
+    -2: "the histogram holds fewer values than are subtracted",
+    -3: "the histograms hold more values than can be counted",
+}
 
 
 class _LineCounts(ctypes.Structure):
@@ -67,13 +72,21 @@ _kernel = _load()
 
 
 def classify(line: bytes) -> str | None:
-    """Return the rejection reason of one line (without its LF), or None if it is valid."""
+    """Return the rejection reason of one line (without its LF), or None if it is valid or blank."""
     verdict: int = _kernel.classify_line(line, len(line))
     return None if verdict < 0 else REASONS[verdict]
 
 
 def encode(values: Sequence[int]) -> bytes:
-    """Return the canonical histogram encoding of durations in microseconds."""
+    """Return the canonical histogram encoding of durations in microseconds.
+
+    Raises
+    ------
+    ValueError
+        If a duration is not within 0 to 86 400 000 000.
+    """
+    if values and not 0 <= min(values) <= max(values) <= _MAX_DURATION_US:
+        raise ValueError(f"a duration is not within 0 to {_MAX_DURATION_US} microseconds")
     out = ctypes.create_string_buffer(1 + 15 * len(values))
     length = _kernel.histogram_encode((ctypes.c_uint64 * len(values))(*values), len(values), out)
     return out.raw[:length]
@@ -85,16 +98,13 @@ def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
     Raises
     ------
     ValueError
-        If an encoding is malformed, or `right` holds values that `left` does not.
+        If an encoding is malformed, `right` is to be subtracted but holds values that `left` does not, or the
+        sum would hold 2^63 values or more.
     """
     out = ctypes.create_string_buffer(len(left) + len(right))
     length = _kernel.histogram_combine(left, len(left), right, len(right), -1 if subtract else 1, out)
     if length < 0:
-        raise ValueError(
-            "the histogram holds fewer values than are subtracted"
-            if length == _NEGATIVE
-            else "malformed histogram"
-        )
+        raise ValueError(_ERRORS[length])
     return out.raw[:length]
 
 
@@ -110,7 +120,7 @@ def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
     wanted = (ctypes.c_uint64 * len(ranks))(*ranks)
     total: int = _kernel.histogram_values_at(encoded, len(encoded), wanted, len(ranks), values)
     if total < 0:
-        raise ValueError("malformed histogram")
+        raise ValueError(_ERRORS[total])
     return total, list(values)
 
 
@@ -125,6 +135,8 @@ class LineCounts:
 
 class Aggregator:
     """Lines in, one summary per (customer, day) out; memory follows the summaries, not the lines.
+
+    One thread at a time may use it: the GIL is released while the kernel works.
 
     Parameters
     ----------
@@ -142,8 +154,18 @@ class Aggregator:
             _kernel.aggregator_free(self._handle)
 
     def feed(self, lines: bytes | bytearray | memoryview, length: int | None = None) -> None:
-        """Read a block of whole lines (only the last may lack its LF); `length` of its bytes count."""
+        """Read a block of whole lines (only the last may lack its LF).
+
+        Parameters
+        ----------
+        lines
+            The block; a memoryview must be of a writable buffer.
+        length
+            How many of its bytes count; by default all.
+        """
         size = len(lines) if length is None else length
+        if not 0 <= size <= len(lines):
+            raise ValueError(f"the block has {len(lines)} bytes, not {size}")
         pointer: ctypes.Array[ctypes.c_char] | bytes
         pointer = lines if isinstance(lines, bytes) else (ctypes.c_char * len(lines)).from_buffer(lines)
         if _kernel.aggregator_feed(self._handle, pointer, size):

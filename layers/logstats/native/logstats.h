@@ -14,7 +14,9 @@
 #define HISTOGRAM_VERSION 1
 #define SUB_BUCKET_BITS 14 /* 16 384 buckets per octave: exact for milliseconds below 16.7 s */
 
-enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2 };
+#define MAX_DURATION_US UINT64_C(86400000000)
+
+enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3 };
 
 /* Index of the bucket that holds a duration. Values below 2^15 have a bucket each. */
 static inline uint32_t bucket_index(uint64_t us) {
@@ -33,12 +35,13 @@ static inline uint8_t *write_varint(uint8_t *out, uint64_t value) {
     return out;
 }
 
-/* Encode microsecond values in any order (they are replaced by their sorted buckets).
+/* Encode microsecond values up to MAX_DURATION_US in any order (they are replaced by their sorted buckets).
  * `out` holds at least 1 + 15 bytes per value. Returns the length. */
 int64_t histogram_encode(uint64_t *values, size_t count, uint8_t *out);
 
 /* a + b (sign > 0) or a - b (sign < 0) into `out` of at least a_length + b_length bytes.
- * Returns the length, HISTOGRAM_MALFORMED, or HISTOGRAM_NEGATIVE if b holds more than a. */
+ * Returns the length, HISTOGRAM_MALFORMED, HISTOGRAM_NEGATIVE if b holds more than a, or
+ * HISTOGRAM_TOO_MANY if the sum would hold 2^63 values or more. */
 int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length,
                           int sign, uint8_t *out);
 
@@ -77,7 +80,8 @@ uint64_t aggregator_memory(const aggregator *);
 void aggregator_counts(const aggregator *, line_counts *);
 
 /* One record a summary: `summary_header`, then the customer's bytes, then the encoded histogram.
- * Forgets the summaries. The buffer is the aggregator's and lives until its next call. */
+ * Forgets the summaries. The buffer is the aggregator's and lives until its next call.
+ * After a failure (-1, also of `aggregator_feed`) the aggregator can only be freed. */
 typedef struct {
     int32_t day; /* since 1970-01-01 */
     uint32_t customer_length, histogram_length, reserved;
@@ -92,7 +96,7 @@ typedef struct {
 } reject_header;
 int64_t aggregator_rejects(aggregator *, const uint8_t **out);
 
-/* Exposed for tests: the verdict on one line without its LF. */
+/* Exposed for tests: the strict parser's verdict on one line without its LF; a blank one is ACCEPTED. */
 enum reason classify_line(const uint8_t *line, size_t length);
 
 #endif

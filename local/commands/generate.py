@@ -1,0 +1,54 @@
+"""`logstats generate`: write a random, reproducible request log."""
+
+import datetime as dt
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+from rich.console import Console
+from rich.progress import Progress
+from typer import BadParameter, Exit, Option
+
+from local.generator import Traffic
+
+_END = dt.datetime(2024, 10, 3)  # noqa: DTZ001 - only its date counts
+_CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+
+
+def generate(
+    output: Annotated[
+        Path | None, Option("--output", "-o", metavar="PATH", help="The file to write; by default stdout.")
+    ] = None,
+    lines: Annotated[int, Option(min=0, help="The number of lines.")] = 10_000,
+    seed: Annotated[int, Option(min=0, help="The same seed gives the same log.")] = 42,
+    end: Annotated[
+        dt.datetime,
+        Option(formats=["%Y-%m-%d"], metavar="DATE", show_default="2024-10-03", help="The last day."),
+    ] = _END,
+    days: Annotated[int, Option(min=1, help="The number of days, the last one included.")] = 30,
+    customers: Annotated[int, Option(min=1, help="The number of customers, cust_1 and so on.")] = 50,
+) -> None:
+    """Write a random request log, in random order; the same options give the same bytes."""
+    try:
+        traffic = Traffic(seed, end.date(), days, customers)
+    except ValueError as error:
+        raise BadParameter(str(error), param_hint="--end, --days") from None
+    try:
+        with output.open("wb") if output else nullcontext(sys.stdout.buffer) as file:
+            _write(traffic, lines, file, show=sys.stderr.isatty() and (bool(output) or not file.isatty()))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
+        raise Exit(_CLOSED_PIPE) from None
+    except OSError as error:
+        raise BadParameter(f"{output or 'stdout'}: {error.strerror}", param_hint="--output") from None
+
+
+def _write(traffic: Traffic, lines: int, file: BinaryIO, *, show: bool) -> None:
+    with Progress(console=Console(stderr=True), transient=True, disable=not show) as progress:
+        task = progress.add_task("Generating", total=lines)
+        for block in traffic.log(lines):
+            file.write(block)
+            progress.advance(task, block.count(b"\n"))
+        file.flush()

@@ -1,0 +1,117 @@
+"""`logstats ingest`: one log object, from a file or from S3."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from local.commands.database import LOCAL_FOLDER, DatabaseUrlOption, open_database
+from local.errors import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from processor.ingest import IngestSummary
+
+_S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
+
+
+def ingest(
+    source: Annotated[str, typer.Argument(help="A file, or s3://bucket/key; .log or .log.gz.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Worker threads. [default: the usable cores]")
+    ] = None,
+    database_url: DatabaseUrlOption = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
+) -> None:
+    """Ingest a log object into the daily statistics.
+
+    However often the same content is ingested, it counts once. New content under the same name replaces the old.
+    """
+    from processor.objects import SourceError  # noqa: PLC0415 - other commands need no processor
+
+    try:
+        summary = _ingest(source, workers, database_url)
+    except SourceError as error:
+        raise UserError(str(error)) from error
+    if as_json:
+        print(json.dumps(summary.as_dict()))
+    else:
+        _show(summary)
+
+
+def _ingest(source: str, workers: int | None, database_url: str | None) -> "IngestSummary":
+    from logstats.database import create_engine  # noqa: PLC0415
+    from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
+    from processor.ingest import Ingestor  # noqa: PLC0415
+    from processor.objects import LocalFile, S3Object  # noqa: PLC0415
+    from processor.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
+
+    settings = load(ProcessorSettings)
+    on_s3 = _S3_URI.fullmatch(source)
+    client = _s3_client() if on_s3 or settings.rejects_bucket else None
+    file = None if on_s3 else LocalFile.at(Path(source))
+
+    def look() -> S3Object:
+        assert client is not None and on_s3 is not None  # noqa: PT018, S101 - only called for S3
+        return S3Object.head(client, on_s3["bucket"], on_s3["key"])
+
+    size = file.size if file else look().size
+    with open_database(database_url) as database, _progress_bar(size) as progress:
+        engine = create_engine(database, max_overflow=-1)
+        rejects = (
+            S3RejectStore(client, settings.rejects_bucket)
+            if client and settings.rejects_bucket
+            else LocalRejectStore(LOCAL_FOLDER / "rejected")
+        )
+        ingestor = Ingestor(engine, rejects, settings.wait_for_system_duration, workers, progress)
+        try:
+            return ingestor.ingest_file(file) if file else ingestor.ingest_current(look)
+        finally:
+            engine.dispose()
+
+
+def _s3_client() -> "S3Client":
+    import boto3  # noqa: PLC0415 - slow to import
+
+    return boto3.client("s3")
+
+
+@contextmanager
+def _progress_bar(size: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal; nothing in a pipe."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=size)
+        yield lambda count: progress.advance(task, count)
+
+
+def _show(summary: "IngestSummary") -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(show_header=False, box=None)
+    for name, value in summary.as_dict().items():
+        if isinstance(value, dict):
+            for reason, count in value.items():
+                table.add_row(f"  {reason}", f"{count:,}")
+        elif isinstance(value, int):
+            table.add_row(name, f"{value:,}")
+        else:
+            table.add_row(name, str(value))
+    Console(file=sys.stdout).print(table)
+    if summary.outcome == "ignored":
+        typer.echo("Only names that end in .log or .log.gz are log objects.", err=True)

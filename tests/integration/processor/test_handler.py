@@ -1,0 +1,235 @@
+"""The Lambda handler on S3 events, with moto's S3 and a real PostgreSQL."""
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+import boto3
+import pytest
+import sqlalchemy as sa
+from moto import mock_aws
+
+from logstats.settings import DatabaseSettings
+from processor import handler as module
+from processor.objects import S3Object
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET, REJECTS = "request-logs", "rejected-lines"
+A, B = random_lines(1, 600), random_lines(2, 500)
+CONTEXT = SimpleNamespace(
+    function_name="processor",
+    memory_limit_in_mb=1024,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:000000000000:function:processor",
+    aws_request_id="11111111-1111-1111-1111-111111111111",
+)
+
+
+@pytest.fixture
+def s3(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "DATABASE_URL": database.url,
+        "DATABASE_TLS": "disable",
+        "DATABASE_IAM_AUTH": "false",
+        "REJECTS_BUCKET": REJECTS,
+    }.items():
+        monkeypatch.setenv(name, value)
+    module._s3.cache_clear()
+    module._ingestor.cache_clear()
+    with mock_aws():
+        client: S3Client = boto3.client("s3")
+        for bucket in (BUCKET, REJECTS):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield client
+        if module._ingestor.cache_info().currsize:
+            module._ingestor().engine.dispose()
+    module._s3.cache_clear()
+    module._ingestor.cache_clear()
+
+
+def put(s3: "S3Client", key: str, data: bytes) -> str:
+    return s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
+
+
+def created(key: str, version: str, sequencer: str) -> dict[str, Any]:
+    """An S3 event record; S3 URL-encodes the key."""
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "eu-west-1",
+        "eventTime": "2024-10-03T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {"name": BUCKET, "arn": f"arn:aws:s3:::{BUCKET}"},
+            "object": {
+                "key": quote_plus(key, safe="/"),
+                "size": 1,
+                "eTag": "x",
+                "versionId": version,
+                "sequencer": sequencer,
+            },
+        },
+    }
+
+
+def deliver(*bodies: object) -> list[str]:
+    """Invoke the handler with one SQS message per body; return the ids of the failed ones."""
+    messages = [
+        {
+            "messageId": str(number),
+            "receiptHandle": "r",
+            "body": body if isinstance(body, str) else json.dumps(body),
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "messageAttributes": {},
+            "md5OfBody": "",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-west-1:000000000000:queue",
+            "awsRegion": "eu-west-1",
+        }
+        for number, body in enumerate(bodies)
+    ]
+    answer = module.handler({"Records": messages}, CONTEXT)  # type: ignore[arg-type]
+    return [str(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
+
+
+def records(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"Records": list(entries)}
+
+
+def test_an_upload_becomes_statistics(s3: "S3Client", engine: sa.Engine) -> None:
+    version = put(s3, "a.log", as_bytes(A))
+    assert deliver(records(created("a.log", version, "01"))) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+    row = tables.ledger(engine, "a.log")
+    assert (row.bucket, row.version, row.sequencer, row.outcome) == (BUCKET, version, "01", "ingested")
+
+
+def test_compressed_objects_are_read_as_streams(s3: "S3Client", engine: sa.Engine) -> None:
+    version = put(s3, "a.log.gz", gzip.compress(as_bytes(A)) + gzip.compress(as_bytes(B)))
+    assert deliver(records(created("a.log.gz", version, "01"))) == []
+    assert tables.statistics(engine) == oracle.statistics(A + B)
+
+
+def test_trap_10_test_events_encoded_keys_and_several_records(s3: "S3Client", engine: sa.Engine) -> None:
+    key = "team a/ü+%20 & more.log"
+    version, other = put(s3, key, as_bytes(A)), put(s3, "b.log", as_bytes(B))
+    test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
+    assert deliver(test_event, records(created(key, version, "01"), created("b.log", other, "02"))) == []
+    assert tables.statistics(engine) == oracle.statistics(A + B)
+    assert tables.ledger(engine, key).outcome == "ingested"
+
+
+def test_trap_11_only_the_failed_messages_are_delivered_again(s3: "S3Client", engine: sa.Engine) -> None:
+    good, broken = put(s3, "a.log", as_bytes(A)), put(s3, "b.log.gz", gzip.compress(as_bytes(B))[:-3])
+    failed = deliver(
+        records(created("b.log.gz", broken, "02")),
+        records(created("a.log", good, "01")),
+        "this is not JSON",
+    )
+    assert failed == ["0", "2"]
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_deliveries_that_repeat_change_nothing(s3: "S3Client", engine: sa.Engine) -> None:
+    event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
+    assert deliver(event) == deliver(event) == deliver(event, event) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 0, 1, 0)])
+def test_the_newest_version_counts_in_any_order(
+    s3: "S3Client", engine: sa.Engine, order: tuple[int, ...]
+) -> None:
+    events = [
+        records(created("a.log", put(s3, "a.log", as_bytes(lines)), sequencer))
+        for lines, sequencer in ((A, "0A"), (B, "1"))
+    ]
+    for number in order:
+        assert deliver(events[number]) == []
+    assert tables.statistics(engine) == oracle.statistics(B)
+    assert set(tables.leftovers(engine).values()) == {0}
+
+
+def test_equal_content_advances_the_sequencer(s3: "S3Client", engine: sa.Engine) -> None:
+    """Contents A, B, A arrive as 1, 3, 2: were 3 to leave the ledger at 1, the late B would win."""
+    first, second, third = (
+        records(created("a.log", put(s3, "a.log", as_bytes(lines)), sequencer))
+        for lines, sequencer in ((A, "01"), (B, "02"), (A, "03"))
+    )
+    for event in (first, third, second):
+        assert deliver(event) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+    assert tables.ledger(engine, "a.log").sequencer == "03"
+
+
+def test_a_late_event_does_not_undo_a_backfill(s3: "S3Client", engine: sa.Engine) -> None:
+    old, new = put(s3, "a.log", as_bytes(A)), put(s3, "a.log", as_bytes(B))
+    backfill = module._ingestor().ingest_current(lambda: S3Object.head(s3, BUCKET, "a.log"))
+    assert backfill.outcome == "ingested"
+    assert deliver(records(created("a.log", old, "01"))) == []
+    assert tables.statistics(engine) == oracle.statistics(B)
+    assert deliver(records(created("a.log", new, "02"))) == []
+    assert tables.ledger(engine, "a.log").sequencer == "02"
+    assert tables.statistics(engine) == oracle.statistics(B)
+
+
+def test_a_backfill_follows_an_object_that_is_replaced_while_it_is_read(
+    s3: "S3Client", engine: sa.Engine
+) -> None:
+    put(s3, "a.log", as_bytes(A))
+    looks = 0
+
+    def look() -> S3Object:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            put(s3, "a.log", as_bytes(B))
+        return S3Object.head(s3, BUCKET, "a.log")
+
+    assert module._ingestor().ingest_current(look).outcome == "ingested"
+    assert tables.statistics(engine) == oracle.statistics(B)
+
+
+def test_objects_of_other_kinds_are_on_record(s3: "S3Client", engine: sa.Engine) -> None:
+    assert deliver(records(created("report.csv", put(s3, "report.csv", b"x"), "01"))) == []
+    assert tables.ledger(engine, "report.csv").outcome == "ignored"
+
+
+def test_rejected_lines_go_to_their_bucket(s3: "S3Client", engine: sa.Engine) -> None:
+    version = put(s3, "in/a.log", as_bytes(A) + b"broken\n")
+    assert deliver(records(created("in/a.log", version, "01"))) == []
+    uri = tables.ledger(engine, "in/a.log").rejects_uri
+    assert uri is not None
+    assert uri.startswith(f"s3://{REJECTS}/{BUCKET}/in/a.log/")
+    body = s3.get_object(Bucket=REJECTS, Key=uri.removeprefix(f"s3://{REJECTS}/"))["Body"].read()
+    assert json.loads(body) == {"line": 601, "reason": "field_count", "text": "broken", "cut": False}
+
+
+def test_a_version_that_is_gone_fails_its_message(s3: "S3Client", engine: sa.Engine) -> None:
+    version = put(s3, "a.log", as_bytes(A))
+    s3.delete_object(Bucket=BUCKET, Key="a.log", VersionId=version)
+    assert deliver(records(created("a.log", version, "01")), {"Event": "s3:TestEvent"}) == ["0"]
+    assert tables.statistics(engine) == {}
+
+
+def test_no_log_line_shows_a_rejected_line(
+    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
+    version = put(s3, "a.log", b"secret-token broken\n")
+    assert deliver(records(created("a.log", version, "01"))) == []
+    assert "field_count" in stream.getvalue()
+    assert "secret-token" not in stream.getvalue()

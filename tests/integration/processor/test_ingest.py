@@ -1,0 +1,248 @@
+"""Whole ingests of local files into a real PostgreSQL."""
+
+import datetime as dt
+import gzip
+import json
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import ProcessorSettings, load
+from processor import lines as lines_module
+from processor.ingest import Ingestor, IngestSummary
+from processor.objects import LocalFile, SourceError
+from processor.rejects import LocalRejectStore
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+
+LINES = random_lines(seed=1, count=4_000)
+
+
+@pytest.fixture
+def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
+    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let even a small log have many byte ranges."""
+    monkeypatch.setattr(lines_module, "CHUNK_BYTES", 1 << 12)
+    monkeypatch.setattr("processor.source.CHUNK_BYTES", 1 << 12)
+
+
+def ingest(ingestor: Ingestor, path: Path, data: bytes | Iterable[str]) -> IngestSummary:
+    path.write_bytes(data if isinstance(data, bytes) else as_bytes(list(data)))
+    return ingestor.ingest_file(LocalFile.at(path))
+
+
+def test_the_tables_equal_brute_force(ingestor: Ingestor, tmp_path: Path) -> None:
+    summary = ingest(ingestor, tmp_path / "a.log", LINES)
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+    expected = IngestSummary(str(tmp_path / "a.log"), "ingested", 4_000, 4_000, 0, {}, 20, summary.seconds)
+    assert summary == expected
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_halves_compression_and_order_make_no_difference(
+    ingestor: Ingestor, server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    shuffled = random.Random(2).sample(LINES, len(LINES))
+    variants: dict[str, dict[str, bytes]] = {
+        "whole": {"a.log": as_bytes(LINES)},
+        "halves": {"1.log": as_bytes(LINES[:1_234]), "2.log": as_bytes(LINES[1_234:])},
+        "gzip": {"a.log.gz": gzip.compress(as_bytes(LINES))},
+        "shuffled": {"a.log": as_bytes(shuffled)},
+        "crlf": {"a.log": "\r\n".join(LINES).encode()},
+    }
+    found = {}
+    for name, files in variants.items():
+        server.create_database(f"variant_{name}", template="migrated")
+        engine = create_engine(server.settings(f"variant_{name}"))
+        for file, data in files.items():
+            folder = tmp_path / name
+            folder.mkdir(exist_ok=True)
+            ingest(replace(ingestor, engine=engine), folder / file, data)
+        found[name] = tables.merged_rows(engine)
+        engine.dispose()
+    assert found["whole"]
+    assert all(rows == found["whole"] for rows in found.values())
+
+
+def test_the_same_file_again_changes_nothing(ingestor: Ingestor, tmp_path: Path) -> None:
+    first = ingest(ingestor, tmp_path / "a.log", LINES)
+    before = tables.merged_rows(ingestor.engine)
+    again = ingest(ingestor, tmp_path / "a.log", LINES)
+    assert again == replace(first, outcome="unchanged", seconds=again.seconds)
+    assert tables.merged_rows(ingestor.engine) == before
+    assert tables.ledger(ingestor.engine, str(tmp_path / "a.log")).outcome == "ingested"
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_files_that_share_days_add_up(ingestor: Ingestor, tmp_path: Path) -> None:
+    more = random_lines(seed=3, count=2_000, customers=7, days=6)
+    ingest(ingestor, tmp_path / "a.log", LINES)
+    ingest(ingestor, tmp_path / "b.log", more)
+    ingest(ingestor, tmp_path / "copy-of-b.log", more)
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES + more + more)
+
+
+def test_new_content_replaces_the_old(ingestor: Ingestor, tmp_path: Path) -> None:
+    other = random_lines(seed=4, count=3_000, customers=3, days=9)
+    kept = random_lines(seed=5, count=500)
+    ingest(ingestor, tmp_path / "kept.log", kept)
+    ingest(ingestor, tmp_path / "a.log", LINES)
+    assert ingest(ingestor, tmp_path / "a.log", other).outcome == "replaced"
+    assert tables.statistics(ingestor.engine) == oracle.statistics(other + kept)
+    assert ingest(ingestor, tmp_path / "a.log", b"").outcome == "replaced"
+    assert tables.statistics(ingestor.engine) == oracle.statistics(kept)
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_an_empty_file_is_ingested(ingestor: Ingestor, tmp_path: Path) -> None:
+    summary = ingest(ingestor, tmp_path / "a.log", b"")
+    assert (summary.outcome, summary.lines, summary.customer_days) == ("ingested", 0, 0)
+
+
+def test_a_file_of_another_kind_is_on_record_as_ignored(ingestor: Ingestor, tmp_path: Path) -> None:
+    assert ingest(ingestor, tmp_path / "notes.txt", LINES).outcome == "ignored"
+    assert tables.ledger(ingestor.engine, str(tmp_path / "notes.txt")).outcome == "ignored"
+    assert tables.statistics(ingestor.engine) == {}
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("wait", ["", "0", "PT1H", "86400", "0.5", "P400D"])
+@pytest.mark.usefixtures("small_chunks")
+def test_trap_04_waiting_and_workers_never_change_a_result(
+    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, wait: str
+) -> None:
+    if wait:
+        monkeypatch.setenv("WAIT_FOR_SYSTEM_DURATION", wait)
+    monkeypatch.setattr("processor.source.MAX_SUMMARY_BYTES", 2_000)  # many partial summaries, many late
+    ingestor = replace(
+        ingestor,
+        workers=workers,
+        wait_for_system_duration=load(ProcessorSettings).wait_for_system_duration,
+    )
+    ingest(ingestor, tmp_path / "a.log", LINES)
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+
+
+def test_trap_18_the_first_and_last_days_fit_into_windows(ingestor: Ingestor, tmp_path: Path) -> None:
+    lines = [
+        "1970-01-01 00:00:00 c /a 200 0.001",
+        "2199-12-31 23:59:59 c /a 200 0.002",
+    ]
+    outside = ["9999-12-31 00:00:00 c /a 200 0.001", "0001-01-01 00:00:00 c /a 200 0.001"]
+    for wait in (dt.timedelta.max, dt.timedelta(0)):
+        summary = ingest(
+            replace(ingestor, wait_for_system_duration=wait), tmp_path / f"{wait.days}.log", lines + outside
+        )
+        assert summary.rejected_by_reason == {"timestamp": 2}
+    assert tables.statistics(ingestor.engine) == oracle.statistics(lines + lines)
+
+
+REJECTS = {
+    "too_long": b"2024-09-04 00:00:00 c /" + b"a" * 65_536 + b" 200 1",
+    "encoding": b"2024-09-04 00:00:00 c\xff /a 200 1",
+    "field_count": b"2024-09-04 00:00:00 c /a 200",
+    "timestamp": b"2024-09-31 00:00:00 c /a 200 1",
+    "customer_id": b"2024-09-04 00:00:00  /a 200 1",
+    "request_path": b"2024-09-04 00:00:00 c a 200 1",
+    "status_code": b"2024-09-04 00:00:00 c /a 600 1",
+    "duration": b"2024-09-04 00:00:00 c /a 200 1e3",
+}
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_rejected_lines_are_counted_and_kept_with_their_line_numbers(
+    ingestor: Ingestor, tmp_path: Path, workers: int
+) -> None:
+    good = LINES[:300]
+    data = [line.encode() for line in good]
+    for at, broken in zip(range(10, 300, 35), REJECTS.values(), strict=False):
+        data.insert(at, broken)
+    data.insert(5, b"")  # blank: not counted, but it has a line number
+    summary = ingest(replace(ingestor, workers=workers), tmp_path / "a.log", b"\n".join(data))
+    assert (summary.lines, summary.accepted, summary.rejected) == (308, 300, 8)
+    assert summary.rejected_by_reason == dict.fromkeys(REJECTS, 1)
+    assert tables.statistics(ingestor.engine) == oracle.statistics(good)
+
+    row = tables.ledger(ingestor.engine, str(tmp_path / "a.log"))
+    assert (row.lines, row.accepted, row.rejected) == (308, 300, 8)
+    assert row.rejected_by_reason == summary.rejected_by_reason
+    assert row.rejects_uri is not None
+    kept = [json.loads(line) for line in Path(row.rejects_uri).read_text(encoding="utf-8").splitlines()]
+    assert [entry["line"] for entry in kept] == [1 + data.index(broken) for broken in REJECTS.values()]
+    assert [entry["reason"] for entry in kept] == list(REJECTS)
+    assert [entry["cut"] for entry in kept] == [True] + [False] * 7
+    assert len(kept[0]["text"]) == 1_024
+    assert kept[1]["text"] == "2024-09-04 00:00:00 c\\xff /a 200 1"
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_kept_rejects_are_capped_and_counted_all(ingestor: Ingestor, tmp_path: Path) -> None:
+    summary = ingest(replace(ingestor, workers=3), tmp_path / "a.log", b"broken\n" * 12_345)
+    assert summary.rejected_by_reason == {"field_count": 12_345}
+    uri = tables.ledger(ingestor.engine, str(tmp_path / "a.log")).rejects_uri
+    assert uri is not None
+    kept = [json.loads(line) for line in Path(uri).read_text(encoding="utf-8").splitlines()]
+    assert [entry["line"] for entry in kept] == list(range(1, 10_001))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.usefixtures("small_chunks")
+def test_a_failed_attempt_leaves_nothing_and_the_next_one_succeeds(
+    ingestor: Ingestor, tmp_path: Path, capfd: pytest.CaptureFixture[str], workers: int
+) -> None:
+    ingestor = replace(ingestor, workers=workers)
+    data = gzip.compress(as_bytes(LINES))
+    with pytest.raises(SourceError, match="not valid gzip"):
+        ingest(ingestor, tmp_path / "a.log.gz", data[:-10])
+    assert capfd.readouterr().err == "", "Bytewax must not print a backtrace"
+    assert tables.statistics(ingestor.engine) == {}
+    assert ingest(ingestor, tmp_path / "a.log.gz", data).outcome == "ingested"
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_a_staging_error_fails_the_attempt(
+    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("processor.sink._COPY", "COPY nowhere FROM STDIN (FORMAT BINARY)")
+    with pytest.raises(Exception, match="nowhere"):
+        ingest(ingestor, tmp_path / "a.log", LINES)
+    assert "panicked" not in capfd.readouterr().err
+    assert tables.statistics(ingestor.engine) == {}
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_committed(
+    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.log"
+    stage = Ingestor._stage
+
+    def stage_then_change(self: Ingestor, *arguments: object) -> object:
+        parts = stage(self, *arguments)  # type: ignore[arg-type]
+        path.write_bytes(as_bytes(LINES[:10]))
+        return parts
+
+    monkeypatch.setattr(Ingestor, "_stage", stage_then_change)
+    with pytest.raises(SourceError, match="changed while it was read"):
+        ingest(ingestor, path, LINES)
+    assert tables.statistics(ingestor.engine) == {}
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"missing\.log: No such file"):
+        LocalFile.at(tmp_path / "missing.log")
+    with pytest.raises(SourceError, match="Is a directory"):
+        LocalFile.at(tmp_path)
+    with pytest.raises(SourceError, match=r"udcff\.log': the name is not valid UTF-8"):
+        LocalFile.at(tmp_path / "\udcff.log")

@@ -1,0 +1,64 @@
+"""What the tables hold, in the oracle's form."""
+
+from fractions import Fraction
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from logstats.models import Attempt, AttemptPart, Contribution, DailyStatistics, LogObject
+from tests.oracle import Statistics
+
+
+def statistics(engine: sa.Engine) -> Statistics:
+    """The daily statistics, as the oracle would state them."""
+    with Session(engine) as session:
+        return {
+            (row.customer_id, row.date.isoformat()): {
+                "total_requests": row.total_requests,
+                "success_requests": row.total_requests - row.client_errors - row.server_errors,
+                "failed_requests": row.client_errors + row.server_errors,
+                "client_errors": row.client_errors,
+                "server_errors": row.server_errors,
+                "uptime_percentage": float(100 * (1 - Fraction(row.server_errors, row.total_requests))),
+                "duration_mean": float(Fraction(int(row.duration_sum_us), row.total_requests) / 1_000_000),
+                "duration_p50": row.duration_p50_us / 1e6,
+                "duration_p90": row.duration_p90_us / 1e6,
+                "duration_p95": row.duration_p95_us / 1e6,
+                "duration_p99": row.duration_p99_us / 1e6,
+                "duration_max": row.duration_max_us / 1e6,
+            }
+            for row in session.scalars(sa.select(DailyStatistics))
+        }
+
+
+def merged_rows(engine: sa.Engine) -> list[tuple[object, ...]]:
+    """All of the daily statistics, byte for byte."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            sa.select(DailyStatistics.__table__).order_by(DailyStatistics.customer_id, DailyStatistics.date)
+        )
+        return [tuple(row) for row in rows]
+
+
+def ledger(engine: sa.Engine, key: str) -> LogObject:
+    """The ledger row of a key."""
+    with Session(engine) as session:
+        row = session.scalars(sa.select(LogObject).where(LogObject.key == key)).one()
+        session.expunge(row)
+        return row
+
+
+def leftovers(engine: sa.Engine) -> dict[str, int]:
+    """Rows of attempts that do not count: there must be none once all is done."""
+    with Session(engine) as session:
+        counting = sa.select(LogObject.attempt_id).where(LogObject.attempt_id.is_not(None))
+        return {
+            table.__tablename__: session.scalars(
+                sa.select(sa.func.count()).select_from(table).where(column.not_in(counting))
+            ).one()
+            for table, column in (
+                (Contribution, Contribution.attempt_id),
+                (AttemptPart, AttemptPart.attempt_id),
+                (Attempt, Attempt.id),
+            )
+        }

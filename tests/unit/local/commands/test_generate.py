@@ -1,0 +1,99 @@
+"""`logstats generate` as a program: streams, progress, errors."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from local.commands.generate import generate
+from local.generator import Traffic
+
+PROGRAM = [
+    sys.executable,
+    "-c",
+    "import typer; from local.commands.generate import generate; typer.run(generate)",
+]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*PROGRAM, *arguments], capture_output=True, check=False)
+
+
+def test_writes_to_stdout_and_nothing_else() -> None:
+    done = run("--lines", "500")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"".join(Traffic().log(500))
+
+
+def test_writes_a_file_with_every_option(tmp_path: Path) -> None:
+    path = tmp_path / "some.log"
+    options = ["--lines", "20", "--seed", "7", "--end", "2023-03-01", "--days", "2", "--customers", "3"]
+    done = run("-o", str(path), *options)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    lines = path.read_text().splitlines()
+    assert len(lines) == 20
+    assert {line[:10] for line in lines} == {"2023-02-28", "2023-03-01"}
+    assert {line.split()[2] for line in lines} == {"cust_1", "cust_2", "cust_3"}
+
+
+def test_shows_progress_on_a_terminal(tmp_path: Path) -> None:
+    terminal, stderr = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    try:
+        subprocess.run([*PROGRAM, "-o", tmp_path / "some.log"], stderr=stderr, env=environment, check=True)
+        os.set_blocking(terminal, False)
+        assert b"Generating" in os.read(terminal, 65536)
+    finally:
+        os.close(terminal)
+        os.close(stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--lines", "-1"], "--lines"),
+        (["--lines", "many"], "--lines"),
+        (["--seed", "-1"], "--seed"),
+        (["--days", "0"], "--days"),
+        (["--customers", "0"], "--customers"),
+        (["--end", "2024-13-01"], "--end"),
+        (["--end", "tomorrow"], "--end"),
+        (["--end", "2200-01-01"], "2199-12-31"),
+        (["--end", "1970-01-05", "--days", "6"], "1970-01-01"),
+        (["-o", "/"], "Is a directory"),
+        (["-o", "no/such/folder/some.log"], "No such file"),
+    ],
+)
+def test_a_bad_option_is_one_error(arguments: list[str], named: str) -> None:
+    app = typer.Typer()
+    app.command()(generate)
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert named in result.stderr
+    assert result.stderr.count("Error") == 1
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "--lines", "1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == next(Traffic().log(1))
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_error() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(PROGRAM, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
