@@ -73,6 +73,10 @@ format: setup  ## Format and fix what can be fixed
 synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
 	@$(BIN)/python -m cdk.app
 
+.PHONY: openapi
+openapi: setup  ## Renew the checked-in OpenAPI document of the API
+	@$(BIN)/python -m api.openapi > functions/api/openapi.json.new && mv functions/api/openapi.json.new functions/api/openapi.json
+
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
 	@for f in requirements-dev functions/processor/requirements functions/migrate/requirements \
