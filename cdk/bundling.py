@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ PYTHON_VERSION = "3.12"
 LAYER_ROOT = "/opt/python"
 """Where Lambda puts a layer's `python/` folder."""
 
+_DIGITS = 16
+_KEEP_SECONDS = 3600.0
 _LEFT_OUT_FOLDERS = {"bin", "include", "__pycache__", "test", "tests"}
 _LEFT_OUT_SUFFIXES = {".asm", ".c", ".cmd", ".cpp", ".h", ".hpp", ".obj", ".pxd", ".pyi", ".pyx"}
 _LEFT_OUT_FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "py.typed", "uv_cache.json"}
@@ -131,14 +134,15 @@ def logstats_package(platform: Platform, cache: Path = ROOT / "build") -> Path:
 def cached(cache: Path, name: str, inputs: list[str | bytes], make: Callable[[Path], None]) -> Path:
     """Return the folder that `make` makes from these inputs, making it now unless it is there.
 
-    Half a folder is never seen, and two processes may ask at once.
+    Half a folder is never seen, and two processes may ask at once. What was not asked for lately is removed.
     """
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for value in inputs:
         data = value.encode() if isinstance(value, str) else value
         digest.update(len(data).to_bytes(8, "big") + data)
-    folder = cache / f"{name}-{digest.hexdigest()[:16]}"
+    folder = cache / f"{name}-{digest.hexdigest()[:_DIGITS]}"
     if folder.exists():
+        os.utime(folder)
         return folder
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}-") as unfinished:
@@ -148,7 +152,15 @@ def cached(cache: Path, name: str, inputs: list[str | bytes], make: Callable[[Pa
         except OSError:
             if not folder.exists():  # otherwise another process was faster, with the same content
                 raise
+    _remove_old(cache, name)
     return folder
+
+
+def _remove_old(cache: Path, name: str) -> None:
+    """Remove what was made from earlier inputs, unless somebody may still use it."""
+    for folder in cache.glob(f"{name}-" + "[0-9a-f]" * _DIGITS):
+        if folder.stat().st_mtime < time.time() - _KEEP_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _leave_out(target: Path) -> None:

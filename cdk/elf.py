@@ -31,14 +31,42 @@ def strip(path: Path) -> None:
     if machine(path) is None:
         return
     data = bytearray(path.read_bytes())
-    (identity, kind, number, version, entry, segments, _sections, flags, size, segment_size, count, *_rest) = (
-        _HEADER.unpack_from(data)
-    )
+    (
+        identity,
+        kind,
+        number,
+        version,
+        entry,
+        segments,
+        _sections,
+        flags,
+        size,
+        segment_size,
+        count,
+        *_rest,
+    ) = _HEADER.unpack_from(data)
     end = segments + segment_size * count
     for index in range(count):
         fields = _SEGMENT.unpack_from(data, segments + index * segment_size)
         end = max(end, fields[2] + fields[5])
     _HEADER.pack_into(
-        *(data, 0, identity, kind, number, version, entry, segments, 0, flags, size, segment_size, count, 0, 0, 0)
+        *(
+            data,
+            0,
+            identity,
+            kind,
+            number,
+            version,
+            entry,
+            segments,
+            0,
+            flags,
+            size,
+            segment_size,
+            count,
+            0,
+            0,
+            0,
+        )
     )
     path.write_bytes(data[:end])

@@ -22,9 +22,7 @@ _STOP_SECONDS = 30.0
 @contextmanager
 def running(folder: Path, log: Path) -> Iterator["StartingDatabase"]:
     """Start the server of a folder; stop it at the end, unless other processes still use it."""
-    keeper = Child(
-        [sys.executable, "-m", "local.cloud.database", str(folder)], os.environ, log, talks=True
-    )
+    keeper = Child([sys.executable, "-m", "local.cloud.database", str(folder)], os.environ, log, talks=True)
     try:
         yield StartingDatabase(keeper, log)
     finally:

@@ -124,7 +124,9 @@ class Deployer:
         manifest = json.loads((assembly / f"{stack}.assets.json").read_text(encoding="utf-8"))
         for asset in manifest["files"].values():
             path = assembly / asset["source"]["path"]
-            content: Callable[[Path], bytes] = _zip if asset["source"]["packaging"] == "zip" else Path.read_bytes
+            content: Callable[[Path], bytes] = (
+                _zip if asset["source"]["packaging"] == "zip" else Path.read_bytes
+            )
             for destination in asset["destinations"].values():
                 bucket, key = _resolve(destination["bucketName"]), destination["objectKey"]
                 if not _exists(s3, bucket, key):

@@ -63,7 +63,11 @@ def write_function_logs(folder: Path) -> None:
     emit = lambda_svc._emit_lambda_logs  # noqa: SLF001
 
     def emit_and_write(
-        func: dict[str, Any], request_id: str, text: str, *arguments: Any, **options: Any  # noqa: ANN401
+        func: dict[str, Any],
+        request_id: str,
+        text: str,
+        *arguments: Any,
+        **options: Any,  # noqa: ANN401
     ) -> None:
         handler = (func.get("config") or func).get("Handler", "").partition(".")[0]
         if text and handler:

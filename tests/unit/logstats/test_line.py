@@ -186,7 +186,7 @@ def test_durations_round_half_even_to_microseconds(duration: str, microseconds: 
 @pytest.mark.parametrize(
     "duration",
     [
-        *"5. . -1 +1 -0 1e3 1E3 nan inf 0x1 1,5 1_0 1.2.3 1..2 \u0660.\u0665 ² 86401 86400.0000001 100000 1s".split(),
+        *"5. . -1 +1 -0 1e3 1E3 nan inf 0x1 1,5 1_0 1.2.3 1..2 \u0660.\u0665 ² 86401 86400.1 86400.000001 86400.0000001 100000 1s".split(),
         "",
         "86400." + "0" * 100 + "1",
         "9" * 60_000,
