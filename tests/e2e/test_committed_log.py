@@ -22,7 +22,9 @@ COMMAND = str(Path(sys.executable).parent / "logstats")
 @pytest.fixture
 def environment(database: DatabaseSettings) -> dict[str, str]:
     environment = {**os.environ, "DATABASE_URL": database.url}
-    subprocess.run([COMMAND, "ingest", str(LOG)], env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [COMMAND, "ingest", str(LOG)], env=environment, check=True, capture_output=True, timeout=60
+    )
     return environment
 
 
