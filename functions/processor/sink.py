@@ -9,6 +9,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from sqlalchemy.orm import Session
 
 from logstats.models import AttemptPart, Contribution
+from processor import attempts
 from processor.flow import CustomerDay, PartReport
 from processor.monitor import Monitor
 
@@ -69,6 +70,7 @@ class ContributionSink(DynamicSink[CustomerDay]):
         def write(items: list[CustomerDay]) -> None:
             nonlocal written
             with self._engine.begin() as connection:
+                attempts.hold(connection, self._attempt_id)
                 driver = connection.connection.driver_connection
                 assert driver is not None  # noqa: S101 - the connection is open
                 with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
