@@ -8,6 +8,8 @@ import typer
 from local.commands.generate import generate
 from local.commands.ingest import ingest
 from local.commands.migrate import migrate
+from local.commands.serve import serve
+from local.commands.stats import stats
 from local.errors import UserError
 from logstats.settings import SettingsError
 
@@ -18,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (generate, ingest, migrate):
+for command in (generate, ingest, migrate, serve, stats):
     app.command()(command)
 
 

@@ -1,5 +1,5 @@
-"""Errors that are shown to people."""
+"""What goes wrong for a user, told in one line."""
 
 
 class UserError(Exception):
-    """Something the user can mend; `main` prints the message as one line and exits with status 1."""
+    """The command cannot do what was asked; the message is one line that says why, and what to do."""

@@ -1,5 +1,6 @@
 """A real PostgreSQL for every test that wants one: `database_url` is a fresh, migrated database."""
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -7,12 +8,17 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from local import postgres
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from migrate import schema
+
+settings.register_profile("default", deadline=None)  # a shared machine has its pauses
+settings.register_profile("nightly", deadline=None, max_examples=2_500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _numbers = count()
 

@@ -1,1 +1,3 @@
 """The HTTP API: FastAPI behind Mangum on Lambda, or behind uvicorn on a laptop."""
+
+__version__ = "0.1.0"

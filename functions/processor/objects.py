@@ -94,8 +94,11 @@ class LocalFile:
             If there is no readable file.
         """
         try:
+            str(path.resolve()).encode()
             with path.open("rb"):
                 status = path.stat()
+        except UnicodeEncodeError:
+            raise SourceError(f"{str(path)!a}: the name is not valid UTF-8") from None
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from error
         return cls(str(path.resolve()), status.st_size, status.st_mtime_ns)

@@ -1,13 +1,15 @@
 """Database engines from settings: psycopg for jobs, asyncpg for the API."""
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from logstats.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _KEEPALIVES = {
     "keepalives_idle": 30,
@@ -38,8 +40,10 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
     return engine
 
 
-def create_asyncpg_engine(settings: DatabaseSettings, **options: Any) -> AsyncEngine:  # noqa: ANN401
+def create_asyncpg_engine(settings: DatabaseSettings, **options: Any) -> "AsyncEngine":  # noqa: ANN401
     """Return an engine on asyncpg; it must stay on the event loop that first uses it."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - jobs do without greenlet
+
     url = _url(settings, "postgresql+asyncpg")
     arguments: dict[str, Any] = {"timeout": settings.connect_timeout_seconds}
     if not _is_local_socket(url):

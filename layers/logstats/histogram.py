@@ -29,7 +29,7 @@ class LatencyHistogram:
     encoded
         The serialised form: a version byte (1), then for each used bucket in ascending order the distance
         from the bucket before and the count, as LEB128 numbers. Equal histograms are equal bytes. The size
-        is bounded by the buckets (at most 393 216), whatever the number of requests.
+        is bounded by the buckets (at most 381 048), whatever the number of requests.
 
     Examples
     --------

@@ -21,6 +21,7 @@ _FIELDS = 6
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 _STATUS = re.compile(r"[1-5][0-9]{2}")
+_MICROSECOND = Decimal("0.000001")
 _DURATION = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 
 
@@ -106,7 +107,7 @@ def _parse_duration(text: str) -> int | None:
     seconds = Decimal(text)
     if seconds > MAX_DURATION_SECONDS:
         return None
-    return int(seconds.scaleb(6).to_integral_value(ROUND_HALF_EVEN))
+    return int(seconds.quantize(_MICROSECOND, ROUND_HALF_EVEN).scaleb(6))
 
 
 def _is_text(text: str) -> bool:

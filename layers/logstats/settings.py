@@ -30,7 +30,8 @@ def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the sett
     except ValidationError as error:
         prefix = kind.model_config.get("env_prefix", "")
         problems = (
-            f"{prefix}{'.'.join(map(str, problem['loc']))}".upper() + f": {problem['msg']}"
+            f"{prefix}{'.'.join(map(str, problem['loc']))}".upper()
+            + f": {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise SettingsError("; ".join(problems)) from None
@@ -45,8 +46,8 @@ class DatabaseSettings(BaseSettings):
         A plain ``postgresql://user@host:port/name``, or with ``?host=/socket/folder``; the drivers are
         chosen inside.
     tls
-        ``verify-full``; ``prefer`` uses TLS when the server offers it; ``disable`` never (the embedded server
-        has none).
+        ``verify-full``; ``require`` uses TLS whoever the server is; ``prefer`` uses it when the server offers
+        it; ``disable`` never (the embedded server has none).
     iam_auth
         Whether the password is a token signed with the caller's AWS credentials (Aurora).
     ca_file
@@ -65,7 +66,7 @@ class DatabaseSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)
 
     url: str = Field(pattern="^postgres(ql)?://")
-    tls: Literal["verify-full", "prefer", "disable"] = "verify-full"
+    tls: Literal["verify-full", "require", "prefer", "disable"] = "verify-full"
     iam_auth: bool = True
     ca_file: str | None = None
     connect_timeout_seconds: int = Field(default=10, ge=1)
@@ -77,7 +78,10 @@ class DatabaseSettings(BaseSettings):
 def _seconds_or_iso(value: object) -> object:
     """Let plain numbers be seconds; what else there is must be ISO 8601."""
     if isinstance(value, str) and _SECONDS.fullmatch(value):
-        return dt.timedelta(seconds=float(value))
+        try:
+            return dt.timedelta(seconds=float(value))
+        except OverflowError:
+            raise ValueError(f"at most {dt.timedelta.max.days} days are possible") from None
     if isinstance(value, str) and not value.startswith("P"):
         raise ValueError("give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H")
     return value

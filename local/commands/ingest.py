@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import LOCAL_FOLDER, DatabaseUrlOption, open_database
 from local.errors import UserError
-from local.paths import REJECTED
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -70,7 +69,7 @@ def _ingest(source: str, workers: int | None, database_url: str | None) -> "Inge
         rejects = (
             S3RejectStore(client, settings.rejects_bucket)
             if client and settings.rejects_bucket
-            else LocalRejectStore(REJECTED)
+            else LocalRejectStore(LOCAL_FOLDER / "rejected")
         )
         ingestor = Ingestor(engine, rejects, settings.wait_for_system_duration, workers, progress)
         try:
@@ -115,3 +114,5 @@ def _show(summary: "IngestSummary") -> None:
         else:
             table.add_row(name, str(value))
     Console(file=sys.stdout).print(table)
+    if summary.outcome == "ignored":
+        typer.echo("Only names that end in .log or .log.gz are log objects.", err=True)

@@ -2,15 +2,14 @@
 
 import typer
 
-from local.commands.database import DatabaseUrlOption, connect_settings
+from local.commands.database import DatabaseUrlOption, open_database
+from logstats.database import create_engine
+from migrate import schema
 
 
 def migrate(database_url: DatabaseUrlOption = None) -> None:
     """Create or upgrade the schema of a database; nothing happens when it is up to date."""
-    from logstats.database import create_engine  # noqa: PLC0415 - other commands need no database
-    from migrate import schema  # noqa: PLC0415
-
-    with connect_settings(database_url) as settings:
+    with open_database(database_url, migrated=False) as settings:
         engine = create_engine(settings)
         try:
             before, after = schema.upgrade(engine)

@@ -12,6 +12,7 @@ typedef struct {
     const uint8_t *at, *end;
     int64_t bucket; /* -1 before the first */
     uint64_t count; /* 0: exhausted */
+    uint64_t total; /* counts read so far, below 2^63 */
 } cursor;
 
 /* A non-zero varint, or 0 when there is none. */
@@ -30,16 +31,18 @@ static int next_bucket(cursor *in) {
     in->count = 0;
     if (in->at == in->end) return 0;
     const uint64_t distance = read_varint(in);
-    if (distance == 0 || distance > UINT32_MAX || in->bucket + (int64_t)distance > UINT32_MAX)
-        return HISTOGRAM_MALFORMED;
+    const int64_t last = bucket_index(MAX_DURATION_US);
+    if (distance == 0 || distance > (uint64_t)(last - in->bucket)) return HISTOGRAM_MALFORMED;
     in->bucket += (int64_t)distance;
     in->count = read_varint(in);
-    return in->count ? 0 : HISTOGRAM_MALFORMED;
+    if (in->count == 0 || in->count > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
+    in->total += in->count;
+    return 0;
 }
 
 static int open_histogram(cursor *in, const uint8_t *data, size_t length) {
     if (length == 0 || data[0] != HISTOGRAM_VERSION) return HISTOGRAM_MALFORMED;
-    *in = (cursor){data + 1, data + length, -1, 0};
+    *in = (cursor){data + 1, data + length, -1, 0, 0};
     return next_bucket(in);
 }
 
@@ -57,7 +60,6 @@ int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, s
         uint64_t count = take_left ? left.count : 0;
         if (take_right) {
             if (sign < 0 && right.count > count) return HISTOGRAM_NEGATIVE;
-            if (sign > 0 && count + right.count < count) return HISTOGRAM_MALFORMED;
             count = sign < 0 ? count - right.count : count + right.count;
         }
         if (count) {
@@ -68,6 +70,7 @@ int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, s
         if ((take_left && next_bucket(&left)) || (take_right && next_bucket(&right)))
             return HISTOGRAM_MALFORMED;
     }
+    if (sign > 0 && left.total + right.total > INT64_MAX) return HISTOGRAM_TOO_MANY;
     return to - out;
 }
 
@@ -85,15 +88,13 @@ int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *
                             uint64_t *values) {
     cursor in;
     if (open_histogram(&in, data, length)) return HISTOGRAM_MALFORMED;
-    uint64_t seen = 0;
     size_t next = 0;
     while (in.count) {
-        seen += in.count;
-        if (in.bucket >= INT64_C(64) << SUB_BUCKET_BITS) return HISTOGRAM_MALFORMED;
-        for (; next < count && ranks[next] <= seen; next++) values[next] = representative((uint64_t)in.bucket);
+        for (; next < count && ranks[next] <= in.total; next++)
+            values[next] = representative((uint64_t)in.bucket);
         if (next_bucket(&in)) return HISTOGRAM_MALFORMED;
     }
-    return (int64_t)seen;
+    return (int64_t)in.total;
 }
 
 static int compare(const void *a, const void *b) {

@@ -154,5 +154,6 @@ enum reason parse_line(const uint8_t *line, size_t length, log_line *out) {
 enum reason classify_line(const uint8_t *line, size_t length) {
     log_line ignored;
     if (length && line[length - 1] == '\r') length--;
+    if (!length) return ACCEPTED;
     return parse_line(line, length, &ignored);
 }

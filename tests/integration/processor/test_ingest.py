@@ -244,3 +244,5 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         LocalFile.at(tmp_path / "missing.log")
     with pytest.raises(SourceError, match="Is a directory"):
         LocalFile.at(tmp_path)
+    with pytest.raises(SourceError, match=r"udcff\.log': the name is not valid UTF-8"):
+        LocalFile.at(tmp_path / "\udcff.log")

@@ -1,0 +1,70 @@
+"""One day of one customer as the API shows it: the fields, their definitions and their JSON."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+_MICROSECONDS = 1_000_000
+
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+
+
+class DailyStatistics(BaseModel):
+    """Requests of one customer on one UTC day.
+
+    The model documents the answer; `to_json` writes it.
+    """
+
+    customer_id: str = Field(description="The customer.", examples=["cust_1"])
+    date: dt.date = Field(description="The UTC day.", examples=["2024-09-03"])
+    total_requests: Count = Field(description="Requests on that day.", examples=[8])
+    success_requests: Count = Field(description="Requests with a status below 400.", examples=[5])
+    failed_requests: Count = Field(description="Requests with a status of 400 or more.", examples=[3])
+    client_errors: Count = Field(description="Requests with a status 4xx.", examples=[2])
+    server_errors: Count = Field(description="Requests with a status 5xx.", examples=[1])
+    uptime_percentage: float = Field(
+        description="100 * (1 - server_errors / total_requests), percent: a client's own mistakes are not downtime.",
+        examples=[87.5],
+        ge=0,
+        le=100,
+    )
+    duration_mean: Seconds = Field(description="Mean duration, seconds.", examples=[1.018875])
+    duration_p50: Seconds = Field(description="Median duration, nearest rank, seconds.", examples=[0.962])
+    duration_p90: Seconds = Field(description="90th percentile, nearest rank, seconds.", examples=[1.871])
+    duration_p95: Seconds = Field(description="95th percentile, nearest rank, seconds.", examples=[1.871])
+    duration_p99: Seconds = Field(description="99th percentile, nearest rank, seconds.", examples=[1.871])
+    duration_max: Seconds = Field(description="Longest duration, seconds.", examples=[1.871])
+
+
+def to_json(rows: Iterable[Sequence[Any]]) -> str:
+    """Write rows of `statements.DAILY_STATISTICS` as a JSON list on one line.
+
+    Every number is the double next to the exact value: divisions are of integers, and done once.
+
+    Examples
+    --------
+    >>> to_json([("a", dt.date(2024, 9, 3), 2, 1, 0, 300_000, 123_000, 177_000, 177_000, 177_000, 177_000)])[-60:]
+    '"duration_p95":0.177,"duration_p99":0.177,"duration_max":0.177}]'
+    """
+    return f"[{','.join([_object(row) for row in rows])}]"
+
+
+def _object(row: Sequence[Any]) -> str:
+    customer_id, date, total, client_errors, server_errors, sum_us, p50_us, p90_us, p95_us, p99_us, max_us = (
+        row
+    )
+    failed = client_errors + server_errors
+    return (
+        f'{{"customer_id":{json.dumps(customer_id, ensure_ascii=False)},"date":"{date}"'
+        f',"total_requests":{total},"success_requests":{total - failed},"failed_requests":{failed}'
+        f',"client_errors":{client_errors},"server_errors":{server_errors}'
+        f',"uptime_percentage":{100 * (total - server_errors) / total}'
+        f',"duration_mean":{int(sum_us) / (total * _MICROSECONDS)}'
+        f',"duration_p50":{p50_us / _MICROSECONDS},"duration_p90":{p90_us / _MICROSECONDS}'
+        f',"duration_p95":{p95_us / _MICROSECONDS},"duration_p99":{p99_us / _MICROSECONDS}'
+        f',"duration_max":{max_us / _MICROSECONDS}}}'
+    )

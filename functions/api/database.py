@@ -1,0 +1,121 @@
+"""The API's way to PostgreSQL: connections that survive a freeze, and an end to waiting."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from api.settings import ApiSettings
+from logstats.settings import DatabaseSettings
+
+Row = Sequence[Any]
+"""An `asyncpg.Record`."""
+
+_BROKEN = (
+    OSError,  # refused, unreachable, reset; TimeoutError too
+    asyncpg.InterfaceError,  # the connection or the pool is closed
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InsufficientResourcesError,  # class 53: too many connections
+    asyncpg.OperatorInterventionError,  # class 57: shutdown, starting up, ended when idle, statement timeout
+)
+
+
+class DatabaseAwayError(Exception):
+    """The database does not answer, or not in time."""
+
+
+class Database:
+    """Reads from PostgreSQL on the event loop that first uses it.
+
+    A few connections, kept for the next statement; none is opened before the first. Unlike asyncpg's own pool
+    it judges by the wall clock how long a connection has been unused, since in a frozen Lambda the monotonic
+    one may stand still, and it never waits for a server that has fallen silent.
+    """
+
+    def __init__(self, database: DatabaseSettings, api: ApiSettings) -> None:
+        self._api = api
+        self._arguments = _connect_arguments(database, api)
+        self._slots = asyncio.Semaphore(api.pool_size)
+        self._unused: list[tuple[float, asyncpg.Connection]] = []
+
+    async def fetch(self, statement: str, *arguments: object) -> list[Row]:
+        """Return the rows of a statement that only reads.
+
+        Raises
+        ------
+        DatabaseAwayError
+            If there is no answer, or none within `ApiSettings.answer_seconds`.
+        """
+        try:
+            async with asyncio.timeout(self._api.answer_seconds), self._slots:
+                connection = self._connected()
+                if connection is not None:
+                    try:
+                        return await self._run(connection, statement, arguments)
+                    except _BROKEN:
+                        await self.close()  # if one has been ended, so have the others
+                return await self._run(await asyncpg.connect(**self._arguments), statement, arguments)
+        except _BROKEN as error:
+            raise DatabaseAwayError(str(error) or type(error).__name__) from error
+
+    async def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._unused:
+            self._unused.pop()[1].terminate()
+
+    def _connected(self) -> asyncpg.Connection | None:
+        while self._unused:
+            since, connection = self._unused.pop()
+            if not connection.is_closed() and time.time() - since < self._api.idle_seconds:
+                return connection
+            connection.terminate()
+        return None
+
+    async def _run(
+        self, connection: asyncpg.Connection, statement: str, arguments: tuple[object, ...]
+    ) -> list[Row]:
+        try:
+            rows: list[Row] = await connection.fetch(statement, *arguments)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._unused.append((time.time(), connection))
+        return rows
+
+
+def _connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "dsn": settings.url,
+        "timeout": settings.connect_timeout_seconds,
+        "ssl": ssl.create_default_context(cafile=settings.ca_file)
+        if settings.tls == "verify-full"
+        else settings.tls,
+        "server_settings": {
+            "application_name": "logstats-api",
+            "default_transaction_read_only": "on",
+            "statement_timeout": f"{round(api.answer_seconds * 1000)}ms",
+            "idle_session_timeout": f"{api.idle_seconds}s",
+        },
+    }
+    if settings.iam_auth:
+        arguments["password"] = _iam_token(settings.url)
+    return arguments
+
+
+def _iam_token(url: str) -> Callable[[], str]:
+    """Return what makes a fresh token for each new connection; tokens live for 15 minutes."""
+    parts = urlsplit(url)
+    host, user = parts.hostname or "", parts.username or ""
+
+    def token() -> str:
+        import boto3  # noqa: PLC0415 - heavy, and only AWS needs it
+
+        client = boto3.client("rds")
+        made: str = client.generate_db_auth_token(DBHostname=host, Port=parts.port or 5432, DBUsername=user)
+        return made
+
+    return token

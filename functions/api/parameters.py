@@ -1,0 +1,39 @@
+"""What a request may ask for: the customer and the days, checked the same way by the API and the command line."""
+
+import contextlib
+import datetime as dt
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+MAX_CUSTOMER_ID_CHARACTERS = 255
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _calendar_date(value: object) -> dt.date:
+    """Take YYYY-MM-DD and nothing else: pydantic alone would take timestamps and numbers too."""
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        with contextlib.suppress(ValueError):  # not in the calendar
+            return dt.date.fromisoformat(value)
+    raise PydanticCustomError("date_parsing", "Input should be a calendar date, YYYY-MM-DD")
+
+
+CalendarDate = Annotated[dt.date, BeforeValidator(_calendar_date)]
+
+CustomerId = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"
+    ),
+]
+"""1 to 255 characters, none of them a control character (Unicode Cc), as in a log line."""
+
+
+def check_order(first: dt.date, last: dt.date) -> None:
+    """Raise `ValueError` unless the first day is not after the last."""
+    if first > last:
+        raise ValueError("Input should not be before 'from'")

@@ -1,0 +1,89 @@
+"""Errors as answers: FastAPI's own form for invalid requests, problem details (RFC 9457) for the rest."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from api.database import DatabaseAwayError
+from api.settings import ApiSettings
+
+logger = logging.getLogger("api")
+
+
+class Problem(BaseModel):
+    """Problem details of HTTP APIs (RFC 9457)."""
+
+    type: str = Field(default="about:blank", description="The kind of problem: as the status says.")
+    title: str = Field(description="The status in words.", examples=["Service Unavailable"])
+    status: int = Field(description="The HTTP status.", examples=[503])
+    detail: str = Field(
+        description="What happened, and what to do.", examples=["The database is not available yet."]
+    )
+
+
+class ProblemResponse(JSONResponse):
+    """An answer in the form of RFC 9457."""
+
+    media_type = "application/problem+json"
+
+
+class AsciiJSONResponse(JSONResponse):
+    """JSON in ASCII: an error may quote what the client sent, and half a surrogate pair has no UTF-8."""
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - the base class's
+        """Write the content, with escapes for what is not ASCII."""
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: {
+        "description": "The database does not answer in time: it is away, or resuming from a pause.",
+        "content": {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}},
+        "headers": {
+            "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}
+        },
+    }
+}
+"""What every route that reads the database documents."""
+
+
+def install(app: FastAPI, settings: ApiSettings) -> None:
+    """Give an app its error answers."""
+
+    async def invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+        return AsciiJSONResponse({"detail": jsonable_encoder(error.errors())}, 422)
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+        return problem(error.status_code, error.detail, dict(error.headers or {}))
+
+    async def away(_request: Request, error: Exception) -> Response:
+        logger.warning("The database is away: %s", error)
+        return problem(
+            503,
+            f"The database is not available yet. Ask again in {settings.retry_after_seconds} seconds.",
+            {"Retry-After": str(settings.retry_after_seconds)},
+        )
+
+    async def failed(_request: Request, _error: Exception) -> Response:
+        return problem(500, "The request failed; the error has been logged.")  # by who gets it raised again
+
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(DatabaseAwayError, away)
+    app.add_exception_handler(Exception, failed)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> ProblemResponse:
+    """Return an error as problem details."""
+    content = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
+    return ProblemResponse(content.model_dump(), status, headers)

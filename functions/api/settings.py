@@ -1,0 +1,30 @@
+"""Settings of the API: environment variables that start with API_."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ApiSettings(BaseSettings):
+    """How the API uses its database.
+
+    Attributes
+    ----------
+    pool_size
+        Database connections of one process. A Lambda environment answers one request at a time: 1.
+    answer_seconds
+        The latest a request is answered: with 503 when the database has not answered by then. API Gateway
+        gives up after 30 s.
+    retry_after_seconds
+        What a 503 tells its client. Together with `answer_seconds` it is longer than Aurora takes to resume
+        from zero capacity (about 15 s).
+    idle_seconds
+        How long a connection may stay unused. PostgreSQL itself ends it then, because a frozen Lambda cannot,
+        and an open connection keeps Aurora from pausing.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="API_", frozen=True)
+
+    pool_size: int = Field(default=1, ge=1)
+    answer_seconds: float = Field(default=8, gt=0, le=25)
+    retry_after_seconds: int = Field(default=10, ge=1)
+    idle_seconds: int = Field(default=60, ge=1)

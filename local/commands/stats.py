@@ -1,0 +1,106 @@
+"""logstats stats: one customer's daily statistics."""
+
+import asyncio
+import datetime as dt
+import json
+from typing import Annotated, Any
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.daily import to_json
+from api.database import Database, DatabaseAwayError
+from api.parameters import CalendarDate, CustomerId, check_order
+from api.settings import ApiSettings
+from api.statements import DAILY_STATISTICS
+from local.commands.database import DatabaseUrlOption, open_database
+from local.errors import UserError
+from logstats.settings import DatabaseSettings
+
+_COLUMNS = {
+    "date": "day (UTC)",
+    "total_requests": "requests",
+    "success_requests": "success",
+    "failed_requests": "failed",
+    "client_errors": "4xx",
+    "server_errors": "5xx",
+    "uptime_percentage": "uptime %",
+    "duration_mean": "mean s",
+    "duration_p50": "p50 s",
+    "duration_p90": "p90 s",
+    "duration_p95": "p95 s",
+    "duration_p99": "p99 s",
+    "duration_max": "max s",
+}
+_PIPE_WIDTH = 160
+
+
+def stats(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+    *,
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First UTC day.")],
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="YYYY-MM-DD", show_default=False, help="Last UTC day; without it, all later days."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
+    ] = False,
+    database_url: DatabaseUrlOption = None,
+) -> None:
+    """Show the daily statistics of a customer."""
+    customer_id: str = _valid("CUSTOMER", CustomerId, customer)
+    first_day: dt.date = _valid("--from", CalendarDate, first)
+    last_day: dt.date = _valid("--to", CalendarDate, last) if last is not None else dt.date.max
+    try:
+        check_order(first_day, last_day)
+    except ValueError as error:
+        raise UserError(f"--to: {error}.") from None
+    with open_database(database_url) as database:
+        answer = asyncio.run(_read(database, customer_id, first_day, last_day))
+    if as_json:
+        typer.echo(answer)
+    else:
+        _show(customer_id, json.loads(answer))
+
+
+def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotated type, and its value
+    try:
+        return TypeAdapter(kind).validate_python(text)
+    except ValidationError as error:
+        raise UserError(f"{name}: {error.errors()[0]['msg']}.") from None
+
+
+async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
+    database = Database(settings, ApiSettings())
+    try:
+        return to_json(await database.fetch(DAILY_STATISTICS, customer_id, first, last))
+    except DatabaseAwayError as error:
+        raise UserError(f"The database does not answer: {error}") from None
+    finally:
+        await database.close()
+
+
+def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    if not days:
+        console.print(Text(f"No requests of {customer_id} on these days."))
+        return
+    table = Table(title=Text(customer_id), title_justify="left", box=SIMPLE_HEAD)
+    for heading in _COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for day in days:
+        table.add_row(*(_cell(day[field]) for field in _COLUMNS))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

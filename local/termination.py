@@ -1,0 +1,48 @@
+"""Ending a command: whoever stops it, what it started is stopped too."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def stopped_by_exception() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `KeyboardInterrupt`, as Ctrl-C does, so that `finally` blocks run."""
+    with _handling(signal.default_int_handler):
+        yield
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Hold Ctrl-C, SIGTERM and SIGHUP back until the end of the block: what is begun gets an owner."""
+    received: list[int] = []
+    try:
+        with _handling(lambda number, _frame: received.append(number)):
+            yield
+    finally:
+        if received:
+            signal.raise_signal(received[0])
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C, SIGTERM and SIGHUP, here and in processes started here: this is the cleaning up."""
+    with _handling(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handling(handler: Any) -> Iterator[None]:  # noqa: ANN401 - a function or one of signal's constants
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread receives signals, or may choose what they do
+        return
+    previous = {number: signal.signal(number, handler) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)

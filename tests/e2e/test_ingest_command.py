@@ -1,0 +1,144 @@
+"""The installed `logstats` command, as a user runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from logstats.settings import DatabaseSettings
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+
+COMMAND = str(Path(sys.executable).parent / "logstats")
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engine, tmp_path: Path) -> None:
+    lines = random_lines(seed=1, count=2_000)
+    path = tmp_path / "a.log"
+    path.write_bytes(as_bytes(lines) + b"broken\n")
+    done = run("ingest", str(path), "--json", DATABASE_URL=database.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+    summary = json.loads(done.stdout)
+    assert list(summary) == [
+        "source",
+        "outcome",
+        "lines",
+        "accepted",
+        "rejected",
+        "rejected_by_reason",
+        "customer_days",
+        "seconds",
+    ]
+    assert 0 < summary.pop("seconds") < 60
+    assert summary == {
+        "source": str(path),
+        "outcome": "ingested",
+        "lines": 2_001,
+        "accepted": 2_000,
+        "rejected": 1,
+        "rejected_by_reason": {"field_count": 1},
+        "customer_days": 20,
+    }
+    assert tables.statistics(engine) == oracle.statistics(lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (["missing.log"], {}, "missing.log: No such file or directory"),
+        (["/"], {}, "/: Is a directory"),
+        (["{log}"], {"WAIT_FOR_SYSTEM_DURATION": "soon"}, "WAIT_FOR_SYSTEM_DURATION: "),
+        (["{log}", "--database-url", "mysql://x"], {}, "is not PostgreSQL's; its form is postgresql://"),
+        (["{log}", "--database-url", "postgresql://u@127.0.0.1:1/x"], {}, "does not answer: "),
+        (["{log}", "--database-url", "{empty}"], {}, "run: logstats migrate --database-url"),
+        (["{gzip}"], {}, "not valid gzip"),
+    ],
+)
+def test_errors_are_one_line(
+    database: DatabaseSettings,
+    tmp_path: Path,
+    arguments: list[str],
+    environment: dict[str, str],
+    message: str,
+) -> None:
+    (tmp_path / "a.log").write_bytes(b"")
+    (tmp_path / "a.log.gz").write_bytes(b"this is not gzip")
+    names = {
+        "log": str(tmp_path / "a.log"),
+        "gzip": str(tmp_path / "a.log.gz"),
+        "empty": "postgresql://postgres@/template1" + database.url[database.url.index("?") :],
+    }
+    done = run(
+        "ingest",
+        *(argument.format(**names) for argument in arguments),
+        DATABASE_URL=database.url,
+        **environment,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("logstats: ")
+    assert message in done.stderr
+
+
+def peak_memory(path: Path, url: str) -> int:
+    """Peak resident memory, in bytes, of one `logstats ingest` with one worker."""
+    arguments = [COMMAND, "ingest", str(path), "--workers", "1", "--json", "--database-url", url]
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def test_memory_does_not_grow_with_the_lines(database: DatabaseSettings, tmp_path: Path) -> None:
+    block = as_bytes(random_lines(seed=1, count=100_000, customers=50, days=30))
+    peaks = []
+    for millions in (1, 5):
+        path = tmp_path / f"{millions}.log"
+        with path.open("wb") as file:
+            file.writelines([block] * (10 * millions))
+        peaks.append(peak_memory(path, database.url))
+        path.unlink()
+    assert peaks[1] < 1.1 * peaks[0], peaks
+
+
+def test_an_interrupted_ingest_leaves_nothing_visible(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    lines = random_lines(seed=1, count=50_000)
+    path = tmp_path / "a.log"
+    with path.open("wb") as file:
+        file.writelines([as_bytes(lines)] * 60)
+    arguments = [COMMAND, "ingest", str(path), "--database-url", database.url]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not tables.leftovers(engine)["attempts"]:
+        assert time.monotonic() < deadline, "the ingest never began"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, (output, errors)
+    assert "Traceback" not in errors
+    assert "panicked" not in errors
+    assert tables.statistics(engine) == {}
+    assert run("ingest", str(path), DATABASE_URL=database.url).returncode == 0
+    assert set(tables.leftovers(engine).values()) == {0}

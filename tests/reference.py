@@ -1,0 +1,105 @@
+"""What the kernel must say about a block: the scalar parser, line by line, and a histogram without cleverness."""
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from logstats.line import LogLine, RejectReason, parse_line
+from logstats.native import Aggregator
+
+EPOCH = dt.date(1970, 1, 1)
+MAX_REJECT_BYTES = 300
+
+Summaries = dict[tuple[bytes, int], tuple[tuple[int, int, int, int, int, int], bytes]]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """All that an aggregator tells."""
+
+    summaries: Summaries
+    lines: int
+    accepted: int
+    rejected_by_reason: dict[str, int]
+    rejects: list[tuple[int, str, bytes]]
+
+
+def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
+    """Aggregate a block by the scalar parser."""
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    requests: dict[tuple[bytes, int], list[LogLine]] = defaultdict(list)
+    rejects = []
+    for number, line in enumerate(lines, 1):
+        verdict = parse_line(line)
+        if isinstance(verdict, LogLine):
+            requests[verdict.customer_id.encode(), (verdict.date - EPOCH).days].append(verdict)
+        elif isinstance(verdict, RejectReason):
+            rejects.append((number, verdict.value, line.removesuffix(b"\r")[:MAX_REJECT_BYTES]))
+    return Aggregate(
+        {key: summary(entries) for key, entries in requests.items()},
+        len(lines),
+        sum(map(len, requests.values())),
+        dict(Counter(reason for _, reason, _ in rejects)),
+        rejects[:max_rejects],
+    )
+
+
+def summary(entries: list[LogLine]) -> tuple[tuple[int, int, int, int, int, int], bytes]:
+    """The numbers of one summary, and its encoded histogram."""
+    durations = [entry.duration_us for entry in entries]
+    return (
+        len(entries),
+        sum(400 <= entry.status_code <= 499 for entry in entries),
+        sum(500 <= entry.status_code <= 599 for entry in entries),
+        sum(durations),
+        min(durations),
+        max(durations),
+    ), encode(Counter(map(bucket, durations)))
+
+
+def by_kernel(pieces: Iterable[bytes], max_rejects: int = 1 << 40) -> Aggregate:
+    """Feed an aggregator some pieces of whole lines, and ask it everything."""
+    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES)
+    for piece in pieces:
+        aggregator.feed(piece)
+    return told_by(aggregator)
+
+
+def told_by(aggregator: Aggregator) -> Aggregate:
+    """Ask an aggregator everything."""
+    counts = aggregator.counts
+    drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
+    assert len(dict(drained)) == len(drained), "a customer's day came twice"
+    return Aggregate(
+        dict(drained), counts.lines, counts.accepted, counts.rejected_by_reason, list(aggregator.rejects())
+    )
+
+
+# ---- Histogram: 16 384 buckets an octave, as a Counter of bucket numbers ---------------------------
+
+
+def bucket(us: int) -> int:
+    """The bucket of a duration: the 15 leading bits of the number, in the order of their octaves."""
+    shift = max(us.bit_length() - 15, 0)
+    return (shift << 14) + (us >> shift)
+
+
+def encode(buckets: Counter[int]) -> bytes:
+    """The canonical encoding."""
+    out, before = bytearray([1]), -1
+    for number in sorted(buckets):
+        out += _leb128(number - before) + _leb128(buckets[number])
+        before = number
+    return bytes(out)
+
+
+def _leb128(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
