@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (generate, ingest, migrate, serve, stats):
+for command in (generate, ingest, forget, rejects, redrive, migrate, serve, stats):
     app.command()(command)
 
 

@@ -29,7 +29,7 @@ def no_subtraction() -> Iterator[None]:
     """What is replaced goes on counting."""
     merge_both = commit.merge
 
-    def only_add(session: Session, added: int | None, removed: int | None) -> int:  # noqa: ARG001
+    def only_add(session: Session, added: int | None, removed: int | None) -> int:
         return merge_both(session, added, None)
 
     with mock.patch.object(commit, "merge", only_add):

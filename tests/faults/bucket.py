@@ -3,6 +3,7 @@
 moto answers the same, but takes some 10 ms per call, which is too slow for thousands of schedules.
 """
 
+# ruff: noqa: N803, ARG002 - boto3 names the parameters
 import hashlib
 import io
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class VersionedBucket:
                 return version, data
         raise _error(operation, 404, "NoSuchVersion")
 
-    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:  # noqa: N803 - boto3's names
+    def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
         version, data = self._find("HeadObject", Key, VersionId)
         return {"VersionId": version, "ETag": _etag(data), "ContentLength": len(data)}
 
@@ -54,7 +55,7 @@ class VersionedBucket:
         Key: str,
         Range: str,
         IfMatch: str,
-        VersionId: str | None = None,  # noqa: N803
+        VersionId: str | None = None,
     ) -> dict[str, Any]:
         _, data = self._find("GetObject", Key, VersionId)
         if _etag(data) != IfMatch:

@@ -60,8 +60,8 @@ def wired(bucket: VersionedBucket) -> Iterator[None]:
     """The handler, on a bucket in memory, with withdrawals and short pauses."""
     settings = ProcessorSettings(withdraw_removed_objects=True)
     with (
-        mock.patch.object(handler, "_s3", lambda: bucket),
-        mock.patch.object(handler, "_settings", lambda: settings),
+        mock.patch.object(handler, "_s3", return_value=bucket),
+        mock.patch.object(handler, "_settings", return_value=settings),
         mock.patch("processor.ingest._PAUSES", (0.01, 0.1)),
     ):
         handler.logger.setLevel("CRITICAL")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,10 @@ def log(tmp_path: Path) -> LocalFile:
 
 
 def test_sixteen_ingests_at_once_equal_one_after_the_other(
-    engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Any
+    engine: sa.Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
     monkeypatch.setattr("processor.commit._TRIES", 1)  # the order of locks alone must prevent deadlocks
     started = time.monotonic()
@@ -172,8 +175,8 @@ def test_corrupt_gzip_fails_and_leaves_nothing(ingestor: Ingestor, tmp_path: Pat
 
 
 @pytest.fixture
-def command(tmp_path: Path, database: DatabaseSettings) -> Iterator[list[str]]:
-    yield [
+def command(tmp_path: Path, database: DatabaseSettings) -> list[str]:
+    return [
         sys.executable, "-c", "from local.cli import main; main()", "ingest", str(tmp_path / "big.log"),
         "--database-url", database.url,
     ]  # fmt: skip
