@@ -175,7 +175,6 @@ class Ingestor:
                 lost = isinstance(error, attempts.LostAttemptError) or is_lost(error)
                 if not lost or pause is None or self._is_late(pause):
                     raise
-                self.engine.dispose()
                 logger.warning("The database connection was lost; trying again in %s s", pause)
                 time.sleep(pause)
         raise AssertionError  # pragma: no cover - the last try returns or raises
