@@ -35,7 +35,7 @@ def test_a_killed_environment_leaves_nothing_and_the_next_one_succeeds(
     event = sqs_event(created(BUCKET, "a.log", stalled.version_id, "01"))
     with lambda_container(image, variables) as processor:
         with pytest.raises(TimeoutError):
-            processor.api.invoke(event, timeout=5)
+            processor.invoke(event, timeout=5)
         processor.kill()
     assert tables.statistics(engine) == {}
     s3.objects.clear()
