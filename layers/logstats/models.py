@@ -105,7 +105,11 @@ class AttemptPart(Base):
 
 
 class SummaryColumns:
-    """A daily summary as columns; durations are integer microseconds, sums exact whatever their size."""
+    """A daily summary as columns; durations are integer microseconds, sums exact whatever their size.
+
+    Percentiles cannot be added. Those of a contribution are its own: a commit that finds nothing to merge it
+    with takes them as they are.
+    """
 
     total_requests: Mapped[int]
     client_errors: Mapped[int]
@@ -114,6 +118,10 @@ class SummaryColumns:
     duration_min_us: Mapped[int]
     duration_max_us: Mapped[int]
     histogram: Mapped[bytes]
+    duration_p50_us: Mapped[int]
+    duration_p90_us: Mapped[int]
+    duration_p95_us: Mapped[int]
+    duration_p99_us: Mapped[int]
 
 
 class Contribution(SummaryColumns, Base):
@@ -130,13 +138,9 @@ class Contribution(SummaryColumns, Base):
 
 
 class DailyStatistics(SummaryColumns, Base):
-    """The merged summary of one customer's day, with its percentiles ready to read (microseconds)."""
+    """The merged summary of one customer's day."""
 
     __tablename__ = "daily_statistics"
 
     customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
     date: Mapped[dt.date] = mapped_column(primary_key=True)
-    duration_p50_us: Mapped[int]
-    duration_p90_us: Mapped[int]
-    duration_p95_us: Mapped[int]
-    duration_p99_us: Mapped[int]

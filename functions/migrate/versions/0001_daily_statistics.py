@@ -17,6 +17,10 @@ def _summary_columns() -> list[sa.Column[object]]:
         sa.Column("duration_min_us", sa.BigInteger(), nullable=False),
         sa.Column("duration_max_us", sa.BigInteger(), nullable=False),
         sa.Column("histogram", sa.LargeBinary(), nullable=False),
+        sa.Column("duration_p50_us", sa.BigInteger(), nullable=False),
+        sa.Column("duration_p90_us", sa.BigInteger(), nullable=False),
+        sa.Column("duration_p95_us", sa.BigInteger(), nullable=False),
+        sa.Column("duration_p99_us", sa.BigInteger(), nullable=False),
     ]
 
 
@@ -80,10 +84,6 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Text(collation="C"), primary_key=True),
         sa.Column("date", sa.Date(), primary_key=True),
         *_summary_columns(),
-        sa.Column("duration_p50_us", sa.BigInteger(), nullable=False),
-        sa.Column("duration_p90_us", sa.BigInteger(), nullable=False),
-        sa.Column("duration_p95_us", sa.BigInteger(), nullable=False),
-        sa.Column("duration_p99_us", sa.BigInteger(), nullable=False),
     )
     for table in ("contributions", "daily_statistics"):  # dense bytes: compressing them only costs time
         op.execute(f"ALTER TABLE {table} ALTER COLUMN histogram SET STORAGE EXTERNAL")
