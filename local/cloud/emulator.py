@@ -27,8 +27,8 @@ _START_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Emulator:
-    """A running emulator.
+class Endpoint:
+    """Where an emulated AWS answers.
 
     Attributes
     ----------
@@ -37,7 +37,6 @@ class Emulator:
     """
 
     endpoint: str
-    child: Child
 
     @property
     def session(self) -> boto3.Session:
@@ -60,6 +59,13 @@ class Emulator:
     def config(self) -> Config:
         """The configuration of a client: straight to the endpoint."""
         return Config(proxies={"http": "", "https": ""}, retries={"total_max_attempts": 3})
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator(Endpoint):
+    """A running emulator."""
+
+    child: Child
 
 
 @contextmanager

@@ -7,6 +7,8 @@ so the processor's runs unmodified, without Lambda.
 import contextlib
 import json
 import queue
+import select
+import socket
 import threading
 import time
 import uuid
@@ -125,12 +127,12 @@ class RuntimeApi:
             self._unanswered.pop(invocation.request_id, None)
         raise InvocationTimeoutError("the function has timed out")
 
-    def next(self) -> Invocation | None:
-        """Wait for an event, as long as the server runs."""
+    def next(self, is_connected: Callable[[], bool]) -> Invocation | None:
+        """Wait for an event, as long as the server runs and the environment waits for the answer."""
         self.ready_at = self.ready_at or time.time()
         if lost := self._running:  # its environment would have answered before it asks again
             lost.answers.put(Result("error", {}, "Runtime.ExitError", time.monotonic() - lost.handed_over))
-        while not self._is_closing:
+        while not self._is_closing and is_connected():
             with contextlib.suppress(queue.Empty):
                 invocation = self._events.get(timeout=_POLL_SECONDS)
                 if invocation.request_id in self._unanswered:
@@ -170,7 +172,7 @@ class RuntimeHandler(BaseHTTPRequestHandler):
         """Hand over the next event."""
         if self.path != f"{_RUNTIME}/invocation/next":
             self.reply(404, {"errorType": "NotFound"})
-        elif invocation := self.api.next():
+        elif invocation := self.api.next(self._is_connected):
             headers = {
                 "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
                 "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
@@ -180,6 +182,11 @@ class RuntimeHandler(BaseHTTPRequestHandler):
             self.reply(200, invocation.event, headers)
         else:
             self.close_connection = True
+
+    def _is_connected(self) -> bool:
+        """Whether the other side has not hung up: a killed environment must not get the next event."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return not readable or self.connection.recv(1, socket.MSG_PEEK) != b""
 
     def do_POST(self) -> None:
         """Take an answer or an error."""
