@@ -56,8 +56,23 @@ $(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
 	@touch $@
 
 .PHONY: test
-test: setup $(EMULATOR)/setup.stamp  ## Run all tests (no Docker, no account)
+test: setup $(EMULATOR)/setup.stamp test-domain  ## Run all tests (no Docker, no account)
 	@$(BIN)/python -m pytest
+
+DOMAIN := line histogram summary
+
+.PHONY: test-domain
+test-domain: setup  ## Run the domain's own tests, which must cover every branch of it
+	@$(BIN)/python -m pytest --quiet $(DOMAIN:%=tests/unit/logstats/test_%.py) \
+	    $(DOMAIN:%=--cov=logstats.%) --cov-branch --cov-fail-under=100 --cov-report=term-missing
+
+.PHONY: test-kernel
+test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitizers
+	@$(BIN)/python -m tests.sanitize
+
+.PHONY: test-nightly
+test-nightly: test-kernel  ## Run the property tests at length: more than a million lines, some minutes
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
 
 .PHONY: stand-in-images
 stand-in-images: setup  ## Make stand-ins for the public base images where none can be pulled (root, debootstrap, Docker)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    Sequence,
     Text,
     UniqueConstraint,
 )
@@ -144,3 +145,23 @@ class DailyStatistics(SummaryColumns, Base):
 
     customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
     date: Mapped[dt.date] = mapped_column(primary_key=True)
+
+
+REVISIONS = Sequence("revisions", metadata=Base.metadata)
+"""Numbers the commits. Taken under the locks of the touched customers, so a customer's revisions ascend in the
+order in which its commits become visible."""
+
+
+class Customer(Base):
+    """One customer with statistics: what changed it last, its first and last day, its requests.
+
+    Whoever knows the revision knows whether any of the customer's statistics have changed.
+    """
+
+    __tablename__ = "customers"
+
+    customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
+    revision: Mapped[int]
+    first_date: Mapped[dt.date]
+    last_date: Mapped[dt.date]
+    total_requests: Mapped[int]

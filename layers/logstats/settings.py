@@ -30,7 +30,8 @@ def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the sett
     except ValidationError as error:
         prefix = kind.model_config.get("env_prefix", "")
         problems = (
-            f"{prefix}{'.'.join(map(str, problem['loc']))}".upper() + f": {problem['msg']}"
+            f"{prefix}{'.'.join(map(str, problem['loc']))}".upper()
+            + f": {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise SettingsError("; ".join(problems)) from None
@@ -67,7 +68,10 @@ class DatabaseSettings(BaseSettings):
 def _seconds_or_iso(value: object) -> object:
     """Let plain numbers be seconds; what else there is must be ISO 8601."""
     if isinstance(value, str) and _SECONDS.fullmatch(value):
-        return dt.timedelta(seconds=float(value))
+        try:
+            return dt.timedelta(seconds=float(value))
+        except OverflowError:
+            raise ValueError(f"at most {dt.timedelta.max.days} days are possible") from None
     if isinstance(value, str) and not value.startswith("P"):
         raise ValueError("give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H")
     return value

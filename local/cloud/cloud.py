@@ -1,9 +1,10 @@
 """All of the local cloud: database, emulator, deployed stack, processor, and the API on a port of its own."""
 
+import threading
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -83,12 +84,13 @@ def running(
         starting = stack.enter_context(database.running(state.postgres, state.log("postgres")))
         report("Preparing the emulator's and the processor's environments")
         interpreter(EMULATOR)
-        interpreter(PROCESSOR)
-        report("Starting the emulator")
         aws = stack.enter_context(emulator.running(state.folder, emulator_port, state.logs))
+        interpreter(PROCESSOR)
         report("Synthesising the stack")
         assembly = cloud_assembly()
+        report("Starting PostgreSQL and the emulator")
         url = starting.url()
+        aws.wait_until_healthy()
         processor = Processor(
             aws, link_task_root(state.folder / "processor"), state.scratch(), state.log("processor")
         )
@@ -104,7 +106,19 @@ def running(
             api_url = stack.enter_context(gateway.serving(deployed[outputs.API_URL], api_port))
         except OSError as error:
             raise UserError(f"Port {api_port} (the API's) cannot be used: {error.strerror}") from None
+        _warm_up(api_url)
         yield Cloud(aws, engine, function, deployed, api_url)
     finally:
         with uninterrupted():
             stack.close()
+
+
+def _warm_up(api_url: str) -> None:
+    """Start the API's execution environment while something else happens; whatever it answers."""
+
+    def call() -> None:
+        with suppress(OSError):
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            opener.open(f"{api_url}/customers/-/stats?from=9999-12-31", timeout=30).close()
+
+    threading.Thread(target=call, daemon=True, name="warm-up").start()

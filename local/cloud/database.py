@@ -53,7 +53,7 @@ def main() -> None:
     """Keep a server until standard input closes."""
     server = postgres.start(Path(sys.argv[1]))
     try:
-        print(server.create_database(DATABASE), flush=True)  # noqa: T201 - the answer to the parent
+        print(server.create_database(DATABASE), flush=True)
         sys.stdin.buffer.read()
     finally:
         server.stop()

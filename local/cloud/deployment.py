@@ -60,9 +60,11 @@ class Deployer:
         """
         self._bootstrap()
         template_url = self._publish(assembly, stack)
-        client = self._cloudformation()
+        client: CloudFormationClient = self.emulator.client("cloudformation")
         exists = self._status(client, stack) is not None
-        kept = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+        kept: list[ParameterTypeDef] = [
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ]
         started = time.time()
         self._change(client, stack, template_url, kept, exists)
         status = self._settled(client, stack)
@@ -79,7 +81,7 @@ class Deployer:
         DeploymentError
             If something of it cannot be deleted.
         """
-        client = self._cloudformation()
+        client: CloudFormationClient = self.emulator.client("cloudformation")
         started = time.time()
         identifier = client.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
         client.delete_stack(StackName=stack)
@@ -87,26 +89,16 @@ class Deployer:
         if status not in (None, "DELETE_COMPLETE"):
             raise DeploymentError(f"The deletion has failed: {_first_failure(client, identifier, started)}")
 
-    def _cloudformation(self) -> "CloudFormationClient":
-        client: CloudFormationClient = self._client("cloudformation")
-        return client
-
-    def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        session = self.emulator.session
-        return session.client(  # type: ignore[call-overload]  # the service's name is not a literal here
-            service, endpoint_url=self.emulator.endpoint, config=self.emulator.config
-        )
-
     def _bootstrap(self) -> None:
         """Provide what `cdk bootstrap` would: the version parameter and the bucket of assets."""
-        self._client("ssm").put_parameter(
+        self.emulator.client("ssm").put_parameter(
             Name="/cdk-bootstrap/hnb659fds/version",
             Value=_BOOTSTRAP_VERSION,
             Type="String",
             Overwrite=True,
         )
         try:
-            self._client("s3").create_bucket(Bucket=_ASSETS_BUCKET)
+            self.emulator.client("s3").create_bucket(Bucket=_ASSETS_BUCKET)
         except ClientError as error:
             if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
                 raise
@@ -120,7 +112,7 @@ class Deployer:
             The URL of the template, which is one of them.
         """
         template_url = ""
-        s3 = self._client("s3")
+        s3 = self.emulator.client("s3")
         manifest = json.loads((assembly / f"{stack}.assets.json").read_text(encoding="utf-8"))
         for asset in manifest["files"].values():
             path = assembly / asset["source"]["path"]

@@ -3,13 +3,15 @@
 import os
 import shutil
 import socket
+import tempfile
+import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 import botocore.session
@@ -26,7 +28,6 @@ ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's administrator
 _START_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where an emulated AWS answers.
 
@@ -36,11 +37,22 @@ class Endpoint:
         The URL of every service.
     """
 
-    endpoint: str
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
-    @property
-    def session(self) -> boto3.Session:
-        """A session that knows nothing of the user's own AWS configuration."""
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Return the administrator's client of a service; it knows nothing of the user's AWS configuration."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]  # the name is no literal
+                    service, endpoint_url=self.endpoint, config=Config(proxies={})
+                )
+            return self._clients[service]
+
+    @cached_property
+    def _session(self) -> boto3.Session:
         core = botocore.session.Session(
             session_vars={
                 "profile": (None, None, None, None),
@@ -55,37 +67,60 @@ class Endpoint:
             botocore_session=core,
         )
 
-    @property
-    def config(self) -> Config:
-        """The configuration of a client: straight to the endpoint."""
-        return Config(proxies={"http": "", "https": ""}, retries={"total_max_attempts": 3})
 
-
-@dataclass(frozen=True, slots=True)
 class Emulator(Endpoint):
-    """A running emulator."""
+    """An emulator that is started here.
 
-    child: Child
+    Attributes
+    ----------
+    child
+        Its process.
+    """
+
+    def __init__(self, endpoint: str, child: Child, log: Path) -> None:
+        super().__init__(endpoint)
+        self.child, self._log = child, log
+
+    def wait_until_healthy(self) -> None:
+        """Wait until it answers.
+
+        Raises
+        ------
+        UserError
+            If it does not.
+        """
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self.child.exit_code is None:
+            try:
+                with opener.open(f"{self.endpoint}/_ministack/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise UserError(f"The emulator does not start; see {self._log}")
 
 
 @contextmanager
 def running(state: Path, port: int, logs: Path) -> Iterator[Emulator]:
-    """Start the emulator; its objects stay in `state`, everything else is forgotten at the end.
-
-    Raises
-    ------
-    UserError
-        If it does not start.
-    """
+    """Start the emulator; its objects stay in `state`, everything else is forgotten at the end."""
     log = logs / "emulator.log"
-    scratch = state / "emulator"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    scratch = _scratch(state / "tmp")
     command = [str(interpreter(EMULATOR)), str(ROOT / "local" / "emulator" / "launcher.py")]
     with Child(command, _environment(state, scratch, port, logs), log) as child:
-        emulator = Emulator(f"http://127.0.0.1:{port}", child)
-        _wait_until_healthy(emulator, log)
-        yield emulator
+        yield Emulator(f"http://127.0.0.1:{port}", child, log)
+
+
+def _scratch(parent: Path) -> Path:
+    """Return a new folder for temporary files; remove those of earlier runs while other things go on."""
+    parent.mkdir(parents=True, exist_ok=True)
+    earlier = list(parent.iterdir())
+
+    def remove() -> None:
+        for folder in earlier:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    threading.Thread(target=remove, daemon=True, name="remove temporary files").start()
+    return Path(tempfile.mkdtemp(dir=parent))
 
 
 def _environment(state: Path, scratch: Path, port: int, logs: Path) -> dict[str, str]:
@@ -108,18 +143,6 @@ def _environment(state: Path, scratch: Path, port: int, logs: Path) -> dict[str,
         "AWS_EC2_METADATA_DISABLED": "true",
         "LOGSTATS_FUNCTION_LOGS": str(logs),
     }
-
-
-def _wait_until_healthy(emulator: Emulator, log: Path) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and emulator.child.exit_code is None:
-        try:
-            with opener.open(f"{emulator.endpoint}/_ministack/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise UserError(f"The emulator does not start; see {log}")
 
 
 def check_port_is_free(port: int, purpose: str) -> None:

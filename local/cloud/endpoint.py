@@ -113,7 +113,7 @@ def serving(function: Function) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # type: ignore[misc]  # otherwise an answer waits 40 ms
+        disable_nagle_algorithm = True  # otherwise an answer waits 40 ms
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

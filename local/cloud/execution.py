@@ -82,7 +82,7 @@ class ExecutionEnvironment:
         """
         search = os.pathsep.join(map(str, self.path))
         environment = {**self.variables, "PYTHONPATH": search, "PYTHONUNBUFFERED": "1"}
-        command = [str(self.interpreter), str(HOST), self.handler]
+        command = [str(self.interpreter), "-P", str(HOST), self.handler]
         self._child = Child(command, environment, self.log, talks=True)
         try:
             answer = self._answer(time.time() + _INIT_SECONDS)

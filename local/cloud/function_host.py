@@ -67,16 +67,16 @@ def main() -> None:
     module, _, function = sys.argv[1].rpartition(".")
     try:
         handler = getattr(import_module(module), function)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is, Lambda reports it
         traceback.print_exc()
         answer({"init_error": _describe(error)})
-        raise SystemExit(1) from None
+        os._exit(1)  # no more can be said, and the lifeline is being read
     answer({"ready": True})
     while True:
         request = requests.get()
         try:
             answer({"result": handler(request["event"], Context(request))})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, Lambda reports it
             traceback.print_exc()
             answer({"error": _describe(error)})
         sys.stderr.flush()

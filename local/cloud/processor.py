@@ -3,11 +3,20 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk.bundling import ROOT
 from local.cloud.emulator import REGION, Emulator
 from local.cloud.environments import PROCESSOR, interpreter
-from local.cloud.execution import ExecutionEnvironment
+from local.cloud.execution import ExecutionEnvironment, InitError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.client import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
+    from mypy_boto3_sts.client import STSClient
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 HANDLER = "processor.handler.handler"
 """The command of the image (`functions/processor/Dockerfile`)."""
@@ -40,13 +49,12 @@ class Processor:
         Raises
         ------
         InitError
-            If the handler cannot be imported.
+            If the function is unknown, or its handler cannot be imported.
         """
-        session, config = self.emulator.session, self.emulator.config
-        functions = session.client("lambda", endpoint_url=self.emulator.endpoint, config=config)
-        tokens = session.client("sts", endpoint_url=self.emulator.endpoint, config=config)
-        function = functions.get_function_configuration(FunctionName=function_arn)
-        credentials = tokens.assume_role(RoleArn=function["Role"], RoleSessionName="processor")["Credentials"]
+        try:
+            function, credentials = self._describe(function_arn)
+        except (BotoCoreError, ClientError) as error:
+            raise InitError(type(error).__name__, str(error)) from error
         variables = {
             "PATH": os.defpath,
             "HOME": str(self.scratch),
@@ -68,6 +76,16 @@ class Processor:
             "_HANDLER": HANDLER,
         }
         return ExecutionEnvironment(interpreter(PROCESSOR), [self.task_root], HANDLER, variables, self.log)
+
+    def _describe(
+        self, function_arn: str
+    ) -> tuple["FunctionConfigurationResponseTypeDef", "CredentialsTypeDef"]:
+        """Return the function's configuration, and credentials of its role."""
+        functions: LambdaClient = self.emulator.client("lambda")
+        tokens: STSClient = self.emulator.client("sts")
+        function = functions.get_function_configuration(FunctionName=function_arn.rpartition(":")[2])
+        role = tokens.assume_role(RoleArn=function["Role"], RoleSessionName="processor")
+        return function, role["Credentials"]
 
 
 def link_task_root(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,11 +36,8 @@ class State:
         return self.logs / f"{name}.log"
 
     def scratch(self) -> Path:
-        """Return an empty folder, the processor's `/tmp`."""
-        folder = self.folder / "tmp"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        return folder
+        """Return a new folder, the processor's `/tmp`."""
+        return Path(tempfile.mkdtemp(dir=self.folder / "tmp"))
 
     @contextmanager
     def owned(self) -> Iterator[None]:

@@ -68,11 +68,11 @@ def deliver_missed(cloud: Cloud) -> list[str]:
     The queue does not survive a stop of the emulator. What was in it is delivered again, as S3 would have:
     with a sequencer that is newer than those of earlier versions, and older than those of all that follow.
     """
-    s3, sqs = _client(cloud, "s3"), _client(cloud, "sqs")
+    s3, sqs = cloud.emulator.client("s3"), cloud.emulator.client("sqs")
     missed = []
     with Session(cloud.engine) as session:
         ledger = sa.select(LogObject.key, LogObject.version).where(LogObject.bucket == cloud.bucket)
-        versions = dict(session.execute(ledger).tuples())
+        versions = dict(session.execute(ledger).tuples().all())
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=cloud.bucket):
         for item in page.get("Versions", []):
             if item["IsLatest"] and versions.get(item["Key"]) != item["VersionId"]:
@@ -118,7 +118,7 @@ def last_line(message: str) -> str:
 
 
 def _put(cloud: Cloud, file: Path) -> str:
-    s3: S3Client = _client(cloud, "s3")
+    s3: S3Client = cloud.emulator.client("s3")
     try:
         with file.open("rb") as body:
             return s3.put_object(Bucket=cloud.bucket, Key=file.name, Body=body)["VersionId"]
@@ -131,8 +131,3 @@ def _row(cloud: Cloud, key: str) -> LogObject | None:
         return session.scalar(
             sa.select(LogObject).where(LogObject.bucket == cloud.bucket, LogObject.key == key)
         )
-
-
-def _client(cloud: Cloud, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    aws = cloud.emulator
-    return aws.session.client(service, endpoint_url=aws.endpoint, config=aws.config)  # type: ignore[call-overload]  # the name is no literal

@@ -29,7 +29,6 @@ from local.errors import UserError
 from local.termination import stopped_by_exception
 from logstats.models import DailyStatistics
 
-_SHOWN_DAYS = 7
 _FAVOURITE = "cust_1"
 _COLUMNS = {
     "date": "day (UTC)",
@@ -62,19 +61,23 @@ def up(
 ) -> None:
     """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
     here = State(state.resolve())
-    with stopped_by_exception(), here.owned():
-        with _progress() as report, cloud_.running(here, emulator_port, port, report) as cloud:
-            missed = deliver_missed(cloud)
-            ingested = _upload(cloud, upload_file, report) if upload_file else None
-            report(None)
-            if missed:
-                typer.echo(f"Left by the last run, and now delivered: {', '.join(missed)}")
-            if ingested:
-                typer.echo(ingested)
+    with (
+        stopped_by_exception(),
+        here.owned(),
+        _progress() as report,
+        cloud_.running(here, emulator_port, port, report) as cloud,
+    ):
+        missed = deliver_missed(cloud)
+        ingested = _upload(cloud, upload_file, report) if upload_file else None
+        report(None)
+        if missed:
+            typer.echo(f"Left by the last run, and now delivered: {', '.join(missed)}")
+        if ingested:
+            typer.echo(ingested)
+        with suppress(KeyboardInterrupt):
             _show(cloud, here)
-            with suppress(KeyboardInterrupt):
-                _serve(cloud, here)
-            report("Stopping")
+            _serve(cloud, here)
+        report("Stopping")
 
 
 Report = Callable[[str | None], None]
@@ -115,8 +118,8 @@ class _Example:
     """A customer to show, and the days there are."""
 
     customer: str
-    first: dt.date
-    shown_from: dt.date
+    month_from: dt.date
+    week_from: dt.date
 
 
 def _example(cloud: Cloud) -> _Example | None:
@@ -125,10 +128,10 @@ def _example(cloud: Cloud) -> _Example | None:
         customer = connection.scalar(
             sa.select(day.customer_id).order_by(day.customer_id != _FAVOURITE, day.customer_id).limit(1)
         )
-        first, last = connection.execute(sa.select(sa.func.min(day.date), sa.func.max(day.date))).one()
-    if customer is None:
+        last = connection.scalar(sa.select(sa.func.max(day.date)))
+    if customer is None or last is None:
         return None
-    return _Example(customer, first, max(first, last - dt.timedelta(days=_SHOWN_DAYS - 1)))
+    return _Example(customer, last - dt.timedelta(days=30), last - dt.timedelta(days=6))
 
 
 def _show(cloud: Cloud, state: State) -> None:
@@ -137,8 +140,8 @@ def _show(cloud: Cloud, state: State) -> None:
     path = "/customers/CUSTOMER/stats?from=YYYY-MM-DD"
     if example:
         customer = f"/customers/{quote(example.customer, safe='')}/stats?from="
-        path = f"{customer}{example.first}"
-        _print_table(example.customer, _get(f"{cloud.api_url}{customer}{example.shown_from}"))
+        path = f"{customer}{example.month_from}"
+        _print_table(example.customer, _get(f"{cloud.api_url}{customer}{example.week_from}"))
     endpoint = cloud.emulator.endpoint
     credentials = (
         f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION}"

@@ -17,10 +17,7 @@ from local.cloud.emulator import Endpoint
 def main() -> None:
     """Serve until the container stops."""
     emulator = Endpoint(os.environ["AWS_ENDPOINT_URL"])
-    cloudformation = emulator.session.client(
-        "cloudformation", endpoint_url=emulator.endpoint, config=emulator.config
-    )
-    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    stack = emulator.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     host = urlsplit(emulator.endpoint).hostname or ""
     with gateway.serving(

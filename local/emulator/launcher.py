@@ -7,7 +7,6 @@ MiniStack's environment variables, and ``LOGSTATS_FUNCTION_LOGS``: the folder fo
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,8 @@ def end_with_parent() -> None:
     """End this process and the functions' workers when standard input, the parent's lifeline, closes."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):
+            pass
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True, name="lifeline").start()
@@ -66,8 +66,8 @@ def write_function_logs(folder: Path) -> None:
         func: dict[str, Any],
         request_id: str,
         text: str,
-        *arguments: Any,
-        **options: Any,  # noqa: ANN401
+        *arguments: object,
+        **options: object,
     ) -> None:
         handler = (func.get("config") or func).get("Handler", "").partition(".")[0]
         if text and handler:
@@ -87,7 +87,7 @@ def report_crashed_custom_resources() -> None:
 
     def execute_and_report(func: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = execute(func, event)
-        if result.get("error") and isinstance(event, dict) and "ResponseURL" in event:
+        if result.get("error") and "ResponseURL" in event:
             body = result.get("body")
             reason = body.get("errorMessage") if isinstance(body, dict) else body
             token = event["ResponseURL"].rpartition("/")[2]

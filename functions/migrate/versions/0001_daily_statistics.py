@@ -85,5 +85,14 @@ def upgrade() -> None:
         sa.Column("date", sa.Date(), primary_key=True),
         *_summary_columns(),
     )
+    op.execute(sa.schema.CreateSequence(sa.Sequence("revisions")))
+    op.create_table(
+        "customers",
+        sa.Column("customer_id", sa.Text(collation="C"), primary_key=True),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("total_requests", sa.BigInteger(), nullable=False),
+    )
     for table in ("contributions", "daily_statistics"):  # dense bytes: compressing them only costs time
         op.execute(f"ALTER TABLE {table} ALTER COLUMN histogram SET STORAGE EXTERNAL")
