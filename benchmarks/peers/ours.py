@@ -9,8 +9,8 @@ from bytewax.run import cli_main
 
 from benchmarks.peers import Row
 from logstats.batch import SummaryBatch
-from logstats.native import records, values_at
 from logstats.histogram import nearest_rank
+from logstats.native import records, values_at
 from logstats.summary import PERCENTILES
 from processor.flow import PartReport, build_flow
 from processor.monitor import Monitor
@@ -44,7 +44,7 @@ def aggregate(path: Path, threads: int) -> list[Row]:
     monitor = Monitor()
     source = LogSource(LocalFile.at(path), threads, monitor)
     flow = build_flow(source, _ListSink(batches), _ListSink(reports), dt.timedelta.max)
-    cli_main(flow, workers_per_process=threads)
+    cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error
     rows = [row for batch in batches for row in _rows(batch)]
