@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cdk.outputs import stack_name
-from local.cloud.emulator import ACCOUNT, REGION, Emulator
+from local.cloud.emulator import ACCOUNT, REGION, Endpoint
 from local.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class DeploymentError(UserError):
 class Deployer:
     """Deploys to an emulator what the CDK command line would deploy to AWS."""
 
-    emulator: Emulator
+    emulator: Endpoint
     timeout_seconds: float = 300.0
 
     def deploy(self, assembly: Path, parameters: dict[str, str], stack: str = STACK) -> dict[str, str]:

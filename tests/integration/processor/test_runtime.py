@@ -7,17 +7,12 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from local.compose.runtime_api import EnvironmentExitedError, InvocationTimeoutError
 from logstats.settings import DatabaseSettings
 from tests import oracle, tables
 from tests.events import created, sqs_event
+from tests.execution import SANDBOX, ExecutionEnvironment, execution_environment
 from tests.logs import as_bytes, random_lines
-from tests.runtime_api import (
-    SANDBOX,
-    EnvironmentExitedError,
-    ExecutionEnvironment,
-    InvocationTimeoutError,
-    execution_environment,
-)
 from tests.s3_double import S3Double
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric runs on Linux only")
