@@ -5,11 +5,13 @@ import sys
 
 import typer
 
+from local.commands.down import down
 from local.commands.generate import generate
 from local.commands.ingest import ingest
 from local.commands.migrate import migrate
 from local.commands.serve import serve
 from local.commands.stats import stats
+from local.commands.up import up
 from local.errors import UserError
 from logstats.settings import SettingsError
 
@@ -20,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (generate, ingest, migrate, serve, stats):
+for command in (generate, ingest, stats, serve, up, down, migrate):
     app.command()(command)
 
 

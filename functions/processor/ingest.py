@@ -1,31 +1,42 @@
 """Ingest one log object: read, stage, commit."""
 
 import datetime as dt
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import sqlalchemy as sa
 from blake3 import blake3
-from bytewax.run import cli_main
 from sqlalchemy.orm import Session
 
 from logstats.models import AttemptPart, LogObject
 from processor import attempts
 from processor.commit import Content, commit, ignore, settle_without_reading
-from processor.flow import build_flow
 from processor.ledger import Delivery, Outcome, SupersededError
 from processor.merge import IntegrityError
-from processor.monitor import Monitor, Progress
+from processor.monitor import Progress
 from processor.objects import LocalFile, S3Object, SourceError, is_log
 from processor.rejects import RejectStore, encode, rejected_lines
-from processor.sink import ContributionSink, ReportSink
-from processor.source import LogSource
+from processor.staging import Running, stage, usable_cores
 
 Log = LocalFile | S3Object
+
+
+class Cluster(Protocol):
+    """Runs the dataflow of an attempt in several processes."""
+
+    def stage(self, log: Log, attempt_id: int) -> int:
+        """Stage all contributions, and return the number of byte ranges that must have reported.
+
+        Raises
+        ------
+        Exception
+            If a process failed.
+        """
+
 
 _TRIES = 5
 
@@ -64,6 +75,8 @@ class Ingestor:
         Worker threads; by default the usable cores.
     progress
         Called with the number of bytes just read.
+    cluster
+        Runs the dataflow in other processes; by default it runs in this one.
     """
 
     engine: sa.Engine
@@ -71,6 +84,7 @@ class Ingestor:
     wait_for_system_duration: dt.timedelta = dt.timedelta.max
     workers: int | None = None
     progress: Progress = lambda _: None
+    cluster: "Cluster | None" = None
 
     def ingest_file(self, file: LocalFile) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -136,23 +150,17 @@ class Ingestor:
 
     def _stage(self, log: Log, attempt_id: int) -> list[AttemptPart]:
         """Run the dataflow; return the reports of all byte ranges, in order."""
-        monitor = Monitor(self.progress)
-        workers = self.workers or usable_cores()
-        source = LogSource(log, workers, monitor)
-        flow = build_flow(
-            source,
-            ContributionSink(self.engine, attempt_id, monitor),
-            ReportSink(self.engine, attempt_id, monitor),
-            self.wait_for_system_duration,
-        )
-        cli_main(flow, workers_per_process=min(workers, len(source.ranges)))  # type: ignore[no-untyped-call]
-        if monitor.error:
-            raise monitor.error
+        if self.cluster:
+            ranges = self.cluster.stage(log, attempt_id)
+        else:
+            workers = self.workers or usable_cores()
+            running = Running(workers, self.wait_for_system_duration, self.progress)
+            ranges = stage(self.engine, log, attempt_id, running)
         with Session(self.engine) as session:
             staged = sa.select(AttemptPart).where(AttemptPart.attempt_id == attempt_id)
             parts = list(session.scalars(staged.order_by(AttemptPart.part)))
-        if [part.part for part in parts] != list(range(len(source.ranges))):
-            raise IntegrityError(f"of {len(source.ranges)} byte ranges, {len(parts)} have reported")
+        if [part.part for part in parts] != list(range(ranges)):
+            raise IntegrityError(f"of {ranges} byte ranges, {len(parts)} have reported")
         return parts
 
     def _content(self, log: Log, parts: list[AttemptPart], digest: str, started: float) -> Content:
@@ -165,11 +173,6 @@ class Ingestor:
             uri = self.rejects.put(name, encode(rejected_lines(parts)))
         accepted = sum(part.accepted for part in parts)
         return Content(log.size, accepted, dict(sorted(reasons.items())), uri, started)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use; on Lambda the memory setting decides."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _with_digest(delivery: Delivery, digest: str | None) -> Delivery:

@@ -76,13 +76,17 @@ class LogObject(Base):
 
 
 class Attempt(Base):
-    """One try at reading a log object; its session holds an advisory lock on the id while it lives."""
+    """One try at reading a log object; its session holds an advisory lock on the id while it lives.
+
+    `cluster` says which processes are to take part, if several are; they find the attempt by it.
+    """
 
     __tablename__ = "attempts"
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     bucket: Mapped[str]
     key: Mapped[str]
+    cluster: Mapped[str | None]
     started_at: Mapped[dt.datetime]
 
 

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), primary_key=True),
         sa.Column("bucket", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("cluster", sa.Text()),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(
