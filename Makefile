@@ -59,7 +59,7 @@ $(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
 test: setup $(EMULATOR)/setup.stamp test-domain  ## Run all tests (no Docker, no account)
 	@$(BIN)/python -m pytest
 
-DOMAIN := line histogram summary
+DOMAIN := line histogram summary batch
 
 .PHONY: test-domain
 test-domain: setup  ## Run the domain's own tests, which must cover every branch of it
