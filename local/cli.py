@@ -5,9 +5,12 @@ import sys
 
 import typer
 
+from local.commands.forget import forget
 from local.commands.generate import generate
 from local.commands.ingest import ingest
 from local.commands.migrate import migrate
+from local.commands.redrive import redrive
+from local.commands.rejects import rejects
 from local.commands.serve import serve
 from local.commands.stats import stats
 from local.errors import UserError
