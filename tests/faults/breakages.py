@@ -27,7 +27,7 @@ def no_ledger_check() -> Iterator[None]:
 @contextmanager
 def no_subtraction() -> Iterator[None]:
     """What is replaced goes on counting."""
-    merge_both = commit.merge
+    merge_both = merge.merge
 
     def only_add(session: Session, added: int | None, removed: int | None) -> int:
         return merge_both(session, added, None)
@@ -39,7 +39,7 @@ def no_subtraction() -> Iterator[None]:
 @contextmanager
 def two_transactions() -> Iterator[None]:
     """The ledger is committed before the statistics."""
-    merge_in_one = commit.merge
+    merge_in_one = merge.merge
 
     def merge_in_another(session: Session, added: int | None, removed: int | None) -> int:
         driver: Any = session.connection().connection.driver_connection

@@ -33,7 +33,7 @@ class Countdown:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._lock, self._left = threading.Lock(), -1
-        self._act = lambda _: None
+        self._act: Any = None
         sa.event.listen(engine, "before_cursor_execute", lambda connection, *_: self._count(connection))
         sa.event.listen(engine, "commit", self._count)
 

@@ -65,7 +65,7 @@ def test_sixteen_ingests_at_once_equal_one_after_the_other(
 
 def test_a_commit_whose_answer_is_lost_counts_once(ingestor: Ingestor, log: LocalFile) -> None:
     """The server has committed, the client never hears of it: the next try finds out."""
-    cut = []
+    cut: list[int] = []
 
     def lose_the_answer(connection: sa.Connection) -> None:
         with ingestor.engine.connect() as other:
