@@ -76,7 +76,7 @@ test-nightly: test-kernel  ## Run the property tests at length: more than a mill
 
 .PHONY: stand-in-images
 stand-in-images: setup  ## Make stand-ins for the public base images where none can be pulled (root, debootstrap, Docker)
-	@PATH="$$(dirname "$$(command -v $(DOCKER))"):$$PATH" tests/docker/stand_in_images.sh $(BIN)/python
+	@DOCKER=$(DOCKER) tests/docker/stand_in_images.sh $(BIN)/python
 
 .PHONY: test-docker
 test-docker: setup  ## Run the tests that need Docker, which must be there
