@@ -8,7 +8,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
-from aws_cdk.aws_lambda_event_sources import SqsEventSource
 from constructs import Construct
 
 from cdk import outputs
@@ -53,14 +52,16 @@ class Ingest(Construct):
         self._rejects = _bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
         self._rejects.add_lifecycle_rule(expiration=Duration.days(90))
         self.function = self._processor(database, parameters)
-        self.function.add_event_source(
-            SqsEventSource(
-                self._queue,
-                batch_size=1,
-                max_concurrency=processor.maximum_concurrency,
-                report_batch_item_failures=True,
-            )
+        deliveries = lambda_.EventSourceMapping(
+            self,
+            "Deliveries",
+            target=self.function,
+            event_source_arn=self._queue.queue_arn,
+            batch_size=1,
+            max_concurrency=processor.maximum_concurrency,
+            report_batch_item_failures=True,
         )
+        self._queue.grant_consume_messages(self.function).apply_before(deliveries)
         self._add_outputs()
 
     def _logs_bucket(self, name: str, *, retain: bool) -> s3.Bucket:

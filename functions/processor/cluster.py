@@ -34,8 +34,9 @@ from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError
 from processor import attempts
 from processor.ingest import Ingestor, Log
 from processor.monitor import Monitor, Progress
-from processor.objects import LocalFile, S3Object, SourceError
+from processor.objects import LocalFile, SourceError
 from processor.rejects import LocalRejectStore, RejectStore, S3RejectStore
+from processor.s3 import S3Object
 from processor.source import LogSource
 from processor.staging import Running, stage, usable_cores
 

@@ -80,7 +80,7 @@ def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
 ) -> None:
     result = processor.invoke(sqs_event(created(BUCKET, "gone.log", "v1", "01")))
     assert (result.kind, result.payload["errorType"]) == ("error", "BatchProcessingError")
-    assert "SourceError" in result.payload["errorMessage"]
+    assert "MissingError" in result.payload["errorMessage"]
     version = s3.put(BUCKET, "a.log", as_bytes(A))
     assert processor.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01"))).kind == "response"
     assert tables.statistics(engine) == oracle.statistics(A)
