@@ -81,7 +81,7 @@ test-mutations: setup  ## Break the exactly-once protocol in five ways; the test
 
 .PHONY: stand-in-images
 stand-in-images: setup  ## Make stand-ins for the public base images where none can be pulled (root, debootstrap, Docker)
-	@PATH="$$(dirname "$$(command -v $(DOCKER))"):$$PATH" tests/docker/stand_in_images.sh $(BIN)/python
+	@DOCKER=$(DOCKER) tests/docker/stand_in_images.sh $(BIN)/python
 
 .PHONY: test-docker
 test-docker: setup  ## Run the tests that need Docker, which must be there
