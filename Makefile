@@ -112,6 +112,11 @@ image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=.
 openapi: setup  ## Renew the checked-in OpenAPI document of the API
 	@$(BIN)/python -m api.openapi > functions/api/openapi.json.new && mv functions/api/openapi.json.new functions/api/openapi.json
 
+.PHONY: bench
+bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lines 1000000 10000000 --runs 5")
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks.run $(BENCH)
+
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
 	@for f in requirements-dev functions/processor/requirements functions/processor/build-requirements \
