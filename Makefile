@@ -20,6 +20,10 @@ PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: print-python
+print-python:
+	@echo $(PYTHON)
+
 .PHONY: run
 run: setup $(EMULATOR)/setup.stamp  ## Start the local cloud, ingest api_requests.log, show statistics, serve until Ctrl-C
 	@$(BIN)/logstats up --upload api_requests.log
@@ -57,7 +61,7 @@ $(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
 
 .PHONY: test
 test: setup $(EMULATOR)/setup.stamp test-domain  ## Run all tests (no Docker, no account)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto
 
 DOMAIN := line histogram summary batch
 
