@@ -2,10 +2,10 @@
 
 import os
 import shutil
+import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -112,16 +112,35 @@ def test_migrations_and_models_agree_on_what_alembic_does_not_compare(
     assert without_version(everything(empty)) == without_version(everything(by_models))
 
 
-def test_concurrent_runs_wait_for_each_other(empty: sa.Engine) -> None:
-    barrier = threading.Barrier(8)
-
-    def run(_: int) -> tuple[str | None, str]:
-        barrier.wait()
-        return schema.upgrade(empty)
-
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(run, range(8)))
-    assert sorted(results, key=repr) == [(schema.head(), schema.head())] * 7 + [(None, schema.head())]
+def test_concurrent_runs_wait_for_each_other(empty: sa.Engine, server: EmbeddedPostgres) -> None:
+    """Processes, as deployments are: all wait for the lock, held here, until each has come to it."""
+    program = (
+        "import sys; from logstats.database import create_engine;"
+        "from logstats.settings import DatabaseSettings; from migrate import schema;"
+        "settings = DatabaseSettings(url=sys.argv[1], tls='disable', iam_auth=False);"
+        "print(schema.upgrade(create_engine(settings)))"
+    )
+    command = [
+        sys.executable,
+        "-W",
+        "ignore::ResourceWarning",
+        "-c",
+        program,
+        server.url(str(empty.url.database)),
+    ]
+    with empty.begin() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": schema._MIGRATION_LOCK})
+        runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        waiting = sa.text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        deadline = time.monotonic() + 60
+        while connection.scalar(waiting) != len(runs):
+            assert time.monotonic() < deadline, "not all runs wait for the lock"
+            time.sleep(0.05)
+    results = sorted(run.communicate(timeout=60)[0].strip() for run in runs)
+    assert results == [f"('{schema.head()}', '{schema.head()}')"] * 3 + [f"(None, '{schema.head()}')"]
 
 
 def test_a_failing_migration_leaves_nothing_behind(
