@@ -71,12 +71,17 @@ test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitize
 	@$(BIN)/python -m tests.sanitize
 
 .PHONY: test-nightly
-test-nightly: test-kernel  ## Run the property tests at length: more than a million lines, some minutes
+test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
+	@$(BIN)/python -m pytest -m nightly tests/faults
+
+.PHONY: test-mutations
+test-mutations: setup  ## Break the exactly-once protocol in five ways; the tests must notice each
+	@$(BIN)/python -m pytest -m mutations tests/faults
 
 .PHONY: stand-in-images
 stand-in-images: setup  ## Make stand-ins for the public base images where none can be pulled (root, debootstrap, Docker)
-	@PATH="$$(dirname "$$(command -v $(DOCKER))"):$$PATH" tests/docker/stand_in_images.sh $(BIN)/python
+	@DOCKER=$(DOCKER) tests/docker/stand_in_images.sh $(BIN)/python
 
 .PHONY: test-docker
 test-docker: setup  ## Run the tests that need Docker, which must be there
@@ -106,6 +111,11 @@ image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=.
 .PHONY: openapi
 openapi: setup  ## Renew the checked-in OpenAPI document of the API
 	@$(BIN)/python -m api.openapi > functions/api/openapi.json.new && mv functions/api/openapi.json.new functions/api/openapi.json
+
+.PHONY: bench
+bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lines 1000000 10000000 --runs 5")
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks.run $(BENCH)
 
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files

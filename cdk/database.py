@@ -12,7 +12,7 @@ from aws_cdk import aws_rds as rds
 from constructs import Construct, IConstruct
 
 from cdk import outputs
-from cdk.network import Network
+from cdk.network import POSTGRES_PORT, Network
 from cdk.parameters import Aurora, Existing, Parameters
 
 NAME = "logstats"
@@ -78,7 +78,6 @@ class AuroraDatabase(Construct):
     def __init__(self, scope: Construct, construct_id: str, parameters: Aurora, *, retain: bool) -> None:
         super().__init__(scope, construct_id)
         network = Network(self, "Network")
-        self._port = 5432
         engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
         self.cluster = rds.DatabaseCluster(
             self,
@@ -86,7 +85,8 @@ class AuroraDatabase(Construct):
             engine=engine,
             vpc=network.vpc,
             vpc_subnets=network.subnets,
-            port=self._port,
+            security_groups=[network.database],
+            port=POSTGRES_PORT,
             default_database_name=NAME,
             manage_master_user_password=True,
             credentials=rds.Credentials.from_username("postgres"),
@@ -104,16 +104,13 @@ class AuroraDatabase(Construct):
             deletion_protection=parameters.deletion_protection,
             removal_policy=RemovalPolicy.SNAPSHOT if retain else RemovalPolicy.DESTROY,
         )
-        clients = ec2.SecurityGroup(
-            self, "Clients", vpc=network.vpc, description="Functions that use the database"
-        )
-        self.cluster.connections.allow_default_port_from(clients)
-        self.placement = Placement(network.vpc, network.subnets, [clients])
+        self.placement = Placement(network.vpc, network.subnets, [network.clients])
 
     def environment(self, user: str) -> Mapping[str, str]:
         """Return the `DATABASE_*` variables of a function that connects as `user`."""
+        host = self.cluster.cluster_endpoint.hostname
         return {
-            "DATABASE_URL": f"postgresql://{user}@{self.cluster.cluster_endpoint.hostname}:{self._port}/{NAME}",
+            "DATABASE_URL": f"postgresql://{user}@{host}:{POSTGRES_PORT}/{NAME}",
             "DATABASE_TLS": "verify-full",
             "DATABASE_IAM_AUTH": "true",
         }

@@ -21,8 +21,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,9 @@ from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError
 from processor import attempts
 from processor.ingest import Ingestor, Log
 from processor.monitor import Monitor, Progress
-from processor.objects import LocalFile, S3Object, SourceError
+from processor.objects import LocalFile, SourceError
 from processor.rejects import LocalRejectStore, RejectStore, S3RejectStore
+from processor.s3 import S3Object
 from processor.source import LogSource
 from processor.staging import Running, stage, usable_cores
 
@@ -45,6 +47,7 @@ JOIN_SECONDS = 120
 """How long processes may take to start; tasks on Fargate need about a minute."""
 
 _POLL_SECONDS = 0.05
+_EXIT_SECONDS = 5.0
 _READ, _ERROR = "read ", "error "  # what a member's lines on stdout start with; Bytewax writes others
 _S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 
@@ -149,7 +152,12 @@ class _Members:
         """Wait until all have ended well; a `ClusterError` as soon as one has not."""
         left = dict(self._processes)
         while left:
-            check()
+            try:
+                check()
+            except ClusterError:
+                if not self._end_well():
+                    raise
+                return
             time.sleep(_POLL_SECONDS)
             for number, process in list(left.items()):
                 status = process.poll()
@@ -157,6 +165,15 @@ class _Members:
                     raise ClusterError(self._reason(status))
                 if status is not None:
                     del left[number]
+
+    def _end_well(self) -> bool:
+        """Whether all end by themselves: the coordinator may be done before a member's process has ended."""
+        deadline = time.monotonic() + _EXIT_SECONDS
+        with suppress(subprocess.TimeoutExpired):
+            return not any(
+                process.wait(max(0.0, deadline - time.monotonic())) for process in self._processes.values()
+            )
+        return False
 
     def _reason(self, status: int) -> str:
         """Say why, if a member has said it; one that only misses another ends, too."""
@@ -291,7 +308,9 @@ def open_log(source: str) -> Log:
     return LocalFile.at(Path(source))
 
 
+@lru_cache(maxsize=1)
 def _s3() -> "S3Client":
+    """Return the only client: objects seen through different ones are not equal."""
     import boto3  # noqa: PLC0415 - slow to import, and a local file needs none
 
     return boto3.client("s3")

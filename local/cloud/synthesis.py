@@ -1,10 +1,12 @@
-"""The local environment's template and assets: synthesised when something that goes into them has changed."""
+"""An environment's template and assets: synthesised when something that goes into them has changed."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from cdk.bundling import ROOT, cached, host_platform
+from cdk import ROOT
+from cdk.build_cache import BUILD, cached
+from cdk.platforms import host_platform
 from local.errors import UserError
 
 _INPUTS = ("cdk", "functions", "layers")
@@ -12,8 +14,8 @@ _FILES = ("cdk.json", ".dockerignore")
 _SUFFIXES_LEFT_OUT = {".pyc", ".so", ".dylib", ".in"}
 
 
-def cloud_assembly(cache: Path = ROOT / "build") -> Path:
-    """Return the folder with the synthesised local stack (a *cloud assembly* in CDK's words).
+def cloud_assembly(environment: str = "local", cache: Path = BUILD) -> Path:
+    """Return the folder with an environment's synthesised stack (a *cloud assembly* in CDK's words).
 
     Raises
     ------
@@ -22,7 +24,7 @@ def cloud_assembly(cache: Path = ROOT / "build") -> Path:
     """
 
     def synthesise(folder: Path) -> None:
-        command = [sys.executable, "-m", "cdk.app", "-c", "environment=local", "-o", str(folder)]
+        command = [sys.executable, "-m", "cdk.app", "-c", f"environment={environment}", "-o", str(folder)]
         result = subprocess.run(  # noqa: S603 - our own command
             command, cwd=ROOT, capture_output=True, text=True, check=False
         )
@@ -32,7 +34,7 @@ def cloud_assembly(cache: Path = ROOT / "build") -> Path:
     inputs: list[str | bytes] = [host_platform().name]
     for path in _input_files():
         inputs += [path.relative_to(ROOT).as_posix(), path.read_bytes()]
-    return cached(cache, "assembly-local", inputs, synthesise)
+    return cached(cache, f"assembly-{environment}", inputs, synthesise)
 
 
 def _input_files() -> list[Path]:

@@ -55,8 +55,9 @@ def _ingest(source: str, workers: int | None, processes: int, database_url: str 
     from logstats.database import create_engine  # noqa: PLC0415
     from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
     from processor.ingest import Ingestor  # noqa: PLC0415
-    from processor.objects import LocalFile, S3Object  # noqa: PLC0415
+    from processor.objects import LocalFile  # noqa: PLC0415
     from processor.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
+    from processor.s3 import S3Object  # noqa: PLC0415
 
     settings = load(ProcessorSettings)
     on_s3 = _S3_URI.fullmatch(source)
@@ -88,9 +89,9 @@ def _ingest(source: str, workers: int | None, processes: int, database_url: str 
 
 
 def _s3_client() -> "S3Client":
-    import boto3  # noqa: PLC0415 - slow to import
+    from processor.s3 import create_client  # noqa: PLC0415 - slow to import
 
-    return boto3.client("s3")
+    return create_client()
 
 
 @contextmanager
