@@ -90,11 +90,28 @@ def check_histograms(memory: GuardedMemory) -> None:
             assert length < len(encoded) or total == sum(buckets.values())
 
 
+def check_batches(memory: GuardedMemory) -> None:
+    """Read every prefix of a batch; add each to the whole, and write its rows."""
+    aggregator = Aggregator()
+    aggregator.feed(b"".join(b"2024-09-03 12:00:00 c%d /a 200 0.%d\n" % (i % 7, i) for i in range(300)))
+    [(_, _, batch)] = aggregator.drain_batches(1)
+    out = ctypes.create_string_buffer(2 * len(batch) + 256 * 7)
+    for length in range(1, len(batch) + 1):
+        view = memory.at_end(batch[:length])
+        pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
+        count = _kernel.batch_count(pointer, length)
+        added = _kernel.batch_add(batch, len(batch), pointer, length, out)
+        copied = _kernel.batch_copy_rows(pointer, length, 1, 1, out)
+        assert (count < 0) == (added < 0) == (copied < 0)
+        assert length < len(batch) or count == 7
+
+
 def main() -> None:
-    """Check both."""
+    """Check all."""
     memory = GuardedMemory(1)
     check_lines(memory)
     check_histograms(memory)
+    check_batches(memory)
     print("all within bounds")
 
 

@@ -16,8 +16,7 @@ ROOT = Path(__file__).parents[1]
 SANITIZED = ROOT / "build" / "sanitized"
 TESTS = (
     "tests/unit/logstats/native",
-    "tests/unit/logstats/test_histogram.py",
-    "tests/unit/logstats/test_summary.py",
+    *(f"tests/unit/logstats/test_{module}.py" for module in ("histogram", "summary", "batch")),
 )
 NOT_FOR_SANITIZERS = "not leaks and not allocation"  # freed memory is kept for a while; a program of its own
 FLAGS = (

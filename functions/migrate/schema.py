@@ -53,6 +53,7 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
         If the database has a revision that this code does not know.
     """
     with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         before = MigrationContext.configure(connection).get_current_revision()
         config = _config()

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from logstats.histogram import LatencyHistogram
 from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject, SummaryColumns
 from logstats.summary import DailySummary
+from processor import customers
 
 Key = tuple[str, dt.date]
 T = TypeVar("T")
@@ -47,7 +48,10 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
     customer_days = 0
     for batch in _batches(_contributions(session, attempts)):
         customer_days += _apply(session, batch, added)
-    return customer_days + (_take_as_they_are(session, added) if added is not None else 0)
+    if added is not None:
+        customer_days += _take_as_they_are(session, added)
+    customers.refresh(session, added, removed)
+    return customer_days
 
 
 def _lock_stripes(session: Session, attempts: Sequence[int]) -> None:

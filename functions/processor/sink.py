@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from logstats.batch import COLUMNS, SummaryBatch
 from logstats.models import AttemptPart, Contribution
+from processor import attempts
 from processor.flow import PartReport
 from processor.monitor import Monitor
 
@@ -74,6 +75,7 @@ class ContributionSink(DynamicSink[SummaryBatch]):
 
         def write(batches: list[SummaryBatch]) -> None:
             with self._engine.begin() as connection:
+                attempts.hold(connection, self._attempt_id)
                 driver = connection.connection.driver_connection
                 assert driver is not None  # noqa: S101 - the connection is open
                 with driver.cursor() as cursor, cursor.copy(_COPY) as copy:

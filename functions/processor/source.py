@@ -22,6 +22,8 @@ MAX_REJECT_BYTES = 1_024
 MAX_SUMMARY_BYTES = 64 << 20
 """Held per worker before partial summaries are handed on."""
 
+_HANDED_ON_BYTES = 4 << 20  # at a time: each hand-over costs as much as many items
+
 SHARDS = 8
 """Slices of the customers: keys of the dataflow. Processes of a cluster must agree on it."""
 
@@ -60,8 +62,15 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
         ]
 
     def _drain(self) -> Iterator[list[_Item]]:
+        items: list[_Item] = []
+        size = 0
         for shard, day, batch in self._aggregator.drain_batches(SHARDS):
-            yield [ShardDay(shard, day, SummaryBatch(batch))]
+            items.append(ShardDay(shard, day, SummaryBatch(batch)))
+            size += len(batch)
+            if size > _HANDED_ON_BYTES:
+                yield items
+                items, size = [], 0
+        yield items
 
     def next_batch(self) -> list[_Item]:
         """Read one chunk, or hand on summaries that are due."""

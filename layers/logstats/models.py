@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    Sequence,
     Text,
     UniqueConstraint,
 )
@@ -75,13 +76,17 @@ class LogObject(Base):
 
 
 class Attempt(Base):
-    """One try at reading a log object; its session holds an advisory lock on the id while it lives."""
+    """One try at reading a log object; its session holds an advisory lock on the id while it lives.
+
+    `cluster` says which processes are to take part, if several are; they find the attempt by it.
+    """
 
     __tablename__ = "attempts"
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     bucket: Mapped[str]
     key: Mapped[str]
+    cluster: Mapped[str | None]
     started_at: Mapped[dt.datetime]
 
 
@@ -144,3 +149,23 @@ class DailyStatistics(SummaryColumns, Base):
 
     customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
     date: Mapped[dt.date] = mapped_column(primary_key=True)
+
+
+REVISIONS = Sequence("revisions", metadata=Base.metadata)
+"""Numbers the commits. Taken under the locks of the touched customers, so a customer's revisions ascend in the
+order in which its commits become visible."""
+
+
+class Customer(Base):
+    """One customer with statistics: what changed it last, its first and last day, its requests.
+
+    Whoever knows the revision knows whether any of the customer's statistics have changed.
+    """
+
+    __tablename__ = "customers"
+
+    customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
+    revision: Mapped[int]
+    first_date: Mapped[dt.date]
+    last_date: Mapped[dt.date]
+    total_requests: Mapped[int]

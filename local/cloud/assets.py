@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from local.cloud.emulator import ACCOUNT, REGION, Emulator
+from local.cloud.emulator import ACCOUNT, REGION, Endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -17,7 +17,7 @@ _VERSION = "30"
 _BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 
 
-def bootstrap(emulator: Emulator) -> None:
+def bootstrap(emulator: Endpoint) -> None:
     """Provide the version parameter and the bucket of assets."""
     emulator.client("ssm").put_parameter(
         Name="/cdk-bootstrap/hnb659fds/version", Value=_VERSION, Type="String", Overwrite=True
@@ -29,7 +29,7 @@ def bootstrap(emulator: Emulator) -> None:
             raise
 
 
-def publish(emulator: Emulator, assembly: Path, stack: str) -> str:
+def publish(emulator: Endpoint, assembly: Path, stack: str) -> str:
     """Upload the assets that are not there yet; their keys are digests of their content.
 
     Parameters

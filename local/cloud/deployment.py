@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from cdk.outputs import stack_name
 from local.cloud import assets
-from local.cloud.emulator import Emulator
+from local.cloud.emulator import Endpoint
 from local.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class DeploymentError(UserError):
 class Deployer:
     """Deploys to an emulator what the CDK command line would deploy to AWS."""
 
-    emulator: Emulator
+    emulator: Endpoint
     timeout_seconds: float = 300.0
 
     def deploy(self, assembly: Path, parameters: dict[str, str], stack: str = STACK) -> dict[str, str]:

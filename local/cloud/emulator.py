@@ -28,19 +28,17 @@ ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's administrator
 _START_SECONDS = 30.0
 
 
-class Emulator:
-    """A started emulator.
+class Endpoint:
+    """Where an emulated AWS answers.
 
     Attributes
     ----------
     endpoint
         The URL of every service.
-    child
-        Its process.
     """
 
-    def __init__(self, endpoint: str, child: Child, log: Path) -> None:
-        self.endpoint, self.child, self._log = endpoint, child, log
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -68,6 +66,20 @@ class Emulator:
             region_name=REGION,
             botocore_session=core,
         )
+
+
+class Emulator(Endpoint):
+    """An emulator that is started here.
+
+    Attributes
+    ----------
+    child
+        Its process.
+    """
+
+    def __init__(self, endpoint: str, child: Child, log: Path) -> None:
+        super().__init__(endpoint)
+        self.child, self._log = child, log
 
     def wait_until_healthy(self) -> None:
         """Wait until it answers.

@@ -66,7 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(api_url: str, port: int) -> Iterator[str]:
+def serving(
+    api_url: str, port: int, host: str = "127.0.0.1", emulator_host: str = "127.0.0.1"
+) -> Iterator[str]:
     """Pass requests on to an API; provide the URL to send them to.
 
     Parameters
@@ -74,7 +76,9 @@ def serving(api_url: str, port: int) -> Iterator[str]:
     api_url
         The API's own URL. It has a name of its own under ``localhost``, which not every resolver knows.
     port
-        The port of 127.0.0.1 to listen on.
+        The port of `host` to listen on.
+    emulator_host
+        Where the emulator is.
 
     Raises
     ------
@@ -85,9 +89,9 @@ def serving(api_url: str, port: int) -> Iterator[str]:
 
     class Handler(_Handler):
         host = address.netloc
-        emulator = ("127.0.0.1", address.port)
+        emulator = (emulator_host, address.port)
 
-    server = _Server(("127.0.0.1", port), Handler)
+    server = _Server((host, port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -8,11 +8,13 @@ import socket
 import socketserver
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.runtime_api import InvocationTimeoutError, Result, RuntimeApi, function_variables
+from local.compose.runtime_api import Invocation, InvocationTimeoutError, Result, RuntimeApi
+from tests.execution import function_variables
 
 ROOT = Path(__file__).parent.parent.parent
 DOCKER = os.environ.get("DOCKER", "docker")
@@ -66,7 +68,7 @@ class LambdaContainer:
     def invoke(self, event: object, timeout: float = 60.0) -> Result:
         """Invoke the handler; if it does not answer, say what the container printed."""
         try:
-            return self.api.invoke(event, timeout)
+            return self.api.invoke(Invocation(event, time.time() + timeout))
         except InvocationTimeoutError as error:
             state = docker("inspect", "--format", "{{json .State}}", self.name)
             raise InvocationTimeoutError(f"{error}; {state}{docker('logs', self.name)}") from None

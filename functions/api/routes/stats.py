@@ -10,12 +10,22 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.daily import DailyStatistics, to_json
 from api.database import Database
 from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order
 from api.problems import UNAVAILABLE
 from api.statements import DAILY_STATISTICS
+
+
+class CustomerConvertor(StringConvertor):
+    """A path parameter of any characters: a slash, and a line feed, which validation refuses."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("customer", CustomerConvertor())
 
 _PLAIN_QUERY = re.compile(rb"from=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&to=([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
 
@@ -43,7 +53,7 @@ def router(database: Database) -> APIRouter:
     routes = APIRouter(route_class=PlainFirst)
 
     @routes.get(
-        "/customers/{customer_id:path}/stats",
+        "/customers/{customer_id:customer}/stats",
         summary="Daily statistics of a customer",
         response_model=list[DailyStatistics],
         response_description="One object per UTC day that has requests, in the order of the days; "

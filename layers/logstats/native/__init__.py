@@ -268,6 +268,8 @@ class Aggregator:
         tuple
             The shard, from 0; the day (days since 1970-01-01); the encoded batch, sorted by customer.
         """
+        if not 0 < shards < 1 << 32:
+            raise ValueError(f"{shards} shards are impossible")
         key = _BatchKey()
         while batch := self._take(_kernel.aggregator_drain, shards, ctypes.byref(key)):
             yield key.shard, key.day, batch

@@ -7,17 +7,12 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from local.compose.runtime_api import EnvironmentExitedError, InvocationTimeoutError
 from logstats.settings import DatabaseSettings
 from tests import oracle, tables
 from tests.events import created, sqs_event
+from tests.execution import SANDBOX, ExecutionEnvironment, execution_environment
 from tests.logs import as_bytes, random_lines
-from tests.runtime_api import (
-    SANDBOX,
-    EnvironmentExitedError,
-    ExecutionEnvironment,
-    InvocationTimeoutError,
-    execution_environment,
-)
 from tests.s3_double import S3Double
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric runs on Linux only")
@@ -85,7 +80,7 @@ def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
 ) -> None:
     result = processor.invoke(sqs_event(created(BUCKET, "gone.log", "v1", "01")))
     assert (result.kind, result.payload["errorType"]) == ("error", "BatchProcessingError")
-    assert "SourceError" in result.payload["errorMessage"]
+    assert "MissingError" in result.payload["errorMessage"]
     version = s3.put(BUCKET, "a.log", as_bytes(A))
     assert processor.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01"))).kind == "response"
     assert tables.statistics(engine) == oracle.statistics(A)

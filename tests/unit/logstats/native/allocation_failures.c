@@ -17,6 +17,9 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #define realloc try_realloc
 #define free give_back
 #include "aggregate.c"
+#define record batch_record /* aggregate.c has a function of that name */
+#include "batch.c"
+#undef record
 #include "histogram.c"
 #include "line.c"
 
@@ -34,7 +37,10 @@ static int work(void) {
             failed = aggregator_feed(a, (const uint8_t *)line, (size_t)length);
         }
         const uint8_t *out;
-        failed = failed || aggregator_drain(a, &out) < 0;
+        batch_key key;
+        int64_t length = 0;
+        while (!failed && (length = aggregator_drain(a, 8, &key, &out)) > 0) {}
+        failed = failed || length < 0;
     }
     aggregator_free(a);
     return failed;

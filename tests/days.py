@@ -1,0 +1,53 @@
+"""Rows of daily statistics for tests that read them."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from logstats.histogram import LatencyHistogram
+from logstats.models import DailyStatistics
+from logstats.summary import DailySummary
+
+
+def insert_day(
+    engine: sa.Engine,
+    customer_id: str,
+    date: dt.date,
+    durations_us: Sequence[int] = (123_000,),
+    *,
+    client_errors: int = 0,
+    server_errors: int = 0,
+) -> None:
+    """Store one day of one customer, as the processor would."""
+    histogram = LatencyHistogram.of(durations_us)
+    summary = DailySummary(
+        total_requests=len(durations_us),
+        client_errors=client_errors,
+        server_errors=server_errors,
+        duration_sum_us=sum(durations_us),
+        duration_min_us=min(durations_us),
+        duration_max_us=max(durations_us),
+        histogram=histogram,
+    )
+    p50, p90, p95, p99 = summary.percentiles_us()
+    with Session(engine) as session:
+        session.add(
+            DailyStatistics(
+                customer_id=customer_id,
+                date=date,
+                total_requests=summary.total_requests,
+                client_errors=client_errors,
+                server_errors=server_errors,
+                duration_sum_us=summary.duration_sum_us,
+                duration_min_us=summary.duration_min_us,
+                duration_max_us=summary.duration_max_us,
+                histogram=histogram.encoded,
+                duration_p50_us=p50,
+                duration_p90_us=p90,
+                duration_p95_us=p95,
+                duration_p99_us=p99,
+            )
+        )
+        session.commit()

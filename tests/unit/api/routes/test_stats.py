@@ -1,0 +1,159 @@
+import asyncio
+import datetime as dt
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api import problems
+from api.database import Database, Row
+from api.routes import stats
+from api.settings import ApiSettings
+
+
+class Reading(Database):
+    """Stands in for the database: remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    async def fetch(self, _statement: str, *arguments: object) -> list[Row]:
+        self.asked.append(arguments)
+        return []
+
+
+class Asking:
+    """An app with a stand-in for the database."""
+
+    def __init__(self) -> None:
+        self.reading = Reading()
+        self.app = FastAPI()
+        self.app.include_router(stats.router(self.reading))
+        problems.install(self.app, ApiSettings())
+
+    def __call__(self, path: str, query: str) -> tuple[httpx.Response, list[tuple[object, ...]]]:
+        self.reading.asked = []
+        return asyncio.run(self._get(f"/customers/{path}/stats?{query}")), self.reading.asked
+
+    async def _get(self, target: str) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get(target)
+
+
+ask = Asking()
+
+
+def test_a_plain_request_asks_for_the_days() -> None:
+    response, asked = ask("cust_1", "from=2024-09-03&to=2024-09-05")
+    assert (response.status_code, response.text) == (200, "[]")
+    assert response.headers["content-type"] == "application/json"
+    assert asked == [("cust_1", dt.date(2024, 9, 3), dt.date(2024, 9, 5))]
+
+
+def test_without_to_all_later_days_are_asked_for() -> None:
+    assert ask("cust_1", "from=0001-01-01")[1] == [("cust_1", dt.date.min, dt.date.max)]
+
+
+@pytest.mark.parametrize(
+    ("path", "customer_id"),
+    [
+        ("a%2Fb", "a/b"),
+        ("a/b", "a/b"),
+        ("stats", "stats"),
+        ("a%2Fstats", "a/stats"),
+        ("%F0%9F%98%80", "😀"),
+        ("%25", "%"),
+        ("%252F", "%2F"),
+        ("a%20b", "a b"),
+        ("%27%20OR%201=1%20--", "' OR 1=1 --"),
+        ("a;DROP%20TABLE%20daily_statistics", "a;DROP TABLE daily_statistics"),
+        ("%EF%BF%BD", "\ufffd"),
+        ("+", "+"),
+        ("x" * 255, "x" * 255),
+    ],
+)
+def test_customer_ids_arrive_as_they_are_in_the_log(path: str, customer_id: str) -> None:
+    response, asked = ask(path, "from=2024-09-03")
+    assert response.status_code == 200
+    assert asked == [(customer_id, dt.date(2024, 9, 3), dt.date.max)]
+
+
+@pytest.mark.parametrize(
+    ("query", "place", "kind"),
+    [
+        ("", ["query", "from"], "missing"),
+        ("to=2024-09-03", ["query", "from"], "missing"),
+        ("From=2024-09-03", ["query", "from"], "missing"),
+        ("from=", ["query", "from"], "date_parsing"),
+        ("from=soon", ["query", "from"], "date_parsing"),
+        ("from=2024-09-31", ["query", "from"], "date_parsing"),
+        ("from=1725321600", ["query", "from"], "date_parsing"),
+        ("from=2024-09-03T00:00:00Z", ["query", "from"], "date_parsing"),
+        ("from=%00", ["query", "from"], "date_parsing"),
+        ("from=%FF", ["query", "from"], "date_parsing"),
+        ("from=2024-09-03&to=", ["query", "to"], "date_parsing"),
+        ("from=2024-09-03&to=2024-02-30", ["query", "to"], "date_parsing"),
+        ("from=2024-09-03&to=2024-09-02", ["query", "to"], "date_order"),
+        ("from=2024-09-03&from=2024-09-03", ["query", "from"], "repeated"),
+        ("from=2024-09-03&to=2024-09-04&to=2024-09-04", ["query", "to"], "repeated"),
+    ],
+)
+def test_bad_days_are_refused_in_fastapis_form(query: str, place: list[str], kind: str) -> None:
+    response, asked = ask("cust_1", query)
+    assert response.status_code == 422
+    [problem] = response.json()["detail"]
+    assert (problem["loc"], problem["type"]) == (place, kind)
+    assert problem["msg"]
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("", "string_too_short"),
+        ("x" * 256, "string_too_long"),
+        ("a%00", "string_pattern_mismatch"),
+        ("%0A", "string_pattern_mismatch"),
+        ("%C2%85", "string_pattern_mismatch"),
+        ("%FF", "string_unicode"),
+        ("%ED%A0%80", "string_unicode"),
+    ],
+)
+def test_bad_customer_ids_are_refused_in_fastapis_form(path: str, kind: str) -> None:
+    response, asked = ask(path, "from=2024-09-03")
+    assert response.status_code == 422
+    [problem] = response.json()["detail"]
+    assert (problem["loc"], problem["type"]) == (["path", "customer_id"], kind)
+    assert asked == []
+
+
+def test_unknown_parameters_are_ignored() -> None:
+    assert ask("cust_1", "from=2024-09-03&utm=x")[0].status_code == 200
+
+
+DAYS = st.sampled_from(
+    ["2024-09-03", "2024-09-04", "0001-01-01", "9999-12-31", "0000-01-01", "2024-02-30", "2024-9-3", "", "x"]
+)
+QUERIES = st.lists(st.tuples(st.sampled_from(["from", "to", "From", "x"]), DAYS), max_size=3).map(
+    lambda pairs: "&".join(f"{name}={day}" for name, day in pairs)
+)
+PATHS = st.sampled_from(
+    ["cust_1", "", "a%2Fb", "a/b", "%00", "%FF", "%20", "~", "%7F", "ü", "x" * 255, "x" * 256]
+)
+
+
+@given(PATHS, QUERIES)
+def test_plain_requests_are_answered_as_fastapi_would(path: str, query: str) -> None:
+    quick, quick_asked = ask(path, query)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stats, "_plain", lambda _request: None)
+        judged, judged_asked = ask(path, query)
+    assert quick_asked == judged_asked
+    assert (quick.status_code, quick.headers, quick.content) == (
+        judged.status_code,
+        judged.headers,
+        judged.content,
+    )

@@ -1,0 +1,54 @@
+import asyncio
+import ssl
+
+import pytest
+
+from api.database import Database, DatabaseAwayError, _connect_arguments
+from api.settings import ApiSettings
+from logstats.settings import DatabaseSettings
+
+URL = "postgresql://reader@db.example:6432/logstats"
+
+
+def arguments(**values: object) -> dict[str, object]:
+    return _connect_arguments(DatabaseSettings.model_validate({"url": URL, **values}), ApiSettings())
+
+
+def test_tls_with_a_verified_host_is_the_default() -> None:
+    context = arguments(iam_auth=False)["ssl"]
+    assert isinstance(context, ssl.SSLContext)
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("tls", ["disable", "prefer", "require"])
+def test_weaker_tls_is_chosen_explicitly(tls: str) -> None:
+    assert arguments(tls=tls, iam_auth=False)["ssl"] == tls
+
+
+def test_every_connection_signs_in_with_a_fresh_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    password = arguments()["password"]
+    assert callable(password)
+    token = password()
+    assert token.startswith("db.example:6432/?Action=connect&DBUser=reader&")
+    assert "X-Amz-Expires=900" in token
+
+
+def test_sessions_only_read_and_end_themselves() -> None:
+    settings = arguments(iam_auth=False)["server_settings"]
+    assert settings == {
+        "application_name": "logstats-api",
+        "default_transaction_read_only": "on",
+        "statement_timeout": "8000ms",
+        "idle_session_timeout": "60s",
+    }
+
+
+def test_a_database_that_refuses_is_away() -> None:
+    settings = DatabaseSettings(url="postgresql://u@127.0.0.1:1/n", tls="disable", iam_auth=False)
+    database = Database(settings, ApiSettings())
+    with pytest.raises(DatabaseAwayError):
+        asyncio.run(database.fetch("SELECT 1"))

@@ -1,0 +1,50 @@
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import api
+from api.openapi import document
+
+CHECKOUT = Path(__file__).parents[3]
+CHECKED_IN = CHECKOUT / "functions" / "api" / "openapi.json"
+
+
+def test_the_checked_in_document_is_that_of_the_code() -> None:
+    assert CHECKED_IN.read_text("utf-8") == document(), (
+        "the API has changed; renew its document: make openapi"
+    )
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert api.__version__ == project["version"]
+
+
+def operations() -> list[dict[str, Any]]:
+    paths = json.loads(document())["paths"]
+    return [operation for path in paths.values() for operation in path.values()]
+
+
+def test_every_operation_and_parameter_is_described_with_an_example() -> None:
+    assert operations()
+    for operation in operations():
+        assert operation["summary"]
+        assert operation["description"]
+        for parameter in operation["parameters"]:
+            assert parameter["description"], parameter["name"]
+            assert parameter["schema"]["examples"], parameter["name"]
+
+
+def test_every_operation_that_reads_the_database_says_when_to_ask_again() -> None:
+    for operation in operations():
+        unavailable = operation["responses"]["503"]
+        assert "Retry-After" in unavailable["headers"]
+        assert "application/problem+json" in unavailable["content"]
+
+
+def test_fields_name_their_units() -> None:
+    fields = json.loads(document())["components"]["schemas"]["DailyStatistics"]["properties"]
+    assert all("seconds" in field["description"] for name, field in fields.items() if "duration" in name)
+    assert "percent" in fields["uptime_percentage"]["description"]
+    assert "UTC" in fields["date"]["description"]

@@ -1,0 +1,89 @@
+import datetime as dt
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order
+from logstats import line
+
+customer_ids: TypeAdapter[str] = TypeAdapter(CustomerId)
+dates: TypeAdapter[dt.date] = TypeAdapter(CalendarDate)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1970-01-01", "2024-02-29", "9999-12-31"])
+def test_a_calendar_date_is_taken(text: str) -> None:
+    assert dates.validate_python(text).isoformat() == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "today",
+        "2024-9-3",
+        "2024-09-03T00:00:00",
+        "2024-09-03 ",
+        " 2024-09-03",
+        "2024-09-03\n",
+        "20240903",
+        "2024-W36-2",
+        "2023-02-29",
+        "2024-13-01",
+        "0000-01-01",
+        "10000-01-01",
+        "-2024-09-03",
+        "1725321600",
+        "٢٠٢٤-٠٩-٠٣",
+        "2024-09-03,2024-09-04",
+        1725321600,
+        None,
+    ],
+)
+def test_nothing_else_is_a_date(text: object) -> None:
+    with pytest.raises(ValidationError, match="Input should be a calendar date, YYYY-MM-DD"):
+        dates.validate_python(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["cust_1", "a/b", "ü", "名前", "x" * 255, "😀" * 255, "' OR 1=1 --", "%00", "."]
+)
+def test_a_customer_id_is_taken(text: str) -> None:
+    assert customer_ids.validate_python(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "x" * 256, "a\0", "\n", "a\x7f", "\x85", "\ud800"])
+def test_what_cannot_be_a_customer_id_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        customer_ids.validate_python(text)
+
+
+def test_exactly_the_control_characters_are_refused() -> None:
+    refused = set()
+    for point in [*range(0xD800), *range(0xE000, sys.maxunicode + 1, 7)]:
+        try:
+            customer_ids.validate_python(chr(point))
+        except ValidationError:
+            refused.add(point)
+    assert refused == {point for point in range(256) if unicodedata.category(chr(point)) == "Cc"}
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_every_customer_of_a_log_line_can_be_asked_for(text: str) -> None:
+    fields = f"2024-09-03 00:00:00 {text} / 200 1".encode(errors="surrogatepass")
+    if isinstance(line.parse_line(fields), line.LogLine):
+        customer_ids.validate_python(text)
+
+
+def test_the_limit_is_that_of_log_lines() -> None:
+    assert MAX_CUSTOMER_ID_CHARACTERS == line.MAX_CUSTOMER_ID_CHARACTERS
+
+
+def test_days_are_in_order() -> None:
+    day = dt.date(2024, 9, 3)
+    check_order(day, day)
+    with pytest.raises(ValueError, match="not be before 'from'"):
+        check_order(day, day - dt.timedelta(1))

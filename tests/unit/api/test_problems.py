@@ -1,0 +1,62 @@
+import asyncio
+import logging
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api import problems
+from api.database import DatabaseAwayError
+from api.settings import ApiSettings
+
+
+def answer_to(error: Exception) -> httpx.Response:
+    app = FastAPI()
+    problems.install(app, ApiSettings(retry_after_seconds=7))
+
+    @app.get("/")
+    async def fail() -> None:
+        raise error
+
+    async def get() -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get("/")
+
+    return asyncio.run(get())
+
+
+def test_a_database_that_is_away_says_when_to_ask_again(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "api"):
+        response = answer_to(DatabaseAwayError("connection refused by 10.0.0.7"))
+    assert (response.status_code, response.headers["retry-after"]) == (503, "7")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "The database is not available yet. Ask again in 7 seconds.",
+    }
+    assert "10.0.0.7" in caplog.text
+
+
+def test_an_error_of_ours_tells_the_client_nothing_of_it() -> None:
+    response = answer_to(RuntimeError("the password is swordfish"))
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "swordfish" not in response.text
+    assert "Traceback" not in response.text
+
+
+def test_other_refusals_keep_their_status_and_headers() -> None:
+    response = answer_to(HTTPException(405, headers={"Allow": "GET"}))
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+    assert (response.json()["title"], response.json()["status"]) == ("Method Not Allowed", 405)
+
+
+def test_an_invalid_request_may_hold_what_utf8_cannot() -> None:
+    response = answer_to(RequestValidationError([{"loc": ["path"], "input": "\ud800"}]))
+    assert response.status_code == 422
+    assert response.json() == {"detail": [{"loc": ["path"], "input": "\ud800"}]}
