@@ -4,9 +4,9 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-EMULATOR := .local/emulator
 NATIVE := $(VENV)/native.stamp
 SETUP := $(VENV)/setup.stamp
+WHEELS := $(VENV)/wheels.stamp
 DOCKER ?= docker
 IMAGE ?= logstats/processor
 
@@ -25,11 +25,11 @@ print-python:
 	@echo $(PYTHON)
 
 .PHONY: run
-run: setup $(EMULATOR)/setup.stamp  ## Start the local cloud, ingest api_requests.log, show statistics, serve until Ctrl-C
+run: setup  ## Start the local cloud, ingest api_requests.log, show statistics, serve until Ctrl-C
 	@$(BIN)/logstats up --upload api_requests.log
 
 .PHONY: setup
-setup: $(SETUP) $(NATIVE)  ## Create .venv with every dependency and the logstats command
+setup: $(SETUP) $(NATIVE) $(WHEELS)  ## Create .venv with every dependency and the logstats command
 
 $(VENV)/bin/uv: requirements-bootstrap.txt
 	@if [ -z "$(PYTHON)" ]; then \
@@ -52,15 +52,14 @@ $(NATIVE): $(SETUP) $(wildcard layers/logstats/native/*.c layers/logstats/native
 	@$(BIN)/python layers/logstats/native/build.py
 	@touch $@
 
-# The emulator's interpreter runs the API function, so it is the same version; its packages are its own.
-$(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
-	@echo "Creating the emulator's environment"
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(EMULATOR)/venv
-	@$(BIN)/uv pip install --quiet --python $(EMULATOR)/venv/bin/python --compile-bytecode --require-hashes -r local/emulator/requirements.txt
+# So that `make synth` works offline; the layers are for Lambda, whatever this machine is.
+$(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requirements.txt
+	@echo "Fetching the layers' packages"
+	@$(BIN)/python -m cdk.bundling
 	@touch $@
 
 .PHONY: test
-test: setup $(EMULATOR)/setup.stamp test-domain  ## Run all tests (no Docker, no account)
+test: setup test-domain  ## Run all tests (no Docker, no account)
 	@$(BIN)/python -m pytest --numprocesses auto
 
 DOMAIN := line histogram summary batch
