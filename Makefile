@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 EMULATOR := .local/emulator
 NATIVE := $(VENV)/native.stamp
 SETUP := $(VENV)/setup.stamp
+DOCKER ?= docker
+IMAGE ?= logstats/processor
 
 # The first interpreter that really starts, is CPython 3.12 or 3.11 and can make environments.
 PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python /opt/homebrew/bin/python3.12 \
@@ -54,8 +56,36 @@ $(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
 	@touch $@
 
 .PHONY: test
-test: setup $(EMULATOR)/setup.stamp  ## Run all tests (no Docker, no account)
+test: setup $(EMULATOR)/setup.stamp test-domain  ## Run all tests (no Docker, no account)
 	@$(BIN)/python -m pytest
+
+DOMAIN := line histogram summary batch
+
+.PHONY: test-domain
+test-domain: setup  ## Run the domain's own tests, which must cover every branch of it
+	@$(BIN)/python -m pytest --quiet $(DOMAIN:%=tests/unit/logstats/test_%.py) \
+	    $(DOMAIN:%=--cov=logstats.%) --cov-branch --cov-fail-under=100 --cov-report=term-missing
+
+.PHONY: test-kernel
+test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitizers
+	@$(BIN)/python -m tests.sanitize
+
+.PHONY: test-nightly
+test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
+	@$(BIN)/python -m pytest -m nightly tests/faults
+
+.PHONY: test-mutations
+test-mutations: setup  ## Break the exactly-once protocol in five ways; the tests must notice each
+	@$(BIN)/python -m pytest -m mutations tests/faults
+
+.PHONY: stand-in-images
+stand-in-images: setup  ## Make stand-ins for the public base images where none can be pulled (root, debootstrap, Docker)
+	@DOCKER=$(DOCKER) tests/docker/stand_in_images.sh $(BIN)/python
+
+.PHONY: test-docker
+test-docker: setup  ## Run the tests that need Docker, which must be there
+	@REQUIRE_DOCKER=1 DOCKER=$(DOCKER) $(BIN)/python -m pytest -m docker
 
 .PHONY: check
 check: setup  ## Formatting, lint, types, direction of imports
@@ -73,14 +103,24 @@ format: setup  ## Format and fix what can be fixed
 synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
 	@$(BIN)/python -m cdk.app
 
+.PHONY: image
+image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=... for another name; needs Docker)
+	$(DOCKER) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(DOCKER_BUILD_OPTIONS) \
+	    --file functions/processor/Dockerfile --tag $(IMAGE) .
+
 .PHONY: openapi
 openapi: setup  ## Renew the checked-in OpenAPI document of the API
 	@$(BIN)/python -m api.openapi > functions/api/openapi.json.new && mv functions/api/openapi.json.new functions/api/openapi.json
 
+.PHONY: bench
+bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lines 1000000 10000000 --runs 5")
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks.run $(BENCH)
+
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
-	@for f in requirements-dev functions/processor/requirements functions/migrate/requirements \
-	    layers/dependencies/requirements benchmarks/requirements requirements-bootstrap local/emulator/requirements; do \
+	@for f in requirements-dev functions/processor/requirements functions/processor/build-requirements \
+	    functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap local/emulator/requirements; do \
 	    constraint=; case $$f in requirements-dev|local/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	        --no-header $(LOCK) $$constraint $$f.in -o $$f.txt || exit 1; done

@@ -5,11 +5,16 @@ import sys
 
 import typer
 
+from local.commands.down import down
+from local.commands.forget import forget
 from local.commands.generate import generate
 from local.commands.ingest import ingest
 from local.commands.migrate import migrate
+from local.commands.redrive import redrive
+from local.commands.rejects import rejects
 from local.commands.serve import serve
 from local.commands.stats import stats
+from local.commands.up import up
 from local.errors import UserError
 from logstats.settings import SettingsError
 
@@ -20,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (generate, ingest, migrate, serve, stats):
+for command in (generate, ingest, stats, rejects, serve, up, down, forget, redrive, migrate):
     app.command()(command)
 
 

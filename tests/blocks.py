@@ -1,6 +1,7 @@
 """Blocks of log lines, most of them nearly right: food for the differential tests."""
 
 import random
+from datetime import date, timedelta
 
 DATES = (
     "1969-12-31", "1970-01-01", "2199-12-31", "2200-01-01", "2000-02-29", "2024-02-29", "2023-02-29",
@@ -31,7 +32,7 @@ DURATIONS = (
     "0", "0.0", "00", "000000", "0000001", "1", "12", "0.5", ".5", "5.", ".", "", "-1", "+1", "1e3", "nan",
     "inf", "0x1", "1,5", "1_0", "1.2.3", "1..2", ".5.", "0.001", "0.0010000", "7.999", "8.0", "8.001",
     "16.383", "16.384", "16.777", "16.778", "99.999999", "86399", "86399.999999", "86399.9999995",
-    "86399.9999999", "86399.99999949", "86400", "86400.0", "86400." + "0" * 40, "86400.0000001",
+    "86399.9999999", "86399.99999949", "86400", "86400.0", "86400." + "0" * 40, "86400.5", "86400.000001", "86400.0000001",
     "86400." + "0" * 40 + "1", "86401", "086400", "0" * 40 + "86400", "100000", "99999", "999999",
     "18446744073709551616", "1" + "0" * 60, "0.0000005", "0.0000015", "0.0000025", "0.0000004999",
     "0.00000050000000000000000000000000000000001", "0.0000015000000000000000000000000000000000000",
@@ -61,21 +62,21 @@ PIECES = (
 LONG = (65_535, 65_536, 65_537, 65_538)
 
 
-def _plain(rng: random.Random) -> list[str]:
+def _plain(rng: random.Random, days: int, customers: int) -> list[str]:
     """The six fields of a valid line."""
     return [
-        f"{rng.choice((2023, 2024))}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
+        str(date(2023, 12, 31) + timedelta(rng.randrange(days))),
         f"{rng.randrange(24):02}:{rng.randrange(60):02}:{rng.randrange(60):02}",
-        f"cust_{rng.randint(1, 4)}",
+        f"cust_{rng.randint(1, customers)}",
         f"/api/v1/resource{rng.randint(1, 4)}",
         rng.choice(("200", "201", "400", "404", "500", "503")),
         f"{rng.random() * rng.choice((0.01, 2, 20, 90_000)):.{rng.choice((0, 1, 3, 6, 7, 9))}f}",
     ]
 
 
-def line(rng: random.Random) -> bytes:
+def line(rng: random.Random, days: int, customers: int) -> bytes:
     """One line with its end: half the time plain, else with one or several things unusual."""
-    fields = _plain(rng)
+    fields = _plain(rng, days, customers)
     if rng.random() < 0.5:
         return " ".join(fields).encode() + b"\n"
     for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
@@ -117,7 +118,8 @@ def _mutate(rng: random.Random, data: bytearray) -> None:
 def block(seed: int, lines: int) -> bytes:
     """About `lines` lines (mutations may join or split some); the last may lack its LF."""
     rng = random.Random(seed)
-    data = bytearray(b"".join(line(rng) for _ in range(lines)))
+    days, customers = rng.choice((1, 3, 672)), rng.choice((1, 4))
+    data = bytearray(b"".join(line(rng, days, customers) for _ in range(lines)))
     for _ in range(rng.choice((0, lines // 8, lines))):
         _mutate(rng, data)
     if rng.random() < 0.3:

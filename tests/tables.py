@@ -5,7 +5,7 @@ from fractions import Fraction
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from logstats.models import Attempt, AttemptPart, Contribution, DailyStatistics, LogObject
+from logstats.models import Attempt, AttemptPart, Contribution, Customer, DailyStatistics, LogObject
 from tests.oracle import Statistics
 
 
@@ -28,6 +28,15 @@ def statistics(engine: sa.Engine) -> Statistics:
                 "duration_max": row.duration_max_us / 1e6,
             }
             for row in session.scalars(sa.select(DailyStatistics))
+        }
+
+
+def customers(engine: sa.Engine) -> dict[str, tuple[str, str, int]]:
+    """First day, last day and requests of each customer."""
+    with Session(engine) as session:
+        return {
+            row.customer_id: (row.first_date.isoformat(), row.last_date.isoformat(), row.total_requests)
+            for row in session.scalars(sa.select(Customer))
         }
 
 

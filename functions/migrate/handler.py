@@ -1,21 +1,65 @@
 """The Lambda function behind the deployment's custom resource."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, load
 from migrate import schema
+from migrate.custom_resource import respond
+
+PHYSICAL_ID = "logstats-schema"
+_MARGIN_SECONDS = 5
 
 logger = Logger(service="migrate")
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Migrate on create and update; keep the data on delete. A failure fails the deployment."""
-    if event.get("RequestType") == "Delete":
-        return {"PhysicalResourceId": event["PhysicalResourceId"]}
-    before, after = schema.upgrade(create_engine(load(DatabaseSettings)))
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Migrate on create and update; keep the data on delete.
+
+    Whatever goes wrong is CloudFormation's answer, so that it rolls back at once, and says why.
+    """
+    try:
+        with _deadline(context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS):
+            data = {} if event["RequestType"] == "Delete" else {"Revision": _migrate()}
+    except Exception as error:
+        logger.exception("The migration has failed")
+        respond(event, PHYSICAL_ID, failure=f"The schema migration has failed: {error}")
+    else:
+        respond(event, PHYSICAL_ID, data)
+
+
+def _migrate() -> str:
+    """Return the schema's revision, which is newer than this code when a deployment rolls back."""
+    engine = create_engine(load(DatabaseSettings))
+    try:
+        before, after = schema.upgrade(engine)
+    except schema.NewerSchemaError as newer:
+        logger.warning("The schema is newer than this code, and stays", extra={"revision": newer.revision})
+        return newer.revision
+    finally:
+        engine.dispose()
     logger.info("Schema migrated", extra={"before": before, "after": after})
-    return {"PhysicalResourceId": "logstats-schema", "Data": {"Revision": after}}
+    return after
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in this block after so many seconds, while there is time for an answer."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"it took longer than {seconds:.0f} seconds")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

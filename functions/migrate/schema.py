@@ -11,6 +11,14 @@ from alembic.script import ScriptDirectory
 _MIGRATION_LOCK = 0x6C6F6773  # "logs": any fixed number; concurrent deploys wait for each other
 
 
+class NewerSchemaError(Exception):
+    """The database has a schema that this code does not know: that of newer code."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(f"the database's schema, revision {revision}, is newer than this code")
+        self.revision = revision
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
@@ -38,11 +46,20 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     -------
     tuple
         The revisions before and after.
+
+    Raises
+    ------
+    NewerSchemaError
+        If the database has a revision that this code does not know.
     """
     with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         before = MigrationContext.configure(connection).get_current_revision()
         config = _config()
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if before is not None and before not in known:
+            raise NewerSchemaError(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return before, head()

@@ -6,13 +6,18 @@ a matter of time-outs.
 """
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from logstats.models import Attempt, AttemptPart, Contribution, LogObject
+from logstats.models import Attempt, Contribution, LogObject
 
 _LOCKS = 0x61747470 << 32  # "attp": the upper half of the lock keys; the lower is the id
+_MEMBERS = 0x6D656D62  # "memb": likewise
+_COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
 def begin(connection: sa.Connection, bucket: str, key: str) -> int:
@@ -26,30 +31,131 @@ def begin(connection: sa.Connection, bucket: str, key: str) -> int:
         return attempt.id
 
 
-def end(connection: sa.Connection, attempt_id: int) -> None:
-    """Let go of an attempt: it is committed, or its rows may be collected."""
+@contextmanager
+def attempt(connection: sa.Connection, bucket: str, key: str) -> Iterator[int]:
+    """Begin an attempt and yield its id; let go of it at the end.
+
+    By then it is committed, or its rows may be collected. The connection must stay open meanwhile. If it was
+    lost, there is nothing to let go of: the lock went with it.
+    """
+    attempt_id = begin(connection, bucket, key)
+    try:
+        yield attempt_id
+    except BaseException:
+        try:
+            connection.rollback()
+            if not connection.invalidated:
+                _discard_uncommitted(connection, attempt_id)
+                _end(connection, attempt_id)
+        except DBAPIError:
+            connection.invalidate()  # the session ends, and its locks with it
+        raise
+    _end(connection, attempt_id)
+
+
+def _end(connection: sa.Connection, attempt_id: int) -> None:
     with connection.begin():
         connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCKS | attempt_id)))
 
 
+class LostAttemptError(Exception):
+    """The attempt's session has ended, and another one has collected what it had staged."""
+
+
+def hold(connection: sa.Connection, attempt_id: int) -> None:
+    """Keep an attempt from being collected until the transaction ends; call it before staging rows.
+
+    Raises
+    ------
+    LostAttemptError
+        If it has been collected: rows staged now would never be.
+    """
+    held = sa.select(Attempt.id).where(Attempt.id == attempt_id).with_for_update(read=True, key_share=True)
+    if connection.scalar(held) is None:
+        raise LostAttemptError(f"attempt {attempt_id} was collected: its database session has ended")
+
+
 def discard(session: Session, attempt_id: int) -> None:
-    """Delete everything that an attempt has staged."""
+    """Delete everything that an attempt has staged; its row first, which waits for those who `hold` it."""
+    session.execute(sa.delete(Attempt).where(Attempt.id == attempt_id))  # its parts go with it
     session.execute(sa.delete(Contribution).where(Contribution.attempt_id == attempt_id))
-    session.execute(sa.delete(AttemptPart).where(AttemptPart.attempt_id == attempt_id))
-    session.execute(sa.delete(Attempt).where(Attempt.id == attempt_id))
 
 
 def collect_abandoned(connection: sa.Connection) -> list[int]:
     """Delete what dead attempts have staged, and return their ids."""
-    committed = sa.exists().where(LogObject.attempt_id == Attempt.id)
+    with connection.begin():
+        candidates = connection.scalars(sa.select(Attempt.id).where(~_COMMITTED).order_by(Attempt.id)).all()
+    return [attempt_id for attempt_id in candidates if _discard_uncommitted(connection, attempt_id)]
+
+
+def _discard_uncommitted(connection: sa.Connection, attempt_id: int) -> bool:
+    """Delete what an attempt has staged, unless it is committed, or another session's that lives."""
     with Session(connection) as session, session.begin():
-        candidates = session.scalars(sa.select(Attempt.id).where(~committed).order_by(Attempt.id)).all()
-    collected = []
-    for attempt_id in candidates:
-        with Session(connection) as session, session.begin():
-            is_dead = session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCKS | attempt_id)))
-            still_there = sa.select(Attempt.id).where(Attempt.id == attempt_id, ~committed)
-            if is_dead and session.scalar(still_there):
-                discard(session, attempt_id)
-                collected.append(attempt_id)
-    return collected
+        is_ours = session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCKS | attempt_id)))
+        still_there = sa.select(Attempt.id).where(Attempt.id == attempt_id, ~_COMMITTED)
+        if not is_ours or session.scalar(still_there) is None:
+            return False
+        discard(session, attempt_id)
+        return True
+
+
+# ---- Clusters: several processes stage under one attempt -----------------------------------------
+#
+# Each member holds a shared lock until it has staged everything; so whoever gets the exclusive lock knows that
+# all members have ended, however they ended.
+
+
+def announce(engine: sa.Engine, attempt_id: int, cluster: str) -> None:
+    """Let the processes of a cluster find an attempt."""
+    with engine.begin() as connection:
+        connection.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(cluster=cluster))
+
+
+def find(engine: sa.Engine, bucket: str, key: str, cluster: str) -> int | None:
+    """Return the id of the living attempt that was announced to a cluster, if there is one."""
+    announced = (
+        sa.select(Attempt.id)
+        .where(Attempt.bucket == bucket, Attempt.key == key, Attempt.cluster == cluster)
+        .order_by(Attempt.id.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        attempt_id = connection.scalar(announced)
+    return attempt_id if attempt_id and is_alive(engine, attempt_id) else None
+
+
+def is_alive(engine: sa.Engine, attempt_id: int) -> bool:
+    """Whether the session that began an attempt still holds its lock."""
+    return _count_locks(engine, _LOCKS >> 32, attempt_id) > 0
+
+
+@contextmanager
+def membership(engine: sa.Engine, attempt_id: int) -> Iterator[None]:
+    """Be a member of an attempt's cluster."""
+    lock = sa.func.pg_advisory_xact_lock_shared(_MEMBERS << 32 | attempt_id)
+    with engine.begin() as connection:
+        connection.execute(sa.select(lock))
+        yield
+
+
+def count_members(engine: sa.Engine, attempt_id: int) -> int:
+    """Return how many members there are now."""
+    return _count_locks(engine, _MEMBERS, attempt_id)
+
+
+def wait_for_members(engine: sa.Engine, attempt_id: int) -> None:
+    """Wait until every member has ended."""
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MEMBERS << 32 | attempt_id)))
+
+
+def _count_locks(engine: sa.Engine, upper: int, lower: int) -> int:
+    """Count the holders of an advisory lock (PostgreSQL documentation, "pg_locks")."""
+    locks = sa.text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+        " AND classid = :upper AND objid = :lower"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with engine.connect() as connection:
+        found: int = connection.execute(locks, {"upper": upper, "lower": lower}).scalar_one()
+    return found

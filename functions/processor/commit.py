@@ -11,7 +11,9 @@ A crash before the end leaves everything as it was.
 import datetime as dt
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -20,8 +22,18 @@ from sqlalchemy.orm import Session
 
 from logstats.models import Contribution, LogObject
 from processor import attempts
-from processor.ledger import Delivery, Outcome, advance, decide
+from processor.ledger import (
+    Delivery,
+    Outcome,
+    Withdrawal,
+    advance,
+    advance_withdrawal,
+    decide,
+    decide_withdrawal,
+)
 from processor.merge import IntegrityError, merge
+
+T = TypeVar("T")
 
 _TRIES = 5
 _RETRIABLE = {"40001", "40P01"}  # serialization_failure, deadlock_detected
@@ -83,10 +95,30 @@ def commit(connection: sa.Connection, delivery: Delivery, attempt_id: int, conte
     LogObject
         A detached copy of the ledger row whose `outcome` is that of the delivery.
     """
+    return _in_transaction(connection, lambda session: _commit(session, delivery, attempt_id, content))
+
+
+def withdraw(engine: sa.Engine, withdrawal: Withdrawal) -> LogObject:
+    """Take a log object out of the statistics, and leave its row as a tombstone.
+
+    Returns
+    -------
+    LogObject
+        A detached copy of the ledger row whose `outcome` is that of the withdrawal.
+    """
+    with engine.connect() as connection:
+        return _in_transaction(connection, lambda session: _withdraw(session, withdrawal))
+
+
+def _in_transaction(connection: sa.Connection, work: Callable[[Session], T]) -> T:
+    """Run a transaction; PostgreSQL's requests to try again are followed, with growing pauses.
+
+    A lost connection is not: nobody knows whether its COMMIT went through. The next delivery finds out.
+    """
     for tries_left in reversed(range(_TRIES)):
         try:
             with Session(connection, expire_on_commit=False) as session, session.begin():
-                return _commit(session, delivery, attempt_id, content)
+                return work(session)
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) not in _RETRIABLE or not tries_left:
                 raise
@@ -121,6 +153,28 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
     return _detached(session, row, outcome)
 
 
+def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
+    found = session.scalar(_ledger_row(withdrawal).with_for_update())
+    if decide_withdrawal(found, withdrawal) is Outcome.STALE:
+        return LogObject(bucket=withdrawal.bucket, key=withdrawal.key, outcome=Outcome.STALE)
+    row = _lock_ledger_row(session, withdrawal)
+    outcome = decide_withdrawal(row, withdrawal)
+    if outcome is Outcome.WITHDRAWN:
+        removed = row.attempt_id
+        row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
+        row.lines = row.accepted = row.rejected = row.customer_days = 0
+        row.rejected_by_reason, row.size_bytes, row.seconds = {}, None, None
+        row.committed_at = dt.datetime.now(dt.UTC)
+        session.flush()
+        if removed is not None:
+            merge(session, added=None, removed=removed)
+            attempts.discard(session, removed)
+    if outcome in (Outcome.WITHDRAWN, Outcome.UNCHANGED):
+        advance_withdrawal(row, withdrawal)
+    session.flush()
+    return _detached(session, row, outcome)
+
+
 def _check_complete(session: Session, attempt_id: int, content: Content) -> None:
     """Every accepted line is staged: a lost batch must not become a wrong number."""
     staged = session.scalar(
@@ -132,11 +186,11 @@ def _check_complete(session: Session, attempt_id: int, content: Content) -> None
         raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
 
 
-def _ledger_row(delivery: Delivery) -> sa.Select[LogObject]:
+def _ledger_row(delivery: Delivery | Withdrawal) -> sa.Select[LogObject]:
     return sa.select(LogObject).where(LogObject.bucket == delivery.bucket, LogObject.key == delivery.key)
 
 
-def _lock_ledger_row(session: Session, delivery: Delivery) -> LogObject:
+def _lock_ledger_row(session: Session, delivery: Delivery | Withdrawal) -> LogObject:
     values = {
         "bucket": delivery.bucket,
         "key": delivery.key,

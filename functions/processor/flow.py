@@ -1,7 +1,9 @@
 """The dataflow: log lines to daily summaries per customer.
 
-Byte ranges are read and pre-aggregated by the compiled kernel; what flows is one summary per range, customer
-and day, not one item per line. Summaries merge in any order, so nothing is sorted and nothing waits.
+Byte ranges are read and pre-aggregated by the compiled kernel. What flows is neither a line nor a customer, but
+a batch: the summaries of one day, for the customers of one shard. A customer is always in the same shard, as a
+key is in a partitioned log; so the shard is the key, and its windows are days. Batches add up in any order, so
+nothing is sorted and nothing waits. Why not a key per customer: docs/decisions/0004-windows-of-batches.md.
 """
 
 import datetime as dt
@@ -15,7 +17,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import DynamicSink
 
-from logstats.summary import DailySummary
+from logstats.batch import BatchSum, SummaryBatch
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -24,17 +26,12 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerDay:
-    """A partial daily summary of one customer."""
+class ShardDay:
+    """Partial summaries of one day (days since 1970-01-01), for the customers of one shard."""
 
-    customer_id: str
+    shard: int
     day: int
-    summary: DailySummary
-
-    @property
-    def date(self) -> dt.date:
-        """The UTC day."""
-        return (EPOCH + self.day * DAY).date()
+    summaries: SummaryBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,8 @@ class PartReport:
 
 
 def build_flow(
-    source: FixedPartitionedSource[CustomerDay | PartReport, None],
-    contributions: DynamicSink[CustomerDay],
+    source: FixedPartitionedSource[ShardDay | PartReport, None],
+    contributions: DynamicSink[SummaryBatch],
     reports: DynamicSink[PartReport],
     wait_for_system_duration: dt.timedelta,
 ) -> Dataflow:
@@ -70,25 +67,25 @@ def build_flow(
     """
     flow = Dataflow("daily_statistics")
     read = op.input("read", flow, source)
-    partial_summaries = op.filter_map("partial_summaries", read, _only(CustomerDay))
+    partial_summaries = op.filter_map("partial_summaries", read, _only(ShardDay))
     part_reports = op.filter_map("part_reports", read, _only(PartReport))
-    by_customer = op.key_on("by_customer", partial_summaries, lambda item: item.customer_id)
+    by_shard = op.key_on("by_shard", partial_summaries, lambda item: str(item.shard))
     daily = win.fold_window(
         "daily",
-        by_customer,
+        by_shard,
         clock=win.EventClock(
             ts_getter=lambda item: EPOCH + item.day * DAY,
             wait_for_system_duration=wait_for_system_duration,
             to_system_utc=lambda _: None,  # historical data: waking up for it would only burn time
         ),
         windower=win.TumblingWindower(align_to=EPOCH, length=DAY),
-        builder=_nothing,
-        folder=_merge,
-        merger=_merge_windows,
+        builder=BatchSum,
+        folder=lambda total, item: total.add(item.summaries),
+        merger=BatchSum.merge,
         ordered=False,  # the default sorts: quadratic on random order
     )
-    on_time = op.map("on_time", daily.down, _summary_of)
-    late = op.map("late", daily.late, _summary_of)
+    on_time = op.map("on_time", daily.down, lambda keyed: keyed[1][1].total())
+    late = op.map("late", daily.late, lambda keyed: keyed[1][1].summaries)
     op.output("stage", op.merge("with_late", on_time, late), contributions)
     op.output("report", part_reports, reports)
     return flow
@@ -96,23 +93,3 @@ def build_flow(
 
 def _only(kind: type[T]) -> Callable[[object], T | None]:
     return lambda item: item if isinstance(item, kind) else None
-
-
-def _nothing() -> CustomerDay | None:
-    return None
-
-
-def _merge(merged: CustomerDay | None, item: CustomerDay) -> CustomerDay | None:
-    if merged is None:
-        return item
-    return CustomerDay(merged.customer_id, merged.day, merged.summary + item.summary)
-
-
-def _merge_windows(left: CustomerDay | None, right: CustomerDay | None) -> CustomerDay | None:
-    return left if right is None else _merge(left, right)
-
-
-def _summary_of(keyed: tuple[str, tuple[int, CustomerDay | None]]) -> CustomerDay:
-    _, (_window, customer_day) = keyed
-    assert customer_day is not None  # noqa: S101 - a window opens with its first item
-    return customer_day

@@ -1,23 +1,29 @@
 """The Lambda function: S3 events from SQS, each log object ingested and committed on its own."""
 
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes import S3Event
-from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
+from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord, S3Object
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
-from processor.ingest import Ingestor
-from processor.objects import S3Object
+from processor.deadline import Deadline
+from processor.ingest import Ingestor, source_of
+from processor.ledger import Withdrawal
+from processor.objects import SourceError, TransientSourceError, is_log
 from processor.rejects import LocalRejectStore, RejectStore, S3RejectStore
+from processor.s3 import create_client, current_version
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 logger = Logger(service="processor")
 _batch = BatchProcessor(event_type=EventType.SQS)
@@ -26,7 +32,7 @@ _batch = BatchProcessor(event_type=EventType.SQS)
 @lru_cache(maxsize=1)
 def _ingestor() -> Ingestor:
     """Make the ingestor once per execution environment."""
-    settings = load(ProcessorSettings)
+    settings = _settings()
     return Ingestor(
         create_engine(load(DatabaseSettings), max_overflow=-1),
         _reject_store(settings),
@@ -35,8 +41,13 @@ def _ingestor() -> Ingestor:
 
 
 @lru_cache(maxsize=1)
-def _s3() -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    return boto3.client("s3")
+def _settings() -> ProcessorSettings:
+    return load(ProcessorSettings)
+
+
+@lru_cache(maxsize=1)
+def _s3() -> "S3Client":
+    return create_client()
 
 
 def _reject_store(settings: ProcessorSettings) -> RejectStore:
@@ -45,24 +56,61 @@ def _reject_store(settings: ProcessorSettings) -> RejectStore:
     return LocalRejectStore(settings.rejects_folder)
 
 
-def handle_record(record: SQSRecord) -> None:
-    """Ingest what one message announces; a message may carry several S3 records."""
-    body = record.json_body
+def handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    """Settle what one message announces; a message may carry several S3 records."""
+    deadline = Deadline.after(lambda_context.get_remaining_time_in_millis() / 1_000)
+    try:
+        _handle(record.json_body, replace(_ingestor(), deadline=deadline))
+    except SourceError as error:
+        again = isinstance(error, TransientSourceError)
+        logger.error(  # noqa: TRY400 - one sentence; Powertools keeps the traceback
+            "%s (%s)",
+            error,
+            "to be delivered again" if again else "trying again will not help; fix the cause",
+        )
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {_first_line(error)}"
+        logger.error("%s (to be delivered again)", reason)  # noqa: TRY400 - as above
+        raise
+
+
+def _handle(body: dict[str, Any], ingestor: Ingestor) -> None:
     if body.get("Event") == "s3:TestEvent":
         logger.info("S3 has tested the notification")
         return
     for s3_record in S3Event(body).records:
-        _ingest(s3_record)
+        _settle(s3_record, ingestor)
 
 
-def _ingest(record: S3EventRecord) -> None:
+def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
     bucket, entry = record.s3.bucket.name, record.s3.get_object
-    log = S3Object.head(_s3(), bucket, unquote_plus(entry.key), entry.version_id)
-    summary = _ingestor().ingest_event(log, entry.sequencer)
+    key, kind = unquote_plus(entry.key), record.event_name.removeprefix("s3:")
+    if kind.startswith("ObjectCreated:"):
+        summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.sequencer)
+    elif kind.startswith("ObjectRemoved:") and is_log(key) and _settings().withdraw_removed_objects:
+        summary = ingestor.withdraw(_withdrawal(bucket, key, kind, entry))
+    else:
+        logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})
+        return
     logger.info("Log object settled", extra={"ingest": summary.as_dict()})
+
+
+def _withdrawal(bucket: str, key: str, kind: str, entry: S3Object) -> Withdrawal:
+    """Read a removal: a delete marker's event names the marker, a deletion for good the version."""
+    version = None if kind == "ObjectRemoved:DeleteMarkerCreated" else entry.version_id
+
+    def is_current() -> bool:
+        return current_version(_s3(), bucket, key) == ""
+
+    return Withdrawal(bucket, key, version, entry.sequencer, is_current)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Ingest every message of a batch; those that fail, and only those, are delivered again."""
+    """Settle every message of a batch; those that fail, and only those, are delivered again."""
     return process_partial_response(event, handle_record, _batch, context)

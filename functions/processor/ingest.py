@@ -1,33 +1,56 @@
 """Ingest one log object: read, stage, commit."""
 
 import datetime as dt
-import os
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
+import psycopg
 import sqlalchemy as sa
 from blake3 import blake3
-from bytewax.run import cli_main
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from logstats.models import AttemptPart, LogObject
 from processor import attempts
-from processor.commit import Content, commit, ignore, settle_without_reading
-from processor.flow import build_flow
-from processor.ledger import Delivery, Outcome, SupersededError
+from processor.commit import Content, commit, ignore, settle_without_reading, withdraw
+from processor.connection import is_lost
+from processor.deadline import Deadline
+from processor.ledger import Delivery, Outcome, SupersededError, Withdrawal
 from processor.merge import IntegrityError
-from processor.monitor import Monitor, Progress
-from processor.objects import LocalFile, S3Object, SourceError, is_log
+from processor.monitor import Progress
+from processor.objects import FILE_BUCKET, LocalFile, SourceError, is_log
 from processor.rejects import RejectStore, encode, rejected_lines
-from processor.sink import ContributionSink, ReportSink
-from processor.source import LogSource
+from processor.s3 import S3Object, current_version
+from processor.staging import Running, stage, usable_cores
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 Log = LocalFile | S3Object
 
+logger = logging.getLogger(__name__)
+
 _TRIES = 5
+_PAUSES = (0.5, 2.0, 5.0)
+"""Seconds between tries after a lost connection: a restart of PostgreSQL takes less, a fail-over may not."""
+
+
+class Cluster(Protocol):
+    """Runs the dataflow of an attempt in several processes."""
+
+    def stage(self, log: Log, attempt_id: int) -> int:
+        """Stage all contributions, and return the number of byte ranges that must have reported.
+
+        Raises
+        ------
+        Exception
+            If a process failed.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +73,7 @@ class IngestSummary:
 
 @dataclass(frozen=True, slots=True)
 class Ingestor:
-    """Ingests log objects into one database.
+    """Ingests log objects into one database, and withdraws them.
 
     Attributes
     ----------
@@ -64,6 +87,10 @@ class Ingestor:
         Worker threads; by default the usable cores.
     progress
         Called with the number of bytes just read.
+    cluster
+        Runs the dataflow in other processes; by default it runs in this one.
+    deadline
+        When the caller will be cut off; None if never.
     """
 
     engine: sa.Engine
@@ -71,6 +98,8 @@ class Ingestor:
     wait_for_system_duration: dt.timedelta = dt.timedelta.max
     workers: int | None = None
     progress: Progress = lambda _: None
+    cluster: Cluster | None = None
+    deadline: Deadline | None = None
 
     def ingest_file(self, file: LocalFile) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -79,21 +108,34 @@ class Ingestor:
             file.check_unchanged()
             return True
 
+        known = Delivery(file.bucket, file.key, None, is_current=is_current)
         return self._ingest(
-            file,
-            lambda digest: Delivery(
-                file.bucket, file.key, digest, content_digest=digest, is_current=is_current
-            ),
+            known, lambda: file, lambda digest: replace(known, version=digest, content_digest=digest)
         )
 
-    def ingest_event(self, log: S3Object, sequencer: str | None) -> IngestSummary:
-        """Ingest the version of an S3 object that an event has named."""
+    def ingest_event(
+        self, client: "S3Client", bucket: str, key: str, version: str | None, sequencer: str | None
+    ) -> IngestSummary:
+        """Ingest the version of an S3 object that an event has named.
+
+        Parameters
+        ----------
+        version, sequencer
+            Those of the event; None in an unversioned bucket.
+
+        Raises
+        ------
+        SourceError
+            If the object cannot be read.
+        """
 
         def is_current() -> bool:
-            return S3Object.head(log.client, log.bucket, log.key).version == log.version
+            return current_version(client, bucket, key) == version
 
-        delivery = Delivery(log.bucket, log.key, log.version, sequencer, is_current=is_current)
-        return self._ingest(log, partial(_with_digest, delivery))
+        known = Delivery(bucket, key, version, sequencer, is_current=is_current)
+        return self._ingest(
+            known, partial(S3Object.head, client, bucket, key, version), partial(_with_digest, known)
+        )
 
     def ingest_current(self, look: Callable[[], S3Object]) -> IngestSummary:
         """Ingest the current version of an S3 object, which no event has named.
@@ -105,54 +147,81 @@ class Ingestor:
         """
         log = look()
         for _ in range(_TRIES):
-            delivery = Delivery(log.bucket, log.key, log.version, is_current=partial(_is_same, look, log))
+            known = Delivery(log.bucket, log.key, log.version, is_current=partial(_is_same, look, log))
             try:
-                return self._ingest(log, partial(_with_digest, delivery))
+                return self._ingest(known, partial(_it, log), partial(_with_digest, known))
             except SupersededError:
                 log = look()
-        raise SourceError(f"{_source(log)}: it was replaced {_TRIES} times while it was read")
+        raise SourceError(
+            f"{source_of(log.bucket, log.key)}: it was replaced {_TRIES} times while it was read"
+        )
 
-    def _ingest(self, log: Log, delivery_of: Callable[[str | None], Delivery]) -> IngestSummary:
+    def withdraw(self, withdrawal: Withdrawal) -> IngestSummary:
+        """Take a log object out of the statistics, and leave a tombstone in the ledger."""
         started = time.monotonic()
-        known = delivery_of(None)
-        if not is_log(log.key):
-            return _summarise(log, ignore(self.engine, known, log.size), started)
+        return _summarise(withdrawal, withdraw(self.engine, withdrawal), started)
+
+    def _ingest(
+        self, known: Delivery, look: Callable[[], Log], delivery_of: Callable[[str | None], Delivery]
+    ) -> IngestSummary:
+        """Try again when the connection to the database is lost; a COMMIT without an answer is never guessed.
+
+        Each try starts from the ledger, so one that follows a commit finds it there.
+        """
+        for pause in (*_PAUSES, None):
+            try:
+                return self._ingest_once(known, look, delivery_of)
+            except (DBAPIError, psycopg.OperationalError, attempts.LostAttemptError) as error:
+                lost = isinstance(error, attempts.LostAttemptError) or is_lost(error)
+                if not lost or pause is None or self._is_late(pause):
+                    raise
+                logger.warning("The database connection was lost; trying again in %s s", pause)
+                time.sleep(pause)
+        raise AssertionError  # pragma: no cover - the last try returns or raises
+
+    def _ingest_once(
+        self, known: Delivery, look: Callable[[], Log], delivery_of: Callable[[str | None], Delivery]
+    ) -> IngestSummary:
+        started = time.monotonic()
+        if not is_log(known.key):
+            return _summarise(known, ignore(self.engine, known, look().size), started)
         if row := settle_without_reading(self.engine, known):
-            return _summarise(log, row, started)
+            return _summarise(known, row, started)
+        log = look()
+        if self.deadline:
+            self.deadline.check_size(log, self.workers or usable_cores())
         with self.engine.connect() as connection:
             attempts.collect_abandoned(connection)
-            attempt_id = attempts.begin(connection, log.bucket, log.key)
-            try:
+            with attempts.attempt(connection, log.bucket, log.key) as attempt_id:
                 parts = self._stage(log, attempt_id)
                 digest = blake3(b"".join(part.digests for part in parts)).hexdigest()
                 content = self._content(log, parts, digest, started)
+                if self.deadline:
+                    self.deadline.check()
                 row = commit(connection, delivery_of(digest), attempt_id, content)
-            except BaseException:
-                connection.rollback()
-                raise
-            finally:
-                attempts.end(connection, attempt_id)
-        return _summarise(log, row, started)
+        return _summarise(known, row, started)
+
+    def _is_late(self, pause: float) -> bool:
+        return self.deadline is not None and time.monotonic() + pause > self.deadline.at
+
+    def _read(self, count: int) -> None:
+        """Between two chunks: report the progress, and stop if the time is up."""
+        self.progress(count)
+        if self.deadline:
+            self.deadline.check()
 
     def _stage(self, log: Log, attempt_id: int) -> list[AttemptPart]:
         """Run the dataflow; return the reports of all byte ranges, in order."""
-        monitor = Monitor(self.progress)
-        workers = self.workers or usable_cores()
-        source = LogSource(log, workers, monitor)
-        flow = build_flow(
-            source,
-            ContributionSink(self.engine, attempt_id, monitor),
-            ReportSink(self.engine, attempt_id, monitor),
-            self.wait_for_system_duration,
-        )
-        cli_main(flow, workers_per_process=min(workers, len(source.ranges)))  # type: ignore[no-untyped-call]
-        if monitor.error:
-            raise monitor.error
+        if self.cluster:
+            ranges = self.cluster.stage(log, attempt_id)
+        else:
+            running = Running(self.workers or usable_cores(), self.wait_for_system_duration, self._read)
+            ranges = stage(self.engine, log, attempt_id, running)
         with Session(self.engine) as session:
             staged = sa.select(AttemptPart).where(AttemptPart.attempt_id == attempt_id)
             parts = list(session.scalars(staged.order_by(AttemptPart.part)))
-        if [part.part for part in parts] != list(range(len(source.ranges))):
-            raise IntegrityError(f"of {len(source.ranges)} byte ranges, {len(parts)} have reported")
+        if [part.part for part in parts] != list(range(ranges)):
+            raise IntegrityError(f"of {ranges} byte ranges, {len(parts)} have reported")
         return parts
 
     def _content(self, log: Log, parts: list[AttemptPart], digest: str, started: float) -> Content:
@@ -167,11 +236,6 @@ class Ingestor:
         return Content(log.size, accepted, dict(sorted(reasons.items())), uri, started)
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use; on Lambda the memory setting decides."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _with_digest(delivery: Delivery, digest: str | None) -> Delivery:
     return replace(delivery, content_digest=digest)
 
@@ -180,14 +244,19 @@ def _is_same(look: Callable[[], S3Object], log: S3Object) -> bool:
     return look() == log
 
 
-def _source(log: Log) -> str:
-    return log.key if isinstance(log, LocalFile) else f"s3://{log.bucket}/{log.key}"
+def _it(log: Log) -> Log:
+    return log
 
 
-def _summarise(log: Log, row: LogObject, started: float) -> IngestSummary:
+def source_of(bucket: str, key: str) -> str:
+    """Return the name by which people know a log object."""
+    return key if bucket == FILE_BUCKET else f"s3://{bucket}/{key}"
+
+
+def _summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -> IngestSummary:
     known = row.outcome in (Outcome.INGESTED, Outcome.REPLACED, Outcome.UNCHANGED)
     return IngestSummary(
-        source=_source(log),
+        source=source_of(request.bucket, request.key),
         outcome=str(row.outcome),
         lines=row.lines if known else 0,
         accepted=row.accepted if known else 0,

@@ -19,6 +19,7 @@ class Outcome(StrEnum):
     REPLACED = "replaced"
     STALE = "stale"
     IGNORED = "ignored"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,28 @@ class Delivery:
     version: str | None
     sequencer: str | None = None
     content_digest: str | None = None
+    is_current: Callable[[], bool] = lambda: True
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A request to let a log object no longer count; its row becomes a tombstone.
+
+    Attributes
+    ----------
+    version
+        The version that was deleted for good: another one that counts stays. None if the key itself is gone
+        (a delete marker, or an unversioned bucket), or an operator wants it forgotten.
+    sequencer
+        The event's sequencer; None when an operator asks, who is always obeyed.
+    is_current
+        Whether the key is still without an object; asked under the ledger's lock when sequencers cannot tell.
+    """
+
+    bucket: str
+    key: str
+    version: str | None = None
+    sequencer: str | None = None
     is_current: Callable[[], bool] = lambda: True
 
 
@@ -72,16 +95,49 @@ def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
         raise SupersededError
     if row is None or row.outcome is None:
         return Outcome.INGESTED if delivery.content_digest else None
+    if row.outcome == Outcome.WITHDRAWN:
+        return _decide_after_withdrawal(row, delivery)
     if delivery.version is not None and delivery.version == row.version:
         return Outcome.UNCHANGED
-    if delivery.sequencer is not None:
-        if row.sequencer is not None and precedes(delivery.sequencer, row.sequencer):
-            return Outcome.STALE
-        if row.confirmed_current and not delivery.is_current():
-            return Outcome.STALE
+    if _is_late(row, delivery):
+        return Outcome.STALE
     if delivery.content_digest is None:
         return None
     return Outcome.UNCHANGED if delivery.content_digest == row.content_digest else Outcome.REPLACED
+
+
+def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | None:
+    """Only what is newer than the tombstone counts again, and what an operator asks for."""
+    if delivery.sequencer is not None:
+        was_withdrawn = delivery.version is not None and delivery.version == row.version
+        again = row.sequencer is not None and not precedes(row.sequencer, delivery.sequencer)
+        if was_withdrawn or again or _is_late(row, delivery):
+            return Outcome.STALE
+    return Outcome.INGESTED if delivery.content_digest else None
+
+
+def _is_late(row: LogObject, request: Delivery | Withdrawal) -> bool:
+    """Whether an event is older than what the ledger knows."""
+    if request.sequencer is None:
+        return False
+    if row.sequencer is not None and precedes(request.sequencer, row.sequencer):
+        return True
+    return row.confirmed_current and not request.is_current()
+
+
+def decide_withdrawal(row: LogObject | None, withdrawal: Withdrawal) -> Outcome:
+    """Return the outcome of a withdrawal: `withdrawn`, `unchanged` when it was before, `stale` or `ignored`."""
+    if withdrawal.version is not None and (row is None or row.version != withdrawal.version):
+        return Outcome.STALE
+    if row is None or row.outcome is None:
+        return Outcome.WITHDRAWN
+    if row.outcome == Outcome.IGNORED:
+        return Outcome.IGNORED
+    if row.outcome == Outcome.WITHDRAWN:
+        return Outcome.UNCHANGED
+    if withdrawal.version is None and _is_late(row, withdrawal):
+        return Outcome.STALE
+    return Outcome.WITHDRAWN
 
 
 def advance(row: LogObject, delivery: Delivery) -> None:
@@ -91,5 +147,16 @@ def advance(row: LogObject, delivery: Delivery) -> None:
     elif row.version is None or row.version != delivery.version:
         row.confirmed_current = True
     row.version = delivery.version
-    if delivery.sequencer is not None and not (row.sequencer and precedes(delivery.sequencer, row.sequencer)):
-        row.sequencer = delivery.sequencer
+    _advance_sequencer(row, delivery.sequencer)
+
+
+def advance_withdrawal(row: LogObject, withdrawal: Withdrawal) -> None:
+    """Note the newest sequencer. The version stays: one that was withdrawn does not count again by itself."""
+    if withdrawal.sequencer is not None:
+        row.confirmed_current = False
+    _advance_sequencer(row, withdrawal.sequencer)
+
+
+def _advance_sequencer(row: LogObject, sequencer: str | None) -> None:
+    if sequencer is not None and not (row.sequencer and precedes(sequencer, row.sequencer)):
+        row.sequencer = sequencer

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from logstats.histogram import LatencyHistogram
 from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject, SummaryColumns
 from logstats.summary import DailySummary
+from processor import customers
 
 Key = tuple[str, dt.date]
 T = TypeVar("T")
@@ -47,6 +48,9 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
     customer_days = 0
     for batch in _batches(_contributions(session, attempts)):
         customer_days += _apply(session, batch, added)
+    if added is not None:
+        customer_days += _take_as_they_are(session, added)
+    customers.refresh(session, added, removed)
     return customer_days
 
 
@@ -62,15 +66,45 @@ def _lock_stripes(session: Session, attempts: Sequence[int]) -> None:
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(_STRIPE_LOCKS, touched.c.stripe))).all()
 
 
+def _take_as_they_are(session: Session, added: int) -> int:
+    """Copy contributions to days that have no statistics yet; nothing needs computing. Return how many."""
+    names = [column.name for column in DailyStatistics.__table__.columns]
+    contributions = Contribution.__table__.columns
+    new = sa.select(*(contributions[name] for name in names)).where(
+        Contribution.attempt_id == added, ~_has_statistics()
+    )
+    insertion = sa.insert(DailyStatistics).from_select(
+        names, new.order_by(Contribution.customer_id, Contribution.date)
+    )
+    counted = {"preserve_rowcount": True}  # by default SQLAlchemy reads it for UPDATE and DELETE only
+    return session.connection().execute(insertion, execution_options=counted).rowcount
+
+
+def _has_statistics() -> sa.ColumnElement[bool]:
+    return sa.exists().where(
+        DailyStatistics.customer_id == Contribution.customer_id, DailyStatistics.date == Contribution.date
+    )
+
+
+def _comes_in_parts() -> sa.ColumnElement[bool]:
+    other = aliased(Contribution)
+    return sa.exists().where(
+        other.attempt_id == Contribution.attempt_id,
+        other.customer_id == Contribution.customer_id,
+        other.date == Contribution.date,
+        other.part != Contribution.part,
+    )
+
+
 def _contributions(
     session: Session, attempts: Sequence[int]
 ) -> Iterator[tuple[Key, list[tuple[int, DailySummary]]]]:
-    """Stream the contributions, grouped by customer and day: attempt and partial summary."""
+    """Stream the contributions that must be merged, grouped by customer and day: attempt and partial summary."""
     rows = session.execute(
         sa.select(
             Contribution.customer_id, Contribution.date, Contribution.attempt_id, *_summary(Contribution)
         )
-        .where(Contribution.attempt_id.in_(attempts))
+        .where(Contribution.attempt_id.in_(attempts), sa.or_(_has_statistics(), _comes_in_parts()))
         .order_by(Contribution.customer_id, Contribution.date),
         execution_options={"yield_per": _BATCH},
     )

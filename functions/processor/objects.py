@@ -1,22 +1,19 @@
-"""Log objects as bytes: local files and S3 object versions, read by byte range."""
+"""Log objects: what the dataflow reads, and local files. `processor.s3` has those on S3."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from typing import Protocol
 
 FILE_BUCKET = "file"
 
 
 class SourceError(Exception):
     """A log object cannot be read, or is not what it was; the message is for people."""
+
+
+class TransientSourceError(SourceError):
+    """A log object cannot be read now; trying again may help."""
 
 
 class ByteRange(Protocol):
@@ -59,9 +56,6 @@ def is_gzip(key: str) -> bool:
 def is_log(key: str) -> bool:
     """Whether an object is a log object at all: the suffix decides."""
     return key.endswith((".log", ".log.gz"))
-
-
-# ---- Local files ---------------------------------------------------------------------------------
 
 
 class _FileRange:
@@ -117,70 +111,3 @@ class LocalFile:
         """Raise a `SourceError` if size or modification time differ from the first look."""
         if LocalFile.at(Path(self.key)) != self:
             raise SourceError(f"{self.key}: the file changed while it was read")
-
-
-# ---- S3 ------------------------------------------------------------------------------------------
-
-
-class _S3Range:
-    def __init__(self, read: Callable[[int], bytes], close: Callable[[], None], length: int) -> None:
-        self._read, self.close, self._left = read, close, length
-
-    def readinto(self, buffer: memoryview) -> int:
-        try:
-            data = self._read(min(len(buffer), self._left)) if self._left else b""
-        except (BotoCoreError, HTTPError) as error:
-            raise SourceError(f"the object's body could not be read: {error}") from error
-        if self._left and not data:
-            raise SourceError("the object's body ended early")
-        buffer[: len(data)] = data
-        self._left -= len(data)
-        return len(data)
-
-
-@dataclass(frozen=True, slots=True)
-class S3Object:
-    """One version of an S3 object. Every read names the version and its ETag."""
-
-    client: "S3Client"
-    bucket: str
-    key: str
-    version: str | None
-    etag: str
-    size: int
-
-    @classmethod
-    def head(cls, client: "S3Client", bucket: str, key: str, version: str | None = None) -> "S3Object":
-        """Look at a version, or at the current one.
-
-        Raises
-        ------
-        SourceError
-            If it does not exist or cannot be read.
-        """
-        wanted = {"VersionId": version} if version else {}
-        try:
-            head = client.head_object(Bucket=bucket, Key=key, **wanted)  # type: ignore[arg-type]
-        except (ClientError, BotoCoreError) as error:
-            raise SourceError(f"s3://{bucket}/{key}: {error}") from error
-        return cls(client, bucket, key, head.get("VersionId", version), head["ETag"], head["ContentLength"])
-
-    def open_range(self, start: int, end: int) -> ByteRange:
-        """Open the bytes from `start` up to `end`."""
-        if start >= end:  # HTTP has no empty range
-            return _S3Range(lambda _: b"", lambda: None, 0)
-        wanted = {"VersionId": self.version} if self.version else {}
-        try:
-            answer = self.client.get_object(
-                Bucket=self.bucket,
-                Key=self.key,
-                Range=f"bytes={start}-{end - 1}",
-                IfMatch=self.etag,
-                **wanted,  # type: ignore[arg-type]
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise SourceError(f"s3://{self.bucket}/{self.key}: {error}") from error
-        return _S3Range(answer["Body"].read, answer["Body"].close, end - start)
-
-    def check_unchanged(self) -> None:
-        """Do nothing: every read has checked the ETag."""

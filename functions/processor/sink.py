@@ -2,39 +2,46 @@
 
 import base64
 from collections.abc import Callable
+from itertools import count
 from typing import TypeVar
 
 import sqlalchemy as sa
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from sqlalchemy.orm import Session
 
+from logstats.batch import COLUMNS, SummaryBatch
 from logstats.models import AttemptPart, Contribution
-from processor.flow import CustomerDay, PartReport
+from processor import attempts
+from processor.flow import PartReport
 from processor.monitor import Monitor
 
 Item = TypeVar("Item")
 
-_COLUMNS = tuple(column.name for column in Contribution.__table__.columns)
-_COPY = f"COPY {Contribution.__tablename__} ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-_TYPES = tuple(
-    {"BIGINT": "int8", "TEXT": "text", "DATE": "date", "NUMERIC(38, 0)": "numeric", "BLOB": "bytea"}[
-        str(column.type.compile()).split(" COLLATE")[0]
-    ]
-    for column in Contribution.__table__.columns
-)
+_COPY = f"COPY {Contribution.__tablename__} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_TRAILER = b"\xff\xff"
+_BATCH_BYTES = 16 << 20
 
 
 class StagingPartition(StatelessSinkPartition[Item]):
     """One worker's writer; errors go to the monitor, since Bytewax would panic."""
 
-    def __init__(self, write: Callable[[list[Item]], None], batch: int, monitor: Monitor) -> None:
-        self._write, self._batch, self._monitor = write, batch, monitor
+    def __init__(
+        self,
+        write: Callable[[list[Item]], None],
+        batch: int,
+        monitor: Monitor,
+        size: Callable[[Item], int] = lambda _: 1,
+    ) -> None:
+        self._write, self._batch, self._monitor, self._size = write, batch, monitor, size
         self._waiting: list[Item] = []
+        self._waiting_size = 0
 
     def write_batch(self, items: list[Item]) -> None:
         """Take items; write when enough have come."""
         self._waiting += items
-        if len(self._waiting) >= self._batch:
+        self._waiting_size += sum(map(self._size, items))
+        if self._waiting_size >= self._batch:
             self._flush()
 
     def close(self) -> None:
@@ -48,55 +55,36 @@ class StagingPartition(StatelessSinkPartition[Item]):
             self._write(self._waiting)
         except Exception as error:  # noqa: BLE001 - raised again by `run`
             self._monitor.fail(error)
-        self._waiting = []
+        self._waiting, self._waiting_size = [], 0
 
 
-class ContributionSink(DynamicSink[CustomerDay]):
+class ContributionSink(DynamicSink[SummaryBatch]):
     """Stages contributions with COPY.
 
     The part number keeps several partial summaries of one customer and day apart.
     """
 
-    def __init__(self, engine: sa.Engine, attempt_id: int, monitor: Monitor, batch: int = 10_000) -> None:
-        self._engine, self._attempt_id, self._monitor, self._batch = engine, attempt_id, monitor, batch
+    def __init__(self, engine: sa.Engine, attempt_id: int, monitor: Monitor) -> None:
+        self._engine, self._attempt_id, self._monitor = engine, attempt_id, monitor
 
     def build(
         self, _step_id: str, worker_index: int, worker_count: int
-    ) -> StatelessSinkPartition[CustomerDay]:
+    ) -> StatelessSinkPartition[SummaryBatch]:
         """Return the writer of one worker."""
-        written = 0
+        parts = count(worker_index, worker_count)
 
-        def write(items: list[CustomerDay]) -> None:
-            nonlocal written
+        def write(batches: list[SummaryBatch]) -> None:
             with self._engine.begin() as connection:
+                attempts.hold(connection, self._attempt_id)
                 driver = connection.connection.driver_connection
                 assert driver is not None  # noqa: S101 - the connection is open
                 with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-                    copy.set_types(_TYPES)
-                    for item in items:
-                        part = written * worker_count + worker_index
-                        copy.write_row(_row(self._attempt_id, part, item))
-                        written += 1
+                    copy.write(_COPY_HEADER)
+                    for batch in batches:
+                        copy.write(batch.copy_rows(self._attempt_id, next(parts)))
+                    copy.write(_COPY_TRAILER)
 
-        return StagingPartition(write, self._batch, self._monitor)
-
-
-def _row(attempt_id: int, part: int, item: CustomerDay) -> tuple[object, ...]:
-    summary = item.summary
-    values = {
-        "attempt_id": attempt_id,
-        "customer_id": item.customer_id,
-        "date": item.date,
-        "part": part,
-        "total_requests": summary.total_requests,
-        "client_errors": summary.client_errors,
-        "server_errors": summary.server_errors,
-        "duration_sum_us": summary.duration_sum_us,
-        "duration_min_us": summary.duration_min_us,
-        "duration_max_us": summary.duration_max_us,
-        "histogram": summary.histogram.encoded,
-    }
-    return tuple(values[column] for column in _COLUMNS)
+        return StagingPartition(write, _BATCH_BYTES, self._monitor, lambda batch: len(batch.encoded))
 
 
 class ReportSink(DynamicSink[PartReport]):

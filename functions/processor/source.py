@@ -2,15 +2,14 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Final
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from logstats.histogram import LatencyHistogram
+from logstats.batch import SummaryBatch
 from logstats.native import Aggregator
-from logstats.summary import DailySummary
-from processor.flow import CustomerDay, PartReport
+from processor.flow import PartReport, ShardDay
 from processor.lines import CHUNK_BYTES, feed_lines
 from processor.monitor import Monitor
 from processor.objects import LogObject, is_gzip
@@ -20,12 +19,16 @@ MAX_REJECTS = 10_000
 MAX_REJECT_BYTES = 1_024
 """Bytes kept of a rejected line."""
 
-MAX_SUMMARY_BYTES = 16 << 20
+MAX_SUMMARY_BYTES = 64 << 20
 """Held per worker before partial summaries are handed on."""
 
-_BATCH = 1_000
+_HANDED_ON_BYTES = 4 << 20  # at a time: each hand-over costs as much as many items
+
+SHARDS = 8
+"""Slices of the customers: keys of the dataflow. Processes of a cluster must agree on it."""
+
 _AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_Item = CustomerDay | PartReport
+_Item = ShardDay | PartReport
 
 
 class LogPartition(StatefulSourcePartition[_Item, None]):
@@ -59,12 +62,15 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
         ]
 
     def _drain(self) -> Iterator[list[_Item]]:
-        summaries = (
-            CustomerDay(customer.decode(), day, DailySummary(*numbers, LatencyHistogram(histogram)))
-            for customer, day, numbers, histogram in self._aggregator.drain()
-        )
-        while batch := list(islice(summaries, _BATCH)):
-            yield list(batch)
+        items: list[_Item] = []
+        size = 0
+        for shard, day, batch in self._aggregator.drain_batches(SHARDS):
+            items.append(ShardDay(shard, day, SummaryBatch(batch)))
+            size += len(batch)
+            if size > _HANDED_ON_BYTES:
+                yield items
+                items, size = [], 0
+        yield items
 
     def next_batch(self) -> list[_Item]:
         """Read one chunk, or hand on summaries that are due."""

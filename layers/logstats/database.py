@@ -1,13 +1,22 @@
 """Database engines from settings: psycopg for jobs, asyncpg for the API."""
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from logstats.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+_KEEPALIVES = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
 def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # noqa: ANN401 - SQLAlchemy's
@@ -16,7 +25,11 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
     Connections are checked before use: a frozen Lambda may wake up with a dead one.
     """
     url = _url(settings, "postgresql+psycopg")
-    arguments: dict[str, Any] = {"connect_timeout": settings.connect_timeout_seconds}
+    arguments: dict[str, Any] = {
+        "connect_timeout": settings.connect_timeout_seconds,
+        "options": _session_options(settings),
+        **_KEEPALIVES,
+    }
     if not _is_local_socket(url):
         arguments["sslmode"] = settings.tls
         if settings.tls == "verify-full":
@@ -27,8 +40,10 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
     return engine
 
 
-def create_asyncpg_engine(settings: DatabaseSettings, **options: Any) -> AsyncEngine:  # noqa: ANN401
+def create_asyncpg_engine(settings: DatabaseSettings, **options: Any) -> "AsyncEngine":  # noqa: ANN401
     """Return an engine on asyncpg; it must stay on the event loop that first uses it."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - jobs do without greenlet
+
     url = _url(settings, "postgresql+asyncpg")
     arguments: dict[str, Any] = {"timeout": settings.connect_timeout_seconds}
     if not _is_local_socket(url):
@@ -41,6 +56,15 @@ def create_asyncpg_engine(settings: DatabaseSettings, **options: Any) -> AsyncEn
     if settings.iam_auth:
         _sign_in_with_iam(engine.sync_engine)
     return engine
+
+
+def _session_options(settings: DatabaseSettings) -> str:
+    limits = {
+        "statement_timeout": settings.statement_timeout_seconds,
+        "lock_timeout": settings.lock_timeout_seconds,
+        "idle_in_transaction_session_timeout": settings.idle_transaction_timeout_seconds,
+    }
+    return " ".join(f"-c {name}={round(seconds * 1_000)}" for name, seconds in limits.items())
 
 
 def _url(settings: DatabaseSettings, driver: str) -> URL:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Numeric,
+    Sequence,
     Text,
     UniqueConstraint,
 )
@@ -75,13 +76,17 @@ class LogObject(Base):
 
 
 class Attempt(Base):
-    """One try at reading a log object; its session holds an advisory lock on the id while it lives."""
+    """One try at reading a log object; its session holds an advisory lock on the id while it lives.
+
+    `cluster` says which processes are to take part, if several are; they find the attempt by it.
+    """
 
     __tablename__ = "attempts"
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     bucket: Mapped[str]
     key: Mapped[str]
+    cluster: Mapped[str | None]
     started_at: Mapped[dt.datetime]
 
 
@@ -105,7 +110,11 @@ class AttemptPart(Base):
 
 
 class SummaryColumns:
-    """A daily summary as columns; durations are integer microseconds, sums exact whatever their size."""
+    """A daily summary as columns; durations are integer microseconds, sums exact whatever their size.
+
+    Percentiles cannot be added. Those of a contribution are its own: a commit that finds nothing to merge it
+    with takes them as they are.
+    """
 
     total_requests: Mapped[int]
     client_errors: Mapped[int]
@@ -114,6 +123,10 @@ class SummaryColumns:
     duration_min_us: Mapped[int]
     duration_max_us: Mapped[int]
     histogram: Mapped[bytes]
+    duration_p50_us: Mapped[int]
+    duration_p90_us: Mapped[int]
+    duration_p95_us: Mapped[int]
+    duration_p99_us: Mapped[int]
 
 
 class Contribution(SummaryColumns, Base):
@@ -130,13 +143,29 @@ class Contribution(SummaryColumns, Base):
 
 
 class DailyStatistics(SummaryColumns, Base):
-    """The merged summary of one customer's day, with its percentiles ready to read (microseconds)."""
+    """The merged summary of one customer's day."""
 
     __tablename__ = "daily_statistics"
 
     customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
     date: Mapped[dt.date] = mapped_column(primary_key=True)
-    duration_p50_us: Mapped[int]
-    duration_p90_us: Mapped[int]
-    duration_p95_us: Mapped[int]
-    duration_p99_us: Mapped[int]
+
+
+REVISIONS = Sequence("revisions", metadata=Base.metadata)
+"""Numbers the commits. Taken under the locks of the touched customers, so a customer's revisions ascend in the
+order in which its commits become visible."""
+
+
+class Customer(Base):
+    """One customer with statistics: what changed it last, its first and last day, its requests.
+
+    Whoever knows the revision knows whether any of the customer's statistics have changed.
+    """
+
+    __tablename__ = "customers"
+
+    customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
+    revision: Mapped[int]
+    first_date: Mapped[dt.date]
+    last_date: Mapped[dt.date]
+    total_requests: Mapped[int]

@@ -30,7 +30,8 @@ def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the sett
     except ValidationError as error:
         prefix = kind.model_config.get("env_prefix", "")
         problems = (
-            f"{prefix}{'.'.join(map(str, problem['loc']))}".upper() + f": {problem['msg']}"
+            f"{prefix}{'.'.join(map(str, problem['loc']))}".upper()
+            + f": {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise SettingsError("; ".join(problems)) from None
@@ -53,6 +54,13 @@ class DatabaseSettings(BaseSettings):
         Certificate authorities to trust; by default the operating system's.
     connect_timeout_seconds
         How long one attempt to connect may take.
+    statement_timeout_seconds
+        How long a statement may run: less than a function lives, so that it cannot outlive its caller.
+    lock_timeout_seconds
+        How long a statement may wait for another transaction, such as the commit of the same object.
+    idle_transaction_timeout_seconds
+        When the server ends a transaction whose client is silent: a function that was cut off in the middle of
+        a commit must not keep its locks.
     """
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)
@@ -62,12 +70,18 @@ class DatabaseSettings(BaseSettings):
     iam_auth: bool = True
     ca_file: str | None = None
     connect_timeout_seconds: int = Field(default=10, ge=1)
+    statement_timeout_seconds: float = Field(default=240, ge=0)
+    lock_timeout_seconds: float = Field(default=60, ge=0)
+    idle_transaction_timeout_seconds: float = Field(default=60, ge=0)
 
 
 def _seconds_or_iso(value: object) -> object:
     """Let plain numbers be seconds; what else there is must be ISO 8601."""
     if isinstance(value, str) and _SECONDS.fullmatch(value):
-        return dt.timedelta(seconds=float(value))
+        try:
+            return dt.timedelta(seconds=float(value))
+        except OverflowError:
+            raise ValueError(f"at most {dt.timedelta.max.days} days are possible") from None
     if isinstance(value, str) and not value.startswith("P"):
         raise ValueError("give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H")
     return value
@@ -81,6 +95,9 @@ class ProcessorSettings(BaseSettings):
     wait_for_system_duration
         How long the event clock waits for out-of-order data before it closes a window: seconds or ISO 8601.
         It bounds memory; late data is merged, so it never changes a result.
+    withdraw_removed_objects
+        Whether a log object that is deleted from its bucket no longer counts. Objects that a lifecycle rule
+        expires go on counting either way.
     rejects_bucket
         The bucket that keeps rejected lines; without one they are kept in `rejects_folder`.
     """
@@ -90,5 +107,6 @@ class ProcessorSettings(BaseSettings):
     wait_for_system_duration: Annotated[
         dt.timedelta, BeforeValidator(_seconds_or_iso), Field(ge=dt.timedelta(0))
     ] = dt.timedelta.max
+    withdraw_removed_objects: bool = False
     rejects_bucket: str | None = None
     rejects_folder: Path = Path(".local/rejected")

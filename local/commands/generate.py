@@ -7,10 +7,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-from rich.console import Console
-from rich.progress import Progress
-from typer import BadParameter, Exit, Option
+from typer import Exit, Option
 
+from local.errors import UserError
 from local.generator import Traffic
 
 _END = dt.datetime(2024, 10, 3)  # noqa: DTZ001 - only its date counts
@@ -34,7 +33,7 @@ def generate(
     try:
         traffic = Traffic(seed, end.date(), days, customers)
     except ValueError as error:
-        raise BadParameter(str(error), param_hint="--end, --days") from None
+        raise UserError(str(error)) from None
     try:
         with output.open("wb") if output else nullcontext(sys.stdout.buffer) as file:
             _write(traffic, lines, file, show=sys.stderr.isatty() and (bool(output) or not file.isatty()))
@@ -42,10 +41,13 @@ def generate(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
         raise Exit(_CLOSED_PIPE) from None
     except OSError as error:
-        raise BadParameter(f"{output or 'stdout'}: {error.strerror}", param_hint="--output") from None
+        raise UserError(f"{output or 'stdout'}: {error.strerror}") from None
 
 
 def _write(traffic: Traffic, lines: int, file: BinaryIO, *, show: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415 - other commands need no progress bar
+    from rich.progress import Progress  # noqa: PLC0415
+
     with Progress(console=Console(stderr=True), transient=True, disable=not show) as progress:
         task = progress.add_task("Generating", total=lines)
         for block in traffic.log(lines):

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,9 @@ def ingest(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Worker threads. [default: the usable cores]")
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes: a Bytewax cluster on this machine.")
+    ] = 1,
     database_url: DatabaseUrlOption = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
@@ -34,11 +38,12 @@ def ingest(
 
     However often the same content is ingested, it counts once. New content under the same name replaces the old.
     """
-    from processor.objects import SourceError  # noqa: PLC0415 - other commands need no processor
+    from processor.cluster import ClusterError  # noqa: PLC0415 - other commands need no processor
+    from processor.objects import SourceError  # noqa: PLC0415
 
     try:
-        summary = _ingest(source, workers, database_url)
-    except SourceError as error:
+        summary = _ingest(source, workers, processes, database_url)
+    except (SourceError, ClusterError) as error:
         raise UserError(str(error)) from error
     if as_json:
         print(json.dumps(summary.as_dict()))
@@ -46,12 +51,13 @@ def ingest(
         _show(summary)
 
 
-def _ingest(source: str, workers: int | None, database_url: str | None) -> "IngestSummary":
+def _ingest(source: str, workers: int | None, processes: int, database_url: str | None) -> "IngestSummary":
     from logstats.database import create_engine  # noqa: PLC0415
     from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
     from processor.ingest import Ingestor  # noqa: PLC0415
-    from processor.objects import LocalFile, S3Object  # noqa: PLC0415
+    from processor.objects import LocalFile  # noqa: PLC0415
     from processor.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
+    from processor.s3 import S3Object  # noqa: PLC0415
 
     settings = load(ProcessorSettings)
     on_s3 = _S3_URI.fullmatch(source)
@@ -71,6 +77,11 @@ def _ingest(source: str, workers: int | None, database_url: str | None) -> "Inge
             else LocalRejectStore(LOCAL_FOLDER / "rejected")
         )
         ingestor = Ingestor(engine, rejects, settings.wait_for_system_duration, workers, progress)
+        if processes > 1:
+            from processor.cluster import on_this_machine  # noqa: PLC0415
+
+            cluster = on_this_machine(engine, database, source, processes, workers, progress)
+            ingestor = replace(ingestor, cluster=cluster)
         try:
             return ingestor.ingest_file(file) if file else ingestor.ingest_current(look)
         finally:
@@ -78,9 +89,9 @@ def _ingest(source: str, workers: int | None, database_url: str | None) -> "Inge
 
 
 def _s3_client() -> "S3Client":
-    import boto3  # noqa: PLC0415 - slow to import
+    from processor.s3 import create_client  # noqa: PLC0415 - slow to import
 
-    return boto3.client("s3")
+    return create_client()
 
 
 @contextmanager

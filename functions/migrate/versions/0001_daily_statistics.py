@@ -17,6 +17,10 @@ def _summary_columns() -> list[sa.Column[object]]:
         sa.Column("duration_min_us", sa.BigInteger(), nullable=False),
         sa.Column("duration_max_us", sa.BigInteger(), nullable=False),
         sa.Column("histogram", sa.LargeBinary(), nullable=False),
+        sa.Column("duration_p50_us", sa.BigInteger(), nullable=False),
+        sa.Column("duration_p90_us", sa.BigInteger(), nullable=False),
+        sa.Column("duration_p95_us", sa.BigInteger(), nullable=False),
+        sa.Column("duration_p99_us", sa.BigInteger(), nullable=False),
     ]
 
 
@@ -31,6 +35,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), primary_key=True),
         sa.Column("bucket", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("cluster", sa.Text()),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(
@@ -80,10 +85,15 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.Text(collation="C"), primary_key=True),
         sa.Column("date", sa.Date(), primary_key=True),
         *_summary_columns(),
-        sa.Column("duration_p50_us", sa.BigInteger(), nullable=False),
-        sa.Column("duration_p90_us", sa.BigInteger(), nullable=False),
-        sa.Column("duration_p95_us", sa.BigInteger(), nullable=False),
-        sa.Column("duration_p99_us", sa.BigInteger(), nullable=False),
+    )
+    op.execute(sa.schema.CreateSequence(sa.Sequence("revisions")))
+    op.create_table(
+        "customers",
+        sa.Column("customer_id", sa.Text(collation="C"), primary_key=True),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("total_requests", sa.BigInteger(), nullable=False),
     )
     for table in ("contributions", "daily_statistics"):  # dense bytes: compressing them only costs time
         op.execute(f"ALTER TABLE {table} ALTER COLUMN histogram SET STORAGE EXTERNAL")

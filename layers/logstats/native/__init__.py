@@ -25,11 +25,14 @@ REASONS = (
 
 _SUMMARY = struct.Struct("=iIII7Q")
 _REJECT = struct.Struct("=QII")
+_RECORD_BYTES = 256
+_DRAINING = -2
 _MAX_DURATION_US = 86_400_000_000
 _ERRORS = {
     -1: "malformed histogram",
     -2: "the histogram holds fewer values than are subtracted",
     -3: "the histograms hold more values than can be counted",
+    -4: "malformed batch of summaries",
 }
 
 
@@ -39,6 +42,10 @@ class _LineCounts(ctypes.Structure):
         ("accepted", ctypes.c_uint64),
         ("rejected", ctypes.c_uint64 * len(REASONS)),
     )
+
+
+class _BatchKey(ctypes.Structure):
+    _fields_ = (("shard", ctypes.c_uint32), ("day", ctypes.c_int32))
 
 
 def _load() -> ctypes.CDLL:
@@ -58,8 +65,11 @@ def _load() -> ctypes.CDLL:
         ("aggregator_feed", ctypes.c_int, (pointer, pointer, size)),
         ("aggregator_memory", unsigned, (pointer,)),
         ("aggregator_counts", None, (pointer, ctypes.POINTER(_LineCounts))),
-        ("aggregator_drain", signed, (pointer, out)),
+        ("aggregator_drain", signed, (pointer, ctypes.c_uint32, ctypes.POINTER(_BatchKey), out)),
         ("aggregator_rejects", signed, (pointer, out)),
+        ("batch_add", signed, (ctypes.c_char_p, size, ctypes.c_char_p, size, pointer)),
+        ("batch_count", signed, (ctypes.c_char_p, size)),
+        ("batch_copy_rows", signed, (ctypes.c_char_p, size, signed, signed, pointer)),
         ("classify_line", ctypes.c_int, (ctypes.c_char_p, size)),
     ):
         function = getattr(library, name)
@@ -124,6 +134,66 @@ def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
     return total, list(values)
 
 
+Numbers = tuple[int, int, int, int, int, int]
+"""Requests, client errors, server errors; sum, minimum and maximum of the durations in microseconds."""
+
+
+def add_batches(left: bytes, right: bytes) -> bytes:
+    """Return the sum of two encoded batches of summaries of the same day.
+
+    Raises
+    ------
+    ValueError
+        If an encoding is malformed.
+    """
+    out = ctypes.create_string_buffer(len(left) + len(right))
+    return ctypes.string_at(out, _checked(_kernel.batch_add(left, len(left), right, len(right), out)))
+
+
+def count_summaries(batch: bytes) -> int:
+    """Return how many summaries an encoded batch holds; a `ValueError` if it is malformed."""
+    return _checked(_kernel.batch_count(batch, len(batch)))
+
+
+def copy_rows(batch: bytes, attempt_id: int, part: int) -> bytes:
+    """Return an encoded batch as rows of PostgreSQL's binary COPY format (columns: see `batch.COLUMNS`).
+
+    Raises
+    ------
+    ValueError
+        If the encoding is malformed.
+    """
+    out = ctypes.create_string_buffer(len(batch) + _RECORD_BYTES * count_summaries(batch))
+    return ctypes.string_at(out, _checked(_kernel.batch_copy_rows(batch, len(batch), attempt_id, part, out)))
+
+
+def records(batch: bytes) -> Iterator[tuple[bytes, int, Numbers, bytes]]:
+    """Yield the summaries of an encoded batch.
+
+    Yields
+    ------
+    tuple
+        The customer (UTF-8), the day (days since 1970-01-01), the numbers and the encoded histogram.
+    """
+    at, end = 0, len(batch)
+    while at < end:
+        day, customer_length, histogram_length, _, total, client, server, low, high, least, most = (
+            _SUMMARY.unpack_from(batch, at)
+        )
+        at += _SUMMARY.size
+        customer = batch[at : at + customer_length]
+        at += customer_length
+        histogram = batch[at : at + histogram_length]
+        at += histogram_length
+        yield customer, day, (total, client, server, high << 64 | low, least, most), histogram
+
+
+def _checked(length: int) -> int:
+    if length < 0:
+        raise ValueError(_ERRORS[length])
+    return length
+
+
 @dataclass(frozen=True, slots=True)
 class LineCounts:
     """What an aggregator has read: `lines` are physical ones, blank lines included."""
@@ -168,7 +238,10 @@ class Aggregator:
             raise ValueError(f"the block has {len(lines)} bytes, not {size}")
         pointer: ctypes.Array[ctypes.c_char] | bytes
         pointer = lines if isinstance(lines, bytes) else (ctypes.c_char * len(lines)).from_buffer(lines)
-        if _kernel.aggregator_feed(self._handle, pointer, size):
+        failed = _kernel.aggregator_feed(self._handle, pointer, size)
+        if failed == _DRAINING:
+            raise RuntimeError("take all batches before more lines are fed")
+        if failed:
             raise MemoryError
 
     @property
@@ -185,27 +258,26 @@ class Aggregator:
         rejected = {reason: n for reason, n in zip(REASONS, counts.rejected, strict=True) if n}
         return LineCounts(counts.physical_lines, counts.accepted, rejected)
 
-    def drain(self) -> Iterator[tuple[bytes, int, tuple[int, int, int, int, int, int], bytes]]:
-        """Yield and forget the summaries.
+    def drain_batches(self, shards: int) -> Iterator[tuple[int, int, bytes]]:
+        """Yield and forget the summaries, those of a shard of the customers and a day together.
+
+        A customer's shard follows from a hash of its bytes, the same on every machine.
 
         Yields
         ------
         tuple
-            The customer (UTF-8), the day (days since 1970-01-01), then requests, client errors, server
-            errors, sum, minimum and maximum of the durations in microseconds, and the encoded histogram.
+            The shard, from 0; the day (days since 1970-01-01); the encoded batch, sorted by customer.
         """
-        data = self._take(_kernel.aggregator_drain)
-        at, end = 0, len(data)
-        while at < end:
-            day, customer_length, histogram_length, _, total, client, server, low, high, least, most = (
-                _SUMMARY.unpack_from(data, at)
-            )
-            at += _SUMMARY.size
-            customer = data[at : at + customer_length]
-            at += customer_length
-            histogram = data[at : at + histogram_length]
-            at += histogram_length
-            yield customer, day, (total, client, server, high << 64 | low, least, most), histogram
+        if not 0 < shards < 1 << 32:
+            raise ValueError(f"{shards} shards are impossible")
+        key = _BatchKey()
+        while batch := self._take(_kernel.aggregator_drain, shards, ctypes.byref(key)):
+            yield key.shard, key.day, batch
+
+    def drain(self) -> Iterator[tuple[bytes, int, Numbers, bytes]]:
+        """Yield and forget the summaries one by one, as `records` does."""
+        for _, _, batch in self.drain_batches(1):
+            yield from records(batch)
 
     def rejects(self) -> Iterator[tuple[int, str, bytes]]:
         """Yield and forget the rejected lines that were kept: line number from 1, reason, text."""
@@ -217,9 +289,9 @@ class Aggregator:
             yield line_number, REASONS[reason], data[at : at + length]
             at += length
 
-    def _take(self, function: "ctypes._NamedFuncPointer") -> bytes:
+    def _take(self, function: "ctypes._NamedFuncPointer", *arguments: object) -> bytes:
         out = ctypes.c_void_p()
-        length = function(self._handle, ctypes.byref(out))
+        length = function(self._handle, *arguments, ctypes.byref(out))
         if length < 0:
             raise MemoryError
         return ctypes.string_at(out, length) if length else b""

@@ -41,6 +41,7 @@ typedef struct {
 
 typedef struct { uint64_t first; uint16_t last; int32_t day; } cached_day;
 typedef struct { uint32_t summary; uint64_t us; } pending; /* summary: 1 + index, 0 when empty */
+typedef struct { uint32_t shard; int32_t day; uint64_t prefix; uint32_t summary; } ordered; /* for sorting */
 
 struct aggregator {
     line_counts counts;
@@ -55,6 +56,8 @@ struct aggregator {
     cached_day days[DAY_CACHE];
     pending pending[PENDING];
     uint32_t next_pending;
+    ordered *order;         /* while the summaries are handed out, batch by batch */
+    uint32_t handed_out;
 };
 
 /* ---- Memory ------------------------------------------------------------------------------------ */
@@ -89,7 +92,9 @@ static void forget_summaries(aggregator *a) {
         free(s->customer); free(s->list); free(s->dense); free(s->table);
     }
     memset(a->slots, 0, (a->slot_mask + 1) * sizeof *a->slots);
-    a->length = 0;
+    free(a->order);
+    a->order = NULL;
+    a->length = a->handed_out = 0;
     a->memory = 0;
 }
 
@@ -382,7 +387,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     if (*p != ' ' || p - path > MAX_LINE_BYTES / 2) return NULL;
     p++;
 
-    if (end - p < 5) return NULL;
+    /* At least 8 bytes are left. */
     const unsigned hundreds = (unsigned)p[0] - '0', tens = (unsigned)p[1] - '0', units = (unsigned)p[2] - '0';
     if (hundreds - 1 > 4 || tens > 9 || units > 9 || p[3] != ' ') return NULL;
     line->status = (int32_t)(hundreds * 100 + tens * 10 + units);
@@ -408,6 +413,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
 }
 
 int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
+    if (a->order) return AGGREGATOR_DRAINING;
     const uint8_t *p = data, *end = data + length;
     while (p < end) {
         log_line line;
@@ -443,7 +449,7 @@ static uint8_t *write_counters(summary *s, uint8_t *to) {
     uint32_t entries = 0;
     for (uint32_t i = 0; i < s->table_capacity; i++)
         if (s->table[i].used) s->table[entries++] = s->table[i];
-    qsort(s->table, entries, sizeof *s->table, by_bucket);
+    if (entries) qsort(s->table, entries, sizeof *s->table, by_bucket); /* without entries there is no table */
     int64_t written = -1;
     uint32_t next = 0;
     *to++ = HISTOGRAM_VERSION;
@@ -461,27 +467,74 @@ static uint8_t *write_counters(summary *s, uint8_t *to) {
     return to;
 }
 
-int64_t aggregator_drain(aggregator *a, const uint8_t **out) {
-    a->out_length = 0;
+/* Append a summary's record to `out`. Returns 0, or -1 when out of memory. */
+static int write_record(aggregator *a, summary *s) {
+    const size_t distinct = s->list_length + s->table_length +
+        (s->total < s->dense_capacity ? s->total : s->dense_capacity);
+    const size_t most = sizeof(summary_header) + s->customer_length + 1 + 15 * distinct;
+    if (reserve(&a->out, &a->out_capacity, a->out_length, most)) return -1;
+    uint8_t *header_at = a->out + a->out_length;
+    uint8_t *histogram = header_at + sizeof(summary_header) + s->customer_length;
+    const size_t histogram_length = s->counting
+        ? (size_t)(write_counters(s, histogram) - histogram)
+        : (size_t)histogram_encode(s->list, s->list_length, histogram);
+    const summary_header header = {
+        s->day, s->customer_length, (uint32_t)histogram_length, 0, s->total, s->client_errors,
+        s->server_errors, (uint64_t)s->sum, (uint64_t)(s->sum >> 64), s->min, s->max};
+    memcpy(header_at, &header, sizeof header);
+    memcpy(header_at + sizeof header, s->customer, s->customer_length);
+    a->out_length += sizeof header + s->customer_length + histogram_length;
+    return 0;
+}
+
+/* The first eight bytes of a customer, zero-padded, so that they compare as a number. */
+static uint64_t prefix_of(const summary *s) {
+    uint64_t prefix = 0;
+    memcpy(&prefix, s->customer, s->customer_length < 8 ? s->customer_length : 8);
+    return __builtin_bswap64(prefix);
+}
+
+static _Thread_local const summary *sorted_summaries; /* what qsort's comparison cannot be given */
+
+static int by_batch_and_customer(const void *left, const void *right) {
+    const ordered *a = left, *b = right;
+    if (a->shard != b->shard) return a->shard < b->shard ? -1 : 1;
+    if (a->day != b->day) return a->day < b->day ? -1 : 1;
+    if (a->prefix != b->prefix) return a->prefix < b->prefix ? -1 : 1;
+    const summary *s = &sorted_summaries[a->summary], *t = &sorted_summaries[b->summary];
+    return compare_customers(s->customer, s->customer_length, t->customer, t->customer_length);
+}
+
+static int put_in_order(aggregator *a, uint32_t shards) {
+    a->order = malloc((a->length + 1) * sizeof *a->order);
+    if (!a->order) return -1;
     for (uint32_t i = 0; i < a->length; i++) {
-        summary *s = &a->summaries[i];
-        const size_t distinct = s->list_length + s->table_length +
-            (s->total < s->dense_capacity ? s->total : s->dense_capacity);
-        const size_t most = sizeof(summary_header) + s->customer_length + 1 + 15 * distinct;
-        if (reserve(&a->out, &a->out_capacity, a->out_length, most)) return -1;
-        uint8_t *header_at = a->out + a->out_length;
-        uint8_t *histogram = header_at + sizeof(summary_header) + s->customer_length;
-        const size_t histogram_length = s->counting
-            ? (size_t)(write_counters(s, histogram) - histogram)
-            : (size_t)histogram_encode(s->list, s->list_length, histogram);
-        const summary_header header = {
-            s->day, s->customer_length, (uint32_t)histogram_length, 0, s->total, s->client_errors,
-            s->server_errors, (uint64_t)s->sum, (uint64_t)(s->sum >> 64), s->min, s->max};
-        memcpy(header_at, &header, sizeof header);
-        memcpy(header_at + sizeof header, s->customer, s->customer_length);
-        a->out_length += sizeof header + s->customer_length + histogram_length;
+        const summary *s = &a->summaries[i];
+        const uint32_t shard = (uint32_t)(hash_bytes(s->customer, s->customer_length) % shards);
+        a->order[i] = (ordered){shard, s->day, prefix_of(s), i};
     }
-    forget_summaries(a);
+    sorted_summaries = a->summaries;
+    qsort(a->order, a->length, sizeof *a->order, by_batch_and_customer);
+    return 0;
+}
+
+int64_t aggregator_drain(aggregator *a, uint32_t shards, batch_key *key, const uint8_t **out) {
+    if (!a->order && put_in_order(a, shards)) return -1;
+    a->out_length = 0;
+    *out = a->out;
+    if (a->handed_out == a->length) {
+        forget_summaries(a);
+        return 0;
+    }
+    *key = (batch_key){a->order[a->handed_out].shard, a->order[a->handed_out].day};
+    for (; a->handed_out < a->length; a->handed_out++) {
+        const ordered *next = &a->order[a->handed_out];
+        if (next->shard != key->shard || next->day != key->day) break;
+        summary *s = &a->summaries[next->summary];
+        if (write_record(a, s)) return -1;
+        free(s->customer); free(s->list); free(s->dense); free(s->table);
+        *s = (summary){0};
+    }
     *out = a->out;
     return (int64_t)a->out_length;
 }

@@ -72,22 +72,29 @@ typedef struct aggregator aggregator;
 aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes);
 void aggregator_free(aggregator *);
 
-/* Lines separated by LF; the last one may lack it. Returns 0, or -1 when out of memory. */
+enum { AGGREGATOR_DRAINING = -2 };
+
+/* Lines separated by LF; the last one may lack it. Returns 0, -1 when out of memory, or
+ * AGGREGATOR_DRAINING. */
 int aggregator_feed(aggregator *, const uint8_t *data, size_t length);
 
 /* Bytes held for summaries, and the line counts so far. */
 uint64_t aggregator_memory(const aggregator *);
 void aggregator_counts(const aggregator *, line_counts *);
 
-/* One record a summary: `summary_header`, then the customer's bytes, then the encoded histogram.
- * Forgets the summaries. The buffer is the aggregator's and lives until its next call.
+/* Summaries are handed out in batches: those of one day, and of the customers of one shard, in the order
+ * of the customers' bytes. A batch is a sequence of records: `summary_header`, then the customer's bytes,
+ * then the encoded histogram. Batches come in the order of shard and day, one a call; at the end the call
+ * returns 0, and the summaries are forgotten. Until then the aggregator cannot be fed.
+ * The buffer is the aggregator's and lives until its next call.
  * After a failure (-1, also of `aggregator_feed`) the aggregator can only be freed. */
 typedef struct {
     int32_t day; /* since 1970-01-01 */
     uint32_t customer_length, histogram_length, reserved;
     uint64_t total, client_errors, server_errors, sum_low, sum_high, min, max; /* microseconds */
 } summary_header;
-int64_t aggregator_drain(aggregator *, const uint8_t **out);
+typedef struct { uint32_t shard; int32_t day; } batch_key;
+int64_t aggregator_drain(aggregator *, uint32_t shards, batch_key *key, const uint8_t **out);
 
 /* One record a rejected line: `reject_header`, then the line's bytes. Forgets them. */
 typedef struct {
@@ -95,6 +102,26 @@ typedef struct {
     uint32_t reason, length;
 } reject_header;
 int64_t aggregator_rejects(aggregator *, const uint8_t **out);
+
+/* ---- Batches ----------------------------------------------------------------------------------- */
+
+enum { BATCH_MALFORMED = -4, BATCH_RECORD_BYTES = 256 };
+
+/* Order of customers: bytes, then length, as PostgreSQL's collation "C". */
+int compare_customers(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length);
+
+/* The sum of two batches of one day, into `out` of at least a_length + b_length bytes. Returns the length,
+ * BATCH_MALFORMED, or what histogram_combine returns. */
+int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, uint8_t *out);
+
+/* How many summaries a batch holds, or BATCH_MALFORMED. */
+int64_t batch_count(const uint8_t *batch, size_t length);
+
+/* Rows for COPY ... (FORMAT BINARY), without its header and trailer: attempt_id, customer_id, date, part,
+ * total_requests, client_errors, server_errors, duration_sum_us, duration_min_us, duration_max_us,
+ * histogram, then p50, p90, p95 and p99. `out` has room for `length` and BATCH_RECORD_BYTES a summary.
+ * Returns the length, or BATCH_MALFORMED. */
+int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t *out);
 
 /* Exposed for tests: the strict parser's verdict on one line without its LF; a blank one is ACCEPTED. */
 enum reason classify_line(const uint8_t *line, size_t length);

@@ -15,7 +15,8 @@ from moto import mock_aws
 
 from logstats.settings import DatabaseSettings
 from processor import handler as module
-from processor.objects import S3Object
+from processor.ledger import Withdrawal
+from processor.s3 import S3Object
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 
@@ -29,6 +30,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=1024,
     invoked_function_arn="arn:aws:lambda:eu-west-1:000000000000:function:processor",
     aws_request_id="11111111-1111-1111-1111-111111111111",
+    get_remaining_time_in_millis=lambda: 300_000,
 )
 
 
@@ -44,8 +46,8 @@ def s3(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         "REJECTS_BUCKET": REJECTS,
     }.items():
         monkeypatch.setenv(name, value)
-    module._s3.cache_clear()
-    module._ingestor.cache_clear()
+    for cached in (module._s3, module._settings, module._ingestor):
+        cached.cache_clear()
     with mock_aws():
         client: S3Client = boto3.client("s3")
         for bucket in (BUCKET, REJECTS):
@@ -54,8 +56,8 @@ def s3(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield client
         if module._ingestor.cache_info().currsize:
             module._ingestor().engine.dispose()
-    module._s3.cache_clear()
-    module._ingestor.cache_clear()
+    for cached in (module._s3, module._settings, module._ingestor):
+        cached.cache_clear()
 
 
 def put(s3: "S3Client", key: str, data: bytes) -> str:
@@ -233,3 +235,113 @@ def test_no_log_line_shows_a_rejected_line(
     assert deliver(records(created("a.log", version, "01"))) == []
     assert "field_count" in stream.getvalue()
     assert "secret-token" not in stream.getvalue()
+
+
+def removed(key: str, version: str, sequencer: str, kind: str = "DeleteMarkerCreated") -> dict[str, Any]:
+    return {**created(key, version, sequencer), "eventName": f"ObjectRemoved:{kind}"}
+
+
+def delete(s3: "S3Client", key: str, **version: str) -> str:
+    return s3.delete_object(Bucket=BUCKET, Key=key, **version)["VersionId"]  # type: ignore[arg-type]
+
+
+def test_a_deletion_changes_nothing_unless_a_setting_says_so(s3: "S3Client", engine: sa.Engine) -> None:
+    first = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
+    assert deliver(first, records(removed("a.log", delete(s3, "a.log"), "02"))) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+    assert tables.ledger(engine, "a.log").outcome == "ingested"
+
+
+@pytest.fixture
+def withdrawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
+
+
+@pytest.mark.usefixtures("withdrawing")
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0, 1), (1, 0, 1)])
+def test_a_deletion_withdraws_and_leaves_a_tombstone(
+    s3: "S3Client", engine: sa.Engine, order: tuple[int, ...]
+) -> None:
+    kept = records(created("kept.log", put(s3, "kept.log", as_bytes(B)), "01"))
+    first = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
+    gone = records(removed("a.log", delete(s3, "a.log"), "02"))
+    for number in order:
+        assert deliver(kept, (first, gone)[number]) == []
+    assert tables.statistics(engine) == oracle.statistics(B)
+    row = tables.ledger(engine, "a.log")
+    assert (row.outcome, row.sequencer, row.lines, row.attempt_id) == ("withdrawn", "02", 0, None)
+    assert deliver(records(created("a.log", put(s3, "a.log", as_bytes(A)), "03")), gone, first) == []
+    assert tables.statistics(engine) == oracle.statistics(A + B)
+    assert set(tables.leftovers(engine).values()) == {0}
+
+
+@pytest.mark.usefixtures("withdrawing")
+def test_only_the_deletion_of_the_version_that_counts_withdraws(s3: "S3Client", engine: sa.Engine) -> None:
+    old, new = put(s3, "a.log", as_bytes(A)), put(s3, "a.log", as_bytes(B))
+    delete(s3, "a.log", VersionId=old)
+    assert deliver(records(removed("a.log", old, "09", "Delete"), created("a.log", new, "02"))) == []
+    assert deliver(records(removed("a.log", old, "09", "Delete"))) == []
+    assert tables.statistics(engine) == oracle.statistics(B)
+    assert deliver(records(created("a.log", old, "01")), records(removed("a.log", new, "0A", "Delete"))) == []
+    assert tables.statistics(engine) == {}
+    assert deliver(records(created("a.log", new, "02"))) == []
+    assert tables.ledger(engine, "a.log").outcome == "withdrawn"
+
+
+@pytest.mark.usefixtures("withdrawing")
+def test_objects_that_a_lifecycle_rule_expires_go_on_counting(s3: "S3Client", engine: sa.Engine) -> None:
+    version = put(s3, "a.log", as_bytes(A))
+    expired = {**created("a.log", version, "02"), "eventName": "LifecycleExpiration:Delete"}
+    assert deliver(records(created("a.log", version, "01"), expired)) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_what_is_forgotten_stays_so_until_something_newer_comes(s3: "S3Client", engine: sa.Engine) -> None:
+    first = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
+    assert deliver(first) == []
+    assert module._ingestor().withdraw(Withdrawal(BUCKET, "a.log")).outcome == "withdrawn"
+    assert module._ingestor().withdraw(Withdrawal(BUCKET, "a.log")).outcome == "unchanged"
+    assert deliver(first) == []
+    assert tables.statistics(engine) == {}
+    assert deliver(records(created("a.log", put(s3, "a.log", as_bytes(A)), "02"))) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+    module._ingestor().withdraw(Withdrawal(BUCKET, "a.log"))
+    again = module._ingestor().ingest_current(lambda: S3Object.head(s3, BUCKET, "a.log"))
+    assert (again.outcome, tables.statistics(engine)) == ("ingested", oracle.statistics(A))
+
+
+def test_a_stale_event_of_a_version_that_is_gone_is_settled_without_it(
+    s3: "S3Client", engine: sa.Engine
+) -> None:
+    old, new = put(s3, "a.log", as_bytes(A)), put(s3, "a.log", as_bytes(B))
+    delete(s3, "a.log", VersionId=old)
+    assert deliver(records(created("a.log", new, "02")), records(created("a.log", old, "01"))) == []
+
+
+def test_an_object_too_large_for_the_function_fails_with_the_command_that_helps(
+    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
+    monkeypatch.setattr("processor.deadline.BYTES_PER_SECOND", 10)
+    event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
+    assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
+    assert f"logstats ingest 's3://{BUCKET}/a.log'" in stream.getvalue()
+    assert "trying again will not help" in stream.getvalue()
+    backfill = module._ingestor().ingest_current(lambda: S3Object.head(s3, BUCKET, "a.log"))
+    assert backfill.outcome == "ingested"
+    assert deliver(event) == [], "after the backfill, a redrive settles the message"
+
+
+def test_a_function_stops_before_its_time_is_up(
+    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
+    monkeypatch.setattr("processor.deadline.Deadline.check_size", lambda *_: None)
+    monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", lambda: 4_999)
+    assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
+    assert tables.statistics(engine) == {}
+    assert set(tables.leftovers(engine).values()) == {0}
+    monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", lambda: 60_000)
+    assert deliver(event) == []
+    assert tables.statistics(engine) == oracle.statistics(A)

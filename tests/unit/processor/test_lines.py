@@ -175,6 +175,7 @@ def test_extreme_compression_is_read_to_its_end() -> None:
         ONE,
         zlib.compress(ONE),
     ],
+    ids=["one byte short", "cut", "wrong checksum", "garbage behind", "plain text", "zlib"],
 )
 def test_broken_gzip_is_an_error(broken: bytes) -> None:
     with pytest.raises(SourceError, match="not valid gzip"):

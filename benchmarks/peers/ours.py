@@ -1,0 +1,62 @@
+"""This project: the processor's own dataflow, with sinks that keep the result in memory."""
+
+import datetime as dt
+from pathlib import Path
+from typing import TypeVar
+
+from bytewax.outputs import DynamicSink, StatelessSinkPartition
+from bytewax.run import cli_main
+
+from benchmarks.peers import Row
+from logstats.batch import SummaryBatch
+from logstats.histogram import nearest_rank
+from logstats.native import records, values_at
+from logstats.summary import PERCENTILES
+from processor.flow import PartReport, build_flow
+from processor.monitor import Monitor
+from processor.objects import LocalFile
+from processor.source import LogSource
+
+T = TypeVar("T")
+EPOCH = dt.date(1970, 1, 1)
+
+
+class _Partition(StatelessSinkPartition[T]):
+    def __init__(self, items: list[T]) -> None:
+        self._items = items
+
+    def write_batch(self, items: list[T]) -> None:
+        self._items += items
+
+
+class _ListSink(DynamicSink[T]):
+    def __init__(self, items: list[T]) -> None:
+        self._items = items
+
+    def build(self, _step_id: str, _worker_index: int, _worker_count: int) -> _Partition[T]:
+        return _Partition(self._items)
+
+
+def aggregate(path: Path, threads: int) -> list[Row]:
+    """From opening the file to rows with percentiles."""
+    batches: list[SummaryBatch] = []
+    reports: list[PartReport] = []
+    monitor = Monitor()
+    source = LogSource(LocalFile.at(path), threads, monitor)
+    flow = build_flow(source, _ListSink(batches), _ListSink(reports), dt.timedelta.max)
+    cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
+    if monitor.error:
+        raise monitor.error
+    rows = [row for batch in batches for row in _rows(batch)]
+    assert sum(report.accepted for report in reports) == sum(row[2] for row in rows)
+    return rows
+
+
+def _rows(batch: SummaryBatch) -> list[Row]:
+    rows = []
+    for customer, day, (total, client, server, duration_sum, _, most), histogram in records(batch.encoded):
+        ranks = [nearest_rank(percent, total) for percent in PERCENTILES]
+        p50, p90, p95, p99 = values_at(histogram, ranks)[1]
+        date = (EPOCH + dt.timedelta(days=day)).isoformat()
+        rows.append((customer.decode(), date, total, client, server, duration_sum, p50, p90, p95, p99, most))
+    return rows

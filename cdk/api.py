@@ -1,0 +1,130 @@
+"""The HTTP API and its function."""
+
+import json
+
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer, HttpJwtAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from cdk import outputs
+from cdk import parameters as parameters_
+from cdk.database import Database
+from cdk.functions import common_options, source
+from cdk.layers import Layers
+from cdk.parameters import Parameters
+
+USER = "logstats_reader"
+PROTECTED_ROUTES = ("/customers/{customer_id}/stats",)
+OPEN_ROUTES: tuple[str, ...] = ()
+"""Routes without data: the dashboard's own files."""
+
+_ACCESS_LOG = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "ip": "$context.identity.sourceIp",
+    "route": "$context.routeKey",
+    "path": "$context.path",
+    "status": "$context.status",
+    "latencyMs": "$context.responseLatency",
+    "integrationError": "$context.integrationErrorMessage",
+    "authorizerError": "$context.authorizer.error",
+}
+
+
+class Api(Construct):
+    """An HTTP API in front of the Mangum function; authorised, throttled, logged.
+
+    Attributes
+    ----------
+    function
+        The API function.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        database: Database,
+        layers: Layers,
+        parameters: Parameters,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        api = parameters.api
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description="Serves daily statistics",
+            code=source("api"),
+            handler="api.handler.handler",
+            runtime=lambda_.Runtime.PYTHON_3_12,
+            architecture=layers.architecture,
+            layers=[layers.logstats, layers.api],
+            memory_size=api.memory_mib,
+            timeout=Duration.seconds(api.timeout_seconds),
+            environment=dict(database.environment(USER)),
+            **common_options(self, database, parameters.log_retention),
+        )
+        database.grant_connect(self.function, USER)
+        self._gateway = apigateway.HttpApi(
+            self,
+            "Gateway",
+            api_name=f"logstats-{parameters.environment}",
+            create_default_stage=False,
+        )
+        self._add_routes(api)
+        self._add_stage(parameters)
+        CfnOutput(Stack.of(self), outputs.API_URL, value=self._gateway.api_endpoint)
+        CfnOutput(Stack.of(self), outputs.API_ID, value=self._gateway.api_id)
+
+    def _add_routes(self, parameters: parameters_.Api) -> None:
+        integration = HttpLambdaIntegration("Integration", self.function)
+        authorizer = _authorizer(parameters)
+        for path in PROTECTED_ROUTES:
+            self._gateway.add_routes(
+                path=path,
+                methods=[apigateway.HttpMethod.GET],
+                integration=integration,
+                authorizer=authorizer,
+            )
+        for path in OPEN_ROUTES:
+            self._gateway.add_routes(
+                path=path,
+                methods=[apigateway.HttpMethod.GET],
+                integration=integration,
+                authorizer=apigateway.HttpNoneAuthorizer(),
+            )
+
+    def _add_stage(self, parameters: Parameters) -> None:
+        access_log = logs.LogGroup(
+            self,
+            "AccessLog",
+            retention=logs.RetentionDays[parameters.log_retention.upper()],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        stage = apigateway.HttpStage(
+            self,
+            "Stage",
+            http_api=self._gateway,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=apigateway.ThrottleSettings(
+                rate_limit=parameters.api.throttle_rate, burst_limit=parameters.api.throttle_burst
+            ),
+        )
+        resource = stage.node.default_child
+        assert isinstance(resource, apigateway.CfnStage)  # noqa: S101 - what an L2 stage is made of
+        resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=access_log.log_group_arn, format=json.dumps(_ACCESS_LOG)
+        )
+
+
+def _authorizer(parameters: parameters_.Api) -> apigateway.IHttpRouteAuthorizer:
+    if parameters.auth == "iam":
+        return HttpIamAuthorizer()
+    if parameters.issuer and parameters.audience:
+        return HttpJwtAuthorizer("Tokens", parameters.issuer, jwt_audience=[parameters.audience])
+    return apigateway.HttpNoneAuthorizer()

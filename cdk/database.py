@@ -1,0 +1,130 @@
+"""The database in two forms: Aurora PostgreSQL, and an existing PostgreSQL by its URL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_rds as rds
+from constructs import Construct, IConstruct
+
+from cdk import outputs
+from cdk.network import POSTGRES_PORT, Network
+from cdk.parameters import Aurora, Existing, Parameters
+
+NAME = "logstats"
+"""The database's name in the cluster."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a function runs to reach the database; nowhere in particular by default."""
+
+    vpc: ec2.IVpc | None = None
+    subnets: ec2.SubnetSelection | None = None
+    security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
+
+
+class Database(IConstruct, Protocol):
+    """What functions need of a database."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where a function must run."""
+
+    def environment(self, user: str) -> Mapping[str, str]:
+        """Return the `DATABASE_*` variables of a function that connects as `user`."""
+
+    def grant_connect(self, function: lambda_.Function, user: str) -> None:
+        """Let a function connect as `user`."""
+
+
+def create_database(scope: Construct, construct_id: str, parameters: Parameters) -> Database:
+    """Create the form of database that the parameters ask for."""
+    if isinstance(parameters.database, Existing):
+        return ExistingDatabase(scope, construct_id, parameters.database)
+    return AuroraDatabase(scope, construct_id, parameters.database, retain=parameters.retain_data)
+
+
+class ExistingDatabase(Construct):
+    """A PostgreSQL by the URL in a template parameter; one user does everything."""
+
+    def __init__(self, scope: Construct, construct_id: str, parameters: Existing) -> None:
+        super().__init__(scope, construct_id)
+        self.placement = Placement()
+        self._parameters = parameters
+        self._url = CfnParameter(
+            Stack.of(self), outputs.DATABASE_URL, no_echo=True, description="postgresql://user@host:port/name"
+        )
+
+    def environment(self, user: str) -> Mapping[str, str]:  # noqa: ARG002 - the URL names the user
+        """Return the `DATABASE_*` variables of a function."""
+        return {
+            "DATABASE_URL": self._url.value_as_string,
+            "DATABASE_TLS": self._parameters.tls,
+            "DATABASE_IAM_AUTH": str(self._parameters.iam_auth).lower(),
+        }
+
+    def grant_connect(self, function: lambda_.Function, user: str) -> None:
+        """Grant nothing: whoever owns the database does."""
+
+
+class AuroraDatabase(Construct):
+    """Aurora PostgreSQL Serverless v2: encrypted, TLS only, IAM authentication, no public address."""
+
+    def __init__(self, scope: Construct, construct_id: str, parameters: Aurora, *, retain: bool) -> None:
+        super().__init__(scope, construct_id)
+        network = Network(self, "Network")
+        engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
+        self.cluster = rds.DatabaseCluster(
+            self,
+            "Cluster",
+            engine=engine,
+            vpc=network.vpc,
+            vpc_subnets=network.subnets,
+            security_groups=[network.database],
+            port=POSTGRES_PORT,
+            default_database_name=NAME,
+            manage_master_user_password=True,
+            credentials=rds.Credentials.from_username("postgres"),
+            iam_authentication=True,
+            enable_data_api=True,
+            storage_encrypted=True,
+            parameters={"rds.force_ssl": "1"},
+            writer=rds.ClusterInstance.serverless_v2("Writer", auto_minor_version_upgrade=True),
+            serverless_v2_min_capacity=parameters.minimum_acu,
+            serverless_v2_max_capacity=parameters.maximum_acu,
+            serverless_v2_auto_pause_duration=_pause(parameters),
+            backup=rds.BackupProps(retention=Duration.days(parameters.backup_days)),
+            copy_tags_to_snapshot=True,
+            cloudwatch_logs_exports=["postgresql"],
+            deletion_protection=parameters.deletion_protection,
+            removal_policy=RemovalPolicy.SNAPSHOT if retain else RemovalPolicy.DESTROY,
+        )
+        self.placement = Placement(network.vpc, network.subnets, [network.clients])
+
+    def environment(self, user: str) -> Mapping[str, str]:
+        """Return the `DATABASE_*` variables of a function that connects as `user`."""
+        host = self.cluster.cluster_endpoint.hostname
+        return {
+            "DATABASE_URL": f"postgresql://{user}@{host}:{POSTGRES_PORT}/{NAME}",
+            "DATABASE_TLS": "verify-full",
+            "DATABASE_IAM_AUTH": "true",
+        }
+
+    def grant_connect(self, function: lambda_.Function, user: str) -> None:
+        """Let a function connect as `user`, and no other."""
+        arn = Stack.of(self).format_arn(
+            service="rds-db",
+            resource="dbuser",
+            resource_name=f"{self.cluster.cluster_resource_identifier}/{user}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        function.add_to_role_policy(iam.PolicyStatement(actions=["rds-db:connect"], resources=[arn]))
+
+
+def _pause(parameters: Aurora) -> Duration | None:
+    return Duration.seconds(parameters.pause_after_seconds) if parameters.minimum_acu == 0 else None

@@ -1,0 +1,60 @@
+"""What all functions have in common: their source, log group, role and place in the network."""
+
+from typing import Any
+
+from aws_cdk import IgnoreMode, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk import ROOT
+from cdk.database import Database, Placement
+from cdk.parameters import LogRetention
+
+_NETWORK_INTERFACES = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+def source(package: str) -> lambda_.AssetCode:
+    """Return one package of `functions/` as a function's code."""
+    return lambda_.Code.from_asset(
+        str(ROOT / "functions"),
+        ignore_mode=IgnoreMode.GIT,
+        exclude=["*", f"!{package}", f"!{package}/**", "**/__pycache__", "**/requirements.*"],
+    )
+
+
+def common_options(scope: Construct, database: Database, log_retention: LogRetention) -> dict[str, Any]:
+    """Return the options that every function of a construct gets: role, log group and placement."""
+    log_group = logs.LogGroup(
+        scope,
+        "Logs",
+        retention=logs.RetentionDays[log_retention.upper()],
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    place = database.placement
+    options: dict[str, Any] = {
+        "role": _role(scope, log_group, place),
+        "log_group": log_group,
+        "logging_format": lambda_.LoggingFormat.JSON,
+    }
+    if place.vpc:
+        options |= {"vpc": place.vpc, "vpc_subnets": place.subnets, "security_groups": place.security_groups}
+    return options
+
+
+def _role(scope: Construct, log_group: logs.LogGroup, place: Placement) -> iam.Role:
+    """Return a role that may write its own log group, and in a VPC manage its network interfaces."""
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    if place.vpc:
+        # The Lambda service asks for these on "*" before it creates a function in a VPC.
+        role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_INTERFACES), resources=["*"]))
+    return role

@@ -1,0 +1,101 @@
+"""The ingest: bucket, queue with dead-letter queue, processor."""
+
+from typing import Any
+
+from aws_cdk import Aws, CfnOutput, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk import outputs
+from cdk.buckets import bucket_name, private_bucket
+from cdk.database import Database
+from cdk.parameters import Parameters
+from cdk.processor import Processor
+
+VISIBILITY_FACTOR = 6
+"""Visibility timeout over function timeout: AWS's advice for event sources, so that Lambda can throttle."""
+MAX_RECEIVES = 5
+_KEPT_MESSAGES = Duration.days(14)
+
+
+class Ingest(Construct):
+    """What turns an uploaded log object into statistics.
+
+    Attributes
+    ----------
+    processor
+        Ingests log objects.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, database: Database, parameters: Parameters
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._dead_letters = _queue(self, "DeadLetters")
+        self._queue = _queue(
+            self,
+            "Queue",
+            visibility_timeout=Duration.seconds(VISIBILITY_FACTOR * parameters.processor.timeout_seconds),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self._dead_letters, max_receive_count=MAX_RECEIVES),
+        )
+        name = f"logstats-{parameters.environment}"
+        self._logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
+        self._rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
+        self._rejects.add_lifecycle_rule(expiration=Duration.days(90))
+        self.processor = Processor(self, "Processor", database, parameters)
+        self.processor.read_from(self._logs)
+        self.processor.reject_to(self._rejects)
+        self.processor.consume(self._queue)
+        self._add_outputs()
+
+    def _logs_bucket(self, name: str, *, retain: bool) -> s3.Bucket:
+        """Return the bucket, which announces new objects to the queue.
+
+        The notification is a property of the bucket itself, not CDK's custom resource, whose function may
+        reconfigure every bucket. It needs the queue's policy first; the known name breaks the circle.
+        """
+        bucket = private_bucket(self, "Logs", name, retain=retain, versioned=True)
+        bucket.add_lifecycle_rule(noncurrent_version_expiration=Duration.days(30))
+        self._queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self._queue.queue_arn],
+                conditions={
+                    "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{bucket_name(name)}"},
+                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                },
+            )
+        )
+        resource = bucket.node.default_child
+        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what an L2 bucket is made of
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            queue_configurations=[
+                s3.CfnBucket.QueueConfigurationProperty(
+                    event="s3:ObjectCreated:*", queue=self._queue.queue_arn
+                )
+            ]
+        )
+        resource.node.add_dependency(self._queue.node.find_child("Policy"))
+        return bucket
+
+    def _add_outputs(self) -> None:
+        stack = Stack.of(self)
+        CfnOutput(stack, outputs.LOGS_BUCKET, value=self._logs.bucket_name)
+        CfnOutput(stack, outputs.REJECTS_BUCKET, value=self._rejects.bucket_name)
+        CfnOutput(stack, outputs.QUEUE_URL, value=self._queue.queue_url)
+        CfnOutput(stack, outputs.DEAD_LETTER_QUEUE_URL, value=self._dead_letters.queue_url)
+        CfnOutput(stack, outputs.PROCESSOR_FUNCTION, value=self.processor.function.function_name)
+
+
+def _queue(scope: Construct, construct_id: str, **options: Any) -> sqs.Queue:  # noqa: ANN401 - CDK's
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=_KEPT_MESSAGES,
+        **options,
+    )

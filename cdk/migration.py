@@ -1,0 +1,73 @@
+"""The schema's migration, run at deploy before any function that needs the schema."""
+
+import hashlib
+
+from aws_cdk import CfnOutput, CustomResource, Duration, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk import ROOT, outputs
+from cdk.database import Database
+from cdk.functions import common_options, source
+from cdk.layers import Layers
+from cdk.parameters import LogRetention
+
+USER = "logstats_owner"
+TIMEOUT = Duration.minutes(5)
+
+
+class Migration(Construct):
+    """A function and a custom resource that runs it whenever the migrations change.
+
+    The function answers CloudFormation by itself, through the S3 endpoint of its network; a failure, with its
+    reason, fails the deployment and rolls it back.
+
+    Attributes
+    ----------
+    applied
+        The custom resource: what needs the schema depends on it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        database: Database,
+        layers: Layers,
+        log_retention: LogRetention,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        function = lambda_.Function(
+            self,
+            "Function",
+            description="Migrates the database schema at deploy",
+            code=source("migrate"),
+            handler="migrate.handler.handler",
+            runtime=lambda_.Runtime.PYTHON_3_12,
+            architecture=layers.architecture,
+            layers=[layers.logstats, layers.migrate],
+            memory_size=512,
+            timeout=TIMEOUT,
+            environment=dict(database.environment(USER)),
+            **common_options(self, database, log_retention),
+        )
+        database.grant_connect(function, USER)
+        self.applied = CustomResource(
+            self,
+            "Applied",
+            resource_type="Custom::SchemaMigration",
+            service_token=function.function_arn,
+            service_timeout=Duration.minutes(6),
+            properties={"Migrations": migrations_digest()},
+        )
+        # It needs the function's policy and a database that answers; at deletion both are still there.
+        self.applied.node.add_dependency(function, database)
+        CfnOutput(Stack.of(self), outputs.SCHEMA_REVISION, value=self.applied.get_att_string("Revision"))
+
+
+def migrations_digest() -> str:
+    """Return a digest of the migrations: when it changes, they run."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "functions" / "migrate").rglob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,186 @@
+"""The parameters of each environment: typed, read from the context of `cdk.json`, validated."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+Architecture = Literal["x86_64", "arm64", "host"]
+"""Of functions and layers; ``host`` is this machine and its interpreter, for the local cloud."""
+
+LogRetention = Literal[
+    "one_day", "one_week", "two_weeks", "one_month", "three_months", "six_months", "one_year"
+]
+
+
+class ParametersError(Exception):
+    """The context is wrong; the message says where."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Aurora:
+    """Aurora PostgreSQL Serverless v2 in isolated subnets, reached with IAM authentication.
+
+    Attributes
+    ----------
+    minimum_acu, maximum_acu
+        Aurora capacity units (about 2 GiB of memory each); 0 lets it pause.
+    pause_after_seconds
+        Idle time before it pauses; only when `minimum_acu` is 0.
+    backup_days
+        Retention of automatic backups.
+    """
+
+    kind: Literal["aurora"] = "aurora"
+    minimum_acu: Annotated[float, Field(ge=0, le=256, multiple_of=0.5)] = 0
+    maximum_acu: Annotated[float, Field(ge=1, le=256, multiple_of=0.5)] = 8
+    pause_after_seconds: Annotated[int, Field(ge=300, le=86_400)] = 300
+    backup_days: Annotated[int, Field(ge=1, le=35)] = 14
+    deletion_protection: bool = True
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Existing:
+    """A PostgreSQL that is there already, by the URL in the template parameter `DatabaseUrl`."""
+
+    kind: Literal["existing"]
+    tls: Literal["verify-full", "prefer", "disable"] = "verify-full"
+    iam_auth: bool = True
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Processor:
+    """The ingest.
+
+    Attributes
+    ----------
+    memory_mib
+        Lambda gives one virtual CPU per 1769 MiB; the flow uses all it gets.
+    timeout_seconds
+        Of one log object. At most five minutes, so that a message is invisible for at most half an hour.
+    maximum_concurrency
+        Log objects ingested at once: bounds the connections to the database.
+    wait_for_system_duration
+        The functions' `WAIT_FOR_SYSTEM_DURATION`; left out when None.
+    forwarded
+        Whether the emulator forwards invocations to the template parameter `ProcessorEndpoint`.
+    """
+
+    memory_mib: Annotated[int, Field(ge=512, le=10_240)] = 3538
+    timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 300
+    ephemeral_storage_mib: Annotated[int, Field(ge=512, le=10_240)] = 512
+    maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
+    wait_for_system_duration: str | None = None
+    forwarded: bool = False
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Api:
+    """The HTTP API and its function.
+
+    Attributes
+    ----------
+    auth
+        Who may call: signed AWS requests (``iam``), bearers of tokens (``jwt``) or anyone (``none``).
+    issuer, audience
+        Of the tokens; both or neither.
+    timeout_seconds
+        Below API Gateway's own 30 s, so that the function's answer is the one that arrives.
+    throttle_rate, throttle_burst
+        Requests per second that all callers have together, and how many may come at once.
+    """
+
+    auth: Literal["iam", "jwt", "none"] = "iam"
+    issuer: str | None = None
+    audience: str | None = None
+    memory_mib: Annotated[int, Field(ge=256, le=10_240)] = 1769
+    timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
+    throttle_rate: Annotated[int, Field(ge=1)] = 100
+    throttle_burst: Annotated[int, Field(ge=1)] = 200
+
+    @model_validator(mode="after")
+    def _tokens_have_an_issuer(self) -> "Api":
+        if self.auth == "jwt" and not (self.issuer and self.audience):
+            raise ValueError(
+                "auth=jwt needs an issuer and an audience: -c auth=jwt -c issuer=URL -c audience=NAME"
+            )
+        if self.auth != "jwt" and (self.issuer or self.audience):
+            raise ValueError("an issuer or audience is only used with auth=jwt")
+        if self.issuer and not self.issuer.startswith("https://"):
+            raise ValueError("the issuer must be an https:// URL")
+        return self
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Parameters:
+    """One environment.
+
+    Attributes
+    ----------
+    retain_data
+        Whether buckets and database outlive the stack.
+    log_retention
+        Of all CloudWatch logs.
+    """
+
+    environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
+    architecture: Architecture = "arm64"
+    database: Annotated[Aurora | Existing, Field(discriminator="kind")] = Aurora()
+    processor: Processor = Processor()
+    api: Api = Api()
+    retain_data: bool = True
+    log_retention: LogRetention = "three_months"
+
+    @model_validator(mode="after")
+    def _host_is_local(self) -> "Parameters":
+        if (self.architecture == "host" or self.processor.forwarded) and self.environment != "local":
+            raise ValueError("architecture=host and processor.forwarded are for the local environment only")
+        return self
+
+
+_adapter = TypeAdapter(Parameters)
+
+
+def read(context: Mapping[str, Any]) -> list[Parameters]:
+    """Return the environments that a context asks for.
+
+    Parameters
+    ----------
+    context
+        ``environments``: name to parameters; ``environment``: the one wanted, by default all but ``local``;
+        ``auth``, ``issuer`` and ``audience``: override those of the API.
+
+    Raises
+    ------
+    ParametersError
+        If an environment is unknown or a parameter is wrong.
+    """
+    environments = context.get("environments")
+    if not isinstance(environments, dict) or not environments:
+        raise ParametersError("the context has no environments; cdk.json defines them")
+    wanted = context.get("environment")
+    if wanted is not None and wanted not in environments:
+        raise ParametersError(f"environment {wanted!r} is unknown; there are: {', '.join(environments)}")
+    names = [wanted] if wanted else [name for name in environments if name != "local"]
+    override = {key: context[key] for key in ("auth", "issuer", "audience") if context.get(key) is not None}
+    return [_validate(name, environments[name], override) for name in names]
+
+
+def _validate(name: str, values: object, override: dict[str, Any]) -> Parameters:
+    if not isinstance(values, dict):
+        raise ParametersError(f"environments.{name} must be an object")
+    api = values.get("api", {})
+    if isinstance(api, dict):
+        values = {**values, "api": {**api, **override}}
+    try:
+        return _adapter.validate_json(json.dumps({**values, "environment": name}))
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(('environments', name, *map(str, problem['loc'])))}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        raise ParametersError("; ".join(problems)) from None

@@ -1,0 +1,64 @@
+"""Keep the customers in step with their daily statistics."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from logstats.models import REVISIONS, Contribution, Customer, DailyStatistics
+
+
+def refresh(session: Session, added: int | None, removed: int | None) -> None:
+    """Bring the customers touched by two attempts up to date, in the transaction that has merged them.
+
+    The caller holds the locks of the touched customers, and their daily statistics are already new.
+    """
+    touched = _touched(added, removed)
+    statement = insert(Customer).from_select(
+        [column.name for column in Customer.__table__.columns],
+        sa.select(
+            touched.c.customer_id,
+            sa.select(REVISIONS.next_value()).scalar_subquery(),
+            _edge(touched, sa.func.min(DailyStatistics.date)),
+            _edge(touched, sa.func.max(DailyStatistics.date)),
+            touched.c.change,
+        ),
+    )
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Customer.customer_id],
+            set_={
+                "revision": new.revision,
+                "first_date": new.first_date,
+                "last_date": new.last_date,
+                "total_requests": Customer.total_requests + new.total_requests,
+            },
+        )
+    )
+    if removed is not None:
+        gone = sa.select(touched.c.customer_id)
+        session.execute(
+            sa.delete(Customer).where(Customer.customer_id.in_(gone), Customer.total_requests == 0)
+        )
+
+
+def _touched(added: int | None, removed: int | None) -> sa.Subquery:
+    """Select each touched customer, and by how much its requests have changed."""
+    attempts: Sequence[int] = [attempt for attempt in (added, removed) if attempt is not None]
+    sign = sa.case((Contribution.attempt_id == added, 1), else_=-1)
+    change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
+    return (
+        sa.select(Contribution.customer_id, change.label("change"))
+        .where(Contribution.attempt_id.in_(attempts))
+        .group_by(Contribution.customer_id)
+        .subquery()
+    )
+
+
+def _edge(touched: sa.Subquery, edge: sa.Function[dt.date]) -> sa.ColumnElement[dt.date]:
+    """Return a customer's first or last day (one look into an index); any day for one that has none left."""
+    day = sa.select(edge).where(DailyStatistics.customer_id == touched.c.customer_id).scalar_subquery()
+    return sa.func.coalesce(day, sa.literal(dt.date(1970, 1, 1)))

@@ -1,0 +1,164 @@
+/* Batches of summaries: adding two, and rows for PostgreSQL. */
+#include "logstats.h"
+
+#include <string.h>
+
+typedef struct {
+    summary_header header;
+    const uint8_t *at, *customer, *histogram;
+    size_t length; /* 0: the batch has ended */
+} record;
+
+int compare_customers(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length) {
+    const int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
+    return order ? order : (a_length > b_length) - (a_length < b_length);
+}
+
+static int next_record(record *in, const uint8_t *end) {
+    in->at += in->length;
+    in->length = 0;
+    const size_t left = (size_t)(end - in->at);
+    if (left == 0) return 0;
+    if (left < sizeof in->header) return BATCH_MALFORMED;
+    memcpy(&in->header, in->at, sizeof in->header);
+    const size_t length = sizeof in->header + (size_t)in->header.customer_length + in->header.histogram_length;
+    if (left < length) return BATCH_MALFORMED;
+    in->customer = in->at + sizeof in->header;
+    in->histogram = in->customer + in->header.customer_length;
+    in->length = length;
+    return 0;
+}
+
+int64_t batch_count(const uint8_t *batch, size_t length) {
+    record in = {.at = batch};
+    int64_t count = 0;
+    while (!next_record(&in, batch + length))
+        if (in.length) count++; else return count;
+    return BATCH_MALFORMED;
+}
+
+/* ---- Addition ---------------------------------------------------------------------------------- */
+
+static int64_t add_records(const record *a, const record *b, uint8_t *out) {
+    summary_header sum = a->header;
+    const int64_t length = histogram_combine(a->histogram, a->header.histogram_length, b->histogram,
+                                             b->header.histogram_length, 1,
+                                             out + sizeof sum + sum.customer_length);
+    if (length < 0) return length;
+    sum.histogram_length = (uint32_t)length;
+    sum.total += b->header.total;
+    sum.client_errors += b->header.client_errors;
+    sum.server_errors += b->header.server_errors;
+    sum.sum_low += b->header.sum_low;
+    sum.sum_high += b->header.sum_high + (sum.sum_low < b->header.sum_low);
+    if (b->header.min < sum.min) sum.min = b->header.min;
+    if (b->header.max > sum.max) sum.max = b->header.max;
+    memcpy(out, &sum, sizeof sum);
+    memcpy(out + sizeof sum, a->customer, sum.customer_length);
+    return (int64_t)(sizeof sum + sum.customer_length) + length;
+}
+
+int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, uint8_t *out) {
+    record left = {.at = a}, right = {.at = b};
+    uint8_t *to = out;
+    if (next_record(&left, a + a_length) || next_record(&right, b + b_length)) return BATCH_MALFORMED;
+    while (left.length || right.length) {
+        const int order = !right.length ? -1 : !left.length ? 1
+            : compare_customers(left.customer, left.header.customer_length,
+                                right.customer, right.header.customer_length);
+        if (order == 0) {
+            const int64_t length = add_records(&left, &right, to);
+            if (length < 0) return length;
+            to += length;
+        } else {
+            const record *smaller = order < 0 ? &left : &right;
+            memcpy(to, smaller->at, smaller->length);
+            to += smaller->length;
+        }
+        if ((order <= 0 && next_record(&left, a + a_length)) ||
+            (order >= 0 && next_record(&right, b + b_length)))
+            return BATCH_MALFORMED;
+    }
+    return to - out;
+}
+
+/* ---- COPY ... (FORMAT BINARY): numbers are big-endian, each value has its length before it -------- */
+
+static uint8_t *put16(uint8_t *to, uint16_t value) {
+    value = __builtin_bswap16(value);
+    memcpy(to, &value, 2);
+    return to + 2;
+}
+
+static uint8_t *put32(uint8_t *to, uint32_t value) {
+    value = __builtin_bswap32(value);
+    memcpy(to, &value, 4);
+    return to + 4;
+}
+
+static uint8_t *put_bigint(uint8_t *to, uint64_t value) {
+    to = put32(to, 8);
+    value = __builtin_bswap64(value);
+    memcpy(to, &value, 8);
+    return to + 8;
+}
+
+static uint8_t *put_bytes(uint8_t *to, const uint8_t *bytes, uint32_t length) {
+    to = put32(to, length);
+    memcpy(to, bytes, length);
+    return to + length;
+}
+
+/* numeric: count of base 10 000 digits, weight of the first, sign, decimals, then the digits. */
+static uint8_t *put_numeric(uint8_t *to, unsigned __int128 value) {
+    uint16_t digits[10];
+    int count = 0;
+    for (; value; value /= 10000) digits[count++] = (uint16_t)(value % 10000);
+    to = put32(to, 8 + 2 * (uint32_t)count);
+    to = put16(to, (uint16_t)count);
+    to = put16(to, (uint16_t)(count ? count - 1 : 0));
+    to = put16(put16(to, 0), 0);
+    while (count) to = put16(to, digits[--count]);
+    return to;
+}
+
+/* The nearest-rank percentiles of DailySummary.percentiles_us. */
+static int percentiles(const record *in, uint64_t values[4]) {
+    static const unsigned percents[4] = {50, 90, 95, 99};
+    const summary_header *header = &in->header;
+    uint64_t ranks[4];
+    for (int i = 0; i < 4; i++)
+        ranks[i] = (uint64_t)(((unsigned __int128)header->total * percents[i] + 99) / 100);
+    const int64_t total = histogram_values_at(in->histogram, header->histogram_length, ranks, 4, values);
+    if (total <= 0 || (uint64_t)total != header->total) return BATCH_MALFORMED;
+    for (int i = 0; i < 4; i++) {
+        if (values[i] < header->min) values[i] = header->min;
+        if (values[i] > header->max) values[i] = header->max;
+    }
+    return 0;
+}
+
+int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t *out) {
+    enum { COLUMNS = 15, DAYS_TO_2000 = 10957 };
+    record in = {.at = batch};
+    uint8_t *to = out;
+    for (;;) {
+        uint64_t values[4];
+        if (next_record(&in, batch + length)) return BATCH_MALFORMED;
+        if (!in.length) return to - out;
+        if (percentiles(&in, values)) return BATCH_MALFORMED;
+        const summary_header *header = &in.header;
+        to = put_bigint(put16(to, COLUMNS), (uint64_t)attempt_id);
+        to = put_bytes(to, in.customer, header->customer_length);
+        to = put32(put32(to, 4), (uint32_t)(header->day - DAYS_TO_2000));
+        to = put_bigint(to, (uint64_t)part);
+        to = put_bigint(to, header->total);
+        to = put_bigint(to, header->client_errors);
+        to = put_bigint(to, header->server_errors);
+        to = put_numeric(to, (unsigned __int128)header->sum_high << 64 | header->sum_low);
+        to = put_bigint(to, header->min);
+        to = put_bigint(to, header->max);
+        to = put_bytes(to, in.histogram, header->histogram_length);
+        for (int i = 0; i < 4; i++) to = put_bigint(to, values[i]);
+    }
+}

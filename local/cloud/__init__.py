@@ -1,0 +1,1 @@
+"""The local cloud: the deployed stack on an emulator, with the embedded PostgreSQL, without Docker."""

@@ -1,0 +1,124 @@
+"""All of the local cloud: database, emulator, deployed stack, processor, and the API on a port of its own."""
+
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from cdk import outputs
+from local.cloud import database, emulator, endpoint, gateway
+from local.cloud.deployment import Deployer
+from local.cloud.emulator import Emulator
+from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
+from local.cloud.function import Function
+from local.cloud.processor import Processor, link_task_root
+from local.cloud.state import State
+from local.cloud.synthesis import cloud_assembly
+from local.errors import UserError
+from local.termination import uninterrupted
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A running local cloud.
+
+    Attributes
+    ----------
+    emulator
+        The emulated AWS.
+    engine
+        The database behind it.
+    processor
+        The processor, which remembers what has failed.
+    outputs
+        Those of the stack.
+    api_url
+        Where the API answers, through the emulated API Gateway.
+    """
+
+    emulator: Emulator
+    engine: sa.Engine
+    processor: Function
+    outputs: dict[str, str]
+    api_url: str
+
+    @property
+    def bucket(self) -> str:
+        """The bucket for log objects."""
+        return self.outputs[outputs.LOGS_BUCKET]
+
+    @property
+    def api_id(self) -> str:
+        """The id of the HTTP API."""
+        return self.outputs[outputs.API_ID]
+
+
+@contextmanager
+def running(
+    state: State, emulator_port: int, api_port: int, report: Callable[[str], None]
+) -> Iterator[Cloud]:
+    """Start everything and deploy; stop everything at the end.
+
+    Parameters
+    ----------
+    state
+        Where data and logs are kept.
+    report
+        Is told what happens next.
+
+    Raises
+    ------
+    UserError
+        If something does not start, or the deployment fails.
+    """
+    emulator.check_port_is_free(emulator_port, "the emulator's; choose another with --emulator-port")
+    emulator.check_port_is_free(api_port, "the API's; choose another with --port")
+    stack = ExitStack()
+    try:
+        report("Starting PostgreSQL")
+        starting = stack.enter_context(database.running(state.postgres, state.log("postgres")))
+        report("Preparing the emulator's and the processor's environments")
+        interpreter(EMULATOR)
+        aws = stack.enter_context(emulator.running(state.folder, emulator_port, state.logs))
+        interpreter(PROCESSOR)
+        report("Synthesising the stack")
+        assembly = cloud_assembly()
+        report("Starting PostgreSQL and the emulator")
+        url = starting.url()
+        aws.wait_until_healthy()
+        processor = Processor(
+            aws, link_task_root(state.folder / "processor"), state.scratch(), state.log("processor")
+        )
+        function = Function(processor.start)
+        processor_url = stack.enter_context(endpoint.serving(function))
+        report("Deploying")
+        deployed = Deployer(aws).deploy(
+            assembly, {outputs.DATABASE_URL: url, outputs.PROCESSOR_ENDPOINT: processor_url}
+        )
+        engine = create_engine(DatabaseSettings(url=url, tls="disable", iam_auth=False))
+        stack.callback(engine.dispose)
+        try:
+            api_url = stack.enter_context(gateway.serving(deployed[outputs.API_URL], api_port))
+        except OSError as error:
+            raise UserError(f"Port {api_port} (the API's) cannot be used: {error.strerror}") from None
+        _warm_up(api_url)
+        yield Cloud(aws, engine, function, deployed, api_url)
+    finally:
+        with uninterrupted():
+            stack.close()
+
+
+def _warm_up(api_url: str) -> None:
+    """Start the API's execution environment while something else happens; whatever it answers."""
+
+    def call() -> None:
+        with suppress(OSError):
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            opener.open(f"{api_url}/customers/-/stats?from=9999-12-31", timeout=30).close()
+
+    threading.Thread(target=call, daemon=True, name="warm-up").start()

@@ -1,0 +1,161 @@
+"""MiniStack, the emulated AWS, as a child process on 127.0.0.1."""
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from cdk import ROOT
+from local.cloud.environments import EMULATOR, interpreter
+from local.cloud.processes import Child
+from local.errors import UserError
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's administrator
+_START_SECONDS = 30.0
+
+
+class Endpoint:
+    """Where an emulated AWS answers.
+
+    Attributes
+    ----------
+    endpoint
+        The URL of every service.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """Return the administrator's client of a service; it knows nothing of the user's AWS configuration."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(  # type: ignore[call-overload]  # the name is no literal
+                    service, endpoint_url=self.endpoint, config=Config(proxies={})
+                )
+            return self._clients[service]
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        core = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        return boto3.Session(
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name=REGION,
+            botocore_session=core,
+        )
+
+
+class Emulator(Endpoint):
+    """An emulator that is started here.
+
+    Attributes
+    ----------
+    child
+        Its process.
+    """
+
+    def __init__(self, endpoint: str, child: Child, log: Path) -> None:
+        super().__init__(endpoint)
+        self.child, self._log = child, log
+
+    def wait_until_healthy(self) -> None:
+        """Wait until it answers.
+
+        Raises
+        ------
+        UserError
+            If it does not.
+        """
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self.child.exit_code is None:
+            try:
+                with opener.open(f"{self.endpoint}/_ministack/health", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise UserError(f"The emulator does not start; see {self._log}")
+
+
+@contextmanager
+def running(state: Path, port: int, logs: Path) -> Iterator[Emulator]:
+    """Start the emulator; its objects stay in `state`, everything else is forgotten at the end."""
+    log = logs / "emulator.log"
+    scratch = _scratch(state / "tmp")
+    command = [str(interpreter(EMULATOR)), str(ROOT / "local" / "emulator" / "launcher.py")]
+    with Child(command, _environment(state, scratch, port, logs), log) as child:
+        yield Emulator(f"http://127.0.0.1:{port}", child, log)
+
+
+def _scratch(parent: Path) -> Path:
+    """Return a new folder for temporary files; remove those of earlier runs while other things go on."""
+    parent.mkdir(parents=True, exist_ok=True)
+    earlier = list(parent.iterdir())
+
+    def remove() -> None:
+        for folder in earlier:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    threading.Thread(target=remove, daemon=True, name="remove temporary files").start()
+    return Path(tempfile.mkdtemp(dir=parent))
+
+
+def _environment(state: Path, scratch: Path, port: int, logs: Path) -> dict[str, str]:
+    """Return all that the emulator, and through it the zip functions, know of this machine."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "LANG": "C.UTF-8",
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "localhost",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(state / "s3"),
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "LOGSTATS_FUNCTION_LOGS": str(logs),
+    }
+
+
+def check_port_is_free(port: int, purpose: str) -> None:
+    """Fail early, and clearly, when a port is taken.
+
+    Raises
+    ------
+    UserError
+        If something else listens on it.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(f"Port {port} ({purpose}) cannot be used: {error.strerror}") from None

@@ -1,0 +1,98 @@
+"""The processor without its container: its own packages, its own code, its role's credentials."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cdk import ROOT
+from local.cloud.emulator import REGION, Emulator
+from local.cloud.environments import PROCESSOR, interpreter
+from local.cloud.execution import ExecutionEnvironment, InitError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.client import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
+    from mypy_boto3_sts.client import STSClient
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
+
+HANDLER = "processor.handler.handler"
+"""The command of the image (`functions/processor/Dockerfile`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """Starts execution environments of the processor.
+
+    Attributes
+    ----------
+    emulator
+        Knows the function's configuration and role.
+    task_root
+        The folder with the processor's code, and nothing else, as in the image.
+    scratch
+        The functions' `/tmp`.
+    log
+        The file for their output.
+    """
+
+    emulator: Emulator
+    task_root: Path
+    scratch: Path
+    log: Path
+
+    def start(self, function_arn: str) -> ExecutionEnvironment:
+        """Start an execution environment with the variables and the role of the deployed function.
+
+        Raises
+        ------
+        InitError
+            If the function is unknown, or its handler cannot be imported.
+        """
+        try:
+            function, credentials = self._describe(function_arn)
+        except (BotoCoreError, ClientError) as error:
+            raise InitError(type(error).__name__, str(error)) from error
+        variables = {
+            "PATH": os.defpath,
+            "HOME": str(self.scratch),
+            "TMPDIR": str(self.scratch),
+            "LANG": "C.UTF-8",
+            "TZ": ":UTC",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.emulator.endpoint,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **function.get("Environment", {}).get("Variables", {}),
+            "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": credentials["SessionToken"],
+            "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
+            "AWS_LAMBDA_LOG_GROUP_NAME": function["LoggingConfig"]["LogGroup"],
+            "LAMBDA_TASK_ROOT": str(self.task_root),
+            "_HANDLER": HANDLER,
+        }
+        return ExecutionEnvironment(interpreter(PROCESSOR), [self.task_root], HANDLER, variables, self.log)
+
+    def _describe(
+        self, function_arn: str
+    ) -> tuple["FunctionConfigurationResponseTypeDef", "CredentialsTypeDef"]:
+        """Return the function's configuration, and credentials of its role."""
+        functions: LambdaClient = self.emulator.client("lambda")
+        tokens: STSClient = self.emulator.client("sts")
+        function = functions.get_function_configuration(FunctionName=function_arn.rpartition(":")[2])
+        role = tokens.assume_role(RoleArn=function["Role"], RoleSessionName="processor")
+        return function, role["Credentials"]
+
+
+def link_task_root(folder: Path) -> Path:
+    """Make a folder with what the image's task root has: the processor and the `logstats` package."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for package in (ROOT / "functions" / "processor", ROOT / "layers" / "logstats"):
+        link = folder / package.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(package, target_is_directory=True)
+    return folder

@@ -1,0 +1,87 @@
+"""What the local cloud keeps between runs, and which process runs it."""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from local.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A folder: database and objects, which survive; logs; and the record of the running process."""
+
+    folder: Path
+
+    @property
+    def postgres(self) -> Path:
+        """The data folder of the embedded PostgreSQL, which other commands use too."""
+        return self.folder / "postgres"
+
+    @property
+    def logs(self) -> Path:
+        """The folder for logs."""
+        return self.folder / "logs"
+
+    def log(self, name: str) -> Path:
+        """Return the log file of a part of the cloud."""
+        return self.logs / f"{name}.log"
+
+    def scratch(self) -> Path:
+        """Return a new folder, the processor's `/tmp`."""
+        return Path(tempfile.mkdtemp(dir=self.folder / "tmp"))
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Own the folder: one local cloud at a time.
+
+        Raises
+        ------
+        UserError
+            If another process owns it.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with self._record.open("a+", encoding="utf-8") as record:
+            try:
+                fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"A local cloud runs already in {self.folder} (process {_pid(record)}); "
+                    "stop it with: logstats down"
+                ) from None
+            record.truncate(0)
+            json.dump({"pid": os.getpid(), "created": psutil.Process().create_time()}, record)
+            record.flush()
+            try:
+                yield
+            finally:
+                record.truncate(0)
+
+    def owner(self) -> psutil.Process | None:
+        """Return the process that runs a local cloud here, if there is one."""
+        try:
+            record = json.loads(self._record.read_text(encoding="utf-8"))
+            process = psutil.Process(record["pid"])
+        except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
+            return None
+        return process if process.create_time() == record["created"] else None
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "cloud.json"
+
+
+def _pid(record: IO[str]) -> object:
+    record.seek(0)
+    try:
+        return json.load(record)["pid"]
+    except json.JSONDecodeError:
+        return "unknown"

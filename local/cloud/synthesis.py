@@ -1,0 +1,43 @@
+"""An environment's template and assets: synthesised when something that goes into them has changed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from cdk import ROOT
+from cdk.build_cache import BUILD, cached
+from cdk.platforms import host_platform
+from local.errors import UserError
+
+_INPUTS = ("cdk", "functions", "layers")
+_FILES = ("cdk.json", ".dockerignore")
+_SUFFIXES_LEFT_OUT = {".pyc", ".so", ".dylib", ".in"}
+
+
+def cloud_assembly(environment: str = "local", cache: Path = BUILD) -> Path:
+    """Return the folder with an environment's synthesised stack (a *cloud assembly* in CDK's words).
+
+    Raises
+    ------
+    UserError
+        If synthesis fails.
+    """
+
+    def synthesise(folder: Path) -> None:
+        command = [sys.executable, "-m", "cdk.app", "-c", f"environment={environment}", "-o", str(folder)]
+        result = subprocess.run(  # noqa: S603 - our own command
+            command, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise UserError(f"Synthesis fails: {result.stderr.strip()}")
+
+    inputs: list[str | bytes] = [host_platform().name]
+    for path in _input_files():
+        inputs += [path.relative_to(ROOT).as_posix(), path.read_bytes()]
+    return cached(cache, f"assembly-{environment}", inputs, synthesise)
+
+
+def _input_files() -> list[Path]:
+    trees = (path for folder in _INPUTS for path in (ROOT / folder).rglob("*"))
+    files = [path for path in trees if path.is_file() and path.suffix not in _SUFFIXES_LEFT_OUT]
+    return sorted(files) + [ROOT / name for name in _FILES]

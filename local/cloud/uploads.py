@@ -1,0 +1,133 @@
+"""Upload a log object, and see what comes of it."""
+
+import datetime as dt
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, unquote_plus
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from cdk import outputs
+from local.cloud.cloud import Cloud
+from local.errors import UserError
+from logstats.models import LogObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_POLL_SECONDS = 0.02
+_TIMEOUT_SECONDS = 330.0
+"""A little more than the processor may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """The ledger's answer to an upload."""
+
+    key: str
+    outcome: str
+    lines: int
+    rejected: int
+    seconds: float
+
+
+def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
+    """Upload a file under its name; yield None while the processor works, then what came of it.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or the processor fails.
+    """
+    started = time.monotonic()
+    known = _row(cloud, file.name)
+    failures = len(cloud.processor.failures)
+    version = _put(cloud, file)
+    while time.monotonic() < started + _TIMEOUT_SECONDS:
+        row = _row(cloud, file.name)
+        if row is not None and row.version == version:
+            unchanged = known is not None and row.committed_at == known.committed_at
+            outcome = "unchanged" if unchanged else str(row.outcome)
+            yield Ingested(file.name, outcome, row.lines, row.rejected, time.monotonic() - started)
+            return
+        for failure in list(cloud.processor.failures)[failures:]:
+            raise UserError(f"{file.name} could not be ingested: {last_line(failure.error.message)}")
+        yield None
+        time.sleep(_POLL_SECONDS)
+    raise UserError(f"{file.name} was not ingested within {_TIMEOUT_SECONDS:.0f} seconds")
+
+
+def deliver_missed(cloud: Cloud) -> list[str]:
+    """Announce the objects that the ledger does not know; return their keys.
+
+    The queue does not survive a stop of the emulator. What was in it is delivered again, as S3 would have:
+    with a sequencer that is newer than those of earlier versions, and older than those of all that follow.
+    """
+    s3, sqs = cloud.emulator.client("s3"), cloud.emulator.client("sqs")
+    missed = []
+    with Session(cloud.engine) as session:
+        ledger = sa.select(LogObject.key, LogObject.version).where(LogObject.bucket == cloud.bucket)
+        versions = dict(session.execute(ledger).tuples().all())
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=cloud.bucket):
+        for item in page.get("Versions", []):
+            if item["IsLatest"] and versions.get(item["Key"]) != item["VersionId"]:
+                sqs.send_message(
+                    QueueUrl=cloud.outputs[outputs.QUEUE_URL],
+                    MessageBody=json.dumps({"Records": [_event(cloud.bucket, item)]}),
+                )
+                missed.append(item["Key"])
+    return missed
+
+
+def _event(bucket: str, item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of several boto3 types
+    modified: dt.datetime = item["LastModified"]
+    return {
+        "eventVersion": "2.6",
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "eventTime": modified.isoformat(),
+        "s3": {
+            "bucket": {"name": bucket},
+            "object": {
+                "key": quote_plus(item["Key"], safe="/"),
+                "size": item["Size"],
+                "eTag": item["ETag"].strip('"'),
+                "versionId": item["VersionId"],
+                "sequencer": f"{int(modified.timestamp() * 1_000_000):018X}",
+            },
+        },
+    }
+
+
+def failed_keys(event: Any) -> list[str]:  # noqa: ANN401 - JSON
+    """Return the keys that an event of the queue is about."""
+    bodies = [json.loads(message["body"]) for message in event.get("Records", [])]
+    return [
+        unquote_plus(record["s3"]["object"]["key"]) for body in bodies for record in body.get("Records", [])
+    ]
+
+
+def last_line(message: str) -> str:
+    """Return the last line of an error, which in a traceback is the one that tells."""
+    return ([line for line in message.splitlines() if line.strip()] or ["no message"])[-1].strip()
+
+
+def _put(cloud: Cloud, file: Path) -> str:
+    s3: S3Client = cloud.emulator.client("s3")
+    try:
+        with file.open("rb") as body:
+            return s3.put_object(Bucket=cloud.bucket, Key=file.name, Body=body)["VersionId"]
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _row(cloud: Cloud, key: str) -> LogObject | None:
+    with Session(cloud.engine) as session:
+        return session.scalar(
+            sa.select(LogObject).where(LogObject.bucket == cloud.bucket, LogObject.key == key)
+        )

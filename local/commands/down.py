@@ -1,0 +1,32 @@
+"""logstats down: stop a local cloud that was left running."""
+
+from typing import Annotated
+
+import psutil
+import typer
+
+from local.cloud.state import State
+from local.commands.database import LOCAL_FOLDER
+from local.commands.up import StateOption
+
+_GRACE_SECONDS = 40.0
+
+
+def down(
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when none runs.")] = False,
+    state: StateOption = LOCAL_FOLDER,
+) -> None:
+    """Stop the local cloud that runs in the background, or in another terminal."""
+    owner = State(state.resolve()).owner()
+    if owner is None:
+        if not quiet:
+            typer.echo("No local cloud runs.")
+        return
+    owner.terminate()
+    try:
+        owner.wait(_GRACE_SECONDS)
+    except psutil.TimeoutExpired:
+        owner.kill()  # what it has started ends with it
+        owner.wait(_GRACE_SECONDS)
+    typer.echo(f"Stopped the local cloud (process {owner.pid}).")

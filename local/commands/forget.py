@@ -1,0 +1,40 @@
+"""`logstats forget`: take a log object out of the statistics."""
+
+import json
+import time
+from typing import Annotated
+
+import typer
+
+from local.commands.database import DatabaseUrlOption, open_database
+
+
+def forget(
+    source: Annotated[str, typer.Argument(help="A file, or s3://bucket/key, as it was ingested.")],
+    database_url: DatabaseUrlOption = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one line of JSON.")] = False,
+) -> None:
+    """Withdraw a log object from the daily statistics; the object itself stays where it is.
+
+    Deliveries that come late, or again, do not bring it back. A newer upload does, and so does `logstats ingest`.
+    """
+    from local.ledger import bucket_and_key, find  # noqa: PLC0415 - slow to import
+    from logstats.database import create_engine  # noqa: PLC0415
+    from processor.commit import withdraw  # noqa: PLC0415
+    from processor.ledger import Withdrawal  # noqa: PLC0415
+
+    bucket, key = bucket_and_key(source)
+    started = time.monotonic()
+    with open_database(database_url) as database:
+        engine = create_engine(database)
+        try:
+            find(engine, source)
+            outcome = str(withdraw(engine, Withdrawal(bucket, key)).outcome)
+        finally:
+            engine.dispose()
+    seconds = round(time.monotonic() - started, 6)
+    if as_json:
+        print(json.dumps({"source": source, "outcome": outcome, "seconds": seconds}))
+    else:
+        typer.echo(f"{outcome} {source}")

@@ -1,0 +1,50 @@
+"""`logstats rejects`: the rejected lines that were kept of a log object."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.commands.database import DatabaseUrlOption, open_database
+from local.errors import UserError
+
+
+def rejects(
+    source: Annotated[str, typer.Argument(help="A file, or s3://bucket/key, as it was ingested.")],
+    database_url: DatabaseUrlOption = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
+) -> None:
+    """Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept."""
+    from local.ledger import find  # noqa: PLC0415 - slow to import
+    from logstats.database import create_engine  # noqa: PLC0415
+
+    with open_database(database_url) as database:
+        engine = create_engine(database)
+        try:
+            row = find(engine, source)
+        finally:
+            engine.dispose()
+    kept = [json.loads(line) for line in _read(row.rejects_uri).splitlines()] if row.rejects_uri else []
+    if as_json:
+        print(json.dumps({"source": source, "rejected": row.rejected, "kept": kept}))
+        return
+    for entry in kept:
+        typer.echo(f"{entry['line']}\t{entry['reason']}\t{entry['text']}{'...' if entry['cut'] else ''}")
+    print(f"{row.rejected:,} rejected, {len(kept):,} kept", file=sys.stderr)
+
+
+def _read(uri: str) -> str:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from processor.s3 import create_client  # noqa: PLC0415
+
+    try:
+        if not uri.startswith("s3://"):
+            return Path(uri).read_text(encoding="utf-8")
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return create_client().get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise UserError(f"the rejected lines cannot be read from {uri}: {error}") from error

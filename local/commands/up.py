@@ -1,0 +1,196 @@
+"""logstats up: the local cloud, until Ctrl-C."""
+
+import datetime as dt
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from local.cloud import cloud as cloud_
+from local.cloud.cloud import Cloud
+from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
+from local.cloud.state import State
+from local.cloud.uploads import deliver_missed, failed_keys, last_line, upload
+from local.commands.database import LOCAL_FOLDER
+from local.errors import UserError
+from local.termination import stopped_by_exception
+from logstats.models import DailyStatistics
+
+_FAVOURITE = "cust_1"
+_COLUMNS = {
+    "date": "day (UTC)",
+    "total_requests": "requests",
+    "uptime_percentage": "uptime %",
+    "duration_mean": "mean s",
+    "duration_p50": "p50 s",
+    "duration_p99": "p99 s",
+    "duration_max": "max s",
+}
+
+StateOption = Annotated[
+    Path, typer.Option("--state", envvar="LOGSTATS_STATE", help="Folder for data and logs.")
+]
+
+
+def up(
+    *,
+    upload_file: Annotated[
+        Path | None,
+        typer.Option("--upload", metavar="FILE", help="A log to upload first.", dir_okay=False, exists=True),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, envvar="LOGSTATS_API_PORT", help="The API's port.")
+    ] = 8888,
+    emulator_port: Annotated[
+        int, typer.Option(min=1, max=65535, envvar="LOGSTATS_EMULATOR_PORT", help="The emulated AWS's port.")
+    ] = 4566,
+    state: StateOption = LOCAL_FOLDER,
+) -> None:
+    """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
+    here = State(state.resolve())
+    with (
+        stopped_by_exception(),
+        here.owned(),
+        _progress() as report,
+        cloud_.running(here, emulator_port, port, report) as cloud,
+    ):
+        missed = deliver_missed(cloud)
+        ingested = _upload(cloud, upload_file, report) if upload_file else None
+        report(None)
+        if missed:
+            typer.echo(f"Left by the last run, and now delivered: {', '.join(missed)}")
+        if ingested:
+            typer.echo(ingested)
+        with suppress(KeyboardInterrupt):
+            _show(cloud, here)
+            _serve(cloud, here)
+        report("Stopping")
+
+
+Report = Callable[[str | None], None]
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """Provide a function that shows what happens now, on a terminal; None clears it."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("")
+
+        def report(step: str | None) -> None:
+            if step is None:
+                progress.stop()
+                return
+            progress.start()
+            progress.update(task, description=step)
+
+        yield report
+
+
+def _upload(cloud: Cloud, file: Path, report: Report) -> str:
+    report(f"Uploading {file.name} to s3://{cloud.bucket}, and waiting for its statistics")
+    for ingested in upload(cloud, file):
+        if ingested:
+            rejected = f", {ingested.rejected:,} of them rejected" if ingested.rejected else ""
+            return (
+                f"{ingested.key}: {ingested.outcome}, {ingested.lines:,} lines{rejected}, "
+                f"{ingested.seconds:.1f} s from the upload to the commit"
+            )
+    raise AssertionError  # pragma: no cover - it yields an answer or raises
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A customer to show, and the days there are."""
+
+    customer: str
+    month_from: dt.date
+    week_from: dt.date
+
+
+def _example(cloud: Cloud) -> _Example | None:
+    day = DailyStatistics
+    with cloud.engine.connect() as connection:
+        customer = connection.scalar(
+            sa.select(day.customer_id).order_by(day.customer_id != _FAVOURITE, day.customer_id).limit(1)
+        )
+        last = connection.scalar(sa.select(sa.func.max(day.date)))
+    if customer is None or last is None:
+        return None
+    return _Example(customer, last - dt.timedelta(days=30), last - dt.timedelta(days=6))
+
+
+def _show(cloud: Cloud, state: State) -> None:
+    """Print one customer's statistics, read through the emulated API Gateway, and where everything is."""
+    example = _example(cloud)
+    path = "/customers/CUSTOMER/stats?from=YYYY-MM-DD"
+    if example:
+        customer = f"/customers/{quote(example.customer, safe='')}/stats?from="
+        path = f"{customer}{example.month_from}"
+        _print_table(example.customer, _get(f"{cloud.api_url}{customer}{example.week_from}"))
+    endpoint = cloud.emulator.endpoint
+    credentials = (
+        f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION}"
+    )
+    typer.echo(
+        f"The local cloud runs with auth=none: whoever reaches 127.0.0.1 may call its API.\n\n"
+        f"  API            {cloud.api_url}{path}\n"
+        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n"
+        f"  S3             {endpoint}\n"
+        f"  upload a log   {credentials} aws --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/\n"
+        f"  logs           {state.logs}/{{processor,api,migrate,emulator,postgres}}.log\n\n"
+        f"Ctrl-C stops it; its data stays in {state.folder}."
+    )
+
+
+def _get(url: str) -> list[dict[str, Any]]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=60) as response:
+            days: list[dict[str, Any]] = json.load(response)
+    except OSError as error:
+        raise UserError(f"The API does not answer: {error}") from None
+    return days
+
+
+def _print_table(customer: str, days: list[dict[str, Any]]) -> None:
+    table = Table(title=Text(customer), title_justify="left", box=SIMPLE_HEAD)
+    for heading in _COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for day in days:
+        table.add_row(*(_cell(day[field]) for field in _COLUMNS))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 100
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _serve(cloud: Cloud, state: State) -> None:
+    """Serve until interrupted; tell of uploads that fail meanwhile."""
+    told = len(cloud.processor.failures)
+    while cloud.emulator.child.exit_code is None:
+        for failure in list(cloud.processor.failures)[told:]:
+            told += 1
+            keys = ", ".join(failed_keys(failure.event))
+            reason = last_line(failure.error.message)
+            typer.echo(f"{keys} could not be ingested: {reason} (see {state.log('processor')})", err=True)
+        time.sleep(0.2)
+    raise UserError(f"The emulator has ended unexpectedly; see {state.log('emulator')}")

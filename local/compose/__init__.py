@@ -1,0 +1,1 @@
+"""What runs in the containers of `localstack-compose.yml`, beside PostgreSQL and the emulator."""

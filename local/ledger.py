@@ -1,0 +1,37 @@
+"""What the ledger knows of a source that a command names."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from local.errors import UserError
+from logstats.models import LogObject
+from processor.objects import FILE_BUCKET
+
+
+def bucket_and_key(source: str) -> tuple[str, str]:
+    """Return the ledger's key of a file or an S3 URI; the file need not exist any more."""
+    if not source.startswith("s3://"):
+        return FILE_BUCKET, str(Path(source).resolve())
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise UserError(f"{source}: an S3 object is named s3://bucket/key")
+    return bucket, key
+
+
+def find(engine: sa.Engine, source: str) -> LogObject:
+    """Return the ledger's row of a source.
+
+    Raises
+    ------
+    UserError
+        If it was never ingested.
+    """
+    bucket, key = bucket_and_key(source)
+    with Session(engine) as session:
+        found = session.scalar(sa.select(LogObject).where(LogObject.bucket == bucket, LogObject.key == key))
+        if found is None:
+            raise UserError(f"{source}: it has never been ingested")
+        session.expunge(found)
+        return found

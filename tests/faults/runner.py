@@ -1,0 +1,159 @@
+"""Runs schedules through the real handler, dataflow and commit, into a real PostgreSQL."""
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import sqlalchemy as sa
+
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings, ProcessorSettings
+from processor import attempts, handler
+from processor.ingest import Ingestor
+from processor.rejects import LocalRejectStore
+from tests import oracle, tables
+from tests.faults.bucket import VersionedBucket
+from tests.faults.schedule import Event, Schedule, Step
+
+_DELIVERIES = 8
+"""Deliveries of a message before the harness gives up, as a queue would."""
+
+
+class Countdown:
+    """Counts the statements and commits of an engine; when armed, something happens before one of them."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._lock, self._left = threading.Lock(), -1
+        self._act: Any = None
+        sa.event.listen(engine, "before_cursor_execute", lambda connection, *_: self._count(connection))
+        sa.event.listen(engine, "commit", self._count)
+
+    def arm(self, statements: int, act: Any) -> None:  # noqa: ANN401 - a callable on the connection
+        self._left, self._act = statements, act
+
+    def _count(self, connection: sa.Connection) -> None:
+        with self._lock:
+            self._left -= 1
+            now = self._left == -1
+        if now:
+            self._act(connection)
+
+
+def body_of(event: Event) -> dict[str, Any]:
+    """The message of an event."""
+    kind = "ObjectRemoved:DeleteMarkerCreated" if event.lines is None else "ObjectCreated:Put"
+    entry = {"key": event.key, "versionId": event.version, "sequencer": event.sequencer, "size": 1}
+    return {"Records": [{"eventName": kind, "s3": {"bucket": {"name": "logs"}, "object": entry}}]}
+
+
+@contextmanager
+def wired(bucket: VersionedBucket) -> Iterator[None]:
+    """The handler, on a bucket in memory, with withdrawals and short pauses."""
+    settings = ProcessorSettings(withdraw_removed_objects=True)
+    with (
+        mock.patch.object(handler, "_s3", return_value=bucket),
+        mock.patch.object(handler, "_settings", return_value=settings),
+        mock.patch("processor.ingest._PAUSES", (0.01, 0.1)),
+    ):
+        handler.logger.setLevel("CRITICAL")
+        yield
+
+
+def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: Event, at: int) -> None:
+    """In a process of its own: SIGKILL before a statement."""
+    engine = create_engine(DatabaseSettings(url=database, tls="disable", iam_auth=False), max_overflow=-1)
+    Countdown(engine).arm(at, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    with wired(bucket):
+        handler._handle(body_of(event), Ingestor(engine, LocalRejectStore(Path(folder)), workers=1))
+
+
+@dataclass
+class Runner:
+    """Runs schedules one after the other; `differences` names those that went wrong."""
+
+    database: DatabaseSettings
+    folder: Path
+    schedules: list[Schedule] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.engine = create_engine(self.database, max_overflow=-1)
+        self._side = create_engine(self.database, isolation_level="AUTOCOMMIT")
+        self._ingestor = Ingestor(self.engine, LocalRejectStore(self.folder), workers=1)
+        self._countdown = Countdown(self.engine)
+        self._processes = multiprocessing.get_context("forkserver")
+        self._processes.set_forkserver_preload(["tests.faults.runner"])
+        self._threads = ThreadPoolExecutor(4)
+        self.bucket = VersionedBucket()
+        self.deliveries = self.faults = 0
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self.engine.dispose()
+        self._side.dispose()
+
+    def run(self, schedule: Schedule) -> None:
+        """Deliver everything; what fails comes again."""
+        self.schedules.append(schedule)
+        for event in schedule.uploads:
+            assert self.bucket.put(event.key, event.data) == event.version
+        with wired(self.bucket):
+            for step in schedule.steps:
+                self._step(step)
+
+    def _step(self, step: Step) -> None:
+        if step.fault == "kill":
+            self.faults += 1
+            victim = self._processes.Process(
+                target=deliver_and_die,
+                args=(self.database.url, str(self.folder), self.bucket, step.events[0], step.at),
+            )
+            victim.start()
+            victim.join()
+        if step.fault == "cut":
+            self.faults += 1
+            self._countdown.arm(step.at, self._cut)
+        if len(step.events) == 1:
+            self._deliver(step.events[0])
+        else:
+            list(self._threads.map(self._deliver, step.events))
+        self._countdown.arm(-1, None)
+
+    def _cut(self, connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        with self._side.connect() as side:
+            side.execute(sa.select(sa.func.pg_terminate_backend(driver.info.backend_pid, 1_000)))
+
+    def _deliver(self, event: Event) -> None:
+        for tries_left in reversed(range(_DELIVERIES)):
+            self.deliveries += 1
+            try:
+                handler._handle(json.loads(json.dumps(body_of(event))), self._ingestor)
+            except Exception:
+                if not tries_left:
+                    raise
+            else:
+                return
+
+    def differences(self) -> list[str]:
+        """The schedules whose statistics are not the oracle's, and what is left of dead attempts."""
+        with self.engine.connect() as connection:
+            attempts.collect_abandoned(connection)
+        found: dict[str, oracle.Statistics] = {}
+        for (customer, day), statistics in tables.statistics(self.engine).items():
+            found.setdefault(customer.partition("-")[0], {})[customer, day] = statistics
+        wrong = [
+            str(schedule)
+            for schedule in self.schedules
+            if found.get(f"s{schedule.seed}", {}) != schedule.expected()
+        ]
+        left = {table: count for table, count in tables.leftovers(self.engine).items() if count}
+        return wrong + ([f"left behind: {left}"] if left else [])

@@ -1,0 +1,209 @@
+"""Single faults, each with the real component."""
+
+import gzip
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from local import postgres
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
+from migrate import schema
+from processor import attempts
+from processor.ingest import Ingestor
+from processor.objects import LocalFile, SourceError
+from processor.rejects import LocalRejectStore
+from tests import oracle, tables
+from tests.faults.concurrent import ingest_at_once, lines_of
+from tests.logs import as_bytes, random_lines
+
+# A cursor of a lost connection says so when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+LINES = random_lines(1, 2_000)
+
+
+@pytest.fixture
+def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
+    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> LocalFile:
+    path = tmp_path / "a.log"
+    path.write_bytes(as_bytes(LINES))
+    return LocalFile.at(path)
+
+
+def test_sixteen_ingests_at_once_equal_one_after_the_other(
+    engine: sa.Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    monkeypatch.setattr("processor.commit._TRIES", 1)  # the order of locks alone must prevent deadlocks
+    started = time.monotonic()
+    outcomes = ingest_at_once(engine.url, tmp_path, files=16, lines=5_000)
+    record_property("lines_per_second", round(16 * 5_000 / (time.monotonic() - started)))
+    assert {summary.outcome for summary in outcomes} == {"ingested"}
+    lines = [line for number in range(16) for line in lines_of(number, 5_000)]
+    assert tables.statistics(engine) == oracle.statistics(lines)
+    assert set(tables.leftovers(engine).values()) == {0}
+
+
+def test_a_commit_whose_answer_is_lost_counts_once(ingestor: Ingestor, log: LocalFile) -> None:
+    """The server has committed, the client never hears of it: the next try finds out."""
+    cut: list[int] = []
+
+    def lose_the_answer(connection: sa.Connection) -> None:
+        with ingestor.engine.connect() as other:
+            committing = connection.scalar(sa.text("SELECT count(*) FROM log_objects WHERE attempt_id > 0"))
+            if cut or not committing:
+                return
+            driver: Any = connection.connection.driver_connection
+            driver.commit()
+            cut.append(driver.info.backend_pid)
+            other.execute(sa.select(sa.func.pg_terminate_backend(driver.info.backend_pid, 1_000)))
+
+    sa.event.listen(ingestor.engine, "commit", lose_the_answer)
+    summary = ingestor.ingest_file(log)
+    assert (len(cut), summary.outcome) == (1, "unchanged")
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+
+
+def test_a_restart_of_the_database_is_survived(tmp_path: Path, log: LocalFile) -> None:
+    """PostgreSQL is really stopped while the log is read, and started again."""
+    server = postgres.start(tmp_path / "postgres", "fsync = off\n")
+    stopped: list[EmbeddedPostgres] = []
+    try:
+        server.create_database("logstats")
+        engine = create_engine(server.settings())
+        schema.upgrade(engine)
+
+        def restart(_: int) -> None:
+            if not stopped:
+                engine.dispose()
+                postmaster = int((server.folder / "postmaster.pid").read_text().splitlines()[0])
+                os.kill(postmaster, signal.SIGQUIT)  # PostgreSQL's immediate shutdown
+                psutil.wait_procs([psutil.Process(postmaster)], timeout=10)
+                postgres.start(server.folder)
+                stopped.append(server)
+
+        ingestor = Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1, progress=restart)
+        assert ingestor.ingest_file(log).outcome == "ingested"
+        assert stopped
+        assert tables.statistics(engine) == oracle.statistics(LINES)
+        assert set(tables.leftovers(engine).values()) == {0}
+        engine.dispose()
+    finally:
+        server.stop()
+
+
+def test_a_lock_that_never_comes_is_an_error_in_time(
+    database: DatabaseSettings, ingestor: Ingestor, log: LocalFile
+) -> None:
+    ingestor.ingest_file(log)
+    impatient = create_engine(database.model_copy(update={"lock_timeout_seconds": 0.2}))
+    blocked = Ingestor(impatient, ingestor.rejects, workers=1)
+    with ingestor.engine.begin() as holder:
+        holder.execute(sa.text("SELECT 1 FROM log_objects FOR UPDATE"))
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            blocked.ingest_file(log)
+    assert blocked.ingest_file(log).outcome == "unchanged"
+    impatient.dispose()
+
+
+def test_a_silent_transaction_does_not_keep_its_locks(
+    database: DatabaseSettings, ingestor: Ingestor, log: LocalFile
+) -> None:
+    """A function that is cut off in the middle of a commit leaves an open session behind."""
+    ingestor.ingest_file(log)
+    frozen = create_engine(database.model_copy(update={"idle_transaction_timeout_seconds": 0.2}))
+    with frozen.connect() as connection:
+        connection.execute(sa.text("SELECT 1 FROM log_objects FOR UPDATE"))
+        assert ingestor.ingest_file(log).outcome == "unchanged"
+        connection.invalidate()
+    frozen.dispose()
+
+
+def test_concurrent_collectors_collect_the_dead_and_only_the_dead(engine: sa.Engine, log: LocalFile) -> None:
+    with engine.connect() as living, engine.connect() as dying:
+        alive = attempts.begin(living, "b", "alive")
+        dead = attempts.begin(dying, "b", "dead")
+        dying.invalidate()
+        found: list[int] = []
+
+        def collect() -> None:
+            with engine.connect() as connection:
+                found.extend(attempts.collect_abandoned(connection))
+
+        deadline = time.monotonic() + 5
+        while not found and time.monotonic() < deadline:
+            threads = [threading.Thread(target=collect) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert found == [dead]
+        with pytest.raises(attempts.LostAttemptError), engine.begin() as connection:
+            attempts.hold(connection, dead)
+        with engine.begin() as connection:
+            attempts.hold(connection, alive)
+
+
+def test_corrupt_gzip_fails_and_leaves_nothing(ingestor: Ingestor, tmp_path: Path) -> None:
+    data = bytearray(gzip.compress(as_bytes(LINES)))
+    data[len(data) // 2] ^= 0xFF
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match="not valid gzip"):
+        ingestor.ingest_file(LocalFile.at(path))
+    assert tables.statistics(ingestor.engine) == {}
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+@pytest.fixture
+def command(tmp_path: Path, database: DatabaseSettings) -> list[str]:
+    return [
+        sys.executable, "-c", "from local.cli import main; main()", "ingest", str(tmp_path / "big.log"),
+        "--database-url", database.url,
+    ]  # fmt: skip
+
+
+@pytest.mark.timeout(200)
+def test_kill_9_at_random_moments_leaves_nothing_behind(
+    engine: sa.Engine, tmp_path: Path, command: list[str]
+) -> None:
+    """FAULTS_KILLS says how often; the default keeps the suite short, 50 are run nightly."""
+    lines = random_lines(7, 60_000, customers=300, days=20)
+    (tmp_path / "big.log").write_bytes(as_bytes(lines) * 4)
+    rng = random.Random(7)
+    killed = 0
+    for _ in range(int(os.environ.get("FAULTS_KILLS", "12"))):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=rng.uniform(0.3, 2.2))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.wait()
+    assert killed
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with engine.connect() as connection:
+        deadline = time.monotonic() + 10
+        while any(tables.leftovers(engine).values()) and time.monotonic() < deadline:
+            attempts.collect_abandoned(connection)
+    assert set(tables.leftovers(engine).values()) == {0}
+    assert tables.statistics(engine) == oracle.statistics(lines * 4)

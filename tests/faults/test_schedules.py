@@ -1,0 +1,49 @@
+"""Random schedules of deliveries and faults: the tables end up as the oracle says, whatever happens.
+
+A failure prints the schedule and its seed. Run one seed with FAULTS_SEED=N, and others than the first 500 with
+FAULTS_FIRST=N and FAULTS_SCHEDULES=N.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logstats.settings import DatabaseSettings
+from tests.faults import schedule
+from tests.faults.runner import Runner
+
+# A cursor of a lost connection says so when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def runner(database: DatabaseSettings, tmp_path: Path) -> Iterator[Runner]:
+    runner = Runner(database, tmp_path)
+    yield runner
+    runner.close()
+
+
+def run(runner: Runner, seeds: range) -> None:
+    for seed in seeds:
+        runner.run(schedule.make(seed, kill=seed % 4 == 0))
+    wrong = runner.differences()
+    assert not wrong, f"{len(wrong)} of {len(seeds)} schedules differ:\n" + "\n".join(wrong[:3])
+    assert runner.faults or len(seeds) < 20
+
+
+@pytest.mark.timeout(240)
+def test_random_schedules(runner: Runner) -> None:
+    if seed := os.environ.get("FAULTS_SEED"):
+        run(runner, range(int(seed), int(seed) + 1))
+        return
+    first = int(os.environ.get("FAULTS_FIRST", "0"))
+    run(runner, range(first, first + int(os.environ.get("FAULTS_SCHEDULES", "500"))))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("part", range(20))
+def test_ten_thousand_random_schedules(runner: Runner, part: int) -> None:
+    run(runner, range(500 * part, 500 * (part + 1)))

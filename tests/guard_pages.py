@@ -1,0 +1,119 @@
+"""Feed the kernel from memory between two forbidden pages: reading one byte too far kills the process.
+
+Run as a program (`python -m tests.guard_pages`), by `tests/unit/logstats/native/test_memory_safety.py`.
+"""
+
+import ctypes
+import mmap
+from collections import Counter
+from collections.abc import Iterator
+
+from logstats.native import Aggregator, _kernel
+from tests.blocks import block
+from tests.reference import MAX_REJECT_BYTES, aggregate, encode, told_by
+
+PAGE = mmap.PAGESIZE
+_PROT_NONE = 0
+
+LINES = (
+    b"2024-09-03 12:00:00 cust_1 /api/v1/resource1 200 0.123\n",
+    b"2024-09-03 12:00:00 customer-of-16-by /a 500 0.5\r\n",
+    "2024-09-03 12:00:00 kündin /ä 404 86400\n".encode(),
+    b"2024-09-03 12:00:00 c / 200 12345.123456\n",
+    b"\xf0\x9f\x98\x80 \xed\xa0\x80\n",
+    *(b"2024-09-03 12:00:00 %b /%b 200 12.345678\r\n" % (b"c" * n, b"p" * n) for n in range(16, 33)),
+)
+
+
+class GuardedMemory:
+    """A few pages with a forbidden one on either side."""
+
+    def __init__(self, pages: int) -> None:
+        self._map = mmap.mmap(-1, (pages + 2) * PAGE)
+        self._start = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self.size = pages * PAGE
+        libc = ctypes.CDLL(None, use_errno=True)
+        for page in (0, pages + 1):
+            address = ctypes.c_void_p(self._start + page * PAGE)
+            if libc.mprotect(address, ctypes.c_size_t(PAGE), _PROT_NONE):
+                raise OSError(ctypes.get_errno(), "mprotect")
+
+    def at_end(self, data: bytes) -> memoryview:
+        """Put data directly before the forbidden page."""
+        return self._put(data, PAGE + self.size - len(data))
+
+    def at_start(self, data: bytes) -> memoryview:
+        """Put data directly behind the forbidden page."""
+        return self._put(data, PAGE)
+
+    def _put(self, data: bytes, at: int) -> memoryview:
+        view = memoryview(self._map)[at : at + len(data)]
+        view[:] = data
+        return view
+
+
+def blocks() -> Iterator[bytes]:
+    """Every prefix and suffix of some lines, and random blocks."""
+    for line in LINES:
+        for length in range(1, len(line) + 1):
+            yield line[:length]
+            yield line[-length:]
+            yield LINES[0] + line[:length]
+    yield from (block(seed, lines)[-PAGE:] for seed in range(300) for lines in (1, 3, 40))
+
+
+def check_lines(memory: GuardedMemory) -> None:
+    """Feed all blocks from either end of the memory, and compare."""
+    for data in filter(None, blocks()):
+        expected = aggregate(data)
+        for put in (memory.at_end, memory.at_start):
+            aggregator = Aggregator(1000, MAX_REJECT_BYTES)
+            aggregator.feed(put(data))
+            assert told_by(aggregator) == expected, data
+
+
+def check_histograms(memory: GuardedMemory) -> None:
+    """Read every prefix of some encodings; combine each with the whole."""
+    for buckets in (
+        {0: 1},
+        {5: 300, 381_047: 2**40},
+        {bucket: bucket + 1 for bucket in range(0, 50_000, 127)},
+    ):
+        encoded = encode(Counter(buckets))
+        out = ctypes.create_string_buffer(2 * len(encoded))
+        for length in range(1, len(encoded) + 1):
+            view = memory.at_end(encoded[:length])
+            pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
+            total = _kernel.histogram_values_at(pointer, length, None, 0, None)
+            combined = _kernel.histogram_combine(encoded, len(encoded), pointer, length, 1, out)
+            assert (total < 0) == (combined < 0)
+            assert length < len(encoded) or total == sum(buckets.values())
+
+
+def check_batches(memory: GuardedMemory) -> None:
+    """Read every prefix of a batch; add each to the whole, and write its rows."""
+    aggregator = Aggregator()
+    aggregator.feed(b"".join(b"2024-09-03 12:00:00 c%d /a 200 0.%d\n" % (i % 7, i) for i in range(300)))
+    [(_, _, batch)] = aggregator.drain_batches(1)
+    out = ctypes.create_string_buffer(2 * len(batch) + 256 * 7)
+    for length in range(1, len(batch) + 1):
+        view = memory.at_end(batch[:length])
+        pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
+        count = _kernel.batch_count(pointer, length)
+        added = _kernel.batch_add(batch, len(batch), pointer, length, out)
+        copied = _kernel.batch_copy_rows(pointer, length, 1, 1, out)
+        assert (count < 0) == (added < 0) == (copied < 0)
+        assert length < len(batch) or count == 7
+
+
+def main() -> None:
+    """Check all."""
+    memory = GuardedMemory(1)
+    check_lines(memory)
+    check_histograms(memory)
+    check_batches(memory)
+    print("all within bounds")
+
+
+if __name__ == "__main__":
+    main()

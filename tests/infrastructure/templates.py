@@ -1,0 +1,54 @@
+"""Synthesised templates, and ways to look into them."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from local.cloud.synthesis import cloud_assembly
+
+Resource = dict[str, Any]
+
+
+@lru_cache
+def template(environment: str) -> dict[str, Any]:
+    path = cloud_assembly(environment) / f"logstats-{environment}.template.json"
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def resources(environment: str, kind: str) -> dict[str, Resource]:
+    """All resources of a type, by logical id; there must be some, or a test would pass for want of them."""
+    found = {
+        name: resource
+        for name, resource in template(environment)["Resources"].items()
+        if resource["Type"] == kind
+    }
+    assert found, f"no {kind} in {environment}"
+    return found
+
+
+def only(environment: str, kind: str) -> Resource:
+    (resource,) = resources(environment, kind).values()
+    return resource
+
+
+def function(environment: str, word: str) -> Resource:
+    """The function whose logical id contains a word."""
+    (found,) = (
+        resource for name, resource in resources(environment, "AWS::Lambda::Function").items() if word in name
+    )
+    return found
+
+
+def statements(environment: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every statement of every policy: of roles, queues and buckets."""
+    found = []
+    for name, resource in template(environment)["Resources"].items():
+        document = resource.get("Properties", {}).get("PolicyDocument")
+        if document:
+            found += [(name, statement) for statement in document["Statement"]]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,100 @@
+"""The app: offline, with its own Node, and one clear error for a wrong context."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cdk import ROOT
+from local.cloud.synthesis import cloud_assembly
+
+
+def synthesise(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {"HOME": os.environ["HOME"], **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "cdk.app", *arguments],
+        cwd=ROOT,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+
+
+def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: Path) -> None:
+    """And it gives the same as any other synthesis. (The layers' packages are in uv's cache after setup.)"""
+    nowhere = "http://127.0.0.1:9"
+    result = synthesise(
+        *("-c", "environment=dev", "--output", str(tmp_path / "out")),
+        PATH=str(tmp_path),
+        UV_OFFLINE="1",
+        HTTP_PROXY=nowhere,
+        HTTPS_PROXY=nowhere,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    for name in ("logstats-dev.template.json", "logstats-dev.assets.json"):
+        assert (tmp_path / "out" / name).read_text() == (cloud_assembly("dev") / name).read_text()
+
+
+def test_the_context_of_the_cdk_command_line_wins(tmp_path: Path) -> None:
+    result = synthesise(CDK_CONTEXT_JSON='{"environments": {}}', CDK_OUTDIR=str(tmp_path))
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: the context has no environments; cdk.json defines them\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("-c", "environment=nowhere"),
+            "error: environment 'nowhere' is unknown; there are: dev, prod, local",
+        ),
+        (("-c", "auth"), "error: -c auth: give key=value"),
+        (("-c", "auth=jwt"), "auth=jwt needs an issuer and an audience"),
+    ],
+)
+def test_a_wrong_context_is_one_clear_line(arguments: tuple[str, ...], message: str) -> None:
+    result = synthesise(*arguments)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_jwt_authorises_every_route_with_the_given_issuer(tmp_path: Path) -> None:
+    chosen = (
+        "-c",
+        "environment=dev",
+        "-c",
+        "auth=jwt",
+        "-c",
+        "issuer=https://id.example",
+        "-c",
+        "audience=stats",
+    )
+    result = synthesise(*chosen, "-o", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    template = json.loads((tmp_path / "logstats-dev.template.json").read_text())
+    by_kind = {resource["Type"]: resource["Properties"] for resource in template["Resources"].values()}
+    assert by_kind["AWS::ApiGatewayV2::Route"]["AuthorizationType"] == "JWT"
+    assert by_kind["AWS::ApiGatewayV2::Authorizer"]["JwtConfiguration"] == {
+        "Audience": ["stats"],
+        "Issuer": "https://id.example",
+    }
+
+
+def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -> None:
+    assembly = cloud_assembly("dev")
+    manifest = json.loads((assembly / "logstats-dev.assets.json").read_text())
+    (image,) = manifest["dockerImages"].values()
+    context = assembly / image["source"]["directory"]
+    assert (context / image["source"]["dockerFile"]).is_file()
+    folders = {path.relative_to(context).parts[:2] for path in context.rglob("*") if path.is_file()}
+    assert folders == {(".dockerignore",), ("functions", "processor"), ("layers", "logstats")}
+    assert not [path for path in context.rglob("*") if path.suffix in {".so", ".dylib", ".pyc"}]

@@ -1,0 +1,164 @@
+"""The layers: right platform, right version, nothing else, the same bytes every time."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from cdk import ROOT
+from cdk.bundling import BundlingError, dependencies, fetch, logstats_package
+from cdk.elf import machine
+from cdk.platforms import host_platform, lambda_platform
+from logstats.native.build import library_name
+
+API = ROOT / "layers" / "dependencies" / "requirements.txt"
+MIGRATE = ROOT / "functions" / "migrate" / "requirements.txt"
+MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+LIMIT_BYTES = 60_000_000
+
+Architecture = Literal["x86_64", "arm64"]
+architectures = pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+everything = pytest.mark.parametrize("requirements", [API, MIGRATE], ids=["api", "migrate"])
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@architectures
+@everything
+def test_native_code_is_for_lambda(architecture: Architecture, requirements: Path) -> None:
+    folder = dependencies(requirements, lambda_platform(architecture))
+    native = {path: machine(path) for path in files(folder) if machine(path)}
+    assert set(native.values()) == {MACHINES[architecture]}
+    extensions = [path.name for path in native if ".cpython-" in path.name]
+    assert extensions
+    assert all(".cpython-312-" in name for name in extensions)
+
+
+@architectures
+def test_the_kernel_is_for_lambda(architecture: Architecture) -> None:
+    folder = logstats_package(lambda_platform(architecture))
+    kernel = folder / "python" / "logstats" / "native" / library_name("linux")
+    assert machine(kernel) == MACHINES[architecture]
+
+
+@architectures
+def test_what_a_function_unzips_is_small(architecture: Architecture) -> None:
+    platform = lambda_platform(architecture)
+    for requirements in (API, MIGRATE):
+        layers = (dependencies(requirements, platform), logstats_package(platform))
+        assert sum(path.stat().st_size for layer in layers for path in files(layer)) < LIMIT_BYTES
+
+
+@architectures
+@everything
+def test_nothing_that_no_function_needs(architecture: Architecture, requirements: Path) -> None:
+    folder = dependencies(requirements, lambda_platform(architecture))
+    assert [
+        path for path in files(folder) if path.suffix in {".pyi", ".c", ".h", ".cpp", ".pyx", ".pxd"}
+    ] == []
+    assert [path for path in files(folder) if path.name in {"RECORD", "INSTALLER", "direct_url.json"}] == []
+    assert [path for path in folder.rglob("*") if path.name in {"tests", "test", "bin"}] == []
+    assert sorted(path.name for path in folder.iterdir()) == ["python"]
+
+
+@everything
+def test_bytecode_is_there_for_every_module_if_this_interpreter_can_make_it(requirements: Path) -> None:
+    folder = dependencies(requirements, lambda_platform("arm64"))
+    sources = [path for path in files(folder) if path.suffix == ".py"]
+    compiled = {path.name for path in files(folder) if path.suffix == ".pyc"}
+    if sys.version_info[:2] == (3, 12):
+        missing = [path for path in sources if f"{path.stem}.cpython-312.pyc" not in compiled]
+        assert missing == []
+    else:
+        assert compiled == set()
+
+
+@pytest.mark.parametrize(
+    ("requirements", "modules"),
+    [
+        (API, "asyncpg, fastapi, greenlet, mangum, sqlalchemy.ext.asyncio, aws_lambda_powertools"),
+        (MIGRATE, "alembic.command, psycopg, psycopg_binary, aws_lambda_powertools"),
+    ],
+    ids=["api", "migrate"],
+)
+def test_the_layers_import_with_nothing_else(requirements: Path, modules: str, tmp_path: Path) -> None:
+    platform = host_platform()
+    path = ":".join(
+        str(layer / "python") for layer in (dependencies(requirements, platform), logstats_package(platform))
+    )
+    command = (
+        f"import sys; sys.path[:0] = {path.split(':')!r}; import {modules}, logstats.models, logstats.native"
+        "; from logstats import database"
+    )
+    # -I and -S: neither this environment's packages nor its variables.
+    subprocess.run([sys.executable, "-I", "-S", "-c", command], cwd=tmp_path, check=True)
+
+
+def test_the_output_is_the_same_in_another_folder(tmp_path: Path) -> None:
+    platform = lambda_platform("arm64")
+    caches = (tmp_path / "one", tmp_path / "other" / "deeper")
+    for one, other in (
+        [dependencies(MIGRATE, platform, cache) for cache in caches],
+        [logstats_package(platform, cache) for cache in caches],
+    ):
+        assert one.name == other.name
+        contents = [
+            {path.relative_to(folder): path.read_bytes() for path in files(folder)} for folder in (one, other)
+        ]
+        assert contents[0] == contents[1]
+
+
+@architectures
+def test_the_layers_build_offline_once_setup_has_fetched_their_packages(
+    architecture: Architecture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fetch()
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    for requirements in (API, MIGRATE):
+        assert dependencies(requirements, lambda_platform(architecture), tmp_path).is_dir()
+
+
+def test_an_unknown_package_is_one_clear_error(tmp_path: Path) -> None:
+    requirements = tmp_path / "broken" / "requirements.txt"
+    requirements.parent.mkdir()
+    requirements.write_text("boto3==1.44.5 --hash=sha256:" + "0" * 64 + "\n")
+    with pytest.raises(BundlingError, match="no trusted hash was provided"):
+        dependencies(requirements, host_platform(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+
+
+def test_trap_14_no_old_release_is_picked_for_want_of_a_platform_tag(tmp_path: Path) -> None:
+    """uv takes what glibc 2.34 can load, so every package has the locked version."""
+    locked = {
+        line.split("==")[0].split("[")[0].lower().replace("_", "-"): line.split("==")[1].split()[0]
+        for line in API.read_text().splitlines()
+        if "==" in line
+    }
+    for platform in (lambda_platform("x86_64"), lambda_platform("arm64")):
+        folder = dependencies(API, platform) / "python"
+        installed = dict(_distributions(folder))
+        assert installed
+        assert installed.items() <= locked.items()
+
+
+def _distributions(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in folder.glob("*.dist-info"):
+        name, _, version = path.name.removesuffix(".dist-info").rpartition("-")
+        yield name.lower().replace("_", "-"), version
+
+
+def test_trap_15_no_docker_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CDK_DOCKER", "false")
+    assert logstats_package(lambda_platform("arm64"), tmp_path / "cache").is_dir()
+    assert dependencies(API, lambda_platform("arm64"), tmp_path / "cache").is_dir()
+
+
+def test_the_platform_decides_the_cache(tmp_path: Path) -> None:
+    x86, arm = lambda_platform("x86_64"), lambda_platform("arm64")
+    assert logstats_package(x86).name != logstats_package(arm).name

@@ -1,0 +1,54 @@
+"""Stripping cuts off symbols, and nothing that the loader needs."""
+
+import ctypes
+from pathlib import Path
+
+import pytest
+
+from cdk import elf
+from logstats.native.build import build
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    path = tmp_path / "kernel.so"
+    build(path, "x86_64-linux-gnu.2.34")
+    return path
+
+
+def test_machine(library: Path, tmp_path: Path) -> None:
+    assert elf.machine(library) == "x86_64"
+    arm = tmp_path / "arm.so"
+    build(arm, "aarch64-linux-gnu.2.34")
+    assert elf.machine(arm) == "aarch64"
+
+
+@pytest.mark.parametrize("content", [b"", b"\x7fELF", b"import os\n" * 10, b"\xcf\xfa\xed\xfe" + b"\0" * 100])
+def test_what_is_no_elf_file_stays_as_it_is(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert elf.machine(path) is None
+    elf.strip(path)
+    assert path.read_bytes() == content
+
+
+def test_a_stripped_library_still_works(tmp_path: Path) -> None:
+    path = tmp_path / "kernel.so"
+    build(path)
+    if elf.machine(path) is None:
+        pytest.skip("this system has no ELF files")
+    before = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"\0" * 100_000)  # as debug information would be: after all that is loaded
+    elf.strip(path)
+    assert path.stat().st_size <= before
+    classify = ctypes.CDLL(str(path)).classify_line
+    line = b"2024-09-23 00:36:00 cust_14 /api/v1/resource1 500 1.500"
+    assert classify(line, ctypes.c_size_t(len(line))) == -1
+
+
+def test_stripping_twice_changes_nothing(library: Path) -> None:
+    elf.strip(library)
+    once = library.read_bytes()
+    elf.strip(library)
+    assert library.read_bytes() == once

@@ -1,0 +1,75 @@
+"""Parameters: typed, defaulted, and clear about what is wrong."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cdk import ROOT
+from cdk.parameters import Aurora, Existing, ParametersError, read
+
+
+def context(**environments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return {"environments": environments}
+
+
+def test_cdk_json_defines_dev_prod_and_local() -> None:
+    committed = json.loads((ROOT / "cdk.json").read_text())["context"]
+    assert [parameters.environment for parameters in read(committed)] == ["dev", "prod"]
+    (local,) = read({**committed, "environment": "local"})
+    assert isinstance(local.database, Existing)
+
+
+def test_an_empty_environment_is_the_careful_one() -> None:
+    (parameters,) = read(context(prod={}))
+    assert parameters.api.auth == "iam"
+    assert parameters.retain_data
+    assert isinstance(parameters.database, Aurora)
+    assert parameters.database.deletion_protection
+
+
+def test_auth_can_be_chosen_on_the_command_line() -> None:
+    (none,) = read({**context(dev={}), "auth": "none"})
+    assert none.api.auth == "none"
+    (jwt,) = read({**context(dev={}), "auth": "jwt", "issuer": "https://id.example", "audience": "stats"})
+    assert (jwt.api.issuer, jwt.api.audience) == ("https://id.example", "stats")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"environments": {}}, "the context has no environments"),
+        ({**context(dev={}), "environment": "qa"}, "environment 'qa' is unknown; there are: dev"),
+        (context(dev=[]), "environments.dev must be an object"),
+        (context(dev={"architectur": "arm64"}), "environments.dev.architectur: Unexpected keyword argument"),
+        (
+            context(dev={"api": {"timeout_seconds": 31}}),
+            "environments.dev.api.timeout_seconds: Input should be",
+        ),
+        (
+            context(dev={"api": {"memory_mib": "big"}}),
+            "environments.dev.api.memory_mib: Input should be a valid",
+        ),
+        (context(dev={"processor": {"timeout_seconds": 301}}), "environments.dev.processor.timeout_seconds"),
+        (context(dev={"processor": {"maximum_concurrency": 1}}), "environments.dev.processor.maximum_conc"),
+        (context(dev={"database": {"kind": "mysql"}}), "environments.dev.database: Input tag 'mysql'"),
+        (context(dev={"architecture": "host"}), "are for the local environment only"),
+        (context(dev={"processor": {"forwarded": True}}), "are for the local environment only"),
+        ({**context(dev={}), "auth": "jwt"}, "auth=jwt needs an issuer and an audience"),
+        (
+            {**context(dev={}), "auth": "open"},
+            "environments.dev.api.auth: Input should be 'iam', 'jwt' or 'none'",
+        ),
+        ({**context(dev={}), "issuer": "https://id.example"}, "only used with auth=jwt"),
+        (
+            {**context(dev={}), "auth": "jwt", "issuer": "http://id.example", "audience": "a"},
+            "the issuer must be an https:// URL",
+        ),
+        (context(UPPER={}), "environments.UPPER.environment: String should match pattern"),
+    ],
+)
+def test_what_is_wrong_is_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParametersError) as raised:
+        read(wrong)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,266 @@
+"""Properties of the templates of dev and prod."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cdk import outputs
+from tests.infrastructure.templates import as_list, function, only, resources, statements, template
+
+pytestmark = pytest.mark.parametrize("environment", ["dev", "prod"])
+
+WILDCARD_RESOURCES = {
+    # Lambda asks for these on "*" before it places a function in a VPC; some have no resource to name.
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
+
+def functions(environment: str) -> list[dict[str, Any]]:
+    return [resource["Properties"] for resource in resources(environment, "AWS::Lambda::Function").values()]
+
+
+def queues(environment: str) -> list[dict[str, Any]]:
+    return [resource["Properties"] for resource in resources(environment, "AWS::SQS::Queue").values()]
+
+
+def test_account_and_region_are_left_open(environment: str) -> None:
+    text = json.dumps(template(environment))
+    assert "us-east-1" not in text
+    assert "000000000000" not in text
+
+
+def test_trap_11_a_message_stays_invisible_for_six_timeouts_and_returns_at_least_five_times(
+    environment: str,
+) -> None:
+    timeout = function(environment, "Processor")["Properties"]["Timeout"]
+    (queue,) = (queue for queue in queues(environment) if "RedrivePolicy" in queue)
+    assert queue["VisibilityTimeout"] >= 6 * timeout
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    mapping = only(environment, "AWS::Lambda::EventSourceMapping")["Properties"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["BatchSize"] == 1
+
+
+def test_no_ingest_takes_longer_than_five_minutes_and_few_run_at_once(environment: str) -> None:
+    assert function(environment, "Processor")["Properties"]["Timeout"] <= 300
+    mapping = only(environment, "AWS::Lambda::EventSourceMapping")["Properties"]
+    assert 2 <= mapping["ScalingConfig"]["MaximumConcurrency"] <= 100
+
+
+def test_the_mapping_waits_for_the_right_to_read_the_queue(environment: str) -> None:
+    mapping = only(environment, "AWS::Lambda::EventSourceMapping")
+    policies = [
+        name
+        for name, statement in statements(environment)
+        if "sqs:ReceiveMessage" in as_list(statement["Action"])
+    ]
+    assert set(policies) <= set(mapping["DependsOn"])
+
+
+def test_dead_letters_are_kept_for_two_weeks(environment: str) -> None:
+    assert all(queue["MessageRetentionPeriod"] == 14 * 86_400 for queue in queues(environment))
+
+
+def test_buckets_are_private_encrypted_and_take_tls_only(environment: str) -> None:
+    for name, bucket in resources(environment, "AWS::S3::Bucket").items():
+        properties = bucket["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
+        (policy,) = (
+            policy["Properties"]["PolicyDocument"]
+            for policy in resources(environment, "AWS::S3::BucketPolicy").values()
+            if policy["Properties"]["Bucket"] == {"Ref": name}
+        )
+        assert {"Bool": {"aws:SecureTransport": "false"}} in [
+            statement["Condition"] for statement in policy["Statement"] if statement["Effect"] == "Deny"
+        ], name
+
+
+def test_the_logs_bucket_is_versioned_and_announces_creations_to_the_queue(environment: str) -> None:
+    (bucket,) = (
+        resource
+        for resource in resources(environment, "AWS::S3::Bucket").values()
+        if "NotificationConfiguration" in resource["Properties"]
+    )
+    assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    (announcement,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    assert announcement["Event"] == "s3:ObjectCreated:*"
+    queue = announcement["Queue"]["Fn::GetAtt"][0]
+    (policy,) = (
+        name
+        for name, resource in resources(environment, "AWS::SQS::QueuePolicy").items()
+        if {"Ref": queue} in resource["Properties"]["Queues"]
+    )
+    assert policy in bucket["DependsOn"]
+
+
+def test_only_this_bucket_of_this_account_may_send_to_the_queue(environment: str) -> None:
+    (statement,) = (
+        statement
+        for _, statement in statements(environment)
+        if statement.get("Principal") == {"Service": "s3.amazonaws.com"}
+    )
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    (bucket,) = (
+        resource
+        for resource in resources(environment, "AWS::S3::Bucket").values()
+        if "NotificationConfiguration" in resource["Properties"]
+    )
+    arn = statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Join"][1]
+    name = bucket["Properties"]["BucketName"]["Fn::Join"][1]
+    assert "".join(map(str, arn)).endswith(":s3:::" + "".join(map(str, name)))
+
+
+def test_queues_are_encrypted(environment: str) -> None:
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues(environment))
+
+
+def test_the_database_is_private_encrypted_and_takes_iam_and_tls_only(environment: str) -> None:
+    cluster = only(environment, "AWS::RDS::DBCluster")["Properties"]
+    assert cluster["StorageEncrypted"] is True
+    assert cluster["EnableIAMDatabaseAuthentication"] is True
+    parameters = only(environment, "AWS::RDS::DBClusterParameterGroup")["Properties"]["Parameters"]
+    assert parameters["rds.force_ssl"] == "1"
+    assert only(environment, "AWS::RDS::DBInstance")["Properties"]["PubliclyAccessible"] is False
+    for properties in functions(environment):
+        variables = properties["Environment"]["Variables"]
+        assert (variables["DATABASE_TLS"], variables["DATABASE_IAM_AUTH"]) == ("verify-full", "true")
+
+
+def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
+    urls = [
+        json.dumps(properties["Environment"]["Variables"]["DATABASE_URL"])
+        for properties in functions(environment)
+    ]
+    users = {
+        user
+        for user in ("logstats_owner", "logstats_writer", "logstats_reader")
+        for url in urls
+        if user in url
+    }
+    assert len(users) == len(urls)
+    connects = [
+        json.dumps(statement["Resource"])
+        for _, statement in statements(environment)
+        if statement["Action"] == "rds-db:connect"
+    ]
+    assert len(connects) == len(users)
+    assert all(sum(user in arn for arn in connects) == 1 for user in users)
+
+
+def test_route_tables_lead_to_s3_only(environment: str) -> None:
+    kinds = {resource["Type"] for resource in template(environment)["Resources"].values()}
+    assert kinds.isdisjoint(
+        {"AWS::EC2::Route", "AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP"}
+    )
+    endpoint = only(environment, "AWS::EC2::VPCEndpoint")["Properties"]
+    assert endpoint["VpcEndpointType"] == "Gateway"
+    assert endpoint["ServiceName"]["Fn::Join"][1][-1] == ".s3"
+    assert len(endpoint["RouteTableIds"]) == len(resources(environment, "AWS::EC2::RouteTable"))
+
+
+def test_nobody_may_reach_in_from_everywhere(environment: str) -> None:
+    for name, resource in template(environment)["Resources"].items():
+        properties = resource.get("Properties", {})
+        inwards = properties.get("SecurityGroupIngress", [])
+        if resource["Type"] == "AWS::EC2::SecurityGroupIngress":
+            inwards = [properties]
+        assert not [rule for rule in inwards if "CidrIp" in rule or "CidrIpv6" in rule], name
+
+
+def test_functions_that_use_the_database_are_in_its_network(environment: str) -> None:
+    for properties in functions(environment):
+        assert len(properties["VpcConfig"]["SubnetIds"]) == 2
+
+
+def test_no_policy_is_for_every_resource_but_those_listed(environment: str) -> None:
+    for name, statement in statements(environment):
+        if statement["Effect"] == "Allow" and "*" in as_list(statement.get("Resource", [])):
+            assert set(as_list(statement["Action"])) <= WILDCARD_RESOURCES, name
+
+
+def test_no_policy_allows_every_action_of_a_service(environment: str) -> None:
+    for name, statement in statements(environment):
+        if statement["Effect"] == "Allow":
+            assert not [action for action in as_list(statement["Action"]) if "*" in action], name
+
+
+def test_logs_are_kept_for_a_stated_time(environment: str) -> None:
+    for name, group in resources(environment, "AWS::Logs::LogGroup").items():
+        assert group["Properties"]["RetentionInDays"] > 0, name
+    for properties in functions(environment):
+        assert "LogGroup" in properties["LoggingConfig"]
+
+
+def test_the_api_authorises_by_default_and_throttles_and_logs(environment: str) -> None:
+    for name, route in resources(environment, "AWS::ApiGatewayV2::Route").items():
+        assert route["Properties"]["AuthorizationType"] == "AWS_IAM", name
+    stage = only(environment, "AWS::ApiGatewayV2::Stage")["Properties"]
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
+    assert stage["AccessLogSettings"]["DestinationArn"]
+    assert "$context.status" in stage["AccessLogSettings"]["Format"]
+
+
+def test_the_api_function_answers_before_the_gateway_gives_up(environment: str) -> None:
+    assert function(environment, "Api")["Properties"]["Timeout"] < 30
+
+
+def test_the_api_takes_payload_version_2(environment: str) -> None:
+    for integration in resources(environment, "AWS::ApiGatewayV2::Integration").values():
+        assert integration["Properties"]["PayloadFormatVersion"] == "2.0"
+
+
+def test_the_processor_is_an_image_and_the_others_are_zips_with_layers(environment: str) -> None:
+    assert function(environment, "Processor")["Properties"]["PackageType"] == "Image"
+    for word in ("Api", "Migration"):
+        properties = function(environment, word)["Properties"]
+        assert properties["Runtime"] == "python3.12"
+        assert len(properties["Layers"]) == 2
+
+
+def test_what_needs_the_schema_waits_for_its_migration(environment: str) -> None:
+    (migration,) = resources(environment, "Custom::SchemaMigration")
+    for word in ("Api", "Processor"):
+        assert migration in function(environment, word)["DependsOn"]
+
+
+def test_the_migration_waits_for_a_database_that_answers(environment: str) -> None:
+    (writer,) = resources(environment, "AWS::RDS::DBInstance")
+    assert writer in only(environment, "Custom::SchemaMigration")["DependsOn"]
+
+
+def test_the_migration_gives_up_before_cloudformation_does(environment: str) -> None:
+    timeout = function(environment, "Migration")["Properties"]["Timeout"]
+    assert int(only(environment, "Custom::SchemaMigration")["Properties"]["ServiceTimeout"]) > timeout
+
+
+def test_the_stack_has_every_named_output(environment: str) -> None:
+    assert set(template(environment)["Outputs"]) == {
+        outputs.API_URL,
+        outputs.API_ID,
+        outputs.LOGS_BUCKET,
+        outputs.REJECTS_BUCKET,
+        outputs.QUEUE_URL,
+        outputs.DEAD_LETTER_QUEUE_URL,
+        outputs.PROCESSOR_FUNCTION,
+        outputs.SCHEMA_REVISION,
+    }
+
+
+def test_data_outlives_the_prod_stack_and_not_that_of_dev(environment: str) -> None:
+    policies = {bucket["DeletionPolicy"] for bucket in resources(environment, "AWS::S3::Bucket").values()}
+    cluster = only(environment, "AWS::RDS::DBCluster")
+    if environment == "prod":
+        assert policies == {"Retain"}
+        assert cluster["DeletionPolicy"] == "Snapshot"
+        assert cluster["Properties"]["DeletionProtection"] is True
+    else:
+        assert policies == {"Delete"}
+        assert cluster["DeletionPolicy"] == "Delete"

@@ -1,0 +1,163 @@
+"""The processor under the real `awslambdaric`, as Lambda runs it, without Docker."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from local.compose.runtime_api import EnvironmentExitedError, InvocationTimeoutError
+from logstats.settings import DatabaseSettings
+from tests import oracle, tables
+from tests.events import created, sqs_event
+from tests.execution import SANDBOX, ExecutionEnvironment, execution_environment
+from tests.logs import as_bytes, random_lines
+from tests.s3_double import S3Double
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric runs on Linux only")
+
+HANDLER = "processor.handler.handler"
+BUCKET, REJECTS = "request-logs", "rejected-lines"
+A, B = random_lines(1, 600), random_lines(2, 500)
+OTHERS = (
+    "FROM pg_stat_activity"
+    " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Double]:
+    with S3Double() as double:
+        yield double
+
+
+@pytest.fixture
+def variables(s3: S3Double, database: DatabaseSettings) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": s3.endpoint,
+        "DATABASE_URL": database.url,
+        "DATABASE_TLS": "disable",
+        "DATABASE_IAM_AUTH": "false",
+        "REJECTS_BUCKET": REJECTS,
+    }
+
+
+@pytest.fixture
+def processor(variables: dict[str, str]) -> Iterator[ExecutionEnvironment]:
+    with execution_environment(HANDLER, variables) as environment:
+        yield environment
+
+
+def backends(engine: sa.Engine) -> set[int]:
+    """The server's processes for other connections to this database."""
+    with engine.connect() as connection:
+        return set(connection.scalars(sa.text(f"SELECT pid {OTHERS}")))
+
+
+def test_an_object_is_ingested(s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine) -> None:
+    version = s3.put(BUCKET, "in/a b+c.log", as_bytes(A) + b"broken\n")
+    result = processor.invoke(sqs_event(created(BUCKET, "in/a b+c.log", version.version_id, "01")))
+    assert (result.kind, result.payload) == ("response", {"batchItemFailures": []})
+    assert tables.statistics(engine) == oracle.statistics(A)
+    assert [key[0] for key in s3.objects] == [BUCKET, REJECTS]
+
+
+def test_only_the_message_that_fails_is_delivered_again(
+    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
+) -> None:
+    version = s3.put(BUCKET, "a.log", as_bytes(A))
+    event = sqs_event(
+        created(BUCKET, "gone.log", "v1", "01"), created(BUCKET, "a.log", version.version_id, "01")
+    )
+    result = processor.invoke(event)
+    assert (result.kind, result.payload) == ("response", {"batchItemFailures": [{"itemIdentifier": "0"}]})
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
+    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
+) -> None:
+    result = processor.invoke(sqs_event(created(BUCKET, "gone.log", "v1", "01")))
+    assert (result.kind, result.payload["errorType"]) == ("error", "BatchProcessingError")
+    assert "MissingError" in result.payload["errorMessage"]
+    version = s3.put(BUCKET, "a.log", as_bytes(A))
+    assert processor.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01"))).kind == "response"
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_a_second_invocation_uses_the_connections_of_the_first(
+    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
+) -> None:
+    seen = []
+    for key, lines in (("a.log", A), ("b.log", B)):
+        version = s3.put(BUCKET, key, as_bytes(lines))
+        assert processor.invoke(sqs_event(created(BUCKET, key, version.version_id, "01"))).kind == "response"
+        seen.append(backends(engine))
+    assert seen[0] == seen[1] != set()
+    assert tables.statistics(engine) == oracle.statistics([*A, *B])
+
+
+def test_a_connection_that_died_while_frozen_is_replaced(
+    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
+) -> None:
+    for key, lines in (("a.log", A), ("b.log", B)):
+        version = s3.put(BUCKET, key, as_bytes(lines))
+        assert processor.invoke(sqs_event(created(BUCKET, key, version.version_id, "01"))).kind == "response"
+        with engine.connect() as connection:
+            assert connection.scalars(sa.text(f"SELECT pg_terminate_backend(pid) {OTHERS}")).all()
+    assert tables.statistics(engine) == oracle.statistics([*A, *B])
+
+
+def test_a_missing_setting_is_named(variables: dict[str, str], s3: S3Double) -> None:
+    del variables["DATABASE_URL"]
+    version = s3.put(BUCKET, "a.log", as_bytes(A))
+    with execution_environment(HANDLER, variables) as environment:
+        result = environment.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01")))
+    assert result.kind == "error"
+    assert "DATABASE_URL: Field required" in result.payload["errorMessage"]
+
+
+def test_an_init_error_is_reported(variables: dict[str, str]) -> None:
+    with execution_environment("processor.handler.missing", variables) as environment:
+        result = environment.invoke(sqs_event())
+        assert (result.kind, result.error_type) == ("init_error", "Runtime.HandlerNotFound")
+        with pytest.raises(EnvironmentExitedError):
+            environment.invoke(sqs_event())
+
+
+def test_a_timeout_leaves_nothing_and_the_next_delivery_succeeds(
+    s3: S3Double, variables: dict[str, str], engine: sa.Engine
+) -> None:
+    stalled = s3.put(BUCKET, "a.log", as_bytes(A), stalled=True)
+    event = sqs_event(created(BUCKET, "a.log", stalled.version_id, "01"))
+    with execution_environment(HANDLER, variables) as environment, pytest.raises(InvocationTimeoutError):
+        environment.invoke(event, timeout=4)
+    assert tables.statistics(engine) == {}
+    s3.objects.clear()
+    assert s3.put(BUCKET, "a.log", as_bytes(A)).version_id == stalled.version_id
+    with execution_environment(HANDLER, variables) as environment:
+        assert environment.invoke(event).payload == {"batchItemFailures": []}
+    assert tables.statistics(engine) == oracle.statistics(A)
+    assert set(tables.leftovers(engine).values()) == {0}
+
+
+def test_trap_12_the_sandbox_has_a_read_only_root_and_no_semaphores(
+    s3: S3Double, variables: dict[str, str]
+) -> None:
+    """Every test here runs in the sandbox; this one shows that it holds."""
+    del variables["REJECTS_BUCKET"]  # rejected lines then go to a folder
+    version = s3.put(BUCKET, "a.log", b"broken\n")
+    with execution_environment(HANDLER, variables) as environment:
+        result = environment.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01")))
+    assert result.kind == "error"
+    assert "Read-only file system" in result.payload["errorMessage"]
+    done = subprocess.run(
+        [sys.executable, "-c", "import multiprocessing; multiprocessing.Lock()"],
+        env={"PYTHONPATH": str(SANDBOX)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Function not implemented" in done.stderr

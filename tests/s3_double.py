@@ -1,0 +1,138 @@
+"""A small S3 over HTTP for code that runs in other processes and containers: versions, byte ranges, `If-Match`.
+
+An object can be a block repeated many times, so that gigabytes need no disk. (moto does the rest, in process.)
+"""
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object: `block`, `repeats` times. A stalled one never sends its body."""
+
+    version_id: str
+    block: bytes
+    repeats: int = 1
+    is_stalled: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.block) * self.repeats
+
+    @property
+    def etag(self) -> str:
+        """A strong entity tag."""
+        return f'"{hashlib.md5(self.block, usedforsecurity=False).hexdigest()}-{self.repeats}"'
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from `start` up to `end`."""
+        while start < end:
+            offset = start % len(self.block)
+            piece = self.block[offset : offset + min(_PIECE, end - start)]
+            yield piece
+            start += len(piece)
+
+
+@dataclass(slots=True)
+class S3Double:
+    """The server, on a free port of 127.0.0.1."""
+
+    objects: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
+    released: threading.Event = field(default_factory=threading.Event)
+    _server: ThreadingHTTPServer | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The value of `AWS_ENDPOINT_URL`."""
+        assert self._server
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def put(self, bucket: str, key: str, block: bytes, repeats: int = 1, *, stalled: bool = False) -> Version:
+        """Store a version and return it."""
+        versions = self.objects.setdefault((bucket, key), [])
+        versions.append(Version(f"v{len(versions) + 1}", block, repeats, stalled))
+        return versions[-1]
+
+    def find(self, bucket: str, key: str, version_id: str | None) -> Version | None:
+        """Return a version, or the current one."""
+        versions = self.objects.get((bucket, key), [])
+        return next((each for each in reversed(versions) if version_id in (None, each.version_id)), None)
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"s3": self}))
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    s3: S3Double
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        if version := self._version():
+            self._start(200, version, version.size)
+
+    def do_GET(self) -> None:
+        if not (version := self._version()):
+            return
+        if self.headers.get("If-Match", version.etag) != version.etag:
+            self._start(412, version, 0)
+            return
+        start, end, status = 0, version.size, 200
+        if found := _RANGE.fullmatch(self.headers.get("Range", "")):
+            start, end, status = int(found[1]), int(found[2]) + 1, 206
+        self._start(status, version, end - start)
+        if version.is_stalled:
+            self.s3.released.wait()
+            self.close_connection = True
+            return
+        try:
+            for piece in version.read(start, end):
+                self.wfile.write(piece)
+        except ConnectionError:  # the reader was killed
+            self.close_connection = True
+
+    def do_PUT(self) -> None:
+        bucket, key, _ = self._name()
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._start(200, self.s3.put(bucket, key, body), 0)
+
+    def _name(self) -> tuple[str, str, str | None]:
+        url = urlsplit(self.path)
+        _, bucket, key = unquote(url.path).split("/", 2)
+        return bucket, key, parse_qs(url.query).get("versionId", [None])[0]
+
+    def _version(self) -> Version | None:
+        version = self.s3.find(*self._name())
+        if not version:
+            self._start(404, None, 0)
+        return version
+
+    def _start(self, status: int, version: Version | None, length: int) -> None:
+        self.send_response(status)
+        if version:
+            self.send_header("ETag", version.etag)
+            self.send_header("x-amz-version-id", version.version_id)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()

@@ -1,0 +1,63 @@
+/* Runs the same work again and again, with the first, the second, ... allocation failing, until none does.
+ * Each run must report its failure, and give back all it took. Prints the number of failures. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static long until_failure, held;
+
+static int fails(void) { return --until_failure == 0; }
+static void *try_malloc(size_t size) { return fails() ? NULL : (held++, malloc(size)); }
+static void *try_calloc(size_t count, size_t size) { return fails() ? NULL : (held++, calloc(count, size)); }
+static void *try_realloc(void *old, size_t size) { return fails() ? NULL : (held += !old, realloc(old, size)); }
+static void give_back(void *old) { held -= old != NULL; free(old); }
+
+#define malloc try_malloc
+#define calloc try_calloc
+#define realloc try_realloc
+#define free give_back
+#include "aggregate.c"
+#define record batch_record /* aggregate.c has a function of that name */
+#include "batch.c"
+#undef record
+#include "histogram.c"
+#include "line.c"
+
+/* Customers and days enough to grow every table; durations enough to leave the list, whole milliseconds and others. */
+static int work(void) {
+    aggregator *a = aggregator_new(2000, 100);
+    if (!a) return -1;
+    int failed = 0;
+    char line[128];
+    for (int round = 0; round < 2 && !failed; round++) {
+        for (int i = 0; i < 3000 && !failed; i++) {
+            const int customer = i < 1500 ? i : 0;
+            const int length = snprintf(line, sizeof line, "2024-09-03 12:00:00 cust_%d /a 200 %d.%06d\n%s",
+                                        customer, i % 20, i % 3 ? i * 7 : i % 900 * 1000, i % 10 ? "" : "bad\n");
+            failed = aggregator_feed(a, (const uint8_t *)line, (size_t)length);
+        }
+        const uint8_t *out;
+        batch_key key;
+        int64_t length = 0;
+        while (!failed && (length = aggregator_drain(a, 8, &key, &out)) > 0) {}
+        failed = failed || length < 0;
+    }
+    aggregator_free(a);
+    return failed;
+}
+
+int main(void) {
+    long failures = 0;
+    for (;; failures++) {
+        until_failure = failures + 1;
+        const int failed = work();
+        if (held) { printf("after failure %ld, %ld allocations are held\n", failures + 1, held); return 1; }
+        if (until_failure > 0) { /* nothing failed */
+            if (failed) { printf("failed without a reason\n"); return 1; }
+            break;
+        }
+        if (!failed) { printf("failure %ld was not reported\n", failures + 1); return 1; }
+    }
+    printf("%ld\n", failures);
+    return 0;
+}

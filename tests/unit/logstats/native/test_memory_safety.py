@@ -1,0 +1,30 @@
+"""The kernel reads what it was given and not a byte more, and survives running out of memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from logstats.native import build
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mprotect")
+def test_nothing_is_read_outside_the_buffer() -> None:
+    command = [sys.executable, "-m", "tests.guard_pages"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout) == (0, "all within bounds\n"), done.stderr
+
+
+def test_every_allocation_may_fail(tmp_path: Path) -> None:
+    """A program of the kernel's sources in which one allocation after the other fails."""
+    program = tmp_path / "allocation_failures"
+    source = Path(__file__).parent / "allocation_failures.c"
+    flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{build.HERE}"]
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", *flags, source, "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    failures = int(done.stdout)
+    assert failures > 50

@@ -1,0 +1,125 @@
+"""Settings: secure unless said otherwise, and one clear line when malformed."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
+
+WAIT = "WAIT_FOR_SYSTEM_DURATION"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        WAIT,
+        "REJECTS_BUCKET",
+        "REJECTS_FOLDER",
+        "DATABASE_URL",
+        "DATABASE_TLS",
+        "DATABASE_IAM_AUTH",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+def refusal(kind: type[DatabaseSettings | ProcessorSettings]) -> str:
+    with pytest.raises(SettingsError) as raised:
+        load(kind)
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+def test_without_a_wait_the_clock_waits_for_ever() -> None:
+    settings = load(ProcessorSettings)
+    assert settings.wait_for_system_duration == dt.timedelta.max
+    assert (settings.rejects_bucket, settings.rejects_folder) == (None, Path(".local/rejected"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("0", dt.timedelta(0)),
+        ("86400", dt.timedelta(days=1)),
+        ("1.5", dt.timedelta(seconds=1.5)),
+        ("PT0S", dt.timedelta(0)),
+        ("PT1H", dt.timedelta(hours=1)),
+        ("P1DT30M", dt.timedelta(days=1, minutes=30)),
+        ("P2W", dt.timedelta(weeks=2)),
+        ("86399999999999", dt.timedelta(999_999_999, 86_399)),
+    ],
+)
+def test_a_wait_is_seconds_or_iso_8601(
+    text: str, wait: dt.timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WAIT, text)
+    assert load(ProcessorSettings).wait_for_system_duration == wait
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "abc",
+        "-5",
+        "+5",
+        "-PT1H",
+        "P-1D",
+        "P",
+        "PT",
+        "PT1X",
+        "1h",
+        "01:00:00",
+        "1e3",
+        "inf",
+        "nan",
+        "5 ",
+        "1_0",
+        "٣",
+        "86400000000000",
+        "9" * 30,
+        "9" * 400,
+        "P9999999999D",
+    ],
+)
+def test_a_malformed_wait_is_one_clear_error(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WAIT, text)
+    assert refusal(ProcessorSettings).startswith(f"{WAIT}: ")
+
+
+def test_the_error_says_what_form_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WAIT, "an hour")
+    wanted = "give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H"
+    assert refusal(ProcessorSettings) == f"{WAIT}: {wanted}"
+
+
+def test_a_database_is_reached_securely_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@h:5432/n")
+    settings = load(DatabaseSettings)
+    assert (settings.tls, settings.iam_auth) == ("verify-full", True)
+
+
+def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@h/n")
+    assert load(DatabaseSettings, url="postgres://v@h/n").url == "postgres://v@h/n"
+
+
+def test_a_missing_url_is_named() -> None:
+    assert refusal(DatabaseSettings) == "DATABASE_URL: Field required"
+
+
+def test_all_that_is_malformed_is_named_and_no_secret_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://u:secret@h/n")
+    monkeypatch.setenv("DATABASE_TLS", "no")
+    monkeypatch.setenv("DATABASE_IAM_AUTH", "maybe")
+    message = refusal(DatabaseSettings)
+    assert all(name in message for name in ("DATABASE_URL: ", "DATABASE_TLS: ", "DATABASE_IAM_AUTH: "))
+    assert "secret" not in message
+
+
+def test_settings_do_not_change() -> None:
+    settings = load(ProcessorSettings)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.rejects_bucket = "b"  # type: ignore[misc]  # that it is frozen is the point
