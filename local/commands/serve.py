@@ -36,12 +36,12 @@ def serve(
         _listen(host, port) as listener,
         open_database(database_url) as database,
     ):
+        _set_environment(database)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listener.getsockname()[1]}"
         typer.echo(
             f"{address}/customers/CUSTOMER/stats?from=YYYY-MM-DD\n{address}/docs\nCtrl-C stops.", err=True
         )
-        _set_environment(database)
         _run(listener, workers)
 
 
