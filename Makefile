@@ -4,9 +4,9 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-EMULATOR := .local/emulator
 NATIVE := $(VENV)/native.stamp
 SETUP := $(VENV)/setup.stamp
+WHEELS := $(VENV)/wheels.stamp
 DOCKER ?= docker
 IMAGE ?= logstats/processor
 
@@ -20,12 +20,16 @@ PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: print-python
+print-python:
+	@echo $(PYTHON)
+
 .PHONY: run
-run: setup $(EMULATOR)/setup.stamp  ## Start the local cloud, ingest api_requests.log, show statistics, serve until Ctrl-C
+run: setup  ## Start the local cloud, ingest api_requests.log, show statistics, serve until Ctrl-C
 	@$(BIN)/logstats up --upload api_requests.log
 
 .PHONY: setup
-setup: $(SETUP) $(NATIVE)  ## Create .venv with every dependency and the logstats command
+setup: $(SETUP) $(NATIVE) $(WHEELS)  ## Create .venv with every dependency and the logstats command
 
 $(VENV)/bin/uv: requirements-bootstrap.txt
 	@if [ -z "$(PYTHON)" ]; then \
@@ -48,16 +52,15 @@ $(NATIVE): $(SETUP) $(wildcard layers/logstats/native/*.c layers/logstats/native
 	@$(BIN)/python layers/logstats/native/build.py
 	@touch $@
 
-# The emulator's interpreter runs the API function, so it is the same version; its packages are its own.
-$(EMULATOR)/setup.stamp: $(SETUP) local/emulator/requirements.txt
-	@echo "Creating the emulator's environment"
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(EMULATOR)/venv
-	@$(BIN)/uv pip install --quiet --python $(EMULATOR)/venv/bin/python --compile-bytecode --require-hashes -r local/emulator/requirements.txt
+# So that `make synth` works offline; the layers are for Lambda, whatever this machine is.
+$(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requirements.txt
+	@echo "Fetching the layers' packages"
+	@$(BIN)/python -m cdk.bundling
 	@touch $@
 
 .PHONY: test
-test: setup $(EMULATOR)/setup.stamp test-domain  ## Run all tests (no Docker, no account)
-	@$(BIN)/python -m pytest
+test: setup test-domain  ## Run all tests (no Docker, no account)
+	@$(BIN)/python -m pytest --numprocesses auto
 
 DOMAIN := line histogram summary batch
 
@@ -81,7 +84,7 @@ test-mutations: setup  ## Break the exactly-once protocol in five ways; the test
 
 .PHONY: stand-in-images
 stand-in-images: setup  ## Make stand-ins for the public base images where none can be pulled (root, debootstrap, Docker)
-	@PATH="$$(dirname "$$(command -v $(DOCKER))"):$$PATH" tests/docker/stand_in_images.sh $(BIN)/python
+	@DOCKER=$(DOCKER) tests/docker/stand_in_images.sh $(BIN)/python
 
 .PHONY: test-docker
 test-docker: setup  ## Run the tests that need Docker, which must be there

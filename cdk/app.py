@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from cdk.bundling import ROOT, BundlingError
+from cdk import ROOT
+from cdk.bundling import BundlingError
 from cdk.parameters import ParametersError, read
 
 

@@ -1,33 +1,30 @@
 """Build what the layers contain, without Docker: hash-locked wheels, and the `logstats` package.
 
 The output is deterministic, so that an unchanged layer keeps its asset hash, and cached under `build/` by
-everything that goes into it.
+everything that goes into it. ``python -m cdk.bundling`` downloads the wheels beforehand.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from cdk.elf import strip
+from cdk import ROOT, elf
+from cdk.build_cache import BUILD, cached
+from cdk.platforms import Platform, bytecode_version, lambda_platform
 from logstats.native.build import build as compile_kernel
 from logstats.native.build import library_name
 
-ROOT = Path(__file__).parent.parent
-PYTHON_VERSION = "3.12"
+REQUIREMENTS = (
+    ROOT / "layers" / "dependencies" / "requirements.txt",
+    ROOT / "functions" / "migrate" / "requirements.txt",
+)
+"""Hash-locked third-party packages of the API and of the migration."""
 LAYER_ROOT = "/opt/python"
 """Where Lambda puts a layer's `python/` folder."""
 
-_DIGITS = 16
-_KEEP_SECONDS = 3600.0
 _LEFT_OUT_FOLDERS = {"bin", "include", "__pycache__", "test", "tests"}
 _LEFT_OUT_SUFFIXES = {".asm", ".c", ".cmd", ".cpp", ".h", ".hpp", ".obj", ".pxd", ".pyi", ".pyx"}
 _LEFT_OUT_FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "py.typed", "uv_cache.json"}
@@ -37,46 +34,7 @@ class BundlingError(Exception):
     """A layer could not be built; the message is the tool's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What native code is built for.
-
-    Attributes
-    ----------
-    name
-        Distinguishes cached builds.
-    install_options
-        Choose the wheels of `uv pip install`.
-    zig_target
-        Chooses the kernel's target; None is this machine.
-    system
-        In the notation of `sys.platform`.
-    """
-
-    name: str
-    install_options: tuple[str, ...]
-    zig_target: str | None
-    system: str
-
-
-def lambda_platform(architecture: Literal["x86_64", "arm64"]) -> Platform:
-    """Return the platform of Lambda's python3.12: Amazon Linux 2023 with glibc 2.34.
-
-    uv takes every wheel that glibc 2.34 can load. (pip would match the tag exactly, and silently pick old
-    releases unless all older tags were named too.)
-    """
-    machine = {"x86_64": "x86_64", "arm64": "aarch64"}[architecture]
-    options = ("--python-platform", f"{machine}-manylinux_2_34", "--python-version", PYTHON_VERSION)
-    return Platform(f"lambda-{architecture}", options, f"{machine}-linux-gnu.2.34", "linux")
-
-
-def host_platform() -> Platform:
-    """Return the platform of this interpreter, which is also the emulator's."""
-    tag = f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
-    return Platform(f"host-{tag}", ("--python", sys.executable), None, sys.platform)
-
-
-def dependencies(requirements: Path, platform: Platform, cache: Path = ROOT / "build") -> Path:
+def dependencies(requirements: Path, platform: Platform, cache: Path = BUILD) -> Path:
     """Return a folder with the packages of a hash-locked requirements file under `python/`.
 
     Raises
@@ -87,21 +45,17 @@ def dependencies(requirements: Path, platform: Platform, cache: Path = ROOT / "b
 
     def install(folder: Path) -> None:
         target = folder / "python"
-        _run(
-            *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--only-binary", ":all:"),
-            *("--require-hashes", "--requirement", str(requirements), "--target", str(target)),
-            *("--link-mode", "copy", *platform.install_options),
-        )
+        _install(requirements, platform, target)
         _leave_out(target)
         for library in target.rglob("*.so*"):
-            strip(library)
+            elf.strip(library)
         _compile(target, platform)
 
-    inputs: list[str | bytes] = [platform.name, requirements.read_bytes(), _bytecode_version(platform)]
+    inputs: list[str | bytes] = [platform.name, requirements.read_bytes(), *_recipe(platform)]
     return cached(cache, requirements.parent.name, inputs, install)
 
 
-def logstats_package(platform: Platform, cache: Path = ROOT / "build") -> Path:
+def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
     """Return a folder with the `logstats` package and its compiled kernel under `python/`.
 
     Raises
@@ -111,7 +65,7 @@ def logstats_package(platform: Platform, cache: Path = ROOT / "build") -> Path:
     """
     source = ROOT / "layers" / "logstats"
     sources = sorted(path for path in source.rglob("*") if path.suffix in {".py", ".c", ".h"})
-    inputs: list[str | bytes] = [platform.name, _bytecode_version(platform)]
+    inputs: list[str | bytes] = [platform.name, *_recipe(platform)]
     for path in sources:
         inputs += [path.relative_to(source).as_posix(), path.read_bytes()]
 
@@ -131,36 +85,31 @@ def logstats_package(platform: Platform, cache: Path = ROOT / "build") -> Path:
     return cached(cache, "logstats", inputs, compile_and_copy)
 
 
-def cached(cache: Path, name: str, inputs: list[str | bytes], make: Callable[[Path], None]) -> Path:
-    """Return the folder that `make` makes from these inputs, making it now unless it is there.
+def fetch() -> None:
+    """Download what the layers need on AWS, so that they can be built offline.
 
-    Half a folder is never seen, and two processes may ask at once. What was not asked for lately is removed.
+    Raises
+    ------
+    BundlingError
+        If that fails.
     """
-    digest = hashlib.sha256(Path(__file__).read_bytes())
-    for value in inputs:
-        data = value.encode() if isinstance(value, str) else value
-        digest.update(len(data).to_bytes(8, "big") + data)
-    folder = cache / f"{name}-{digest.hexdigest()[:_DIGITS]}"
-    if folder.exists():
-        os.utime(folder)
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{name}-") as unfinished:
-        make(Path(unfinished, "made"))
-        try:
-            Path(unfinished, "made").rename(folder)
-        except OSError:
-            if not folder.exists():  # otherwise another process was faster, with the same content
-                raise
-    _remove_old(cache, name)
-    return folder
+    for platform in (lambda_platform("x86_64"), lambda_platform("arm64")):
+        for requirements in REQUIREMENTS:
+            with tempfile.TemporaryDirectory() as folder:
+                _install(requirements, platform, Path(folder))
 
 
-def _remove_old(cache: Path, name: str) -> None:
-    """Remove what was made from earlier inputs, unless somebody may still use it."""
-    for folder in cache.glob(f"{name}-" + "[0-9a-f]" * _DIGITS):
-        if folder.stat().st_mtime < time.time() - _KEEP_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+def _recipe(platform: Platform) -> list[str | bytes]:
+    """Return what a layer depends on besides its sources: how it is made."""
+    return [bytecode_version(platform), Path(__file__).read_bytes(), Path(elf.__file__).read_bytes()]
+
+
+def _install(requirements: Path, platform: Platform, target: Path) -> None:
+    _run(
+        *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--only-binary", ":all:"),
+        *("--require-hashes", "--requirement", str(requirements), "--target", str(target)),
+        *("--link-mode", "copy", *platform.install_options),
+    )
 
 
 def _leave_out(target: Path) -> None:
@@ -175,18 +124,12 @@ def _leave_out(target: Path) -> None:
                 path.unlink()
 
 
-def _bytecode_version(platform: Platform) -> str:
-    """Return the version of the bytecode to include; none if this interpreter cannot make the platform's."""
-    ours, theirs = sys.version_info[:2], tuple(map(int, PYTHON_VERSION.split(".")))
-    return f"{sys.implementation.cache_tag}" if platform.zig_target is None or ours == theirs else ""
-
-
 def _compile(target: Path, platform: Platform) -> None:
     """Add bytecode: a layer is read-only, so that every cold start would compile all it imports again.
 
     It is never checked against its source, whose time stamp a layer does not keep, and it is reproducible.
     """
-    if not _bytecode_version(platform):
+    if not bytecode_version(platform):
         return
     _run(
         *(sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
@@ -201,3 +144,7 @@ def _run(*command: str, environment: dict[str, str] | None = None) -> None:
     )
     if result.returncode:
         raise BundlingError(result.stderr.strip())
+
+
+if __name__ == "__main__":
+    fetch()

@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk.bundling import ROOT
+from cdk import ROOT
 from cdk.database import Database, Placement
 from cdk.parameters import LogRetention
 
@@ -35,7 +35,7 @@ def common_options(scope: Construct, database: Database, log_retention: LogReten
     """Return the options that every function of a construct gets: role, log group and placement."""
     log_group = logs.LogGroup(
         scope,
-        "FunctionLogs",
+        "Logs",
         retention=logs.RetentionDays[log_retention.upper()],
         removal_policy=RemovalPolicy.DESTROY,
     )
@@ -52,7 +52,7 @@ def common_options(scope: Construct, database: Database, log_retention: LogReten
 
 def _role(scope: Construct, log_group: logs.LogGroup, place: Placement) -> iam.Role:
     """Return a role that may write its own log group, and in a VPC manage its network interfaces."""
-    role = iam.Role(scope, "FunctionRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
     if place.vpc:
         # The Lambda service asks for these on "*" before it creates a function in a VPC.

@@ -2,25 +2,22 @@
 
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, CfnParameter, Duration, RemovalPolicy, Size, Stack
-from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import Aws, CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk import outputs
-from cdk.bundling import ROOT
+from cdk.buckets import bucket_name, private_bucket
 from cdk.database import Database
-from cdk.functions import common_options
-from cdk.layers import function_architecture
-from cdk.parameters import Architecture, Parameters, Processor
+from cdk.parameters import Parameters
+from cdk.processor import Processor
 
-USER = "logstats_writer"
 VISIBILITY_FACTOR = 6
-"""Visibility timeout over function timeout; AWS's advice for SQS event sources, which lets Lambda throttle."""
+"""Visibility timeout over function timeout: AWS's advice for event sources, so that Lambda can throttle."""
 MAX_RECEIVES = 5
+_KEPT_MESSAGES = Duration.days(14)
 
 
 class Ingest(Construct):
@@ -28,49 +25,38 @@ class Ingest(Construct):
 
     Attributes
     ----------
-    logs
-        The bucket that log objects are uploaded to.
-    function
-        The processor.
+    processor
+        Ingests log objects.
     """
 
     def __init__(
         self, scope: Construct, construct_id: str, database: Database, parameters: Parameters
     ) -> None:
         super().__init__(scope, construct_id)
-        processor = parameters.processor
-        self._dead_letters = _queue(self, "DeadLetters", retention_period=Duration.days(14))
+        self._dead_letters = _queue(self, "DeadLetters")
         self._queue = _queue(
             self,
             "Queue",
-            visibility_timeout=Duration.seconds(VISIBILITY_FACTOR * processor.timeout_seconds),
-            retention_period=Duration.days(14),
+            visibility_timeout=Duration.seconds(VISIBILITY_FACTOR * parameters.processor.timeout_seconds),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self._dead_letters, max_receive_count=MAX_RECEIVES),
         )
         name = f"logstats-{parameters.environment}"
-        self.logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
-        self._rejects = _bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
+        self._logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
+        self._rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
         self._rejects.add_lifecycle_rule(expiration=Duration.days(90))
-        self.function = self._processor(database, parameters)
-        deliveries = lambda_.EventSourceMapping(
-            self,
-            "Deliveries",
-            target=self.function,
-            event_source_arn=self._queue.queue_arn,
-            batch_size=1,
-            max_concurrency=processor.maximum_concurrency,
-            report_batch_item_failures=True,
-        )
-        self._queue.grant_consume_messages(self.function).apply_before(deliveries)
+        self.processor = Processor(self, "Processor", database, parameters)
+        self.processor.read_from(self._logs)
+        self.processor.reject_to(self._rejects)
+        self.processor.consume(self._queue)
         self._add_outputs()
 
     def _logs_bucket(self, name: str, *, retain: bool) -> s3.Bucket:
         """Return the bucket, which announces new objects to the queue.
 
         The notification is a property of the bucket itself, not CDK's custom resource, whose function may
-        reconfigure every bucket. It needs the queue's policy first; the fixed name breaks the circle.
+        reconfigure every bucket. It needs the queue's policy first; the known name breaks the circle.
         """
-        bucket = _bucket(self, "Logs", name, retain=retain, versioned=True)
+        bucket = private_bucket(self, "Logs", name, retain=retain, versioned=True)
         bucket.add_lifecycle_rule(noncurrent_version_expiration=Duration.days(30))
         self._queue.add_to_resource_policy(
             iam.PolicyStatement(
@@ -78,7 +64,7 @@ class Ingest(Construct):
                 actions=["sqs:SendMessage"],
                 resources=[self._queue.queue_arn],
                 conditions={
-                    "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{_bucket_name(name)}"},
+                    "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{bucket_name(name)}"},
                     "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
                 },
             )
@@ -92,98 +78,24 @@ class Ingest(Construct):
                 )
             ]
         )
-        policy = self._queue.node.find_child("Policy")
-        resource.node.add_dependency(policy)
+        resource.node.add_dependency(self._queue.node.find_child("Policy"))
         return bucket
-
-    def _processor(self, database: Database, parameters: Parameters) -> lambda_.DockerImageFunction:
-        processor = parameters.processor
-        function = lambda_.DockerImageFunction(
-            self,
-            "Processor",
-            description="Ingests log objects",
-            code=_image(parameters.architecture),
-            architecture=function_architecture(parameters.architecture),
-            memory_size=processor.memory_mib,
-            ephemeral_storage_size=Size.mebibytes(processor.ephemeral_storage_mib),
-            timeout=Duration.seconds(processor.timeout_seconds),
-            environment={
-                **database.environment(USER),
-                "REJECTS_BUCKET": self._rejects.bucket_name,
-                **_processor_environment(self, processor),
-            },
-            **common_options(self, database, parameters.log_retention),
-        )
-        database.grant_connect(function, USER)
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["s3:GetObject", "s3:GetObjectVersion"], resources=[self.logs.arn_for_objects("*")]
-            )
-        )
-        # Without it S3 answers 403 instead of 404 for an object that is gone.
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.logs.bucket_arn])
-        )
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:PutObject"], resources=[self._rejects.arn_for_objects("*")])
-        )
-        return function
 
     def _add_outputs(self) -> None:
         stack = Stack.of(self)
-        CfnOutput(stack, outputs.LOGS_BUCKET, value=self.logs.bucket_name)
+        CfnOutput(stack, outputs.LOGS_BUCKET, value=self._logs.bucket_name)
         CfnOutput(stack, outputs.REJECTS_BUCKET, value=self._rejects.bucket_name)
         CfnOutput(stack, outputs.QUEUE_URL, value=self._queue.queue_url)
         CfnOutput(stack, outputs.DEAD_LETTER_QUEUE_URL, value=self._dead_letters.queue_url)
-        CfnOutput(stack, outputs.PROCESSOR_FUNCTION, value=self.function.function_name)
+        CfnOutput(stack, outputs.PROCESSOR_FUNCTION, value=self.processor.function.function_name)
 
 
 def _queue(scope: Construct, construct_id: str, **options: Any) -> sqs.Queue:  # noqa: ANN401 - CDK's
     return sqs.Queue(
-        scope, construct_id, encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True, **options
-    )
-
-
-def _bucket_name(name: str) -> str:
-    """Return a name that no other account or region has."""
-    return f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
-
-
-def _bucket(
-    scope: Construct, construct_id: str, name: str, *, retain: bool, versioned: bool = False
-) -> s3.Bucket:
-    return s3.Bucket(
         scope,
         construct_id,
-        bucket_name=_bucket_name(name),
-        versioned=versioned,
-        encryption=s3.BucketEncryption.S3_MANAGED,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        minimum_tls_version=1.2,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))],
-        removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
+        retention_period=_KEPT_MESSAGES,
+        **options,
     )
-
-
-def _image(architecture: Architecture) -> lambda_.DockerImageCode:
-    """Return the processor's image; synthesis only hashes its build context (see `.dockerignore`)."""
-    arm = architecture == "arm64"
-    return lambda_.DockerImageCode.from_image_asset(
-        str(ROOT),
-        file="functions/processor/Dockerfile",
-        platform=ecr_assets.Platform.LINUX_ARM64 if arm else ecr_assets.Platform.LINUX_AMD64,
-    )
-
-
-def _processor_environment(scope: Construct, processor: Processor) -> dict[str, str]:
-    variables = {}
-    if processor.wait_for_system_duration is not None:
-        variables["WAIT_FOR_SYSTEM_DURATION"] = processor.wait_for_system_duration
-    if processor.forwarded:
-        endpoint = CfnParameter(
-            Stack.of(scope), outputs.PROCESSOR_ENDPOINT, description="Where the emulator sends invocations"
-        )
-        variables["MINISTACK_LAMBDA_PROXY_URL"] = endpoint.value_as_string
-    return variables

@@ -4,8 +4,9 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from cdk.bundling import ROOT, Platform, dependencies, host_platform, lambda_platform, logstats_package
+from cdk.bundling import REQUIREMENTS, dependencies, logstats_package
 from cdk.parameters import Architecture
+from cdk.platforms import host_platform, lambda_platform
 
 
 class Layers(Construct):
@@ -28,12 +29,9 @@ class Layers(Construct):
         platform = host_platform() if architecture == "host" else lambda_platform(architecture)
         self.architecture = function_architecture(architecture)
         self.logstats = self._layer("Logstats", str(logstats_package(platform)))
-        self.api = self._third_party("Api", "layers/dependencies", platform)
-        self.migrate = self._third_party("Migrate", "functions/migrate", platform)
-
-    def _third_party(self, construct_id: str, folder: str, platform: Platform) -> lambda_.LayerVersion:
-        requirements = ROOT / folder / "requirements.txt"
-        return self._layer(construct_id, str(dependencies(requirements, platform)))
+        api, migrate = (str(dependencies(requirements, platform)) for requirements in REQUIREMENTS)
+        self.api = self._layer("Api", api)
+        self.migrate = self._layer("Migrate", migrate)
 
     def _layer(self, construct_id: str, path: str) -> lambda_.LayerVersion:
         return lambda_.LayerVersion(

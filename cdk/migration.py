@@ -6,8 +6,7 @@ from aws_cdk import CfnOutput, CustomResource, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from cdk import outputs
-from cdk.bundling import ROOT
+from cdk import ROOT, outputs
 from cdk.database import Database
 from cdk.functions import common_options, source
 from cdk.layers import Layers

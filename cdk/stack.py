@@ -27,5 +27,5 @@ class LogstatsStack(Stack):
         migration = Migration(self, "Migration", database, layers, parameters.log_retention)
         ingest = Ingest(self, "Ingest", database, parameters)
         api = Api(self, "Api", database, layers, parameters)
-        for function in (ingest.function, api.function):
+        for function in (ingest.processor.function, api.function):
             function.node.add_dependency(migration.applied)

@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test that wants one: `database_url` is a fresh, migrated database."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -24,9 +25,20 @@ _numbers = count()
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres_folder() -> Iterator[Path]:
+    """A folder for a server's data.
+
+    Not within pytest's: for root, the server runs as another user, and every pytest that starts makes its
+    folders root's alone.
+    """
+    with tempfile.TemporaryDirectory(prefix="logstats-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def server(postgres_folder: Path) -> Iterator[EmbeddedPostgres]:
     """An empty server; its `migrated` database is a template."""
-    folder: Path = tmp_path_factory.mktemp("postgres") / "data"
+    folder = postgres_folder / "data"
     running = postgres.start(folder, "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
     try:
         running.create_database("migrated")

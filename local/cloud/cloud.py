@@ -12,8 +12,8 @@ from cdk import outputs
 from local.cloud import database, emulator, endpoint, gateway
 from local.cloud.deployment import Deployer
 from local.cloud.emulator import Emulator
-from local.cloud.endpoint import Function
 from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
+from local.cloud.function import Function
 from local.cloud.processor import Processor, link_task_root
 from local.cloud.state import State
 from local.cloud.synthesis import cloud_assembly

@@ -1,11 +1,7 @@
 """Deploy a synthesised stack with nothing but the AWS API: assets, then a change set."""
 
-import io
-import json
 import time
 import uuid
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cdk.outputs import stack_name
-from local.cloud.emulator import ACCOUNT, REGION, Endpoint
+from local.cloud import assets
+from local.cloud.emulator import Endpoint
 from local.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,9 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
 
 STACK = stack_name("local")
-_BOOTSTRAP_VERSION = "30"
 _CAPABILITIES: Any = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_ASSETS_BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 _POLL_SECONDS = 0.05
 
 
@@ -58,8 +53,8 @@ class Deployer:
         DeploymentError
             If it fails, after it was rolled back; with the reason of the resource that failed first.
         """
-        self._bootstrap()
-        template_url = self._publish(assembly, stack)
+        assets.bootstrap(self.emulator)
+        template_url = assets.publish(self.emulator, assembly, stack)
         client: CloudFormationClient = self.emulator.client("cloudformation")
         exists = self._status(client, stack) is not None
         kept: list[ParameterTypeDef] = [
@@ -88,44 +83,6 @@ class Deployer:
         status = self._settled(client, identifier)
         if status not in (None, "DELETE_COMPLETE"):
             raise DeploymentError(f"The deletion has failed: {_first_failure(client, identifier, started)}")
-
-    def _bootstrap(self) -> None:
-        """Provide what `cdk bootstrap` would: the version parameter and the bucket of assets."""
-        self.emulator.client("ssm").put_parameter(
-            Name="/cdk-bootstrap/hnb659fds/version",
-            Value=_BOOTSTRAP_VERSION,
-            Type="String",
-            Overwrite=True,
-        )
-        try:
-            self.emulator.client("s3").create_bucket(Bucket=_ASSETS_BUCKET)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-                raise
-
-    def _publish(self, assembly: Path, stack: str) -> str:
-        """Upload the assets that are not there yet; their keys are digests of their content.
-
-        Returns
-        -------
-        str
-            The URL of the template, which is one of them.
-        """
-        template_url = ""
-        s3 = self.emulator.client("s3")
-        manifest = json.loads((assembly / f"{stack}.assets.json").read_text(encoding="utf-8"))
-        for asset in manifest["files"].values():
-            path = assembly / asset["source"]["path"]
-            content: Callable[[Path], bytes] = (
-                _zip if asset["source"]["packaging"] == "zip" else Path.read_bytes
-            )
-            for destination in asset["destinations"].values():
-                bucket, key = _resolve(destination["bucketName"]), destination["objectKey"]
-                if not _exists(s3, bucket, key):
-                    s3.put_object(Bucket=bucket, Key=key, Body=content(path))
-                if path.name == f"{stack}.template.json":
-                    template_url = f"{self.emulator.endpoint}/{bucket}/{key}"
-        return template_url
 
     def _change(
         self,
@@ -189,26 +146,3 @@ def _first_failure(client: "CloudFormationClient", stack: str, started: float) -
             if "cancelled" not in reason:
                 return f"{event['LogicalResourceId']}: {reason}"
     return "no resource gives a reason"
-
-
-def _resolve(name: str) -> str:
-    return name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
-
-
-def _exists(s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - boto3 makes its clients at run time
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return False
-        raise
-    return True
-
-
-def _zip(folder: Path) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, path.relative_to(folder))
-    return buffer.getvalue()

@@ -17,7 +17,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from cdk.bundling import ROOT
+from cdk import ROOT
 from local.cloud.environments import EMULATOR, interpreter
 from local.cloud.processes import Child
 from local.errors import UserError

@@ -4,14 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cdk.bundling import ROOT, cached
+from cdk import ROOT
+from cdk.build_cache import BUILD, cached
 from local.errors import UserError
 
 EMULATOR = ROOT / "local" / "emulator" / "requirements.txt"
 PROCESSOR = ROOT / "functions" / "processor" / "requirements.txt"
 
 
-def interpreter(requirements: Path, cache: Path = ROOT / "build") -> Path:
+def interpreter(requirements: Path, cache: Path = BUILD) -> Path:
     """Return the interpreter of an environment with these requirements, made now unless it is there.
 
     It is of this interpreter's version. The project itself is not in it.

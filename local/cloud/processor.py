@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cdk.bundling import ROOT
+from cdk import ROOT
 from local.cloud.emulator import REGION, Emulator
 from local.cloud.environments import PROCESSOR, interpreter
 from local.cloud.execution import ExecutionEnvironment, InitError

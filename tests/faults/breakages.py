@@ -27,7 +27,7 @@ def no_ledger_check() -> Iterator[None]:
 @contextmanager
 def no_subtraction() -> Iterator[None]:
     """What is replaced goes on counting."""
-    merge_both = commit.merge
+    merge_both = merge.merge
 
     def only_add(session: Session, added: int | None, removed: int | None) -> int:
         return merge_both(session, added, None)
@@ -39,7 +39,7 @@ def no_subtraction() -> Iterator[None]:
 @contextmanager
 def two_transactions() -> Iterator[None]:
     """The ledger is committed before the statistics."""
-    merge_in_one = commit.merge
+    merge_in_one = merge.merge
 
     def merge_in_another(session: Session, added: int | None, removed: int | None) -> int:
         driver: Any = session.connection().connection.driver_connection
@@ -64,7 +64,7 @@ def reversed_lock_order() -> Iterator[None]:
 
     def lock(session: Session, attempts: list[int]) -> None:
         stripe = sa.func.hashtext(Contribution.customer_id).op("&")(merge.STRIPES - 1)
-        touched = sa.select(stripe.distinct()).where(Contribution.attempt_id.in_(attempts))
+        touched = sa.select(stripe).distinct().where(Contribution.attempt_id.in_(attempts))
         for found in sorted(session.scalars(touched), reverse=next(calls) % 2 == 0):
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(merge._STRIPE_LOCKS, found)))
             session.execute(sa.select(sa.func.pg_sleep(0.005)))

@@ -33,7 +33,7 @@ class Countdown:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._lock, self._left = threading.Lock(), -1
-        self._act = lambda _: None
+        self._act: Any = None
         sa.event.listen(engine, "before_cursor_execute", lambda connection, *_: self._count(connection))
         sa.event.listen(engine, "commit", self._count)
 
@@ -114,7 +114,13 @@ class Runner:
             self.faults += 1
             victim = self._processes.Process(
                 target=deliver_and_die,
-                args=(self.database.url, str(self.folder), self.bucket, step.events[0], step.at),
+                args=(
+                    self.database.url,
+                    str(self.folder),
+                    self.bucket.only(step.events[0].key),
+                    step.events[0],
+                    step.at,
+                ),
             )
             victim.start()
             victim.join()

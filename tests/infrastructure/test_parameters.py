@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from cdk.bundling import ROOT
+from cdk import ROOT
 from cdk.parameters import Aurora, Existing, ParametersError, read
 
 
-def context(**environments: Any) -> dict[str, Any]:
+def context(**environments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {"environments": environments}
 
 

@@ -16,10 +16,9 @@ _CHANGES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     is_change = event in _CHANGES or (event == "open" and arguments[2] & _WRITES)
-    path = arguments[0]
-    if not is_change or isinstance(path, int):
+    if not is_change or isinstance(arguments[0], int):
         return
-    name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - as cheap as an audit hook must be
+    name = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 - as cheap as an audit hook must be
     if not name.startswith(("/tmp/", "/dev/null")):  # noqa: S108 - what Lambda allows
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
 

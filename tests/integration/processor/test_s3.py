@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import pytest
 
-from processor import s3
 from processor.objects import ByteRange, TransientSourceError
 from processor.s3 import MissingError, S3Object, create_client
 
@@ -55,7 +54,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Object]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     client = create_client(region_name="eu-west-1", endpoint_url=f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(s3.time, "sleep", lambda _: None)
+    monkeypatch.setattr("processor.s3.time.sleep", lambda _: None)
     yield S3Object.head(client, "logs", "a.log", "v1")
     client.close()
     server.shutdown()

@@ -1,0 +1,37 @@
+"""Buckets: private, encrypted, TLS only."""
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+
+def bucket_name(name: str) -> str:
+    """Return a name that no other account or region has, and that is known before the bucket is made."""
+    return f"{name}-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+
+
+def private_bucket(
+    scope: Construct, construct_id: str, name: str, *, retain: bool, versioned: bool = False
+) -> s3.Bucket:
+    """Return a bucket without public access, for TLS 1.2 or newer, that cleans up after broken uploads.
+
+    Parameters
+    ----------
+    name
+        Completed by `bucket_name`.
+    retain
+        Whether it outlives the stack.
+    """
+    return s3.Bucket(
+        scope,
+        construct_id,
+        bucket_name=bucket_name(name),
+        versioned=versioned,
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        enforce_ssl=True,
+        minimum_tls_version=1.2,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))],
+        removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
+    )

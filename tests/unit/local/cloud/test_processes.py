@@ -1,0 +1,93 @@
+"""Children end when they are told to, and never outlive their parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.cloud.processes import Child
+
+WAITS = "import sys; sys.stdin.buffer.read()"
+IGNORES = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+HAS_A_CHILD = (
+    "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+    " stdout=subprocess.DEVNULL); print(p.pid, flush=True); p.wait()"
+)
+
+
+def child(code: str, folder: Path) -> Child:
+    return Child([sys.executable, "-c", code], os.environ, folder / "log" / "child.log", talks=True)
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def eventually_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 10
+    while not gone(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return gone(pid)
+
+
+def test_hanging_up_lets_it_end_by_itself(tmp_path: Path) -> None:
+    running = child(WAITS, tmp_path)
+    running.hang_up()
+    assert running.exit_code == 0
+
+
+def test_stopping_kills_what_ignores_sigterm(tmp_path: Path) -> None:
+    running = child(IGNORES, tmp_path)
+    assert running.answers.readline() == b"ready\n"
+    running.stop(0.1)
+    assert running.exit_code == -signal.SIGKILL
+
+
+def test_stopping_takes_its_children_along(tmp_path: Path) -> None:
+    with child(HAS_A_CHILD, tmp_path) as running:
+        grandchild = int(running.answers.readline())
+        assert not gone(grandchild)
+    assert eventually_gone(grandchild)
+
+
+def test_the_terminal_s_signals_do_not_reach_it(tmp_path: Path) -> None:
+    with child(WAITS, tmp_path) as running:
+        assert os.getpgid(running.pid) != os.getpgid(0)
+
+
+def test_it_has_no_other_environment(tmp_path: Path) -> None:
+    code = "import os; print(sorted(os.environ), flush=True)"
+    with Child(
+        [sys.executable, "-c", code], {"ONLY": "1", "LC_CTYPE": "C.UTF-8"}, tmp_path / "log", talks=True
+    ) as running:
+        assert running.answers.readline() == b"['LC_CTYPE', 'ONLY']\n"
+
+
+def test_errors_are_in_its_log(tmp_path: Path) -> None:
+    with child("raise SystemExit('broken')", tmp_path) as running:
+        assert running.answers.read() == b""
+    assert (tmp_path / "log" / "child.log").read_text() == "broken\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_its_parent_however_that_ends(how: signal.Signals, tmp_path: Path) -> None:
+    parent_code = (
+        "import os, sys, time; from pathlib import Path; from local.cloud.processes import Child\n"
+        f"child = Child([sys.executable, '-c', {WAITS!r}], os.environ, Path({str(tmp_path / 'log')!r}))\n"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", parent_code], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.send_signal(how)
+    parent.wait(10)
+    parent.stdout.close()
+    assert eventually_gone(pid)

@@ -1,0 +1,70 @@
+"""One local cloud per folder, and its process can be found."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.cloud.state import State
+from local.errors import UserError
+
+OWNS = (
+    "import sys; from pathlib import Path; from local.cloud.state import State\n"
+    "with State(Path(sys.argv[1])).owned():\n"
+    "    print('owned', flush=True); sys.stdin.read()\n"
+)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state")
+
+
+def owner(state: State) -> "subprocess.Popen[bytes]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWNS, str(state.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"owned\n"
+    return process
+
+
+def test_nobody_owns_a_new_folder(state: State) -> None:
+    assert state.owner() is None
+
+
+def test_the_owner_is_known_and_a_second_one_refused(state: State) -> None:
+    with owner(state) as process:
+        known = state.owner()
+        assert known is not None
+        assert known.pid == process.pid
+        with pytest.raises(UserError, match=rf"runs already in .*\(process {process.pid}\).*logstats down"):
+            state.owned().__enter__()
+    assert state.owner() is None
+
+
+def test_a_killed_owner_leaves_the_folder_free(state: State) -> None:
+    with owner(state) as process:
+        process.kill()
+    assert state.owner() is None
+    with state.owned():
+        found = state.owner()
+        assert found is not None
+        assert found.pid == os.getpid()
+
+
+def test_another_process_with_the_same_number_is_not_the_owner(state: State) -> None:
+    state.folder.mkdir()
+    (state.folder / "cloud.json").write_text(json.dumps({"pid": os.getpid(), "created": 1.0}))
+    assert state.owner() is None
+
+
+def test_logs_and_scratch_are_in_the_folder(state: State) -> None:
+    with state.owned():
+        (state.folder / "tmp").mkdir()
+        assert state.logs.is_dir()
+        assert state.log("api") == state.folder / "logs" / "api.log"
+        assert state.scratch() != state.scratch()
