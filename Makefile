@@ -20,6 +20,10 @@ PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: print-python
+print-python:
+	@echo $(PYTHON)
+
 .PHONY: run
 run: setup  ## Start the local cloud, ingest api_requests.log, show statistics, serve until Ctrl-C
 	@$(BIN)/logstats up --upload api_requests.log
@@ -56,7 +60,7 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 
 .PHONY: test
 test: setup test-domain  ## Run all tests (no Docker, no account)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto
 
 DOMAIN := line histogram summary batch
 
@@ -110,6 +114,11 @@ image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=.
 .PHONY: openapi
 openapi: setup  ## Renew the checked-in OpenAPI document of the API
 	@$(BIN)/python -m api.openapi > functions/api/openapi.json.new && mv functions/api/openapi.json.new functions/api/openapi.json
+
+.PHONY: bench
+bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lines 1000000 10000000 --runs 5")
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks.run $(BENCH)
 
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files

@@ -11,8 +11,13 @@ _STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") i
 
 @contextmanager
 def stopped_by_exception() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise `KeyboardInterrupt`, as Ctrl-C does, so that `finally` blocks run."""
+    """Let SIGTERM and SIGHUP raise `KeyboardInterrupt`, as Ctrl-C does, so that `finally` blocks run.
+
+    A SIGHUP becomes a SIGTERM first, so that a server within, which knows only that one, ends too.
+    """
     with _handling(signal.default_int_handler):
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.default_int_handler:
+            signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
         yield
 
 

@@ -4,12 +4,13 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.compose.runtime_api import Invocation, InvocationTimeoutError, Result, RuntimeApi
+from local.compose.runtime_api import EnvironmentExitedError, Invocation, Result, RuntimeApi
 
 SANDBOX = Path(__file__).parent / "lambda_sandbox"
 
@@ -22,12 +23,20 @@ class ExecutionEnvironment:
     process: "subprocess.Popen[bytes]"
 
     def invoke(self, event: object, timeout: float = 30.0) -> Result:
-        """Invoke the handler; on a timeout kill it, as Lambda does."""
+        """Invoke the handler, which is told of the timeout."""
+        return self.api.invoke(Invocation(event, time.time() + timeout), self._is_alive)
+
+    def invoke_and_kill(self, event: object, after: float) -> None:
+        """Kill the environment in the middle of an invocation."""
+        timer = threading.Timer(after, self.process.kill)
+        timer.start()
         try:
-            return self.api.invoke(Invocation(event, time.time() + timeout), self._is_alive)
-        except InvocationTimeoutError:
-            self.process.kill()
-            raise
+            result = self.invoke(event, timeout=300)
+        except EnvironmentExitedError:
+            return
+        finally:
+            timer.cancel()
+        raise AssertionError(f"the handler has answered: {result}")
 
     def _is_alive(self) -> bool:
         return self.process.poll() is None

@@ -36,4 +36,5 @@ def aggregate(path: Path, threads: int) -> list[Row]:
     )
     micros = ["sum", "p50", "p90", "p95", "p99", "max"]
     rows = daily.with_columns(pl.col("day").cast(pl.String), (pl.col(micros) * 1e6).round().cast(pl.Int64))
-    return rows.collect(engine="streaming").rows()
+    found: list[Row] = rows.collect(engine="streaming").rows()
+    return found

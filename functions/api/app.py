@@ -38,6 +38,7 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.database = connections
     app.include_router(stats.router(connections))
     problems.install(app, settings)
     return app

@@ -23,6 +23,9 @@ _BROKEN = (
     asyncpg.OperatorInterventionError,  # class 57: shutdown, starting up, ended when idle, statement timeout
 )
 
+_STALE = (*_BROKEN, asyncpg.InternalClientError)
+"""A kept connection may also have read PostgreSQL's farewell, but not yet the end of the stream."""
+
 
 class DatabaseAwayError(Exception):
     """The database does not answer, or not in time."""
@@ -56,7 +59,7 @@ class Database:
                 if connection is not None:
                     try:
                         return await self._run(connection, statement, arguments)
-                    except _BROKEN:
+                    except _STALE:
                         await self.close()  # if one has been ended, so have the others
                 return await self._run(await asyncpg.connect(**self._arguments), statement, arguments)
         except _BROKEN as error:

@@ -8,21 +8,23 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from mangum import Mangum
+from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
 from api.app import app_from_environment
+from api.problems import ProblemResponse
 
 logger = Logger(service="api")
 
 _loop = asyncio.new_event_loop()
 asyncio.set_event_loop(_loop)
-_adapter = Mangum(app_from_environment(), lifespan="off")
+_app = app_from_environment()
+_adapter = Mangum(
+    _app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, ProblemResponse.media_type]
+)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
     """Answer one request, on the one event loop that owns the database connection."""
     asyncio.set_event_loop(_loop)  # any asyncio.run() takes it away
-    http = event["requestContext"]["http"]
-    # API Gateway decodes every escape in the path but %25.
-    http["path"] = http["path"].replace("%25", "%")
     return _adapter(event, context)

@@ -64,7 +64,7 @@ def reversed_lock_order() -> Iterator[None]:
 
     def lock(session: Session, attempts: list[int]) -> None:
         stripe = sa.func.hashtext(Contribution.customer_id).op("&")(merge.STRIPES - 1)
-        touched = sa.select(stripe.distinct()).where(Contribution.attempt_id.in_(attempts))
+        touched = sa.select(stripe).distinct().where(Contribution.attempt_id.in_(attempts))
         for found in sorted(session.scalars(touched), reverse=next(calls) % 2 == 0):
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(merge._STRIPE_LOCKS, found)))
             session.execute(sa.select(sa.func.pg_sleep(0.005)))

@@ -31,6 +31,10 @@ class VersionedBucket:
         history.append((f"v{len(history) + 1}", data))
         return history[-1][0]
 
+    def only(self, key: str) -> "VersionedBucket":
+        """A bucket with one key of this one."""
+        return VersionedBucket({key: self.versions[key]})
+
     def _find(self, operation: str, key: str, version: str | None) -> tuple[str, bytes]:
         history = self.versions.get(key, [])
         if version is None:

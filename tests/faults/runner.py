@@ -114,7 +114,13 @@ class Runner:
             self.faults += 1
             victim = self._processes.Process(
                 target=deliver_and_die,
-                args=(self.database.url, str(self.folder), self.bucket, step.events[0], step.at),
+                args=(
+                    self.database.url,
+                    str(self.folder),
+                    self.bucket.only(step.events[0].key),
+                    step.events[0],
+                    step.at,
+                ),
             )
             victim.start()
             victim.join()

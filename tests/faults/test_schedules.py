@@ -33,13 +33,15 @@ def run(runner: Runner, seeds: range) -> None:
     assert runner.faults or len(seeds) < 20
 
 
-@pytest.mark.timeout(240)
-def test_random_schedules(runner: Runner) -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("half", [0, 1])  # for `pytest -n 2`
+def test_random_schedules(runner: Runner, half: int) -> None:
     if seed := os.environ.get("FAULTS_SEED"):
         run(runner, range(int(seed), int(seed) + 1))
         return
-    first = int(os.environ.get("FAULTS_FIRST", "0"))
-    run(runner, range(first, first + int(os.environ.get("FAULTS_SCHEDULES", "500"))))
+    first, count = int(os.environ.get("FAULTS_FIRST", "0")), int(os.environ.get("FAULTS_SCHEDULES", "500"))
+    middle = first + count // 2
+    run(runner, range(middle, first + count) if half else range(first, middle))
 
 
 @pytest.mark.nightly

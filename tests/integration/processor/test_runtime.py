@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from local.compose.runtime_api import EnvironmentExitedError, InvocationTimeoutError
+from local.compose.runtime_api import EnvironmentExitedError
 from logstats.settings import DatabaseSettings
 from tests import oracle, tables
 from tests.events import created, sqs_event
@@ -126,13 +126,13 @@ def test_an_init_error_is_reported(variables: dict[str, str]) -> None:
             environment.invoke(sqs_event())
 
 
-def test_a_timeout_leaves_nothing_and_the_next_delivery_succeeds(
+def test_a_killed_environment_leaves_nothing_and_the_next_delivery_succeeds(
     s3: S3Double, variables: dict[str, str], engine: sa.Engine
 ) -> None:
     stalled = s3.put(BUCKET, "a.log", as_bytes(A), stalled=True)
     event = sqs_event(created(BUCKET, "a.log", stalled.version_id, "01"))
-    with execution_environment(HANDLER, variables) as environment, pytest.raises(InvocationTimeoutError):
-        environment.invoke(event, timeout=4)
+    with execution_environment(HANDLER, variables) as environment:
+        environment.invoke_and_kill(event, after=4)
     assert tables.statistics(engine) == {}
     s3.objects.clear()
     assert s3.put(BUCKET, "a.log", as_bytes(A)).version_id == stalled.version_id
@@ -140,6 +140,15 @@ def test_a_timeout_leaves_nothing_and_the_next_delivery_succeeds(
         assert environment.invoke(event).payload == {"batchItemFailures": []}
     assert tables.statistics(engine) == oracle.statistics(A)
     assert set(tables.leftovers(engine).values()) == {0}
+
+
+def test_a_handler_that_has_no_time_left_fails_its_message_by_itself(
+    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
+) -> None:
+    version = s3.put(BUCKET, "a.log", as_bytes(A), stalled=True)
+    result = processor.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01")), timeout=4)
+    assert result.kind == "error"
+    assert tables.statistics(engine) == {}
 
 
 def test_trap_12_the_sandbox_has_a_read_only_root_and_no_semaphores(

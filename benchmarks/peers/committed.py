@@ -1,0 +1,60 @@
+"""This project, all of it: dataflow, staging, and the commit to an embedded PostgreSQL on the same cores."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from benchmarks.peers import Row
+from local import postgres
+from logstats.database import create_engine
+from logstats.models import DailyStatistics
+from migrate import schema
+from processor.ingest import Ingestor
+from processor.objects import LocalFile
+from processor.rejects import LocalRejectStore
+
+
+@contextmanager
+def prepared() -> Iterator[Callable[[Path, int], Callable[[], list[Row]]]]:
+    """Start an empty database; yield what ingests a file, and returns what reads the rows back."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = postgres.start(Path(folder) / "postgres")
+        server.create_database("logstats")
+        engine = create_engine(server.settings(), max_overflow=-1)
+        schema.upgrade(engine)
+
+        def aggregate(path: Path, threads: int) -> Callable[[], list[Row]]:
+            store = LocalRejectStore(Path(folder) / "rejected")
+            Ingestor(engine, store, workers=threads).ingest_file(LocalFile.at(path))
+            return lambda: _rows(engine)
+
+        try:
+            yield aggregate
+        finally:
+            engine.dispose()
+            server.stop()
+
+
+def _rows(engine: sa.Engine) -> list[Row]:
+    table = DailyStatistics
+    columns = (
+        table.customer_id,
+        sa.cast(table.date, sa.Text),
+        table.total_requests,
+        table.client_errors,
+        table.server_errors,
+        table.duration_sum_us,
+        table.duration_p50_us,
+        table.duration_p90_us,
+        table.duration_p95_us,
+        table.duration_p99_us,
+        table.duration_max_us,
+    )
+    with engine.connect() as connection:
+        return [
+            (row[0], row[1], row[2], row[3], row[4], int(row[5]), row[6], row[7], row[8], row[9], row[10])
+            for row in connection.execute(sa.select(*columns))
+        ]

@@ -1,0 +1,252 @@
+"""The installed `logstats serve`, over real HTTP."""
+
+import datetime as dt
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+from sqlalchemy.pool import NullPool
+
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
+from tests import oracle
+from tests.days import insert_day
+
+COMMAND = str(Path(sys.executable).parent / "logstats")
+LOG = Path(__file__).parents[2] / "api_requests.log"
+
+EMBEDDED_ELSEWHERE = """
+import sys
+from pathlib import Path
+import local.commands.database
+local.commands.database.LOCAL_FOLDER = Path(sys.argv.pop(1))
+from local.cli import main
+main()
+"""
+
+
+class Serving:
+    """A running `logstats serve` on a free port."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [*command, "--port", "0"],
+            env={**os.environ, **environment},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stderr is not None
+        first = self.process.stderr.readline()
+        found = re.match(r"http://127\.0\.0\.1:([0-9]+)/", first)
+        assert found, first + self.process.stderr.read()
+        self.port = int(found[1])
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+        assert self.client.get("/openapi.json").status_code == 200
+
+    def raw(self, target: str) -> tuple[int, bytes]:
+        """Ask for a target as it stands: no client normalises it."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.putrequest("GET", target, skip_host=True)
+        connection.putheader("Host", "localhost")
+        connection.endheaders()
+        response = connection.getresponse()
+        answer = response.status, response.read()
+        connection.close()
+        return answer
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Stop it, and return the exit status and what it said on stderr after its first line."""
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        self.client.close()
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=30)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        with self.process.stdout as stdout, self.process.stderr as stderr:
+            said = stderr.read()
+            assert stdout.read() == ""
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+        return status, said
+
+
+@contextmanager
+def serving(*arguments: str, **environment: str) -> Iterator[Serving]:
+    running = Serving([COMMAND, "serve", *arguments], environment)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.stop()
+
+
+@pytest.fixture(scope="module")
+def served(server: EmbeddedPostgres) -> str:
+    return server.create_database("served", template="migrated")
+
+
+@pytest.fixture(scope="module")
+def api(served: str) -> Iterator[Serving]:
+    with serving(DATABASE_URL=served) as running:
+        yield running
+
+
+def test_the_api_answers_what_brute_force_finds_in_the_log(api: Serving, served: str) -> None:
+    subprocess.run([COMMAND, "ingest", str(LOG), "--database-url", served], check=True, timeout=120)
+    expected = oracle.statistics(LOG.read_text("utf-8").splitlines())
+    customers = {customer for customer, _ in expected}
+    assert len(customers) == 50
+    answered = {
+        (day.pop("customer_id"), day.pop("date")): day
+        for customer in customers
+        for day in api.client.get(f"/customers/{customer}/stats", params={"from": "0001-01-01"}).json()
+    }
+    assert answered.keys() == expected.keys()
+    for key, day in answered.items():
+        assert abs(day.pop("duration_mean") - expected[key].pop("duration_mean")) <= 1e-9
+        assert day == expected[key]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/customers/a%2Fb/stats?from=2024-09-03", 200),
+        ("/customers/%27%20OR%201=1/stats?from=2024-09-03", 200),
+        ("/customers/cust_1/stats?from=0001-01-01&to=9999-12-31", 200),
+        ("/customers/%00/stats?from=2024-09-03", 422),
+        ("/customers/%0A/stats?from=2024-09-03", 422),
+        ("/customers/%FF/stats?from=2024-09-03", 422),
+        ("/customers/%ED%A0%80/stats?from=2024-09-03", 422),
+        ("/customers/%/stats?from=2024-09-03", 200),
+        (f"/customers/{'x' * 256}/stats?from=2024-09-03", 422),
+        (f"/customers/{'x' * 20000}/stats?from=2024-09-03", 422),
+        ("/customers/cust_1/stats?from=%00", 422),
+        ("/customers/cust_1/stats?from=%FF", 422),
+        ("/customers/cust_1/stats?%FF=%FF&from=2024-09-03", 200),
+        ("/customers/cust_1/stats", 422),
+        ("/customers/cust_1/stats?from=2024-09-03;DROP%20TABLE%20x", 422),
+        ("/nothing", 404),
+    ],
+)
+def test_no_request_is_an_error_of_ours(api: Serving, target: str, status: int) -> None:
+    assert api.raw(target)[0] == status
+
+
+def test_a_slash_in_a_customer_is_served(api: Serving, served: str) -> None:
+    engine = create_engine(DatabaseSettings(url=served, tls="disable", iam_auth=False), poolclass=NullPool)
+    insert_day(engine, "a/b", dt.date(2024, 9, 3))
+    status, body = api.raw("/customers/a%2Fb/stats?from=2024-09-03")
+    assert (status, body[:22]) == (200, b'[{"customer_id":"a/b",')
+
+
+def test_trap_07_connections_that_postgresql_ends_are_replaced(api: Serving, served: str) -> None:
+    """The farewell, the end of the stream and the next request arrive in any order."""
+    with psycopg.connect(served, autocommit=True) as connection:
+        for _ in range(30):
+            for _ in range(2):
+                assert api.client.get("/customers/nobody/stats?from=2024-09-03").json() == []
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'logstats-api' "
+                "AND datname = current_database()"
+            )
+            assert ended.rowcount > 0
+
+
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [
+        ("1", signal.SIGINT),
+        ("1", signal.SIGTERM),
+        ("1", signal.SIGHUP),
+        ("2", signal.SIGTERM),
+        ("2", signal.SIGHUP),
+    ],
+)
+def test_every_way_to_stop_ends_cleanly(
+    database: DatabaseSettings, workers: str, number: signal.Signals
+) -> None:
+    with serving("--workers", workers, DATABASE_URL=database.url) as running:
+        assert running.client.get("/customers/cust_1/stats?from=2024-09-03").json() == []
+        status, said = running.stop(number)
+    assert status == 0
+    assert said.splitlines() == [f"http://127.0.0.1:{running.port}/docs", "Ctrl-C stops."]
+
+
+@pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGTERM), ("2", signal.SIGINT)])
+def test_the_embedded_database_serves_all_workers_and_stops_with_them(
+    tmp_path: Path, workers: str, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-c", EMBEDDED_ELSEWHERE, str(tmp_path), "serve", "--workers", workers]
+    running = Serving(command, {"DATABASE_URL": ""})
+    postmaster = psutil.Process(int((tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
+    assert running.client.get("/customers/cust_1/stats?from=2024-09-03").json() == []
+    status, said = running.stop(number)
+    assert (status, said.count("\n")) == (0, 2)
+    assert not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE  # nobody waits for it
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, "serve", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_port_in_use_is_one_clear_error(database: DatabaseSettings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("--port", port, DATABASE_URL=database.url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"logstats: Port {port} on 127.0.0.1 is in use; stop what uses it, or choose another with --port.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (["--host", "no-such-host.invalid"], {}, "Cannot listen on no-such-host.invalid, port 8888: "),
+        (["--port", "0"], {"DATABASE_URL": "postgresql://u@127.0.0.1:1/x"}, "does not answer: "),
+        (["--port", "0"], {"API_POOL_SIZE": "many"}, "API_POOL_SIZE: "),
+    ],
+)
+def test_what_it_cannot_do_is_one_clear_error(
+    database: DatabaseSettings, arguments: list[str], environment: dict[str, str], message: str
+) -> None:
+    done = run(*arguments, **{"DATABASE_URL": database.url, **environment})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_restarting_worker_pool_keeps_answering(database: DatabaseSettings) -> None:
+    with serving("--workers", "2", DATABASE_URL=database.url) as running:
+        workers = [
+            child
+            for child in psutil.Process(running.process.pid).children()
+            if "spawn_main" in " ".join(child.cmdline())
+        ]
+        assert len(workers) == 2
+        workers[0].kill()
+        deadline = time.monotonic() + 15
+        while workers[0].is_running() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert running.client.get("/customers/cust_1/stats?from=2024-09-03").status_code == 200

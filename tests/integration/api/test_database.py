@@ -1,0 +1,245 @@
+import asyncio
+import datetime as dt
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import asyncpg
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from api.database import Database, DatabaseAwayError
+from api.settings import ApiSettings
+from api.statements import DAILY_STATISTICS
+from local.postgres import EmbeddedPostgres
+from logstats.settings import DatabaseSettings
+from tests.days import insert_day
+
+PID = "SELECT pg_backend_pid()"
+
+
+def run(settings: DatabaseSettings, test: Callable[[Database], Awaitable[None]], **api: float) -> None:
+    async def main() -> None:
+        database = Database(settings, ApiSettings.model_validate(api))
+        try:
+            await test(database)
+        finally:
+            await database.close()
+
+    asyncio.run(main())
+
+
+async def pid(database: Database) -> int:
+    [[number]] = await database.fetch(PID)
+    return int(number)
+
+
+def terminate_all(settings: DatabaseSettings) -> int:
+    with psycopg.connect(settings.url, autocommit=True) as connection:
+        ended = connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'logstats-api' "
+            "AND datname = current_database()"
+        )
+        return ended.rowcount
+
+
+def test_days_are_read_in_order_and_within_both_ends(database: DatabaseSettings, engine: sa.Engine) -> None:
+    days = [dt.date(2024, 9, number) for number in (5, 3, 4, 6)]
+    for day in days:
+        insert_day(engine, "cust_1", day)
+    insert_day(engine, "cust_10", days[0])
+
+    async def test(reading: Database) -> None:
+        rows = await reading.fetch(DAILY_STATISTICS, "cust_1", dt.date(2024, 9, 4), dt.date(2024, 9, 5))
+        assert [(row[0], row[1]) for row in rows] == [
+            ("cust_1", dt.date(2024, 9, number)) for number in (4, 5)
+        ]
+
+    run(database, test)
+
+
+def test_trap_07_one_connection_is_kept(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        assert await pid(reading) == await pid(reading)
+
+    run(database, test)
+
+
+def test_trap_07_a_connection_that_died_in_the_freeze_is_replaced(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        before = await pid(reading)
+        assert terminate_all(database) == 1  # without a turn of the loop: the process was frozen
+        assert await pid(reading) != before
+
+    run(database, test)
+
+
+def test_trap_07_all_connections_may_have_died(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        before = {row[0] for rows in await _at_once(reading, 3) for row in rows}
+        assert terminate_all(database) == len(before) == 3
+        after = {row[0] for rows in await _at_once(reading, 3) for row in rows}
+        assert before.isdisjoint(after)
+
+    run(database, test, pool_size=3)
+
+
+async def _at_once(reading: Database, count: int) -> list[list[asyncpg.Record]]:
+    statement = "SELECT pg_backend_pid() FROM pg_sleep(0.2)"
+    return await asyncio.gather(*(reading.fetch(statement) for _ in range(count)))
+
+
+def test_trap_07_postgresql_ends_what_a_frozen_process_keeps(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        await pid(reading)
+        time.sleep(2)  # noqa: ASYNC251 - frozen
+        assert terminate_all(database) == 0
+        await pid(reading)
+
+    run(database, test, idle_seconds=1)
+
+
+def test_trap_07_a_long_unused_connection_is_not_trusted(
+    database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent dead peer would cost the whole answer time; the monotonic clock may have slept too."""
+
+    async def test(reading: Database) -> None:
+        before = await pid(reading)
+        frozen = time.time() + 61
+        monkeypatch.setattr(time, "time", lambda: frozen)
+        assert await pid(reading) != before
+
+    run(database, test)
+
+
+def test_no_more_connections_than_the_pool_may_hold(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        pids = [row[0] for rows in await _at_once(reading, 6) for row in rows]
+        assert len(pids) == 6
+        assert len(set(pids)) == 2
+
+    run(database, test, pool_size=2)
+
+
+def test_an_error_of_the_statement_is_not_the_databases_absence(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await reading.fetch("SELECT * FROM nowhere")
+        await pid(reading)
+
+    run(database, test)
+
+
+def test_sessions_cannot_write(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await reading.fetch("DELETE FROM daily_statistics")
+
+    run(database, test)
+
+
+def test_a_slow_statement_ends_in_time_on_both_sides(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        started = time.monotonic()
+        with pytest.raises(DatabaseAwayError):
+            await reading.fetch("SELECT pg_sleep(30)")
+        assert time.monotonic() - started < 2
+        await asyncio.sleep(1)
+        with psycopg.connect(database.url) as connection:
+            running = connection.execute("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
+            assert running.fetchall() == []
+        await pid(reading)
+
+    run(database, test, answer_seconds=0.5)
+
+
+def test_waiting_for_a_connection_ends_in_time(database: DatabaseSettings) -> None:
+    async def test(reading: Database) -> None:
+        slow = asyncio.create_task(reading.fetch("SELECT pg_sleep(0.8)"))
+        await asyncio.sleep(0.4)
+        started = time.monotonic()
+        with pytest.raises(DatabaseAwayError):
+            await reading.fetch(f"{PID} FROM pg_sleep(0.8)")
+        assert time.monotonic() - started < 1.5
+        await slow
+        await pid(reading)
+
+    run(database, test, answer_seconds=1)
+
+
+class Wire:
+    """A wire to PostgreSQL, from a TCP port, that can be cut without either side hearing of it."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self.connected = threading.Event()
+        self.connected.set()
+        self._target = str(Path(server.server.get_postmaster_info().socket_dir) / ".s.PGSQL.5432")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listener]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        self.connected.set()
+        for end in self._sockets:
+            with suppress(OSError):  # its peer may have closed it
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._sockets:
+            end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # the listener is shut down
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self._target)
+                self._sockets += [near, far]
+                for ends in ((near, far), (far, near)):
+                    self._threads.append(threading.Thread(target=self._carry, args=ends))
+                    self._threads[-1].start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):  # either end is closed
+            while data := source.recv(65536):
+                self.connected.wait()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def wire(server: EmbeddedPostgres) -> Iterator[Wire]:
+    wire = Wire(server)
+    yield wire
+    wire.close()
+
+
+@pytest.mark.parametrize("established", [True, False])
+def test_trap_09_a_silent_database_is_given_up_in_time(
+    wire: Wire, database: DatabaseSettings, *, established: bool
+) -> None:
+    async def test(reading: Database) -> None:
+        if established:
+            await pid(reading)
+        wire.connected.clear()
+        started = time.monotonic()
+        with pytest.raises(DatabaseAwayError):
+            await pid(reading)
+        assert 0.4 < time.monotonic() - started < 1
+        wire.connected.set()
+        await pid(reading)
+
+    name = sa.make_url(database.url).database
+    url = f"postgresql://postgres@127.0.0.1:{wire.port}/{name}"
+    run(database.model_copy(update={"url": url}), test, answer_seconds=0.5)

@@ -1,0 +1,206 @@
+"""Migrations against a real PostgreSQL: complete, repeatable, concurrent, all or nothing."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.pool import NullPool
+
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.models import Base
+from migrate import schema
+
+_numbers = count()
+
+
+@pytest.fixture
+def empty(server: EmbeddedPostgres) -> Iterator[sa.Engine]:
+    """An engine on a database in which there is nothing."""
+    name = f"empty_{next(_numbers)}"
+    server.create_database(name)
+    yield create_engine(server.settings(name), poolclass=NullPool)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def everything(engine: sa.Engine) -> list[tuple[object, ...]]:
+    """All that a migration may have made: tables with their columns, indexes, constraints, sequences, functions."""
+    queries = (
+        (
+            "SELECT attrelid::regclass::text, attname, attnum, format_type(atttypid, atttypmod), attnotnull, attidentity,"
+            " attcollation::regcollation::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped"
+        ),
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+        "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+        "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_(temp|toast)'",
+    )
+    with engine.connect() as connection:
+        return sorted(
+            (tuple(row) for query in queries for row in connection.execute(sa.text(query))), key=repr
+        )
+
+
+def add_migrations(folder: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str) -> None:
+    """Let there be further migrations, one after the other: revision and what it does."""
+    before = schema.head()
+    for revision, body in bodies.items():
+        text = f"import sqlalchemy as sa\nfrom alembic import op\nrevision = {revision!r}\ndown_revision = {before!r}\n"
+        (folder / f"{revision}.py").write_text(f"{text}def upgrade():\n    {body}\n")
+        before = revision
+    original = schema._config
+
+    def extended() -> Config:
+        config = original()
+        versions = Path(schema.__file__).parent / "versions"
+        config.set_main_option("version_locations", os.pathsep.join(map(str, (versions, folder))))
+        return config
+
+    monkeypatch.setattr(schema, "_config", extended)
+
+
+def test_a_fresh_database_gets_the_whole_schema(empty: sa.Engine) -> None:
+    assert schema.current(empty) is None
+    assert schema.upgrade(empty) == (None, schema.head())
+    assert schema.current(empty) == schema.head()
+    assert set(Base.metadata.tables) < set(sa.inspect(empty).get_table_names())
+
+
+def test_a_second_run_changes_nothing(empty: sa.Engine) -> None:
+    schema.upgrade(empty)
+    before = everything(empty)
+    assert schema.upgrade(empty) == (schema.head(), schema.head())
+    assert everything(empty) == before
+
+
+def test_migrations_and_models_agree(empty: sa.Engine) -> None:
+    schema.upgrade(empty)
+    with empty.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrations_and_models_agree_on_what_alembic_does_not_compare(
+    empty: sa.Engine, server: EmbeddedPostgres
+) -> None:
+    """Collations, identities, primary keys and their order: all that the catalogue says of the columns."""
+    schema.upgrade(empty)
+    server.create_database("from_models")
+    by_models = create_engine(server.settings("from_models"), poolclass=NullPool)
+    Base.metadata.create_all(by_models)
+
+    def without_version(rows: list[tuple[object, ...]]) -> set[str]:
+        # The order of the columns is the migrations' own affair.
+        return {
+            repr(row[:2] + row[3:] if len(row) == 7 else row) for row in rows if "alembic" not in repr(row)
+        }
+
+    assert without_version(everything(empty)) == without_version(everything(by_models))
+
+
+def test_concurrent_runs_wait_for_each_other(empty: sa.Engine, server: EmbeddedPostgres) -> None:
+    """Processes, as deployments are: all wait for the lock, held here, until each has come to it."""
+    program = (
+        "import sys; from logstats.database import create_engine;"
+        "from logstats.settings import DatabaseSettings; from migrate import schema;"
+        "settings = DatabaseSettings(url=sys.argv[1], tls='disable', iam_auth=False);"
+        "print(schema.upgrade(create_engine(settings)))"
+    )
+    command = [
+        sys.executable,
+        "-W",
+        "ignore::ResourceWarning",
+        "-c",
+        program,
+        server.url(str(empty.url.database)),
+    ]
+    with empty.begin() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": schema._MIGRATION_LOCK})
+        runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        waiting = sa.text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        deadline = time.monotonic() + 60
+        while connection.scalar(waiting) != len(runs):
+            assert time.monotonic() < deadline, "not all runs wait for the lock"
+            time.sleep(0.05)
+    results = sorted(run.communicate(timeout=60)[0].strip() for run in runs)
+    assert results == [f"('{schema.head()}', '{schema.head()}')"] * 3 + [f"(None, '{schema.head()}')"]
+
+
+def test_a_failing_migration_leaves_nothing_behind(
+    empty: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even what the migrations before it did in the same run; and the next run can succeed."""
+    nothing = everything(empty)
+    with monkeypatch.context() as patch:
+        add_migrations(
+            tmp_path,
+            patch,
+            more="op.create_table('more', sa.Column('id', sa.Integer()))",
+            broken="op.execute('CREATE TABLE half (id int)'); op.execute('SELECT 1/0')",
+        )
+        with pytest.raises(sa.exc.DBAPIError, match="division by zero"):
+            schema.upgrade(empty)
+    assert everything(empty) == nothing
+    assert schema.upgrade(empty) == (None, schema.head())
+
+
+def test_a_failing_migration_leaves_the_schema_it_found(
+    empty: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.upgrade(empty)
+    before, revision = everything(empty), schema.head()
+    add_migrations(tmp_path, monkeypatch, broken="op.drop_table('log_objects'); raise RuntimeError('oops')")
+    with pytest.raises(RuntimeError, match="oops"):
+        schema.upgrade(empty)
+    assert everything(empty) == before
+    assert schema.current(empty) == revision
+
+
+def test_only_the_missing_migrations_run(
+    empty: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.upgrade(empty)
+    revision = schema.head()
+    add_migrations(tmp_path, monkeypatch, more="op.create_table('more', sa.Column('id', sa.Integer()))")
+    assert schema.upgrade(empty) == (revision, "more")
+    assert sa.inspect(empty).has_table("more")
+
+
+def test_a_newer_schema_is_left_alone(
+    empty: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        add_migrations(tmp_path, patch, newer="op.create_table('newer', sa.Column('id', sa.Integer()))")
+        schema.upgrade(empty)
+    before = everything(empty)
+    with pytest.raises(schema.NewerSchemaError, match="newer") as raised:
+        schema.upgrade(empty)
+    assert raised.value.revision == "newer"
+    assert everything(empty) == before
+
+
+def test_the_path_may_hold_a_percent_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alembic's configuration would take it for an interpolation."""
+    folder = tmp_path / "100%s" / "migrate"
+    shutil.copytree(Path(schema.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    expected = schema.head()
+    monkeypatch.setattr(schema, "__file__", str(folder / "schema.py"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert schema.head() == expected
