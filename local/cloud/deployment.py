@@ -93,14 +93,19 @@ class Deployer:
         exists: bool,  # noqa: FBT001 - private
     ) -> None:
         name = f"change-{uuid.uuid4().hex}"
-        client.create_change_set(
-            StackName=stack,
-            ChangeSetName=name,
-            ChangeSetType="UPDATE" if exists else "CREATE",
-            TemplateURL=template_url,
-            Parameters=parameters,
-            Capabilities=_CAPABILITIES,
-        )
+        try:
+            client.create_change_set(
+                StackName=stack,
+                ChangeSetName=name,
+                ChangeSetType="UPDATE" if exists else "CREATE",
+                TemplateURL=template_url,
+                Parameters=parameters,
+                Capabilities=_CAPABILITIES,
+            )
+        except ClientError as error:
+            raise DeploymentError(
+                f"The deployment is refused: {error.response['Error']['Message']}"
+            ) from error
         while True:
             change = client.describe_change_set(StackName=stack, ChangeSetName=name)
             if change["Status"] == "CREATE_COMPLETE":
@@ -143,6 +148,14 @@ def _first_failure(client: "CloudFormationClient", stack: str, started: float) -
         failed = event.get("ResourceStatus", "").endswith("_FAILED")
         if failed and event["Timestamp"].timestamp() >= started - 1:
             reason = event.get("ResourceStatusReason", "no reason given")
-            if "cancelled" not in reason:
+            if event["LogicalResourceId"] != stack and "cancelled" not in reason:
                 return f"{event['LogicalResourceId']}: {reason}"
-    return "no resource gives a reason"
+    return _first_validation_error(client, stack) or "no resource gives a reason"
+
+
+def _first_validation_error(client: "CloudFormationClient", stack: str) -> str | None:
+    """Return what was found wrong before anything was made; it is no event of the stack."""
+    for event in client.describe_events(StackName=stack, Filters={"FailedEvents": True})["OperationEvents"]:
+        if reason := event.get("ValidationStatusReason"):
+            return f"{event.get('LogicalResourceId', stack)}: {reason}"
+    return None
