@@ -1,15 +1,11 @@
-"""Database engines from settings: psycopg for jobs, asyncpg for the API."""
+"""Database engines from settings, on psycopg. The API, which must start fast, has its own way: `api.database`."""
 
-import ssl
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from logstats.settings import DatabaseSettings
-
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _KEEPALIVES = {
     "keepalives_idle": 30,
@@ -24,7 +20,7 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
 
     Connections are checked before use: a frozen Lambda may wake up with a dead one.
     """
-    url = _url(settings, "postgresql+psycopg")
+    url = _url(settings)
     arguments: dict[str, Any] = {
         "connect_timeout": settings.connect_timeout_seconds,
         "options": _session_options(settings),
@@ -40,24 +36,6 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
     return engine
 
 
-def create_asyncpg_engine(settings: DatabaseSettings, **options: Any) -> "AsyncEngine":  # noqa: ANN401
-    """Return an engine on asyncpg; it must stay on the event loop that first uses it."""
-    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - jobs do without greenlet
-
-    url = _url(settings, "postgresql+asyncpg")
-    arguments: dict[str, Any] = {"timeout": settings.connect_timeout_seconds}
-    if not _is_local_socket(url):
-        arguments["ssl"] = (
-            ssl.create_default_context(cafile=settings.ca_file)
-            if settings.tls == "verify-full"
-            else settings.tls
-        )
-    engine = create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
-    if settings.iam_auth:
-        _sign_in_with_iam(engine.sync_engine)
-    return engine
-
-
 def _session_options(settings: DatabaseSettings) -> str:
     limits = {
         "statement_timeout": settings.statement_timeout_seconds,
@@ -67,8 +45,8 @@ def _session_options(settings: DatabaseSettings) -> str:
     return " ".join(f"-c {name}={round(seconds * 1_000)}" for name, seconds in limits.items())
 
 
-def _url(settings: DatabaseSettings, driver: str) -> URL:
-    url = sa.make_url(settings.url).set(drivername=driver)
+def _url(settings: DatabaseSettings) -> URL:
+    url = sa.make_url(settings.url).set(drivername="postgresql+psycopg")
     return url.difference_update_query(["sslmode"])
 
 

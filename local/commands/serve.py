@@ -1,24 +1,17 @@
 """logstats serve: the API on this machine."""
 
 import errno
-import os
-import signal
 import socket
 from contextlib import suppress
 from typing import Annotated
 
 import typer
-import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
-from api.settings import ApiSettings
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
 from local.termination import stopped_by_exception
-from logstats.settings import DatabaseSettings, SettingsError, load
+from logstats.settings import DatabaseSettings
 
-_POOL_SIZE = 8
 _BACKLOG = 2048
 
 
@@ -36,13 +29,7 @@ def serve(
         _listen(host, port) as listener,
         open_database(database_url) as database,
     ):
-        _set_environment(database)
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{listener.getsockname()[1]}"
-        typer.echo(
-            f"{address}/customers/CUSTOMER/stats?from=YYYY-MM-DD\n{address}/docs\nCtrl-C stops.", err=True
-        )
-        _run(listener, workers)
+        _serve(listener, host, workers, database)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -57,50 +44,11 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UserError(message) from None
 
 
-def _set_environment(database: DatabaseSettings) -> None:
-    """Hand the settings to the app as Lambda does; worker processes inherit them."""
-    os.environ.setdefault("API_POOL_SIZE", str(_POOL_SIZE))
-    try:
-        load(ApiSettings)
-    except SettingsError as error:
-        raise UserError(f"{error}.") from None
-    os.environ.update(
-        DATABASE_URL=database.url, DATABASE_TLS=database.tls, DATABASE_IAM_AUTH=str(database.iam_auth)
-    )
-    if database.ca_file:
-        os.environ["DATABASE_CA_FILE"] = database.ca_file
+def _serve(listener: socket.socket, host: str, workers: int, database: DatabaseSettings) -> None:
+    from local import server  # noqa: PLC0415 - other commands need no server
 
-
-def _run(listener: socket.socket, workers: int) -> None:
-    config = uvicorn.Config(
-        "api.app:app_from_environment",
-        factory=True,
-        workers=workers,
-        http="httptools",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    if workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
-        return
-    supervisor = _Workers(config, [listener])
-    supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        raise UserError("The worker processes do not start; the reason is above.")
-
-
-class _Workers(Multiprocess):
-    """Uvicorn's worker processes, which a closed terminal ends (uvicorn would restart them)."""
-
-    def init_processes(self) -> None:
-        """Start the workers deaf to Ctrl-C until they serve: their parent hears it."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        super().init_processes()
-        signal.signal(signal.SIGINT, before)
-
-    def handle_hup(self) -> None:
-        """End, as after Ctrl-C."""
-        self.handle_int()
+    server.set_environment(database)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listener.getsockname()[1]}"
+    typer.echo(f"{address}/customers/CUSTOMER/stats?from=YYYY-MM-DD\n{address}/docs\nCtrl-C stops.", err=True)
+    server.run(listener, workers)

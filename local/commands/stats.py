@@ -7,16 +7,8 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from api.daily import to_json
-from api.database import Database, DatabaseAwayError
 from api.parameters import CalendarDate, CustomerId, check_order
-from api.settings import ApiSettings
-from api.statements import DAILY_STATISTICS
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
 from logstats.settings import DatabaseSettings
@@ -78,6 +70,11 @@ def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotat
 
 
 async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
+    from api.daily import to_json  # noqa: PLC0415 - other commands do without the API
+    from api.database import Database, DatabaseAwayError  # noqa: PLC0415
+    from api.settings import ApiSettings  # noqa: PLC0415
+    from api.statements import DAILY_STATISTICS  # noqa: PLC0415
+
     database = Database(settings, ApiSettings())
     try:
         return to_json(await database.fetch(DAILY_STATISTICS, customer_id, first, last))
@@ -88,6 +85,11 @@ async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, la
 
 
 def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     console = Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH

@@ -166,8 +166,16 @@ def test_trap_07_connections_that_postgresql_ends_are_replaced(api: Serving, ser
             assert ended.rowcount > 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [
+        ("1", signal.SIGINT),
+        ("1", signal.SIGTERM),
+        ("1", signal.SIGHUP),
+        ("2", signal.SIGTERM),
+        ("2", signal.SIGHUP),
+    ],
+)
 def test_every_way_to_stop_ends_cleanly(
     database: DatabaseSettings, workers: str, number: signal.Signals
 ) -> None:
@@ -178,13 +186,15 @@ def test_every_way_to_stop_ends_cleanly(
     assert said.splitlines() == [f"http://127.0.0.1:{running.port}/docs", "Ctrl-C stops."]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_the_embedded_database_serves_all_workers_and_stops_with_them(tmp_path: Path, workers: str) -> None:
+@pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGTERM), ("2", signal.SIGINT)])
+def test_the_embedded_database_serves_all_workers_and_stops_with_them(
+    tmp_path: Path, workers: str, number: signal.Signals
+) -> None:
     command = [sys.executable, "-c", EMBEDDED_ELSEWHERE, str(tmp_path), "serve", "--workers", workers]
     running = Serving(command, {"DATABASE_URL": ""})
     postmaster = psutil.Process(int((tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
     assert running.client.get("/customers/cust_1/stats?from=2024-09-03").json() == []
-    status, said = running.stop(signal.SIGINT)
+    status, said = running.stop(number)
     assert (status, said.count("\n")) == (0, 2)
     assert not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE  # nobody waits for it
 

@@ -1,11 +1,14 @@
 import asyncio
 import ssl
+from typing import Literal
 
+import certifi
 import pytest
 
 from api.database import Database, DatabaseAwayError, _connect_arguments
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings
+from tests.plain_server import plain_server
 
 URL = "postgresql://reader@db.example:6432/logstats"
 
@@ -24,6 +27,33 @@ def test_tls_with_a_verified_host_is_the_default() -> None:
 @pytest.mark.parametrize("tls", ["disable", "prefer", "require"])
 def test_weaker_tls_is_chosen_explicitly(tls: str) -> None:
     assert arguments(tls=tls, iam_auth=False)["ssl"] == tls
+
+
+def test_other_authorities_can_be_trusted() -> None:
+    context = arguments(iam_auth=False, ca_file=certifi.where())["ssl"]
+    assert isinstance(context, ssl.SSLContext)
+    assert context.get_ca_certs()
+
+
+def test_the_settings_win_over_the_url() -> None:
+    """As with the jobs' engines; `logstats serve` turns the URL's `sslmode` into a setting."""
+    with plain_server() as (port, told):
+        url = f"postgresql://tester@127.0.0.1:{port}/n?sslmode=disable"
+        settings = DatabaseSettings(url=url, tls="require", iam_auth=False)
+        with pytest.raises(DatabaseAwayError):
+            asyncio.run(Database(settings, ApiSettings()).fetch("SELECT 1"))
+    assert told == []
+
+
+@pytest.mark.parametrize("tls", ["verify-full", "require", "prefer", "disable"])
+def test_nothing_is_said_in_the_clear_unless_allowed(
+    tls: Literal["verify-full", "require", "prefer", "disable"],
+) -> None:
+    with plain_server() as (port, told):
+        settings = DatabaseSettings(url=f"postgresql://tester@127.0.0.1:{port}/n", tls=tls, iam_auth=False)
+        with pytest.raises(DatabaseAwayError):
+            asyncio.run(Database(settings, ApiSettings()).fetch("SELECT 1"))
+    assert bool(told) == (tls in {"prefer", "disable"})
 
 
 def test_every_connection_signs_in_with_a_fresh_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from local.commands.database import parse_url
+from local.database import parse_url
 from local.errors import UserError
 
 

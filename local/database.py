@@ -1,0 +1,136 @@
+"""The database that a command works on: the one of a URL, or else the embedded one."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import sqlalchemy as sa
+from alembic.util.exc import CommandError
+from sqlalchemy.pool import NullPool
+
+from local import postgres
+from local.errors import UserError
+from local.termination import deferred, stopped_by_exception, uninterrupted
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings, SettingsError, load
+from migrate import schema
+
+_FORM = "postgresql://user@host:5432/name or postgresql://user@/name?host=/socket/folder"
+_OPTIONS = {"host", "port", "sslmode", "sslrootcert"}
+_TLS = ("disable", "prefer", "require", "verify-full")
+
+
+@contextmanager
+def open_database(url: str | None, folder: Path, *, migrated: bool = True) -> Iterator[DatabaseSettings]:
+    """Provide a database that answers.
+
+    Parameters
+    ----------
+    url
+        A plain PostgreSQL URL; the database behind it is never migrated. None is the embedded server: it is
+        started (or joined, if another command runs it), its database is migrated, and it is let go of on exit,
+        also on SIGTERM, which raises `KeyboardInterrupt` within.
+    folder
+        Where the embedded server keeps its data.
+    migrated
+        Whether a database given by URL must have the schema of this code.
+
+    Raises
+    ------
+    UserError
+        If the URL is malformed, the database cannot be reached, its schema is missing or another one, or the
+        embedded server does not start.
+    """
+    if url is not None:
+        settings = parse_url(url)
+        _check(settings, url, migrated=migrated)
+        yield settings
+        return
+    with stopped_by_exception():
+        with deferred():
+            server = _start_embedded(folder)
+        try:
+            yield _migrated(server)
+        finally:
+            with uninterrupted():
+                server.stop()
+
+
+def parse_url(url: str) -> DatabaseSettings:
+    """Return settings for a URL: TLS as its `sslmode` says (`prefer` without one), no IAM authentication.
+
+    Raises
+    ------
+    UserError
+        If the URL is malformed, or asks for what the drivers do not share.
+    """
+    try:
+        url.encode()
+        parsed = sa.make_url(url)
+        port = int(str(parsed.query.get("port", 5432 if parsed.port is None else parsed.port)))
+    except (sa.exc.ArgumentError, ValueError):
+        raise UserError(f"The database URL is malformed; its form is {_FORM}.") from None
+    if parsed.drivername not in {"postgresql", "postgres"} or not 0 < port < 65536:
+        raise UserError(f"The database URL is not PostgreSQL's; its form is {_FORM}.")
+    options = dict(parsed.query)
+    for name, value in options.items():
+        if name not in _OPTIONS or not isinstance(value, str):
+            known = ", ".join(sorted(_OPTIONS))
+            raise UserError(f"The database URL has ?{name}=; it may have {known}, each of them once.")
+    tls = options.get("sslmode", "prefer")
+    if tls not in _TLS:
+        raise UserError(f"The database URL has ?sslmode={tls}; known are {', '.join(_TLS)}.")
+    plain = parsed.difference_update_query(["sslmode", "sslrootcert"])
+    try:
+        return load(
+            DatabaseSettings,
+            url=plain.render_as_string(hide_password=False),
+            tls=tls,
+            iam_auth=False,
+            ca_file=options.get("sslrootcert"),
+        )
+    except SettingsError as error:
+        raise UserError(f"{error}.") from None
+
+
+def _check(settings: DatabaseSettings, url: str, *, migrated: bool) -> None:
+    shown = sa.make_url(url).render_as_string(hide_password=True)
+    engine = create_engine(settings, poolclass=NullPool)
+    try:
+        revision = schema.current(engine)
+    except sa.exc.DBAPIError as error:
+        raise UserError(f"The database {shown} does not answer: {_one_line(error.orig)}") from None
+    if migrated and revision is None:
+        raise UserError(
+            f"The database {shown} has no schema yet; run: logstats migrate --database-url '{shown}'"
+        )
+    if migrated and revision != schema.head():
+        raise UserError(
+            f"The database {shown} has schema {revision}, this version works with {schema.head()}; "
+            f"run: logstats migrate --database-url '{shown}'"
+        )
+
+
+def _start_embedded(folder: Path) -> postgres.EmbeddedPostgres:
+    try:
+        return postgres.start(folder)
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        raise UserError(f"The embedded PostgreSQL in {folder} does not start: {_one_line(error)}") from None
+
+
+def _migrated(server: postgres.EmbeddedPostgres) -> DatabaseSettings:
+    try:
+        server.create_database("logstats")
+        settings = server.settings()
+        schema.upgrade(create_engine(settings, poolclass=NullPool))
+    except (psycopg.Error, sa.exc.SQLAlchemyError, CommandError) as error:
+        raise UserError(
+            f"The embedded database in {server.folder} cannot be used: {_one_line(error)}"
+        ) from None
+    return settings
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,65 @@
+"""The API under uvicorn, in one process or several."""
+
+import os
+import signal
+import socket
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from api.settings import ApiSettings
+from local.errors import UserError
+from logstats.settings import DatabaseSettings, SettingsError, load
+
+_POOL_SIZE = 8
+
+
+def set_environment(database: DatabaseSettings) -> None:
+    """Hand the settings to the app as Lambda does; worker processes inherit them."""
+    os.environ.setdefault("API_POOL_SIZE", str(_POOL_SIZE))
+    try:
+        load(ApiSettings)
+    except SettingsError as error:
+        raise UserError(f"{error}.") from None
+    os.environ.update(
+        DATABASE_URL=database.url, DATABASE_TLS=database.tls, DATABASE_IAM_AUTH=str(database.iam_auth)
+    )
+    if database.ca_file:
+        os.environ["DATABASE_CA_FILE"] = database.ca_file
+
+
+def run(listener: socket.socket, workers: int) -> None:
+    """Serve on a listening socket until a signal ends it; uvloop runs the event loop where there is one."""
+    config = uvicorn.Config(
+        "api.app:app_from_environment",
+        factory=True,
+        workers=workers,
+        http="httptools",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    if workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+        return
+    supervisor = _Workers(config, [listener])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise UserError("The worker processes do not start; the reason is above.")
+
+
+class _Workers(Multiprocess):
+    """Uvicorn's worker processes, which a closed terminal ends (uvicorn would restart them)."""
+
+    def init_processes(self) -> None:
+        """Start the workers deaf to Ctrl-C until they serve: their parent hears it."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        super().init_processes()
+        signal.signal(signal.SIGINT, before)
+
+    def handle_hup(self) -> None:
+        """End, as after Ctrl-C."""
+        self.handle_int()
