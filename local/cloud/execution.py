@@ -120,7 +120,9 @@ class ExecutionEnvironment:
         try:
             self._child.requests.write(json.dumps(request).encode() + b"\n")
             answer = self._answer(invocation.deadline)
-        except BrokenPipeError:
+        except (OSError, ValueError):  # broken pipe; or another thread has killed it and closed the streams
+            if self.alive:
+                raise
             self.kill()
             raise HandlerError("Runtime.ExitError", "the process had ended") from None
         except FunctionError:

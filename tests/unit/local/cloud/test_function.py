@@ -84,6 +84,15 @@ def test_a_failing_start_is_remembered_too() -> None:
     assert len(function.failures) == 1
 
 
+def test_an_environment_that_was_killed_ends_its_invocation(function: Function) -> None:
+    """Its streams are closed, too: that is the same failure, wherever the invocation is when it happens."""
+    function.invoke(event())
+    environment = next(iter(function._all.values()))
+    environment.kill()
+    with pytest.raises(HandlerError, match="had ended"):
+        environment.invoke(event())
+
+
 def test_closing_ends_an_invocation_and_refuses_the_next(function: Function) -> None:
     function.invoke(event())
     errors: list[FunctionError] = []
