@@ -1,7 +1,7 @@
 """The SQL of the API.
 
 It is text, not SQLAlchemy expressions, because importing SQLAlchemy costs more than everything else that a cold
-start does (docs/decisions/0021). The models stay the schema's one source: a test compiles each statement
+start does (docs/decisions/0009). The models stay the schema's one source: a test compiles each statement
 from them and compares.
 """
 
