@@ -6,6 +6,7 @@ one to leave stops the server.
 
 import logging
 import os
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import psycopg
 
 from logstats.settings import DatabaseSettings
 
+_START_TRIES = 3
 _CONFIGURATION = "\nmax_connections = 200\n"
 
 
@@ -70,7 +72,7 @@ def start(folder: Path, configuration: str = "") -> EmbeddedPostgres:
             with (folder / "postgresql.conf").open("a", encoding="utf-8") as file:
                 file.write(_CONFIGURATION + configuration)
         _forget_dead_users(server)
-    server.start()
+    _start(server)
     return EmbeddedPostgres(folder, server)
 
 
@@ -78,3 +80,15 @@ def _forget_dead_users(server: Any) -> None:  # noqa: ANN401 - an untyped packag
     """Drop killed processes from the list of users, which would keep the server running for ever."""
     users = server.global_process_id_list
     users.put([pid for pid in users.get_and_add(os.getpid()) if psutil.pid_exists(pid)])
+
+
+def _start(server: Any) -> None:  # noqa: ANN401 - an untyped package
+    """Start it; the package reads files of PostgreSQL's that may vanish between two of its looks."""
+    for _ in range(_START_TRIES - 1):
+        try:
+            server.start()
+        except FileNotFoundError:
+            time.sleep(0.3)
+        else:
+            return
+    server.start()
