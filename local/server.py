@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from multiprocessing import resource_tracker
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -43,7 +44,10 @@ def run(listener: socket.socket, workers: int) -> None:
         timeout_graceful_shutdown=5,
     )
     if workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        for number in (signal.SIGINT, signal.SIGTERM):  # its own handlers come only once it has started
+            signal.signal(number, server.handle_exit)
+        server.run(sockets=[listener])
         return
     supervisor = _Workers(config, [listener])
     supervisor.run()
@@ -55,10 +59,11 @@ class _Workers(Multiprocess):
     """Uvicorn's worker processes, which a closed terminal ends (uvicorn would restart them)."""
 
     def init_processes(self) -> None:
-        """Start the workers deaf to Ctrl-C until they serve: their parent hears it."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Start the workers deaf to Ctrl-C, which a terminal sends to them too: their parent ends them."""
+        resource_tracker.ensure_running()  # now: its start would unblock the signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         super().init_processes()
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def handle_hup(self) -> None:
         """End, as after Ctrl-C."""

@@ -186,13 +186,32 @@ def test_every_way_to_stop_ends_cleanly(
     assert said.splitlines() == [f"http://127.0.0.1:{running.port}/docs", "Ctrl-C stops."]
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("delay", [0, 0.4])
+def test_ctrl_c_while_it_starts_ends_cleanly(served: str, workers: str, delay: float) -> None:
+    """A terminal sends it to every process of the command."""
+    command = [COMMAND, "serve", "--port", "0", "--workers", workers]
+    environment = {**os.environ, "DATABASE_URL": served}
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(30) == 0
+    assert said.count("\n") == 2, said
+
+
 @pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGTERM), ("2", signal.SIGINT)])
 def test_the_embedded_database_serves_all_workers_and_stops_with_them(
-    tmp_path: Path, workers: str, number: signal.Signals
+    postgres_folder: Path, workers: str, number: signal.Signals
 ) -> None:
-    command = [sys.executable, "-c", EMBEDDED_ELSEWHERE, str(tmp_path), "serve", "--workers", workers]
+    folder = postgres_folder / f"serve-{workers}"
+    command = [sys.executable, "-c", EMBEDDED_ELSEWHERE, str(folder), "serve", "--workers", workers]
     running = Serving(command, {"DATABASE_URL": ""})
-    postmaster = psutil.Process(int((tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
+    postmaster = psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
     assert running.client.get("/customers/cust_1/stats?from=2024-09-03").json() == []
     status, said = running.stop(number)
     assert (status, said.count("\n")) == (0, 2)

@@ -229,9 +229,9 @@ def test_trap_07_a_connection_ended_between_invocations_is_replaced(function: Fu
 
 
 def test_trap_09_a_stopped_database_is_503_until_it_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = postgres.start(tmp_path / "data")
+    server = postgres.start(postgres_folder / "stopped")
     server.create_database("logstats")
     engine = create_engine(server.settings())
     schema.upgrade(engine)
@@ -248,7 +248,7 @@ def test_trap_09_a_stopped_database_is_503_until_it_is_back(
         assert answer["headers"]["retry-after"] == "10"
         assert answer["headers"]["content-type"] == "application/problem+json"
         assert "Traceback" not in answer["body"]
-        server = postgres.start(tmp_path / "data")
+        server = postgres.start(postgres_folder / "stopped")
         assert len(function.json(stats_of("cust_1"))) == 1
     finally:
         function.stop()

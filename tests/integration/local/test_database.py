@@ -1,3 +1,4 @@
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,11 @@ from migrate import schema
 
 def revision(settings: DatabaseSettings) -> str | None:
     return schema.current(create_engine(settings, poolclass=NullPool))
+
+
+@pytest.fixture
+def new_folder(postgres_folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(dir=postgres_folder))
 
 
 def test_a_migrated_database_is_used_as_it_is(database: DatabaseSettings) -> None:
@@ -66,29 +72,29 @@ def test_an_unknown_database_is_one_line(server: EmbeddedPostgres) -> None:
 
 
 def test_the_embedded_database_is_migrated_and_let_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "LOCAL_FOLDER", tmp_path)
+    monkeypatch.setattr(command, "LOCAL_FOLDER", new_folder)
     with open_database(None) as settings:
         assert revision(settings) == schema.head()
-        assert (tmp_path / "postgres" / "postmaster.pid").exists()
-    assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+        assert (new_folder / "postgres" / "postmaster.pid").exists()
+    assert not (new_folder / "postgres" / "postmaster.pid").exists()
 
 
 def test_the_embedded_database_stops_after_an_error_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "LOCAL_FOLDER", tmp_path)
+    monkeypatch.setattr(command, "LOCAL_FOLDER", new_folder)
     with pytest.raises(KeyboardInterrupt), open_database(None):
         raise KeyboardInterrupt
-    assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+    assert not (new_folder / "postgres" / "postmaster.pid").exists()
 
 
 def test_a_folder_that_cannot_hold_a_database_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "postgres").write_text("a file")
-    monkeypatch.setattr(command, "LOCAL_FOLDER", tmp_path)
+    (new_folder / "postgres").write_text("a file")
+    monkeypatch.setattr(command, "LOCAL_FOLDER", new_folder)
     with pytest.raises(UserError, match="does not start") as raised, open_database(None):
         pass
     assert "\n" not in str(raised.value)

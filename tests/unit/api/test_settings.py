@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from api.settings import ApiSettings
@@ -20,3 +23,9 @@ def test_trap_09_who_asks_again_finds_aurora_resumed() -> None:
 
 def test_trap_07_one_environment_has_one_connection() -> None:
     assert ApiSettings().pool_size == 1
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
+    for name, field in ApiSettings.model_fields.items():
+        assert re.search(rf"\| `API_{name.upper()}` \| {field.default}\b", page), name
