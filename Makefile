@@ -102,6 +102,18 @@ format: setup  ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+.PHONY: hooks
+hooks: setup  ## Install the Git hooks: format and lint at commit, `make check` at push
+	@$(BIN)/pre-commit install
+
+.PHONY: audit
+audit: setup  ## Look for known weaknesses in the locked packages and the workflows (asks the package registry)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/audit
+	@$(BIN)/uv pip install --quiet --python build/audit --require-hashes -r .github/requirements.txt
+	@for f in $(LOCKED); do echo $$f.txt; \
+	    build/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$f.txt || exit 1; done
+	@build/audit/bin/zizmor --quiet .github
+
 .PHONY: synth
 synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
 	@$(BIN)/python -m cdk.app
@@ -120,11 +132,14 @@ bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lin
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks.run $(BENCH)
 
+LOCKED := requirements-dev functions/processor/requirements functions/processor/build-requirements \
+    functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap \
+    local/emulator/requirements .github/requirements
+
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
-	@for f in requirements-dev functions/processor/requirements functions/processor/build-requirements \
-	    functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap local/emulator/requirements; do \
-	    constraint=; case $$f in requirements-dev|local/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
+	@for f in $(LOCKED); do \
+	    constraint=; case $$f in requirements-dev|local/*|.github/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	        --no-header $(LOCK) $$constraint $$f.in -o $$f.txt || exit 1; done
 
