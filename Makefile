@@ -136,6 +136,11 @@ LOCKED := requirements-dev functions/processor/requirements functions/processor/
     functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap \
     local/emulator/requirements .github/requirements
 
+.PHONY: scaling
+scaling: setup  ## Measure costs, check the simulation against measured runs, rewrite docs/scaling.md (quiet machine; 10 minutes)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks.scaling
+
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
 	@for f in $(LOCKED); do \
