@@ -23,7 +23,7 @@ def test_daily_statistics_is_what_the_models_say() -> None:
             day.total_requests,
             day.client_errors,
             day.server_errors,
-            day.duration_sum_us,
+            sa.cast(day.duration_sum_us, sa.Text).label("duration_sum_us"),
             day.duration_p50_us,
             day.duration_p90_us,
             day.duration_p95_us,
