@@ -51,22 +51,13 @@ def to_json(rows: Iterable[Sequence[Any]]) -> str:
     >>> to_json([("a", dt.date(2024, 9, 3), 2, 1, 0, "300000", 123_000, 177_000, 177_000, 177_000, 177_000)])[-60:]
     '"duration_p95":0.177,"duration_p99":0.177,"duration_max":0.177}]'
     """
-    return f"[{','.join([_object(*row) for row in rows])}]"
+    return f"[{','.join([_object(row) for row in rows])}]"
 
 
-def _object(
-    customer_id: str,
-    date: dt.date,
-    total: int,
-    client_errors: int,
-    server_errors: int,
-    sum_us: str,
-    p50_us: int,
-    p90_us: int,
-    p95_us: int,
-    p99_us: int,
-    max_us: int,
-) -> str:
+def _object(row: Sequence[Any]) -> str:
+    customer_id, date, total, client_errors, server_errors, sum_us, p50_us, p90_us, p95_us, p99_us, max_us = (
+        row
+    )
     failed = client_errors + server_errors
     return (
         f'{{"customer_id":{_quoted(customer_id)},"date":"{_day(date)}"'

@@ -45,16 +45,25 @@ class Database:
         self._slots = asyncio.Semaphore(api.pool_size)
         self._unused: list[tuple[float, asyncpg.Connection]] = []
 
-    async def fetch(self, statement: str, *arguments: object) -> list[Row]:
+    def deadline(self) -> float:
+        """Return when a request that arrives now must be answered, by the clock of the event loop."""
+        return asyncio.get_running_loop().time() + self._api.answer_seconds
+
+    async def fetch(self, statement: str, *arguments: object, deadline: float | None = None) -> list[Row]:
         """Return the rows of a statement that only reads.
+
+        Parameters
+        ----------
+        deadline
+            When to give up, by the clock of the event loop; without one, after `ApiSettings.answer_seconds`.
 
         Raises
         ------
         DatabaseAwayError
-            If there is no answer, or none within `ApiSettings.answer_seconds`.
+            If there is no answer, or none in time.
         """
         try:
-            async with asyncio.timeout(self._api.answer_seconds), self._slots:
+            async with asyncio.timeout_at(deadline or self.deadline()), self._slots:
                 connection = self._connected()
                 if connection is not None:
                     try:

@@ -19,3 +19,10 @@ ORDER BY daily_statistics.date
 
 The sum is text: it may exceed 64 bits, and text becomes an `int` faster than a `Decimal` is made.
 """
+
+REVISIONS = """
+SELECT customers.customer_id, customers.revision
+FROM customers
+WHERE customers.customer_id = ANY ($1)
+"""
+"""The revisions of customers ($1, an array); a customer without statistics has no row."""

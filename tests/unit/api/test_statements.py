@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from api import statements
-from logstats.models import DailyStatistics
+from logstats.models import Customer, DailyStatistics
 
 
 def compiled(statement: sa.Select[*tuple[Any, ...]]) -> str:
@@ -35,3 +35,10 @@ def test_daily_statistics_is_what_the_models_say() -> None:
         .order_by(day.date)
     )
     assert compiled(expected) == " ".join(statements.DAILY_STATISTICS.split())
+
+
+def test_revisions_is_what_the_models_say() -> None:
+    expected = sa.select(Customer.customer_id, Customer.revision).where(
+        Customer.customer_id == sa.any_(sa.bindparam("customers"))
+    )
+    assert compiled(expected) == " ".join(statements.REVISIONS.split())
