@@ -3,12 +3,13 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 
+from api import iam
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings
 
@@ -114,20 +115,5 @@ def _connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str
         },
     }
     if settings.iam_auth:
-        arguments["password"] = _iam_token(settings.url)
+        arguments["password"] = partial(iam.database_token, settings.url)  # a fresh one for each connection
     return arguments
-
-
-def _iam_token(url: str) -> Callable[[], str]:
-    """Return what makes a fresh token for each new connection; tokens live for 15 minutes."""
-    parts = urlsplit(url)
-    host, user = parts.hostname or "", parts.username or ""
-
-    def token() -> str:
-        import boto3  # noqa: PLC0415 - heavy, and only AWS needs it
-
-        client = boto3.client("rds")
-        made: str = client.generate_db_auth_token(DBHostname=host, Port=parts.port or 5432, DBUsername=user)
-        return made
-
-    return token

@@ -19,7 +19,7 @@ class Reading(Database):
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
 
-    async def fetch(self, _statement: str, *arguments: object, deadline: float | None = None) -> list[Row]:
+    async def fetch(self, _statement: str, *arguments: object, deadline: float | None = None) -> list[Row]:  # noqa: ARG002
         self.asked.append(arguments)
         return []
 
