@@ -15,7 +15,7 @@ def compiled(statement: sa.Select[*tuple[Any, ...]]) -> str:
     return " ".join(text.replace('COLLATE "C"', "").split())
 
 
-def days(*columns: Any) -> sa.Select[*tuple[Any, ...]]:
+def days(*columns: Any) -> sa.Select[*tuple[Any, ...]]:  # noqa: ANN401 - columns
     """One customer's days with these columns, and with the customer's revision."""
     day = DailyStatistics
     joined = sa.and_(
@@ -75,7 +75,7 @@ def test_customers_is_what_the_models_say() -> None:
     )
 
 
-def ingestions(*conditions: Any) -> sa.Select[*tuple[Any, ...]]:
+def ingestions(*conditions: Any) -> sa.Select[*tuple[Any, ...]]:  # noqa: ANN401 - conditions
     row = LogObject
     return sa.select(
         row.id,
