@@ -58,3 +58,25 @@ def test_log_records_name_the_request(caplog: pytest.LogCaptureFixture) -> None:
     asyncio.run(RequestIds(log)(scope, None, None))  # type: ignore[arg-type]
     logger.warning("after")
     assert [getattr(record, "request_id", None) for record in caplog.records] == ["mine", None]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_an_unexpected_error_is_logged_once_and_raised_only_if_nobody_has_answered(
+    caplog: pytest.LogCaptureFixture, *, answered: bool
+) -> None:
+    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+        if answered:
+            await echo(scope, receive, send)
+        raise RuntimeError("ours")
+
+    async def send(_message: Message) -> None: ...
+
+    scope = {"type": "http", "method": "GET", "path": "/a", "headers": [(b"x-request-id", b"mine")]}
+    call = RequestIds(fail)(scope, None, send)  # type: ignore[arg-type]
+    if answered:
+        asyncio.run(call)
+    else:
+        with pytest.raises(RuntimeError, match="ours"):
+            asyncio.run(call)
+    assert [record.getMessage() for record in caplog.records] == ["The request failed: GET /a"]
+    assert caplog.records[0].exc_info
