@@ -1,4 +1,4 @@
-"""One day of one customer as the API shows it: the fields, their definitions and their JSON."""
+"""Statistics of one customer and day, or longer period, as the API shows them: fields, definitions, JSON."""
 
 import datetime as dt
 import json
@@ -15,14 +15,17 @@ Seconds = Annotated[float, Field(ge=0, le=86_400)]
 
 
 class DailyStatistics(BaseModel):
-    """Requests of one customer on one UTC day.
+    """Requests of one customer on one UTC day, or in the longer period that was asked for.
 
     The model documents the answer; `to_json` writes it.
     """
 
     customer_id: str = Field(description="The customer.", examples=["cust_1"])
-    date: dt.date = Field(description="The UTC day.", examples=["2024-09-03"])
-    total_requests: Count = Field(description="Requests on that day.", examples=[8])
+    date: dt.date = Field(
+        description="The UTC day; of a longer period the first one, and of the total the first with requests.",
+        examples=["2024-09-03"],
+    )
+    total_requests: Count = Field(description="Requests on that day, or in that period.", examples=[8])
     success_requests: Count = Field(description="Requests with a status below 400.", examples=[5])
     failed_requests: Count = Field(description="Requests with a status of 400 or more.", examples=[3])
     client_errors: Count = Field(description="Requests with a status 4xx.", examples=[2])

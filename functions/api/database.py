@@ -3,9 +3,9 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -13,8 +13,11 @@ from api import iam
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings
 
+T = TypeVar("T")
 Row = Sequence[Any]
 """An `asyncpg.Record`."""
+
+_PREFETCH = 100  # rows of up to 400 kB, mostly of 5
 
 _BROKEN = (
     OSError,  # refused, unreachable, reset; TimeoutError too
@@ -63,15 +66,55 @@ class Database:
         DatabaseAwayError
             If there is no answer, or none in time.
         """
+
+        def fetch(connection: asyncpg.Connection) -> Awaitable[list[Row]]:
+            rows: Awaitable[list[Row]] = connection.fetch(statement, *arguments)
+            return rows
+
+        return await self._use(fetch, deadline)
+
+    async def fold(
+        self,
+        start: Callable[[], T],
+        add: Callable[[T, Row], None],
+        statement: str,
+        *arguments: object,
+        deadline: float | None = None,
+    ) -> T:
+        """Add the rows of a statement to something, one by one: however many there are, few are in memory.
+
+        Parameters
+        ----------
+        start
+            Makes what they are added to; a second time when a kept connection turns out to be dead.
+        deadline
+            As for `fetch`.
+
+        Raises
+        ------
+        DatabaseAwayError
+            If there is no answer, or none in time.
+        """
+
+        async def fold(connection: asyncpg.Connection) -> T:
+            total = start()
+            async with connection.transaction(readonly=True):
+                async for row in connection.cursor(statement, *arguments, prefetch=_PREFETCH):
+                    add(total, row)
+            return total
+
+        return await self._use(fold, deadline)
+
+    async def _use(self, run: Callable[[asyncpg.Connection], Awaitable[T]], deadline: float | None) -> T:
         try:
             async with asyncio.timeout_at(deadline or self.deadline()), self._slots:
                 connection = self._connected()
                 if connection is not None:
                     try:
-                        return await self._run(connection, statement, arguments)
+                        return await self._run(connection, run)
                     except _STALE:
                         await self.close()  # if one has been ended, so have the others
-                return await self._run(await asyncpg.connect(**self._arguments), statement, arguments)
+                return await self._run(await asyncpg.connect(**self._arguments), run)
         except _BROKEN as error:
             raise DatabaseAwayError(str(error) or type(error).__name__) from error
 
@@ -89,15 +132,15 @@ class Database:
         return None
 
     async def _run(
-        self, connection: asyncpg.Connection, statement: str, arguments: tuple[object, ...]
-    ) -> list[Row]:
+        self, connection: asyncpg.Connection, run: Callable[[asyncpg.Connection], Awaitable[T]]
+    ) -> T:
         try:
-            rows: list[Row] = await connection.fetch(statement, *arguments)
+            result = await run(connection)
         except BaseException:
             connection.terminate()
             raise
         self._unused.append((time.time(), connection))
-        return rows
+        return result
 
 
 def _connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str, Any]:

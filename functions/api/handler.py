@@ -17,14 +17,19 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
 from api.app import app_from_environment
 from api.problems import ProblemResponse
+from api.requests import RequestIdFilter
 
 logger = Logger(service="api")
+logger.addFilter(RequestIdFilter())
 
 _loop = asyncio.new_event_loop()
 asyncio.set_event_loop(_loop)
 _app = app_from_environment()
 _adapter = Mangum(
-    _app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, ProblemResponse.media_type]
+    _app,
+    lifespan="off",
+    api_gateway_base_path=_app.root_path or "/",
+    text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, ProblemResponse.media_type],
 )
 
 gc.freeze()  # what is here now stays: no collection looks at it again

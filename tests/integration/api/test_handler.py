@@ -79,11 +79,12 @@ def stats_of(customer: str, query: str = "from=2024-09-03") -> dict[str, Any]:
 class Function:
     """A Lambda environment: the handler module, imported afresh with its environment variables."""
 
-    def __init__(self, database: DatabaseSettings, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, database: DatabaseSettings, patch: pytest.MonkeyPatch, auth: str = "none") -> None:
         self.database = database
         patch.setenv("DATABASE_URL", database.url)
         patch.setenv("DATABASE_TLS", database.tls)
         patch.setenv("DATABASE_IAM_AUTH", "false")
+        patch.setenv("API_AUTH", auth)
         sys.modules.pop("api.handler", None)
         self.module: ModuleType = importlib.import_module("api.handler")
 
