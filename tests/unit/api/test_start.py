@@ -29,7 +29,6 @@ HEAVY = [
     "jinja2",
     "logstats.database",
     "logstats.models",
-    "logstats.native",
     "multipart",
     "multiprocessing",
     "numpy",
