@@ -44,7 +44,7 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
         openapi_url=None,  # routes/documentation.py has them, with a rule
         docs_url=None,
         redoc_url=None,
-        root_path=settings.root_path,
+        servers=[{"url": ".", "description": "Where this document is."}],
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.database = connections

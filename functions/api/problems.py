@@ -93,7 +93,7 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
         )
 
     async def failed(_request: Request, _error: Exception) -> Response:
-        return problem(500, "The request failed; the error has been logged.")  # by who gets it raised again
+        return problem(500, "The request failed; the error has been logged.")  # by api.requests
 
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, refused)

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+logger = logging.getLogger("api")
+
 HEADER = b"x-request-id"
 _USABLE = re.compile(rb"[A-Za-z0-9._=-]{1,128}")  # API Gateway's own ids end in "="
 
@@ -16,7 +18,11 @@ _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 class RequestIds:
-    """ASGI middleware: the gateway's id in Lambda; otherwise the client's if it is usable, or a new one."""
+    """ASGI middleware: the gateway's id in Lambda; otherwise the client's if it is usable, or a new one.
+
+    An unexpected error is logged here, with the id. Starlette raises it again after it has been answered; it ends here,
+    or else whoever called would log it a second time, without the id.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -30,13 +36,21 @@ class RequestIds:
         token = _current.set(text)
         header = (HEADER, text.encode())
 
+        complete = False
+
         async def send_with_id(message: Message) -> None:
+            nonlocal complete
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), header]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
+        except Exception:
+            logger.exception("The request failed: %s %s", scope["method"], scope["path"])
+            if not complete:
+                raise
         finally:
             _current.reset(token)
 
