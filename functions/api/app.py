@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import __version__, authorisation, problems
+from api.cache import Cached
 from api.database import Database
 from api.requests import RequestIds
 from api.routes import customers, documentation, health, ingestions, stats
@@ -26,6 +27,7 @@ but for 422, which has FastAPI's form. Every answer has an `X-Request-Id`.
 def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
     """Return the app; it connects to its database with the first request that needs it."""
     connections = Database(database, settings)
+    statistics = Statistics(connections)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -47,7 +49,10 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
     )
     app.state.database = connections
     for router in (
-        stats.router(Statistics(connections), settings.auth),
+        stats.router(
+            Cached(statistics, connections, settings.cache_bytes) if settings.cache_bytes else statistics,
+            settings.auth,
+        ),
         customers.router(connections, settings.auth),
         ingestions.router(connections, settings.auth),
         health.router(connections, settings.auth),

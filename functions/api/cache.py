@@ -6,15 +6,13 @@ it in the same transaction, and it never returns to an earlier value.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine, Hashable
+from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
-from api.database import Row
+from api.database import Database, Row
 from api.statements import REVISIONS
-
-Key = TypeVar("Key", bound=Hashable)
-Answer = TypeVar("Answer")
+from api.statistics import Answer, Question, Statistics
 
 OVERHEAD_BYTES = 2_048
 """What keeping an answer takes beside its body, generously."""
@@ -94,34 +92,68 @@ class Revisions:
             self._busy = False
 
 
-class Kept(Generic[Key, Answer]):
+class Kept:
     """The answers given last, within a number of bytes; the one unused for longest goes first."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._answers: OrderedDict[Key, tuple[Answer, int]] = OrderedDict()
+        self._answers: OrderedDict[Question, Answer] = OrderedDict()
         self.bytes = 0
 
-    def get(self, key: Key) -> Answer | None:
-        """Return what is kept under a key."""
-        found = self._answers.get(key)
-        if found is None:
-            return None
-        self._answers.move_to_end(key)
-        return found[0]
+    def get(self, question: Question) -> Answer | None:
+        """Return the answer kept for a question."""
+        answer = self._answers.get(question)
+        if answer is not None:
+            self._answers.move_to_end(question)
+        return answer
 
-    def keep(self, key: Key, answer: Answer, body_bytes: int) -> None:
-        """Keep an answer instead of the one kept under its key."""
-        self.drop(key)
-        size = body_bytes + OVERHEAD_BYTES
-        if size * LARGEST_SHARE > self._max_bytes:
+    def keep(self, question: Question, answer: Answer) -> None:
+        """Keep an answer in the place of the one kept for its question.
+
+        One without statistics is not kept: it costs as little to read as its revision, and anybody can ask for
+        customers that do not exist.
+        """
+        self._forget(self._answers.pop(question, None))
+        size = _size(answer)
+        if answer.revision is None or size * LARGEST_SHARE > self._max_bytes:
             return
-        self._answers[key] = (answer, size)
+        self._answers[question] = answer
         self.bytes += size
         while self.bytes > self._max_bytes:
-            self.bytes -= self._answers.popitem(last=False)[1][1]
+            self._forget(self._answers.popitem(last=False)[1])
 
-    def drop(self, key: Key) -> None:
-        """Forget what is kept under a key."""
-        _, size = self._answers.pop(key, (None, 0))
-        self.bytes -= size
+    def _forget(self, answer: Answer | None) -> None:
+        if answer is not None:
+            self.bytes -= _size(answer)
+
+
+def _size(answer: Answer) -> int:
+    return len(answer.body) + OVERHEAD_BYTES
+
+
+class Cached:
+    """Answers questions from what is kept, if that is still right, or else from the database."""
+
+    def __init__(self, statistics: Statistics, database: Database, max_bytes: int) -> None:
+        self._statistics = statistics
+        self._database = database
+        self._revisions = Revisions(database.fetch)
+        self._kept = Kept(max_bytes)
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the statistics as they were at some moment after the call.
+
+        Raises
+        ------
+        DatabaseAwayError
+            If the database does not answer in time.
+        """
+        deadline = self._database.deadline()
+        kept = self._kept.get(question)
+        if kept is not None and kept.revision == await self._revisions.current(
+            question.customer_id, deadline
+        ):
+            return kept
+        answer = await self._statistics.answer(question, deadline)
+        self._kept.keep(question, answer)
+        return answer

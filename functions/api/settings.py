@@ -29,6 +29,9 @@ class ApiSettings(BaseSettings):
     idle_seconds
         How long a connection may stay unused. PostgreSQL itself ends it then, because a frozen Lambda cannot,
         and an open connection keeps Aurora from pausing.
+    cache_bytes
+        How much one process keeps of its answers; none is given again before the database has said that it is
+        still right. 0: every answer is made anew.
     """
 
     model_config = SettingsConfigDict(env_prefix="API_", frozen=True)
@@ -39,3 +42,4 @@ class ApiSettings(BaseSettings):
     answer_seconds: float = Field(default=8, gt=0, le=25)
     retry_after_seconds: int = Field(default=10, ge=1)
     idle_seconds: int = Field(default=60, ge=1)
+    cache_bytes: int = Field(default=64 * 1024 * 1024, ge=0)

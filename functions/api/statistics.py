@@ -8,7 +8,7 @@ from typing import Any
 from api.database import Database
 from api.formats import Format, write
 from api.periods import Interval, Periods
-from api.statements import DAILY_STATISTICS, DAILY_SUMMARIES, REVISIONS
+from api.statements import DAILY_STATISTICS, DAILY_SUMMARIES
 
 FORM = 1
 """The form of the answers; raise it when the same statistics are written differently, so that no client keeps the
@@ -60,19 +60,13 @@ class Statistics:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def revision(self, customer_id: str) -> int | None:
-        """Return a customer's revision now, None without statistics.
-
-        Raises
-        ------
-        DatabaseAwayError
-            If the database does not answer in time.
-        """
-        rows = await self._database.fetch(REVISIONS, [customer_id])
-        return rows[0][1] if rows else None
-
-    async def answer(self, question: Question) -> Answer:
+    async def answer(self, question: Question, deadline: float | None = None) -> Answer:
         """Return the statistics, and the revision that they are of: one statement reads both.
+
+        Parameters
+        ----------
+        deadline
+            As for `Database.fetch`.
 
         Raises
         ------
@@ -82,12 +76,16 @@ class Statistics:
         arguments = (question.customer_id, question.first, question.last)
         days: Iterable[Sequence[Any]]
         if question.interval is Interval.DAY:
-            rows = await self._database.fetch(DAILY_STATISTICS, *arguments)
+            rows = await self._database.fetch(DAILY_STATISTICS, *arguments, deadline=deadline)
             revision = rows[0][-1] if rows else None
             days = (row[:-1] for row in rows if row[1] is not None)
         else:
             periods = await self._database.fold(
-                lambda: Periods(question.interval), Periods.add, DAILY_SUMMARIES, *arguments
+                lambda: Periods(question.interval),
+                Periods.add,
+                DAILY_SUMMARIES,
+                *arguments,
+                deadline=deadline,
             )
             revision, days = periods.revision, periods.rows()
         return Answer(write(days, question.form).encode(), revision, question.form)

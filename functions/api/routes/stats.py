@@ -13,6 +13,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import conditional
 from api.authorisation import Rule, RuledRoute, ruled
+from api.cache import Cached
 from api.daily import DailyStatistics
 from api.formats import MEDIA_TYPES, Format, disposition, preferred
 from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order
@@ -51,7 +52,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(statistics: Statistics, auth: Auth) -> APIRouter:
+def router(statistics: Statistics | Cached, auth: Auth) -> APIRouter:
     """Return the route, answered from a customer's statistics."""
 
     async def respond(request: Request, question: Question, *, by_name: bool = False) -> Response:

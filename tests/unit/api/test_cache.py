@@ -1,13 +1,20 @@
 import asyncio
+import datetime as dt
+import json
+import tracemalloc
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.cache import LARGEST_SHARE, OVERHEAD_BYTES, Kept, Revisions
-from api.database import DatabaseAwayError, Row
+from api.cache import LARGEST_SHARE, OVERHEAD_BYTES, Cached, Kept, Revisions
+from api.database import Database, DatabaseAwayError, Row
+from api.formats import Format
+from api.periods import Interval
 from api.statements import REVISIONS
+from api.statistics import Answer, Question, Statistics
 
 DEADLINE = 1e12
 
@@ -165,49 +172,148 @@ def test_a_statement_that_is_cancelled_leaves_nobody_waiting() -> None:
     run(test)
 
 
-def kept(max_answers: float, body_bytes: int = 1_000) -> Kept[str, str]:
-    return Kept(int(max_answers * (body_bytes + OVERHEAD_BYTES)))
+def question(number: object) -> Question:
+    return Question(str(number), dt.date.min, dt.date.max)
+
+
+def answer(body_bytes: int = 1_000, revision: int | None = 1) -> Answer:
+    return Answer(b"x" * body_bytes, revision, Format.JSON)
+
+
+def kept(answers: int) -> Kept:
+    """Room for so many answers of the usual size."""
+    return Kept(answers * (1_000 + OVERHEAD_BYTES))
 
 
 def test_the_answer_unused_for_longest_goes_first() -> None:
     answers = kept(LARGEST_SHARE)
     for number in range(LARGEST_SHARE):
-        answers.keep(str(number), f"answer {number}", 1_000)
-    assert answers.get("0") == "answer 0"
-    answers.keep("one more", "another", 1_000)
-    assert answers.get("0") == "answer 0"
-    assert answers.get("1") is None
-    assert answers.get("2") == "answer 2"
+        answers.keep(question(number), answer())
+    assert answers.get(question(0)) == answer()
+    answers.keep(question("one more"), answer())
+    assert answers.get(question(0)) == answer()
+    assert answers.get(question(1)) is None
+    assert answers.get(question(2)) == answer()
 
 
 def test_a_later_answer_takes_the_place_of_the_earlier() -> None:
     answers = kept(LARGEST_SHARE)
-    for body in range(100):
-        answers.keep("a", str(body), body)
-    assert answers.get("a") == "99"
+    for revision in range(100):
+        answers.keep(question("a"), answer(revision, revision))
+    assert answers.get(question("a")) == answer(99, 99)
     assert answers.bytes == 99 + OVERHEAD_BYTES
 
 
-def test_an_answer_that_would_drive_out_many_is_not_kept_nor_what_it_replaces() -> None:
+@pytest.mark.parametrize("later", [answer(1_001), answer(revision=None)], ids=["large", "nothing"])
+def test_what_is_not_worth_its_room_is_not_kept_nor_what_it_replaces(later: Answer) -> None:
     answers = kept(LARGEST_SHARE)
-    answers.keep("a", "small", 1_000)
-    answers.keep("a", "large", 1_001)
-    assert answers.get("a") is None
+    answers.keep(question("a"), answer())
+    answers.keep(question("a"), later)
+    assert answers.get(question("a")) is None
     assert answers.bytes == 0
 
 
-def test_without_space_nothing_is_kept() -> None:
-    answers: Kept[str, str] = Kept(0)
-    answers.keep("a", "", 0)
-    assert answers.get("a") is None
-
-
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 2_000)), max_size=60))
-def test_the_space_is_never_exceeded_and_always_accounted_for(steps: list[tuple[str, int]]) -> None:
+def test_the_room_is_never_exceeded_and_always_accounted_for(steps: list[tuple[str, int]]) -> None:
     answers = kept(LARGEST_SHARE)
     sizes: dict[str, int] = {}
-    for key, size in steps:
-        answers.keep(key, key, size)
-        sizes[key] = size + OVERHEAD_BYTES
-        held = [key for key in sizes if answers.get(key)]
+    for customer, size in steps:
+        answers.keep(question(customer), answer(size))
+        sizes[customer] = size + OVERHEAD_BYTES
+        held = [customer for customer in sizes if answers.get(question(customer))]
         assert answers.bytes == sum(sizes[key] for key in held) <= LARGEST_SHARE * (1_000 + OVERHEAD_BYTES)
+
+
+def test_the_room_counts_what_keeping_takes_beside_the_bodies() -> None:
+    """With the longest customer ids, of the widest characters."""
+    answers = Kept(4_000_000)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(10_000):
+        answers.keep(question(f"{number:0>5}" + chr(0x1F600) * 250), answer(number % 50, number))
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert taken <= 4_000_000 * 1.05
+
+
+class Storing(Database):
+    """Stands in for a database with one customer, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.revision: int | None = 1
+        self.asked: Counter[str] = Counter()
+
+    def deadline(self) -> float:
+        return DEADLINE
+
+    async def fetch(self, statement: str, *arguments: object, deadline: float | None = None) -> list[Row]:
+        assert deadline == DEADLINE
+        self.asked["revision" if statement == REVISIONS else "statistics"] += 1
+        if self.revision is None:
+            return []
+        if statement == REVISIONS:
+            assert arguments == (["a"],)
+            return [("a", self.revision)]
+        numbers = (self.revision, 0, 0, "1", 1, 1, 1, 1, 1)
+        return [("a", dt.date(2024, 9, 3), *numbers, self.revision)]
+
+
+def ask(steps: Callable[[Storing, Cached], Awaitable[None]], max_bytes: int = 1_000_000) -> Counter[str]:
+    storing = Storing()
+
+    async def main() -> None:
+        await steps(storing, Cached(Statistics(storing), storing, max_bytes))
+
+    asyncio.run(main())
+    return storing.asked
+
+
+async def total_requests(cached: Cached) -> list[int]:
+    body = (await cached.answer(question("a"))).body
+    return [day["total_requests"] for day in json.loads(body)]
+
+
+def test_an_unchanged_answer_is_read_once_and_its_revision_each_time() -> None:
+    async def steps(_storing: Storing, cached: Cached) -> None:
+        for _ in range(5):
+            assert await total_requests(cached) == [1]
+
+    assert ask(steps) == {"statistics": 1, "revision": 4}
+
+
+def test_a_kept_answer_is_not_given_after_a_commit() -> None:
+    async def steps(storing: Storing, cached: Cached) -> None:
+        for revision in (1, 2, 3, 7):
+            storing.revision = revision
+            for _ in range(2):
+                assert await total_requests(cached) == [revision]
+
+    assert ask(steps)["statistics"] == 4
+
+
+def test_a_customer_whose_statistics_are_withdrawn_is_unknown_at_once() -> None:
+    async def steps(storing: Storing, cached: Cached) -> None:
+        assert await total_requests(cached) == [1]
+        storing.revision = None
+        assert await total_requests(cached) == []
+        assert await total_requests(cached) == []
+        storing.revision = 2
+        assert await total_requests(cached) == [2]
+
+    assert ask(steps) == {"statistics": 4, "revision": 1}
+
+
+def test_other_days_intervals_and_formats_are_other_answers() -> None:
+    questions = [
+        question("a"),
+        Question("a", dt.date(2024, 9, 3), dt.date.max),
+        Question("a", dt.date.min, dt.date(2024, 9, 3)),
+        Question("a", dt.date.min, dt.date.max, form=Format.CSV),
+    ]
+
+    async def steps(_storing: Storing, cached: Cached) -> None:
+        first = [await cached.answer(each) for each in questions]
+        assert [await cached.answer(each) for each in questions] == first
+
+    assert ask(steps) == {"statistics": 4, "revision": 4}
+    assert len({*questions, Question("a", dt.date.min, dt.date.max, Interval.TOTAL)}) == 5
