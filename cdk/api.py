@@ -18,9 +18,15 @@ from cdk.layers import Layers
 from cdk.parameters import Parameters
 
 USER = "logstats_reader"
-PROTECTED_ROUTES = ("/customers/{customer_id}/stats",)
-OPEN_ROUTES: tuple[str, ...] = ()
-"""Routes without data: the dashboard's own files."""
+PROTECTED_ROUTES = (
+    "/customers",
+    "/customers/{customer_id}/stats",
+    "/ingestions",
+    "/ingestions/{id}",
+)
+"""Routes with data, which the gateway's authoriser guards and the app guards again."""
+OPEN_ROUTES = ("/", "/static/{proxy+}")
+"""Routes without data: the page's own files."""
 
 _ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -65,7 +71,7 @@ class Api(Construct):
             layers=[layers.logstats, layers.api],
             memory_size=api.memory_mib,
             timeout=Duration.seconds(api.timeout_seconds),
-            environment=dict(database.environment(USER)),
+            environment={**database.environment(USER), "API_AUTH": api.auth},
             **common_options(self, database, parameters.log_retention),
         )
         database.grant_connect(self.function, USER)
@@ -123,8 +129,10 @@ class Api(Construct):
 
 
 def _authorizer(parameters: parameters_.Api) -> apigateway.IHttpRouteAuthorizer:
-    if parameters.auth == "iam":
-        return HttpIamAuthorizer()
+    """Return what guards the protected routes; nothing does only where the parameters say so."""
+    if parameters.auth == "none":
+        return apigateway.HttpNoneAuthorizer()
     if parameters.issuer and parameters.audience:
+        # No scopes: a token without `stats:read` may still read the customer that its claim names.
         return HttpJwtAuthorizer("Tokens", parameters.issuer, jwt_audience=[parameters.audience])
-    return apigateway.HttpNoneAuthorizer()
+    return HttpIamAuthorizer()

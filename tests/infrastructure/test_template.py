@@ -198,9 +198,23 @@ def test_logs_are_kept_for_a_stated_time(environment: str) -> None:
         assert "LogGroup" in properties["LoggingConfig"]
 
 
-def test_the_api_authorises_by_default_and_throttles_and_logs(environment: str) -> None:
-    for name, route in resources(environment, "AWS::ApiGatewayV2::Route").items():
-        assert route["Properties"]["AuthorizationType"] == "AWS_IAM", name
+def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) -> None:
+    kinds = {
+        route["Properties"]["RouteKey"]: route["Properties"]["AuthorizationType"]
+        for route in resources(environment, "AWS::ApiGatewayV2::Route").values()
+    }
+    assert kinds == {
+        "GET /customers": "AWS_IAM",
+        "GET /customers/{customer_id}/stats": "AWS_IAM",
+        "GET /ingestions": "AWS_IAM",
+        "GET /ingestions/{id}": "AWS_IAM",
+        "GET /": "NONE",
+        "GET /static/{proxy+}": "NONE",
+    }
+    assert function(environment, "Api")["Properties"]["Environment"]["Variables"]["API_AUTH"] == "iam"
+
+
+def test_the_api_throttles_and_logs(environment: str) -> None:
     stage = only(environment, "AWS::ApiGatewayV2::Stage")["Properties"]
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
