@@ -16,8 +16,9 @@ from cdk.database import Database
 from cdk.functions import common_options, source
 from cdk.layers import Layers
 from cdk.parameters import Parameters
+from migrate.roles import READER
 
-USER = "logstats_reader"
+USER = READER
 PROTECTED_ROUTES = (
     "/customers",
     "/customers/{customer_id}/stats",
@@ -72,7 +73,7 @@ class Api(Construct):
             memory_size=api.memory_mib,
             timeout=Duration.seconds(api.timeout_seconds),
             environment={**database.environment(USER), "API_AUTH": api.auth},
-            **common_options(self, database, parameters.log_retention),
+            **common_options(self, database.placement, parameters.log_retention),
         )
         database.grant_connect(self.function, USER)
         self._gateway = apigateway.HttpApi(

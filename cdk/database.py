@@ -1,31 +1,22 @@
 """The database in two forms: Aurora PostgreSQL, and an existing PostgreSQL by its URL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from constructs import Construct, IConstruct
 
 from cdk import outputs
+from cdk.functions import Placement
 from cdk.network import POSTGRES_PORT, Network
 from cdk.parameters import Aurora, Existing, Parameters
+from cdk.roles import DatabaseRoles
 
 NAME = "logstats"
 """The database's name in the cluster."""
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a function runs to reach the database; nowhere in particular by default."""
-
-    vpc: ec2.IVpc | None = None
-    subnets: ec2.SubnetSelection | None = None
-    security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
 
 
 class Database(IConstruct, Protocol):
@@ -46,7 +37,7 @@ def create_database(scope: Construct, construct_id: str, parameters: Parameters)
     """Create the form of database that the parameters ask for."""
     if isinstance(parameters.database, Existing):
         return ExistingDatabase(scope, construct_id, parameters.database)
-    return AuroraDatabase(scope, construct_id, parameters.database, retain=parameters.retain_data)
+    return AuroraDatabase(scope, construct_id, parameters.database, parameters)
 
 
 class ExistingDatabase(Construct):
@@ -75,7 +66,7 @@ class ExistingDatabase(Construct):
 class AuroraDatabase(Construct):
     """Aurora PostgreSQL Serverless v2: encrypted, TLS only, IAM authentication, no public address."""
 
-    def __init__(self, scope: Construct, construct_id: str, parameters: Aurora, *, retain: bool) -> None:
+    def __init__(self, scope: Construct, construct_id: str, aurora: Aurora, parameters: Parameters) -> None:
         super().__init__(scope, construct_id)
         network = Network(self, "Network")
         engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
@@ -95,15 +86,16 @@ class AuroraDatabase(Construct):
             storage_encrypted=True,
             parameters={"rds.force_ssl": "1"},
             writer=rds.ClusterInstance.serverless_v2("Writer", auto_minor_version_upgrade=True),
-            serverless_v2_min_capacity=parameters.minimum_acu,
-            serverless_v2_max_capacity=parameters.maximum_acu,
-            serverless_v2_auto_pause_duration=_pause(parameters),
-            backup=rds.BackupProps(retention=Duration.days(parameters.backup_days)),
+            serverless_v2_min_capacity=aurora.minimum_acu,
+            serverless_v2_max_capacity=aurora.maximum_acu,
+            serverless_v2_auto_pause_duration=_pause(aurora),
+            backup=rds.BackupProps(retention=Duration.days(aurora.backup_days)),
             copy_tags_to_snapshot=True,
             cloudwatch_logs_exports=["postgresql"],
-            deletion_protection=parameters.deletion_protection,
-            removal_policy=RemovalPolicy.SNAPSHOT if retain else RemovalPolicy.DESTROY,
+            deletion_protection=aurora.deletion_protection,
+            removal_policy=RemovalPolicy.SNAPSHOT if parameters.retain_data else RemovalPolicy.DESTROY,
         )
+        DatabaseRoles(self, "Roles", self.cluster, NAME, parameters.log_retention)
         self.placement = Placement(network.vpc, network.subnets, [network.clients])
 
     def environment(self, user: str) -> Mapping[str, str]:
@@ -112,6 +104,7 @@ class AuroraDatabase(Construct):
         return {
             "DATABASE_URL": f"postgresql://{user}@{host}:{POSTGRES_PORT}/{NAME}",
             "DATABASE_TLS": "verify-full",
+            "DATABASE_CA_FILE": "rds",
             "DATABASE_IAM_AUTH": "true",
         }
 

@@ -1,15 +1,16 @@
 """What all functions have in common: their source, log group, role and place in the network."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import IgnoreMode, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk import ROOT
-from cdk.database import Database, Placement
 from cdk.parameters import LogRetention
 
 _NETWORK_INTERFACES = (
@@ -22,6 +23,15 @@ _NETWORK_INTERFACES = (
 )
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where a function runs; nowhere in particular by default."""
+
+    vpc: ec2.IVpc | None = None
+    subnets: ec2.SubnetSelection | None = None
+    security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
+
+
 def source(package: str) -> lambda_.AssetCode:
     """Return one package of `functions/` as a function's code."""
     return lambda_.Code.from_asset(
@@ -31,7 +41,7 @@ def source(package: str) -> lambda_.AssetCode:
     )
 
 
-def common_options(scope: Construct, database: Database, log_retention: LogRetention) -> dict[str, Any]:
+def common_options(scope: Construct, place: Placement, log_retention: LogRetention) -> dict[str, Any]:
     """Return the options that every function of a construct gets: role, log group and placement."""
     log_group = logs.LogGroup(
         scope,
@@ -39,7 +49,6 @@ def common_options(scope: Construct, database: Database, log_retention: LogReten
         retention=logs.RetentionDays[log_retention.upper()],
         removal_policy=RemovalPolicy.DESTROY,
     )
-    place = database.placement
     options: dict[str, Any] = {
         "role": _role(scope, log_group, place),
         "log_group": log_group,

@@ -11,8 +11,9 @@ from cdk.database import Database
 from cdk.functions import common_options, source
 from cdk.layers import Layers
 from cdk.parameters import LogRetention
+from migrate.roles import OWNER
 
-USER = "logstats_owner"
+USER = OWNER
 TIMEOUT = Duration.minutes(5)
 
 
@@ -49,7 +50,7 @@ class Migration(Construct):
             memory_size=512,
             timeout=TIMEOUT,
             environment=dict(database.environment(USER)),
-            **common_options(self, database, log_retention),
+            **common_options(self, database.placement, log_retention),
         )
         database.grant_connect(function, USER)
         self.applied = CustomResource(

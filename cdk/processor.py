@@ -14,8 +14,9 @@ from cdk.database import Database
 from cdk.functions import common_options
 from cdk.layers import function_architecture
 from cdk.parameters import Architecture, Parameters
+from migrate.roles import WRITER
 
-USER = "logstats_writer"
+USER = WRITER
 
 
 class Processor(Construct):
@@ -50,7 +51,7 @@ class Processor(Construct):
                 **database.environment(USER),
                 **_environment(self, processor),
             },
-            **common_options(self, database, parameters.log_retention),
+            **common_options(self, database.placement, parameters.log_retention),
         )
         database.grant_connect(self.function, USER)
 

@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 S = TypeVar("S", bound=BaseSettings)
+
+RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
+"""The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0014."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -37,6 +40,10 @@ def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the sett
         raise SettingsError("; ".join(problems)) from None
 
 
+def _known_ca_file(name: str | None) -> str | None:
+    return str(RDS_CA_FILE) if name == "rds" else name
+
+
 class DatabaseSettings(BaseSettings):
     """How to reach PostgreSQL. Secure unless said otherwise: TLS with a verified host, IAM authentication.
 
@@ -51,7 +58,8 @@ class DatabaseSettings(BaseSettings):
     iam_auth
         Whether the password is a token signed with the caller's AWS credentials (Aurora).
     ca_file
-        Certificate authorities to trust; by default the operating system's.
+        Certificate authorities to trust: a file, or ``rds`` for those of Amazon RDS; by default the operating
+        system's.
     connect_timeout_seconds
         How long one attempt to connect may take.
     statement_timeout_seconds
@@ -68,7 +76,7 @@ class DatabaseSettings(BaseSettings):
     url: str = Field(pattern="^postgres(ql)?://")
     tls: Literal["verify-full", "require", "prefer", "disable"] = "verify-full"
     iam_auth: bool = True
-    ca_file: str | None = None
+    ca_file: Annotated[str | None, AfterValidator(_known_ca_file)] = None
     connect_timeout_seconds: int = Field(default=10, ge=1)
     statement_timeout_seconds: float = Field(default=240, ge=0)
     lock_timeout_seconds: float = Field(default=60, ge=0)

@@ -85,7 +85,7 @@ def api_with(tmp_path: Path, *context: str) -> tuple[dict[str, str], str, list[d
     (setting,) = (
         variables["API_AUTH"]
         for function in of_kind["AWS::Lambda::Function"]
-        if "API_AUTH" in (variables := function["Environment"]["Variables"])
+        if "API_AUTH" in (variables := function.get("Environment", {}).get("Variables", {}))
     )
     return routes, setting, of_kind.get("AWS::ApiGatewayV2::Authorizer", [])
 

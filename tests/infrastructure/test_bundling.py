@@ -13,6 +13,7 @@ from cdk.bundling import BundlingError, dependencies, fetch, logstats_package
 from cdk.elf import machine
 from cdk.platforms import host_platform, lambda_platform
 from logstats.native.build import library_name
+from logstats.settings import RDS_CA_FILE
 
 API = ROOT / "layers" / "dependencies" / "requirements.txt"
 MIGRATE = ROOT / "functions" / "migrate" / "requirements.txt"
@@ -44,6 +45,11 @@ def test_the_kernel_is_for_lambda(architecture: Architecture) -> None:
     folder = logstats_package(lambda_platform(architecture))
     kernel = folder / "python" / "logstats" / "native" / library_name("linux")
     assert machine(kernel) == MACHINES[architecture]
+
+
+def test_the_database_authorities_are_in_the_layer() -> None:
+    folder = logstats_package(lambda_platform("arm64"))
+    assert (folder / "python" / "logstats" / "rds-ca.pem").read_bytes() == RDS_CA_FILE.read_bytes()
 
 
 @architectures

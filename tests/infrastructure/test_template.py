@@ -25,6 +25,17 @@ def functions(environment: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in resources(environment, "AWS::Lambda::Function").values()]
 
 
+def database_functions(environment: str) -> list[dict[str, Any]]:
+    """Those that connect to the database."""
+    found = [
+        properties
+        for properties in functions(environment)
+        if "DATABASE_URL" in properties.get("Environment", {}).get("Variables", {})
+    ]
+    assert len(found) == 3
+    return found
+
+
 def queues(environment: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in resources(environment, "AWS::SQS::Queue").values()]
 
@@ -128,15 +139,16 @@ def test_the_database_is_private_encrypted_and_takes_iam_and_tls_only(environmen
     parameters = only(environment, "AWS::RDS::DBClusterParameterGroup")["Properties"]["Parameters"]
     assert parameters["rds.force_ssl"] == "1"
     assert only(environment, "AWS::RDS::DBInstance")["Properties"]["PubliclyAccessible"] is False
-    for properties in functions(environment):
+    for properties in database_functions(environment):
         variables = properties["Environment"]["Variables"]
-        assert (variables["DATABASE_TLS"], variables["DATABASE_IAM_AUTH"]) == ("verify-full", "true")
+        names = ("DATABASE_TLS", "DATABASE_CA_FILE", "DATABASE_IAM_AUTH")
+        assert [variables[name] for name in names] == ["verify-full", "rds", "true"]
 
 
 def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
     urls = [
         json.dumps(properties["Environment"]["Variables"]["DATABASE_URL"])
-        for properties in functions(environment)
+        for properties in database_functions(environment)
     ]
     users = {
         user
@@ -175,8 +187,28 @@ def test_nobody_may_reach_in_from_everywhere(environment: str) -> None:
 
 
 def test_functions_that_use_the_database_are_in_its_network(environment: str) -> None:
-    for properties in functions(environment):
+    for properties in database_functions(environment):
         assert len(properties["VpcConfig"]["SubnetIds"]) == 2
+
+
+def test_only_the_function_that_creates_the_roles_may_be_the_master_user(environment: str) -> None:
+    """And it has no way into the network: it uses the Data API."""
+    properties = function(environment, "Roles")["Properties"]
+    assert "VpcConfig" not in properties
+    allowed = {
+        name: as_list(statement["Action"])
+        for name, statement in statements(environment)
+        if {"rds-data:ExecuteStatement", "secretsmanager:GetSecretValue"} & set(as_list(statement["Action"]))
+    }
+    assert len(allowed) == 1
+    assert "Roles" in next(iter(allowed))
+
+
+def test_the_roles_are_there_before_the_migration_connects(environment: str) -> None:
+    (writer,) = resources(environment, "AWS::RDS::DBInstance")
+    (roles,) = resources(environment, "Custom::DatabaseRoles")
+    assert writer in only(environment, "Custom::DatabaseRoles")["DependsOn"]
+    assert roles in only(environment, "Custom::SchemaMigration")["DependsOn"]
 
 
 def test_no_policy_is_for_every_resource_but_those_listed(environment: str) -> None:
