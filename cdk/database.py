@@ -6,10 +6,12 @@ from typing import Protocol
 from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct, IConstruct
 
 from cdk import outputs
+from cdk.checks import acknowledge
 from cdk.functions import Placement
 from cdk.network import POSTGRES_PORT, Network
 from cdk.parameters import Aurora, Existing, Parameters
@@ -68,11 +70,21 @@ class AuroraDatabase(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, aurora: Aurora, parameters: Parameters) -> None:
         super().__init__(scope, construct_id)
-        network = Network(self, "Network")
+        network = Network(self, "Network", parameters.log_retention)
+        identifier = f"logstats-{parameters.environment}"
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            # Where RDS writes; if it made the group itself, its logs would be kept for ever.
+            log_group_name=f"/aws/rds/cluster/{identifier}/postgresql",
+            retention=logs.RetentionDays[parameters.log_retention.upper()],
+            removal_policy=RemovalPolicy.DESTROY,
+        )
         engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
         self.cluster = rds.DatabaseCluster(
             self,
             "Cluster",
+            cluster_identifier=identifier,
             engine=engine,
             vpc=network.vpc,
             vpc_subnets=network.subnets,
@@ -95,6 +107,9 @@ class AuroraDatabase(Construct):
             deletion_protection=aurora.deletion_protection,
             removal_policy=RemovalPolicy.SNAPSHOT if parameters.retain_data else RemovalPolicy.DESTROY,
         )
+        self.cluster.node.add_dependency(log_group)
+        if not aurora.deletion_protection:
+            acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
         DatabaseRoles(self, "Roles", self.cluster, NAME, parameters.log_retention)
         self.placement = Placement(network.vpc, network.subnets, [network.clients])
 

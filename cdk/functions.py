@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk import ROOT
+from cdk.checks import acknowledge
 from cdk.parameters import LogRetention
 
 _NETWORK_INTERFACES = (
@@ -32,8 +33,31 @@ class Placement:
     security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
 
 
-def source(package: str) -> lambda_.AssetCode:
-    """Return one package of `functions/` as a function's code."""
+def zip_function(
+    scope: Construct,
+    package: str,
+    handler: str,
+    **options: Any,  # noqa: ANN401 - CDK's
+) -> lambda_.Function:
+    """Return a function whose code is one package of `functions/`."""
+    function = lambda_.Function(
+        scope,
+        "Function",
+        code=_source(package),
+        handler=handler,
+        runtime=lambda_.Runtime.PYTHON_3_12,
+        **options,
+    )
+    acknowledge(
+        function,
+        "L1",
+        "All functions run on Python 3.12: it is the newest that Bytewax has wheels for, and the layers' native"
+        " code and bytecode are built and tested for it",
+    )
+    return function
+
+
+def _source(package: str) -> lambda_.AssetCode:
     return lambda_.Code.from_asset(
         str(ROOT / "functions"),
         ignore_mode=IgnoreMode.GIT,
@@ -66,4 +90,10 @@ def _role(scope: Construct, log_group: logs.LogGroup, place: Placement) -> iam.R
     if place.vpc:
         # The Lambda service asks for these on "*" before it creates a function in a VPC.
         role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_INTERFACES), resources=["*"]))
+        acknowledge(
+            role,
+            "IAM5[Resource::*]",
+            "Lambda checks for these rights on every resource before it puts a function into a network, and some"
+            " have no resource to name",
+        )
     return role

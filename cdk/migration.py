@@ -3,12 +3,11 @@
 import hashlib
 
 from aws_cdk import CfnOutput, CustomResource, Duration, Stack
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk import ROOT, outputs
 from cdk.database import Database
-from cdk.functions import common_options, source
+from cdk.functions import common_options, zip_function
 from cdk.layers import Layers
 from cdk.parameters import LogRetention
 from migrate.roles import OWNER
@@ -38,13 +37,11 @@ class Migration(Construct):
         log_retention: LogRetention,
     ) -> None:
         super().__init__(scope, construct_id)
-        function = lambda_.Function(
+        function = zip_function(
             self,
-            "Function",
+            "migrate",
+            "migrate.handler.handler",
             description="Migrates the database schema at deploy",
-            code=source("migrate"),
-            handler="migrate.handler.handler",
-            runtime=lambda_.Runtime.PYTHON_3_12,
             architecture=layers.architecture,
             layers=[layers.logstats, layers.migrate],
             memory_size=512,

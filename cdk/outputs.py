@@ -10,6 +10,7 @@ QUEUE_URL: Final = "QueueUrl"
 DEAD_LETTER_QUEUE_URL: Final = "DeadLetterQueueUrl"
 PROCESSOR_FUNCTION: Final = "ProcessorFunction"
 SCHEMA_REVISION: Final = "SchemaRevision"
+ALARM_TOPIC: Final = "AlarmTopic"
 
 DATABASE_URL: Final = "DatabaseUrl"
 """Template parameter: the URL of an existing PostgreSQL."""

@@ -92,6 +92,9 @@ class Api:
         Below API Gateway's own 30 s, so that the function's answer is the one that arrives.
     throttle_rate, throttle_burst
         Requests per second that all callers have together, and how many may come at once.
+    maximum_concurrency
+        Requests answered at once, each with one connection to the database: reserved, so that no other function of
+        the account takes or gets them. None reserves nothing, as accounts must whose quota is below 200.
     """
 
     auth: Literal["iam", "jwt", "none"] = "iam"
@@ -101,6 +104,7 @@ class Api:
     timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
     throttle_rate: Annotated[int, Field(ge=1)] = 100
     throttle_burst: Annotated[int, Field(ge=1)] = 200
+    maximum_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
 
     @model_validator(mode="after")
     def _tokens_have_an_issuer(self) -> "Api":
@@ -113,6 +117,25 @@ class Api:
         if self.issuer and not self.issuer.startswith("https://"):
             raise ValueError("the issuer must be an https:// URL")
         return self
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Monitoring:
+    """When to raise an alarm, and whom to tell.
+
+    Attributes
+    ----------
+    email
+        Gets every alarm, once its owner has confirmed it; more can subscribe to the topic `AlarmTopic`.
+    oldest_message_minutes
+        How old the oldest waiting message may get. One that failed once waits half an hour, so more than that.
+    server_errors
+        How many answers of the API may be 5xx in five minutes: while Aurora resumes, a few are.
+    """
+
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    oldest_message_minutes: Annotated[int, Field(ge=1, le=20_160)] = 60
+    server_errors: Annotated[int, Field(ge=0)] = 10
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -132,6 +155,7 @@ class Parameters:
     database: Annotated[Aurora | Existing, Field(discriminator="kind")] = Aurora()
     processor: Processor = Processor()
     api: Api = Api()
+    monitoring: Monitoring = Monitoring()
     retain_data: bool = True
     log_retention: LogRetention = "three_months"
 

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from cdk import ROOT, outputs
 from cdk import parameters as parameters_
+from cdk.checks import acknowledge
 from cdk.database import Database
 from cdk.functions import common_options
 from cdk.layers import function_architecture
@@ -55,16 +56,20 @@ class Processor(Construct):
         )
         database.grant_connect(self.function, USER)
 
-    def read_from(self, logs: s3.IBucket) -> None:
+    def read_from(self, logs: s3.Bucket) -> None:
         """Read log objects, of any version, from a bucket."""
-        self._allow("s3:GetObject", "s3:GetObjectVersion", on=logs.arn_for_objects("*"))
+        self._allow_objects(
+            "s3:GetObject", "s3:GetObjectVersion", bucket=logs, why="Any object may be a log object"
+        )
         # Without it S3 answers 403 instead of 404 for an object that is gone.
         self._allow("s3:ListBucket", on=logs.bucket_arn)
 
-    def reject_to(self, rejects: s3.IBucket) -> None:
+    def reject_to(self, rejects: s3.Bucket) -> None:
         """Keep rejected lines in a bucket."""
         self.function.add_environment("REJECTS_BUCKET", rejects.bucket_name)
-        self._allow("s3:PutObject", on=rejects.arn_for_objects("*"))
+        self._allow_objects(
+            "s3:PutObject", bucket=rejects, why="Rejected lines are named after their log object"
+        )
 
     def consume(self, queue: sqs.IQueue) -> None:
         """Ingest what a queue announces; messages that fail, and only those, return to it."""
@@ -78,6 +83,14 @@ class Processor(Construct):
             report_batch_item_failures=True,
         )
         queue.grant_consume_messages(self.function).apply_before(mapping)
+
+    def _allow_objects(self, *actions: str, bucket: s3.Bucket, why: str) -> None:
+        self._allow(*actions, on=bucket.arn_for_objects("*"))
+        resource = bucket.node.default_child
+        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what an L2 bucket is made of
+        name = Stack.of(self).get_logical_id(resource)
+        assert self.function.role  # noqa: S101 - it was made with one
+        acknowledge(self.function.role, f"IAM5[Resource::<{name}.Arn>/*]", why)
 
     def _allow(self, *actions: str, on: str) -> None:
         self.function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=[on]))

@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from cdk.functions import Placement, common_options, source
+from cdk.functions import Placement, common_options, zip_function
 from cdk.parameters import LogRetention
 from migrate.roles import statements
 
@@ -32,13 +32,11 @@ class DatabaseRoles(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         assert cluster.secret  # noqa: S101 - the cluster manages the master user's password
-        function = lambda_.Function(
+        function = zip_function(
             self,
-            "Function",
+            "migrate",
+            "migrate.roles_handler.handler",
             description="Creates the database roles at deploy",
-            code=source("migrate"),
-            handler="migrate.roles_handler.handler",
-            runtime=lambda_.Runtime.PYTHON_3_12,
             architecture=lambda_.Architecture.ARM_64,
             memory_size=256,
             timeout=TIMEOUT,

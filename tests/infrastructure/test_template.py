@@ -11,6 +11,8 @@ from tests.infrastructure.templates import as_list, function, only, resources, s
 pytestmark = pytest.mark.parametrize("environment", ["dev", "prod"])
 
 WILDCARD_RESOURCES = {
+    # Has no resource to name.
+    "ec2:DescribeManagedPrefixLists",
     # Lambda asks for these on "*" before it places a function in a VPC; some have no resource to name.
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -186,6 +188,40 @@ def test_nobody_may_reach_in_from_everywhere(environment: str) -> None:
         assert not [rule for rule in inwards if "CidrIp" in rule or "CidrIpv6" in rule], name
 
 
+def test_nobody_may_reach_everywhere(environment: str) -> None:
+    assert "0.0.0.0/0" not in json.dumps(template(environment))
+    assert "::/0" not in json.dumps(template(environment))
+    for name, group in resources(environment, "AWS::EC2::SecurityGroup").items():
+        # Without a rule of its own, EC2 gives a group one that allows everything.
+        assert group["Properties"]["SecurityGroupEgress"], name
+
+
+def test_those_who_use_the_database_reach_it_and_s3_and_nothing_else(environment: str) -> None:
+    groups = resources(environment, "AWS::EC2::SecurityGroup")
+    (clients,) = (name for name in groups if "Clients" in name)
+    (database,) = (name for name in groups if "Database5" in name)
+    (to_s3,) = groups[clients]["Properties"]["SecurityGroupEgress"]
+    assert set(to_s3) == {"Description", "DestinationPrefixListId", "FromPort", "IpProtocol", "ToPort"}
+    (outwards,) = (
+        rule["Properties"] for rule in resources(environment, "AWS::EC2::SecurityGroupEgress").values()
+    )
+    (inwards,) = (
+        rule["Properties"] for rule in resources(environment, "AWS::EC2::SecurityGroupIngress").values()
+    )
+    assert outwards["GroupId"] == inwards["SourceSecurityGroupId"] == {"Fn::GetAtt": [clients, "GroupId"]}
+    assert (
+        inwards["GroupId"] == outwards["DestinationSecurityGroupId"] == {"Fn::GetAtt": [database, "GroupId"]}
+    )
+    assert {inwards["FromPort"], inwards["ToPort"], outwards["FromPort"], outwards["ToPort"]} == {5432}
+    (nowhere,) = groups[database]["Properties"]["SecurityGroupEgress"]
+    assert nowhere["CidrIp"] == "255.255.255.255/32"
+
+
+def test_what_the_network_refuses_is_logged(environment: str) -> None:
+    flow_log = only(environment, "AWS::EC2::FlowLog")["Properties"]
+    assert (flow_log["ResourceType"], flow_log["TrafficType"]) == ("VPC", "REJECT")
+
+
 def test_functions_that_use_the_database_are_in_its_network(environment: str) -> None:
     for properties in database_functions(environment):
         assert len(properties["VpcConfig"]["SubnetIds"]) == 2
@@ -223,11 +259,74 @@ def test_no_policy_allows_every_action_of_a_service(environment: str) -> None:
             assert not [action for action in as_list(statement["Action"]) if "*" in action], name
 
 
+def alarms(environment: str) -> dict[str, dict[str, Any]]:
+    """By their metric."""
+    found = [resource["Properties"] for resource in resources(environment, "AWS::CloudWatch::Alarm").values()]
+    return {alarm["MetricName"]: alarm for alarm in found}
+
+
+def test_a_dead_letter_raises_an_alarm(environment: str) -> None:
+    alarm = alarms(environment)["ApproximateNumberOfMessagesVisible"]
+    (dead_letters,) = (
+        name
+        for name, resource in resources(environment, "AWS::SQS::Queue").items()
+        if "RedrivePolicy" not in resource["Properties"]
+    )
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": [dead_letters, "QueueName"]}}
+    ]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Maximum", 1)
+
+
+def test_there_is_an_alarm_for_a_backlog_a_crash_and_a_failing_api(environment: str) -> None:
+    waiting, crashes, failures = (
+        alarms(environment)[name] for name in ("ApproximateAgeOfOldestMessage", "Errors", "5xx")
+    )
+    assert waiting["Threshold"] > max(queue.get("VisibilityTimeout", 0) for queue in queues(environment))
+    assert crashes["Dimensions"][0]["Name"] == "FunctionName"
+    assert "Processor" in crashes["Dimensions"][0]["Value"]["Ref"]
+    assert failures["Dimensions"][0]["Name"] == "ApiId"
+
+
+def test_every_alarm_tells_the_topic_when_it_begins_and_ends_and_says_what_it_means(environment: str) -> None:
+    (topic,) = resources(environment, "AWS::SNS::Topic")
+    for metric, alarm in alarms(environment).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}], metric
+        assert alarm["TreatMissingData"] == "notBreaching", metric
+        assert len(alarm["AlarmDescription"]) > 40, metric
+
+
+def test_alarms_may_reach_the_topic_and_only_with_tls(environment: str) -> None:
+    document = only(environment, "AWS::SNS::TopicPolicy")["Properties"]["PolicyDocument"]
+    allowed = [statement for statement in document["Statement"] if statement["Effect"] == "Allow"]
+    denied = [statement for statement in document["Statement"] if statement["Effect"] == "Deny"]
+    assert [statement["Principal"] for statement in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+    assert allowed[0]["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert [statement["Condition"] for statement in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+def test_the_api_has_a_concurrency_of_its_own(environment: str) -> None:
+    assert 1 <= function(environment, "Api")["Properties"]["ReservedConcurrentExecutions"] <= 100
+
+
 def test_logs_are_kept_for_a_stated_time(environment: str) -> None:
     for name, group in resources(environment, "AWS::Logs::LogGroup").items():
         assert group["Properties"]["RetentionInDays"] > 0, name
     for properties in functions(environment):
         assert "LogGroup" in properties["LoggingConfig"]
+
+
+def test_the_database_writes_into_a_log_group_that_is_there_before_it(environment: str) -> None:
+    cluster = only(environment, "AWS::RDS::DBCluster")
+    name = cluster["Properties"]["DBClusterIdentifier"]
+    (group,) = (
+        group
+        for group, resource in resources(environment, "AWS::Logs::LogGroup").items()
+        if resource["Properties"].get("LogGroupName") == f"/aws/rds/cluster/{name}/postgresql"
+    )
+    assert cluster["Properties"]["EnableCloudwatchLogsExports"] == ["postgresql"]
+    assert group in cluster["DependsOn"]
 
 
 def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) -> None:
@@ -297,6 +396,7 @@ def test_the_stack_has_every_named_output(environment: str) -> None:
         outputs.DEAD_LETTER_QUEUE_URL,
         outputs.PROCESSOR_FUNCTION,
         outputs.SCHEMA_REVISION,
+        outputs.ALARM_TOPIC,
     }
 
 
