@@ -2,9 +2,8 @@
 
 import json
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer, HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
@@ -13,7 +12,7 @@ from cdk import outputs
 from cdk import parameters as parameters_
 from cdk.checks import acknowledge
 from cdk.database import Database
-from cdk.functions import common_options, zip_function
+from cdk.functions import common_options, log_group, zip_function
 from cdk.layers import Layers
 from cdk.parameters import Parameters
 from migrate.roles import READER
@@ -112,12 +111,7 @@ class Api(Construct):
             acknowledge(route, "APIG4", "It serves the page's own files, which hold no data")
 
     def _add_stage(self, parameters: Parameters) -> None:
-        access_log = logs.LogGroup(
-            self,
-            "AccessLog",
-            retention=logs.RetentionDays[parameters.log_retention.upper()],
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        access_log = log_group(self, "AccessLog", parameters.log_retention)
         stage = apigateway.HttpStage(
             self,
             "Stage",

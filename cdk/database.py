@@ -5,14 +5,12 @@ from typing import Protocol
 
 from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct, IConstruct
 
 from cdk import outputs
 from cdk.checks import acknowledge
-from cdk.functions import Placement
+from cdk.functions import Placement, log_group
 from cdk.network import POSTGRES_PORT, Network
 from cdk.parameters import Aurora, Existing, Parameters
 from cdk.roles import DatabaseRoles
@@ -31,8 +29,8 @@ class Database(IConstruct, Protocol):
     def environment(self, user: str) -> Mapping[str, str]:
         """Return the `DATABASE_*` variables of a function that connects as `user`."""
 
-    def grant_connect(self, function: lambda_.Function, user: str) -> None:
-        """Let a function connect as `user`."""
+    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
+        """Let a function, or a task's role, connect as `user`."""
 
 
 def create_database(scope: Construct, construct_id: str, parameters: Parameters) -> Database:
@@ -61,25 +59,27 @@ class ExistingDatabase(Construct):
             "DATABASE_IAM_AUTH": str(self._parameters.iam_auth).lower(),
         }
 
-    def grant_connect(self, function: lambda_.Function, user: str) -> None:
+    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
         """Grant nothing: whoever owns the database does."""
 
 
 class AuroraDatabase(Construct):
-    """Aurora PostgreSQL Serverless v2: encrypted, TLS only, IAM authentication, no public address."""
+    """Aurora PostgreSQL Serverless v2: encrypted, TLS only, IAM authentication, no public address.
+
+    Attributes
+    ----------
+    network
+        Where it is.
+    cluster
+        What it is.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, aurora: Aurora, parameters: Parameters) -> None:
         super().__init__(scope, construct_id)
-        network = Network(self, "Network", parameters.log_retention)
+        self.network = network = Network(self, "Network", parameters.log_retention)
         identifier = f"logstats-{parameters.environment}"
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            # Where RDS writes; if it made the group itself, its logs would be kept for ever.
-            log_group_name=f"/aws/rds/cluster/{identifier}/postgresql",
-            retention=logs.RetentionDays[parameters.log_retention.upper()],
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        # If RDS made the group itself, its logs would be kept for ever.
+        group = log_group(self, "Logs", parameters.log_retention, f"/aws/rds/cluster/{identifier}/postgresql")
         engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
         self.cluster = rds.DatabaseCluster(
             self,
@@ -107,7 +107,7 @@ class AuroraDatabase(Construct):
             deletion_protection=aurora.deletion_protection,
             removal_policy=RemovalPolicy.SNAPSHOT if parameters.retain_data else RemovalPolicy.DESTROY,
         )
-        self.cluster.node.add_dependency(log_group)
+        self.cluster.node.add_dependency(group)
         if not aurora.deletion_protection:
             acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
         DatabaseRoles(self, "Roles", self.cluster, NAME, parameters.log_retention)
@@ -123,15 +123,15 @@ class AuroraDatabase(Construct):
             "DATABASE_IAM_AUTH": "true",
         }
 
-    def grant_connect(self, function: lambda_.Function, user: str) -> None:
-        """Let a function connect as `user`, and no other."""
+    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
+        """Let a function, or a task's role, connect as `user`, and no other."""
         arn = Stack.of(self).format_arn(
             service="rds-db",
             resource="dbuser",
             resource_name=f"{self.cluster.cluster_resource_identifier}/{user}",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        function.add_to_role_policy(iam.PolicyStatement(actions=["rds-db:connect"], resources=[arn]))
+        iam.Grant.add_to_principal(grantee=grantee, actions=["rds-db:connect"], resource_arns=[arn])
 
 
 def _pause(parameters: Aurora) -> Duration | None:

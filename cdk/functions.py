@@ -65,17 +65,25 @@ def _source(package: str) -> lambda_.AssetCode:
     )
 
 
-def common_options(scope: Construct, place: Placement, log_retention: LogRetention) -> dict[str, Any]:
-    """Return the options that every function of a construct gets: role, log group and placement."""
-    log_group = logs.LogGroup(
+def log_group(
+    scope: Construct, construct_id: str, retention: LogRetention, name: str | None = None
+) -> logs.LogGroup:
+    """Return a log group that keeps its logs for a stated time, and goes with the stack."""
+    return logs.LogGroup(
         scope,
-        "Logs",
-        retention=logs.RetentionDays[log_retention.upper()],
+        construct_id,
+        log_group_name=name,
+        retention=logs.RetentionDays[retention.upper()],
         removal_policy=RemovalPolicy.DESTROY,
     )
+
+
+def common_options(scope: Construct, place: Placement, log_retention: LogRetention) -> dict[str, Any]:
+    """Return the options that every function of a construct gets: role, log group and placement."""
+    group = log_group(scope, "Logs", log_retention)
     options: dict[str, Any] = {
-        "role": _role(scope, log_group, place),
-        "log_group": log_group,
+        "role": _role(scope, group, place),
+        "log_group": group,
         "logging_format": lambda_.LoggingFormat.JSON,
     }
     if place.vpc:
@@ -83,10 +91,10 @@ def common_options(scope: Construct, place: Placement, log_retention: LogRetenti
     return options
 
 
-def _role(scope: Construct, log_group: logs.LogGroup, place: Placement) -> iam.Role:
+def _role(scope: Construct, group: logs.LogGroup, place: Placement) -> iam.Role:
     """Return a role that may write its own log group, and in a VPC manage its network interfaces."""
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-    log_group.grant_write(role)
+    group.grant_write(role)
     if place.vpc:
         # The Lambda service asks for these on "*" before it creates a function in a VPC.
         role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_INTERFACES), resources=["*"]))

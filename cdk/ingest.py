@@ -27,6 +27,8 @@ class Ingest(Construct):
     ----------
     processor
         Ingests log objects.
+    logs, rejects
+        The buckets of log objects and of rejected lines.
     queue, dead_letters
         Announcements that wait, and those that have failed too often.
     """
@@ -43,12 +45,11 @@ class Ingest(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
         )
         name = f"logstats-{parameters.environment}"
-        self._logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
-        self._rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
-        self._rejects.add_lifecycle_rule(expiration=Duration.days(90))
+        self.logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
+        self.rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
+        self.rejects.add_lifecycle_rule(expiration=Duration.days(90))
         self.processor = Processor(self, "Processor", database, parameters)
-        self.processor.read_from(self._logs)
-        self.processor.reject_to(self._rejects)
+        self.processor.ingest(self.logs, self.rejects)
         self.processor.consume(self.queue)
         self._add_outputs()
 
@@ -85,8 +86,8 @@ class Ingest(Construct):
 
     def _add_outputs(self) -> None:
         stack = Stack.of(self)
-        CfnOutput(stack, outputs.LOGS_BUCKET, value=self._logs.bucket_name)
-        CfnOutput(stack, outputs.REJECTS_BUCKET, value=self._rejects.bucket_name)
+        CfnOutput(stack, outputs.LOGS_BUCKET, value=self.logs.bucket_name)
+        CfnOutput(stack, outputs.REJECTS_BUCKET, value=self.rejects.bucket_name)
         CfnOutput(stack, outputs.QUEUE_URL, value=self.queue.queue_url)
         CfnOutput(stack, outputs.DEAD_LETTER_QUEUE_URL, value=self.dead_letters.queue_url)
         CfnOutput(stack, outputs.PROCESSOR_FUNCTION, value=self.processor.function.function_name)

@@ -1,12 +1,12 @@
 """The private network: isolated subnets in two zones, a way to S3 only, and who may talk to whom."""
 
-from aws_cdk import Aws, RemovalPolicy, custom_resources
+from aws_cdk import Aws, custom_resources
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk.checks import acknowledge
+from cdk.functions import log_group
 from cdk.parameters import LogRetention
 
 POSTGRES_PORT = 5432
@@ -43,19 +43,20 @@ class Network(Construct):
         self.vpc.add_flow_log(
             "Refused",
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(
-                _log_group(self, "RefusedLogs", log_retention)
+                log_group(self, "RefusedLogs", log_retention)
             ),
             traffic_type=ec2.FlowLogTrafficType.REJECT,
         )
         self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        self.clients = self._group("Clients", "Functions that use the database")
-        self.database = self._group("Database", "The database")
+        self.clients = self.group(self, "Clients", "Functions that use the database")
+        self.database = self.group(self, "Database", "The database")
         self._let_clients_reach_s3(_s3_prefix_list(self, log_retention))
         self._let_clients_reach_the_database()
 
-    def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
+    def group(self, scope: Construct, construct_id: str, description: str) -> ec2.SecurityGroup:
+        """Return a security group that may reach nobody, and that nobody may reach."""
         return ec2.SecurityGroup(
-            self, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False
+            scope, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False
         )
 
     def _let_clients_reach_s3(self, prefix_list: str) -> None:
@@ -97,23 +98,14 @@ class Network(Construct):
         )
 
 
-def _log_group(scope: Construct, construct_id: str, retention: LogRetention) -> logs.LogGroup:
-    return logs.LogGroup(
-        scope,
-        construct_id,
-        retention=logs.RetentionDays[retention.upper()],
-        removal_policy=RemovalPolicy.DESTROY,
-    )
-
-
 def _s3_prefix_list(scope: Construct, log_retention: LogRetention) -> str:
     """Return the id of the list of S3's addresses in the stack's region, which only a call at deploy can find.
 
     It is the only place outside the network that the functions may connect to.
     """
-    log_group = _log_group(scope, "PrefixListLogs", log_retention)
+    group = log_group(scope, "PrefixListLogs", log_retention)
     role = iam.Role(scope, "PrefixListRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-    log_group.grant_write(role)
+    group.grant_write(role)
     found = custom_resources.AwsCustomResource(
         scope,
         "S3PrefixList",
@@ -130,7 +122,7 @@ def _s3_prefix_list(scope: Construct, log_retention: LogRetention) -> str:
             [iam.PolicyStatement(actions=["ec2:DescribeManagedPrefixLists"], resources=["*"])]
         ),
         role=role,
-        log_group=log_group,
+        log_group=group,
         install_latest_aws_sdk=False,
     )
     acknowledge(found, "IAM5[Resource::*]", "Listing AWS's prefix lists has no resource to name")

@@ -11,6 +11,8 @@ DEAD_LETTER_QUEUE_URL: Final = "DeadLetterQueueUrl"
 PROCESSOR_FUNCTION: Final = "ProcessorFunction"
 SCHEMA_REVISION: Final = "SchemaRevision"
 ALARM_TOPIC: Final = "AlarmTopic"
+BACKFILL_COMMAND: Final = "BackfillCommand"
+"""Only with ``-c backfill=true``."""
 
 DATABASE_URL: Final = "DatabaseUrl"
 """Template parameter: the URL of an existing PostgreSQL."""

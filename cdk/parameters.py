@@ -120,6 +120,26 @@ class Api:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Backfill:
+    """A task on Fargate that ingests what is under a prefix; see `cdk.backfill`.
+
+    Attributes
+    ----------
+    enabled
+        Whether it can be started: its endpoints cost money by the hour, whether a task runs or not.
+    cpu_units, memory_mib
+        1024 units are one virtual CPU; Fargate has a list of the pairs that go together.
+    processes
+        Of the Bytewax cluster that reads a large object; they share the task's virtual CPUs.
+    """
+
+    enabled: bool = False
+    cpu_units: Literal[1024, 2048, 4096, 8192, 16384] = 4096
+    memory_mib: Annotated[int, Field(ge=2048, le=122_880, multiple_of=1024)] = 8192
+    processes: Annotated[int, Field(ge=1, le=16)] = 2
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Monitoring:
     """When to raise an alarm, and whom to tell.
 
@@ -155,6 +175,7 @@ class Parameters:
     database: Annotated[Aurora | Existing, Field(discriminator="kind")] = Aurora()
     processor: Processor = Processor()
     api: Api = Api()
+    backfill: Backfill = Backfill()
     monitoring: Monitoring = Monitoring()
     retain_data: bool = True
     log_retention: LogRetention = "three_months"
@@ -163,6 +184,14 @@ class Parameters:
     def _host_is_local(self) -> "Parameters":
         if (self.architecture == "host" or self.processor.forwarded) and self.environment != "local":
             raise ValueError("architecture=host and processor.forwarded are for the local environment only")
+        return self
+
+    @model_validator(mode="after")
+    def _backfill_has_a_network(self) -> "Parameters":
+        if self.backfill.enabled and isinstance(self.database, Existing):
+            raise ValueError(
+                "backfill needs the network of an aurora database; elsewhere run logstats ingest"
+            )
         return self
 
 
@@ -176,7 +205,7 @@ def read(context: Mapping[str, Any]) -> list[Parameters]:
     ----------
     context
         ``environments``: name to parameters; ``environment``: the one wanted, by default all but ``local``;
-        ``auth``, ``issuer`` and ``audience``: override those of the API.
+        ``auth``, ``issuer`` and ``audience``: override those of the API; ``backfill``: true or false.
 
     Raises
     ------
@@ -191,15 +220,26 @@ def read(context: Mapping[str, Any]) -> list[Parameters]:
         raise ParametersError(f"environment {wanted!r} is unknown; there are: {', '.join(environments)}")
     names = [wanted] if wanted else [name for name in environments if name != "local"]
     override = {key: context[key] for key in ("auth", "issuer", "audience") if context.get(key) is not None}
-    return [_validate(name, environments[name], override) for name in names]
+    overrides = {"api": override, "backfill": _backfill(context.get("backfill"))}
+    return [_validate(name, environments[name], overrides) for name in names]
 
 
-def _validate(name: str, values: object, override: dict[str, Any]) -> Parameters:
+def _backfill(value: object) -> dict[str, Any]:
+    """Read what the command line gives as text, and cdk.json may give as JSON."""
+    if value is None:
+        return {}
+    if value not in (True, False, "true", "false"):
+        raise ParametersError(f"-c backfill={value}: give true or false")
+    return {"enabled": value in (True, "true")}
+
+
+def _validate(name: str, values: object, overrides: dict[str, dict[str, Any]]) -> Parameters:
     if not isinstance(values, dict):
         raise ParametersError(f"environments.{name} must be an object")
-    api = values.get("api", {})
-    if isinstance(api, dict):
-        values = {**values, "api": {**api, **override}}
+    for part, override in overrides.items():
+        given = values.get(part, {})
+        if isinstance(given, dict) and override:
+            values = {**values, part: {**given, **override}}
     try:
         return _adapter.validate_json(json.dumps({**values, "environment": name}))
     except ValidationError as error:

@@ -5,7 +5,8 @@ from constructs import Construct
 
 from cdk import parameters as parameters_
 from cdk.api import Api
-from cdk.database import create_database
+from cdk.backfill import Backfill
+from cdk.database import AuroraDatabase, create_database
 from cdk.ingest import Ingest
 from cdk.layers import Layers
 from cdk.migration import Migration
@@ -31,6 +32,9 @@ class LogstatsStack(Stack):
         api = Api(self, "Api", database, layers, parameters)
         for function in (ingest.processor.function, api.function):
             function.node.add_dependency(migration.applied)
+        if parameters.backfill.enabled:
+            assert isinstance(database, AuroraDatabase)  # noqa: S101 - the parameters have been checked
+            Backfill(self, "Backfill", database, (ingest.logs, ingest.rejects), parameters)
         self._watch(ingest, api, parameters.monitoring)
 
     def _watch(self, ingest: Ingest, api: Api, limits: parameters_.Monitoring) -> None:
