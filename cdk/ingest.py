@@ -47,7 +47,12 @@ class Ingest(Construct):
         name = f"logstats-{parameters.environment}"
         self.logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
         self.rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
-        self.rejects.add_lifecycle_rule(expiration=Duration.days(90))
+        for bucket, days in (
+            (self.logs, parameters.log_objects_days),
+            (self.rejects, parameters.rejected_lines_days),
+        ):
+            if days is not None:
+                bucket.add_lifecycle_rule(expiration=Duration.days(days))
         self.processor = Processor(self, "Processor", database, parameters)
         self.processor.ingest(self.logs, self.rejects)
         self.processor.consume(self.queue)

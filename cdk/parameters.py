@@ -168,6 +168,8 @@ class Parameters:
         Whether buckets and database outlive the stack.
     log_retention
         Of all CloudWatch logs.
+    log_objects_days, rejected_lines_days
+        How long log objects and their rejected lines are kept; None is for ever. What has expired goes on counting.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -179,6 +181,8 @@ class Parameters:
     monitoring: Monitoring = Monitoring()
     retain_data: bool = True
     log_retention: LogRetention = "three_months"
+    log_objects_days: Annotated[int, Field(ge=1)] | None = None
+    rejected_lines_days: Annotated[int, Field(ge=1)] | None = 90
 
     @model_validator(mode="after")
     def _host_is_local(self) -> "Parameters":

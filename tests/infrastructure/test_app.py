@@ -77,7 +77,7 @@ def api_with(tmp_path: Path, *context: str) -> tuple[dict[str, str], str, list[d
     template = json.loads((tmp_path / "logstats-dev.template.json").read_text())
     of_kind: dict[str, list[dict[str, Any]]] = {}
     for resource in template["Resources"].values():
-        of_kind.setdefault(resource["Type"], []).append(resource["Properties"])
+        of_kind.setdefault(resource["Type"], []).append(resource.get("Properties", {}))
     routes = {
         route["RouteKey"].removeprefix("GET "): route["AuthorizationType"]
         for route in of_kind["AWS::ApiGatewayV2::Route"]

@@ -95,6 +95,31 @@ def test_buckets_are_private_encrypted_and_take_tls_only(environment: str) -> No
         ], name
 
 
+def lifecycle(environment: str) -> dict[str, dict[str, Any]]:
+    """The rules of each bucket, merged, by the word that its name ends in."""
+    found: dict[str, dict[str, Any]] = {}
+    for bucket in resources(environment, "AWS::S3::Bucket").values():
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert {rule["Status"] for rule in rules} == {"Enabled"}
+        name = bucket["Properties"]["BucketName"]["Fn::Join"][1][0]
+        found[name.rstrip("-").rpartition("-")[2]] = {
+            key: value for rule in rules for key, value in rule.items()
+        }
+    return found
+
+
+def test_old_versions_rejects_and_broken_uploads_do_not_stay(environment: str) -> None:
+    logs, rejects = lifecycle(environment)["logs"], lifecycle(environment)["rejects"]
+    assert logs["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rejects["ExpirationInDays"] == 90
+    for rules in (logs, rejects):
+        assert rules["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def test_log_objects_stay_for_ever_in_prod(environment: str) -> None:
+    assert lifecycle(environment)["logs"].get("ExpirationInDays") == (None if environment == "prod" else 30)
+
+
 def test_the_logs_bucket_is_versioned_and_announces_creations_to_the_queue(environment: str) -> None:
     (bucket,) = (
         resource
