@@ -56,7 +56,9 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     """
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
+        connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # and so does waiting for another run
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
         before = MigrationContext.configure(connection).get_current_revision()
         config = _config()
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
