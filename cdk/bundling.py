@@ -45,7 +45,11 @@ def dependencies(requirements: Path, platform: Platform, cache: Path = BUILD) ->
 
     def install(folder: Path) -> None:
         target = folder / "python"
-        _install(requirements, platform, target)
+        try:
+            _install(requirements, platform, target, "--offline")  # `fetch` has been here
+        except BundlingError:
+            shutil.rmtree(target, ignore_errors=True)
+            _install(requirements, platform, target)
         _leave_out(target)
         for library in target.rglob("*.so*"):
             elf.strip(library)
@@ -104,11 +108,11 @@ def _recipe(platform: Platform) -> list[str | bytes]:
     return [bytecode_version(platform), Path(__file__).read_bytes(), Path(elf.__file__).read_bytes()]
 
 
-def _install(requirements: Path, platform: Platform, target: Path) -> None:
+def _install(requirements: Path, platform: Platform, target: Path, *options: str) -> None:
     _run(
         *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--only-binary", ":all:"),
         *("--require-hashes", "--requirement", str(requirements), "--target", str(target)),
-        *("--link-mode", "copy", *platform.install_options),
+        *("--link-mode", "copy", *platform.install_options, *options),
     )
 
 

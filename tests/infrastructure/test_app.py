@@ -33,7 +33,6 @@ def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: P
     result = synthesise(
         *("-c", "environment=dev", "--output", str(tmp_path / "out")),
         PATH=str(tmp_path),
-        UV_OFFLINE="1",
         HTTP_PROXY=nowhere,
         HTTPS_PROXY=nowhere,
     )

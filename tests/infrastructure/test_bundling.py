@@ -150,7 +150,8 @@ def test_layers_built_offline_in_another_folder_are_the_same(
     platform = lambda_platform("arm64")
     usual = dependencies(API, platform), logstats_package(platform)
     fetch()
-    monkeypatch.setenv("UV_OFFLINE", "1")
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
     again = dependencies(API, platform, tmp_path / "x"), logstats_package(platform, tmp_path / "x")
     for one, other in zip(usual, again, strict=True):
         assert one.name == other.name
