@@ -97,7 +97,9 @@ class AuroraDatabase(Construct):
             enable_data_api=True,
             storage_encrypted=True,
             parameters={"rds.force_ssl": "1"},
-            writer=rds.ClusterInstance.serverless_v2("Writer", auto_minor_version_upgrade=True),
+            writer=rds.ClusterInstance.serverless_v2(
+                "Writer", auto_minor_version_upgrade=True, ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1
+            ),
             serverless_v2_min_capacity=aurora.minimum_acu,
             serverless_v2_max_capacity=aurora.maximum_acu,
             serverless_v2_auto_pause_duration=_pause(aurora),

@@ -52,6 +52,8 @@ class Processor(Construct):
             timeout=Duration.seconds(processor.timeout_seconds),
             environment={
                 **database.environment(USER),
+                # Soon after the function can be reading no more, so that Aurora can pause.
+                "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(processor.timeout_seconds + 60),
                 **_environment(self, processor),
             },
             **common_options(self, database.placement, parameters.log_retention),

@@ -24,6 +24,7 @@ class LogstatsStack(Stack):
             stack_name(parameters.environment),
             description="Daily API statistics from request logs",
             analytics_reporting=False,
+            termination_protection=parameters.retain_data,
         )
         layers = Layers(self, "Layers", parameters.architecture)
         database = create_database(self, "Database", parameters)

@@ -69,6 +69,9 @@ class DatabaseSettings(BaseSettings):
     idle_transaction_timeout_seconds
         When the server ends a transaction whose client is silent: a function that was cut off in the middle of
         a commit must not keep its locks.
+    idle_session_timeout_seconds
+        When the server ends a session that is silent; 0 is never. The connection of a frozen function would keep
+        Aurora awake. It must be longer than an ingest, whose attempt's session is silent while it reads.
     """
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)
@@ -81,6 +84,7 @@ class DatabaseSettings(BaseSettings):
     statement_timeout_seconds: float = Field(default=240, ge=0)
     lock_timeout_seconds: float = Field(default=60, ge=0)
     idle_transaction_timeout_seconds: float = Field(default=60, ge=0)
+    idle_session_timeout_seconds: float = Field(default=0, ge=0)
 
 
 def _seconds_or_iso(value: object) -> object:

@@ -65,7 +65,7 @@ def test_the_task_runs_the_processors_image(pair: tuple[Any, Any]) -> None:
     assert container["EntryPoint"] == ["python3", "-m", "processor.backfill", "--processes", "2"]
     variables = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
     expected = processor["Environment"]["Variables"]
-    for name in expected:
+    for name in expected.keys() - {"DATABASE_IDLE_SESSION_TIMEOUT_SECONDS"}:  # nothing cuts a task off
         assert variables[name] == expected[name]
     assert container["ReadonlyRootFilesystem"] is True
     assert "Privileged" not in container

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from cdk import outputs
+from local.cloud.synthesis import cloud_assembly
+from logstats.settings import RDS_CA_FILE
 from tests.infrastructure.templates import as_list, function, only, resources, statements, template
 
 pytestmark = pytest.mark.parametrize("environment", ["dev", "prod"])
@@ -191,6 +193,18 @@ def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
     ]
     assert len(connects) == len(users)
     assert all(sum(user in arn for arn in connects) == 1 for user in users)
+
+
+def test_the_servers_certificate_is_of_an_authority_that_functions_trust(environment: str) -> None:
+    instance = only(environment, "AWS::RDS::DBInstance")["Properties"]
+    assert instance["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
+    assert b"Root CA RSA2048 G1" in RDS_CA_FILE.read_bytes()
+
+
+def test_a_frozen_processors_connection_ends_but_not_while_it_reads(environment: str) -> None:
+    properties = function(environment, "Processor")["Properties"]
+    seconds = int(properties["Environment"]["Variables"]["DATABASE_IDLE_SESSION_TIMEOUT_SECONDS"])
+    assert properties["Timeout"] < seconds <= properties["Timeout"] + 300
 
 
 def test_route_tables_lead_to_s3_only(environment: str) -> None:
@@ -423,6 +437,12 @@ def test_the_stack_has_every_named_output(environment: str) -> None:
         outputs.SCHEMA_REVISION,
         outputs.ALARM_TOPIC,
     }
+
+
+def test_prod_cannot_be_deleted_by_mistake(environment: str) -> None:
+    manifest = json.loads((cloud_assembly(environment) / "manifest.json").read_text())
+    stack = manifest["artifacts"][f"logstats-{environment}"]["properties"]
+    assert stack.get("terminationProtection", False) is (environment == "prod")
 
 
 def test_data_outlives_the_prod_stack_and_not_that_of_dev(environment: str) -> None:
