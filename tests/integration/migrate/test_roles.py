@@ -166,7 +166,9 @@ def test_the_reader_cannot_write(reader: DatabaseSettings, statement: str) -> No
             execute(reader, f"BEGIN READ WRITE; {statement.format(table)}")
 
 
-STATEMENTS = {name: text for name, text in inspect.getmembers(api.statements) if name[0].isalpha() and name.isupper()}
+STATEMENTS = {
+    name: text for name, text in inspect.getmembers(api.statements) if name[0].isalpha() and name.isupper()
+}
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
