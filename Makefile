@@ -118,6 +118,15 @@ audit: setup  ## Look for known weaknesses in the locked packages and the workfl
 synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
 	@$(BIN)/python -m cdk.app
 
+.PHONY: cdk-synth
+cdk-synth: synth  ## Synthesise with the pinned CDK command line too, and compare (fetches it from npm once)
+	@node="$$($(BIN)/python -c 'import os, cdk; print(os.environ["JSII_NODE"])')" && \
+	npm="$$(dirname "$$node")/../lib/node_modules/npm/bin/npm-cli.js" && \
+	{ [ node_modules -nt package-lock.json ] || "$$node" "$$npm" ci --silent --no-audit --no-fund; } && \
+	"$$node" node_modules/aws-cdk/bin/cdk synth --quiet --no-notices --output build/cdk-cli && \
+	for e in dev prod; do cmp cdk.out/logstats-$$e.template.json build/cdk-cli/logstats-$$e.template.json || exit 1; done
+	@echo "The CDK command line gives the same templates"
+
 .PHONY: image
 image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=... for another name; needs Docker)
 	$(DOCKER) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(DOCKER_BUILD_OPTIONS) \
