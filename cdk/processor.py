@@ -63,7 +63,8 @@ class Processor(Construct):
     def reject_to(self, rejects: s3.IBucket) -> None:
         """Keep rejected lines in a bucket."""
         self.function.add_environment("REJECTS_BUCKET", rejects.bucket_name)
-        self._allow("s3:PutObject", on=rejects.arn_for_objects("*"))
+        # Those of a version that no longer counts are deleted.
+        self._allow("s3:PutObject", "s3:DeleteObject", on=rejects.arn_for_objects("*"))
 
     def consume(self, queue: sqs.IQueue) -> None:
         """Ingest what a queue announces; messages that fail, and only those, return to it."""

@@ -162,4 +162,13 @@ class Runner:
             if found.get(f"s{schedule.seed}", {}) != schedule.expected()
         ]
         left = {table: count for table, count in tables.leftovers(self.engine).items() if count}
-        return wrong + ([f"left behind: {left}"] if left else [])
+        return wrong + ([f"left behind: {left}"] if left else []) + self._wrong_rejects()
+
+    def _wrong_rejects(self) -> list[str]:
+        """Of each log object that counts, its rejected lines are kept, and no others."""
+        rejected = sa.text("SELECT rejects_uri, rejected FROM log_objects WHERE rejected > 0")
+        with self.engine.connect() as connection:
+            expected = {row.rejects_uri: row.rejected for row in connection.execute(rejected)}
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        found = {str(path): len(path.read_bytes().splitlines()) for path in files}
+        return [f"rejected lines: {path}" for path, _ in sorted(expected.items() ^ found.items())]
