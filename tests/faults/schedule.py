@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from tests import oracle
 from tests.logs import as_bytes, random_lines
 
-
 BROKEN = ("broken", "2024-09-04 00:00:00 c /a 200")
 """Lines to be rejected."""
 
