@@ -32,7 +32,8 @@ class Step:
     """Events delivered at once, one thread each, and what befalls the first of them.
 
     `fault` is "none", "cut" (the server ends the session before a statement), "kill" (SIGKILL before a
-    statement); `at` counts the statements.
+    statement), "kill instruction" (SIGKILL before a bytecode instruction of the processor); `at` counts the
+    statements, or the instructions.
     """
 
     events: tuple[Event, ...]
@@ -104,8 +105,10 @@ def _steps(rng: random.Random, events: list[Event], *, kill: bool) -> list[Step]
     while deliveries:
         together = [deliveries.pop() for _ in range(min(len(deliveries), rng.choice([1, 1, 1, 2, 3])))]
         chance = rng.random()
-        if kill and chance < 0.15:
+        if kill and chance < 0.08:
             steps.append(Step(tuple(together), "kill", rng.randrange(30)))
+        elif kill and chance < 0.15:
+            steps.append(Step(tuple(together), "kill instruction", rng.randrange(6_500)))
         elif chance < 0.2:
             steps.append(Step(tuple(together), "cut", rng.randrange(30)))
         else:
