@@ -108,6 +108,7 @@ def running(
         report("Starting PostgreSQL and the emulator")
         url = starting.url()
         aws.wait_until_healthy()
+        stack.enter_context(state.announced(aws.endpoint, aws.ca_bundle))
         processor = Processor(
             aws, link_task_root(state.folder / "processor"), state.scratch(), state.log("processor")
         )

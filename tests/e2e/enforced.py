@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ class Enforced:
     """The cloud, and a caller of the API with nothing but the right to call it."""
 
     cloud: Cloud
+    state: Path
     caller: Credentials = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,18 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cdk import ROOT, outputs
-from local.cloud import cloud
-from local.cloud.state import State
 from tests.e2e.enforced import FUNCTIONS, BrokenError, Enforced, eventually
 from tests.infrastructure.templates import as_list, resources
-from tests.integration.local.cloud.conftest import free_port
 
 WITHOUT = {
     ("Processor", "logs:CreateLogStream"): "no log of Processor arrives",
@@ -35,14 +30,6 @@ NOT_JUDGED = {
     ("Migration", "ec2:AssignPrivateIpAddresses"),
 }
 """Statements of the AWS environments that the emulator cannot judge: nothing on a laptop asks for them."""
-
-
-@pytest.fixture(scope="module")
-def enforced(postgres_folder: Path) -> Iterator[Enforced]:
-    state = State(postgres_folder / "enforced")
-    state.logs.mkdir(parents=True)
-    with cloud.running(state, free_port(), free_port(), lambda _: None, enforce_iam=True) as running:
-        yield Enforced(running)
 
 
 def first_action(statement: dict[str, Any]) -> str:
