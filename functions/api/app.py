@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from api import __version__, problems
 from api.database import Database
-from api.routes import stats
+from api.routes import page, stats
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings, load
 
@@ -40,6 +40,7 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
     )
     app.state.database = connections
     app.include_router(stats.router(connections))
+    app.include_router(page.router())
     problems.install(app, settings)
     return app
 
