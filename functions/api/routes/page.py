@@ -4,6 +4,9 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from api.assets import Asset, assets
+from api.authorisation import Rule, ruled
+from api.conditional import matches
+from api.settings import Auth
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -19,9 +22,9 @@ _REVALIDATE = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
 
 
-def router() -> APIRouter:
-    """Return the routes."""
-    routes = APIRouter(include_in_schema=False)
+def router(auth: Auth) -> APIRouter:
+    """Return the routes, which are open."""
+    routes = APIRouter(route_class=ruled(Rule.OPEN, auth), include_in_schema=False)
 
     @routes.get("/")
     async def page(request: Request) -> Response:
@@ -46,7 +49,7 @@ def _send(request: Request, asset: Asset, cache_control: str) -> Response:
         "Cache-Control": cache_control,
         "ETag": asset.compressed_etag if compressed else asset.etag,
     }
-    if headers["ETag"] in request.headers.get("If-None-Match", ""):
+    if matches(request.headers.get("If-None-Match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if compressed:
         headers["Content-Encoding"] = "gzip"

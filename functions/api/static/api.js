@@ -2,9 +2,9 @@
 
 /** An answer that is an error, or none. `status` is 0 if nothing answered. */
 export class ApiError extends Error {
-  constructor(status, detail, { fromApi = true, retryAfter = null, requestId = null } = {}) {
+  constructor(status, detail, { fromApi = true, signed = false, retryAfter = null, requestId = null } = {}) {
     super(detail);
-    Object.assign(this, { status, fromApi, retryAfter, requestId });
+    Object.assign(this, { status, fromApi, signed, retryAfter, requestId });
   }
 }
 
@@ -54,6 +54,7 @@ async function readError(response) {
   const body = type.includes("json") ? JSON.parse(text) : {};
   return new ApiError(response.status, detailOf(body) ?? `The answer was ${response.status} ${response.statusText}.`, {
     fromApi: type.includes("problem+json") || response.status === 422,
+    signed: (response.headers.get("www-authenticate") ?? "").startsWith("AWS4"),
     retryAfter: Number(response.headers.get("retry-after")) || null,
     requestId: response.headers.get("x-request-id"),
   });

@@ -16,12 +16,12 @@ export function showError(place, error, again) {
   if (error.status === 0) {
     const start = h("p", {}, "Start it with ", h("code", {}, "logstats serve"), " or ", h("code", {}, "logstats up"), ", or look at your connection.");
     alert("The API does not answer", start, retry);
-  } else if (error.status === 401) {
+  } else if (error.status === 401 && !error.signed) {
     alert(hasToken() ? "The token is not accepted" : "This API asks for a token", ...askForToken(error, again));
   } else if (error.status === 403 && error.fromApi) {
     alert("Not allowed", text(error.message), ...askForToken(error, again));
-  } else if (error.status === 403) {
-    alert("This page cannot sign in here", text(`${error.message}. ${SIGNED}`), retry);
+  } else if (error.status === 401 || error.status === 403) {
+    alert("This page cannot sign in here", text(`${error.message.replace(/\.?$/, ".")} ${SIGNED}`), retry);
   } else if (error.status === 503) {
     const wait = text("");
     timer = countDown(error.retryAfter ?? 10, wait, again);

@@ -11,7 +11,7 @@ from api.routes import page
 from api.settings import ApiSettings
 
 APP = FastAPI()
-APP.include_router(page.router())
+APP.include_router(page.router("iam"))
 problems.install(APP, ApiSettings())
 
 STATIC = f"/static/{assets().version}"
