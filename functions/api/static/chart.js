@@ -134,6 +134,7 @@ function drawLegend(legend, view, spec) {
 }
 
 function describe({ starts, rows, interval }, spec, index) {
-  const values = rows[index] ? spec.legend.map((item) => `${item.name} ${item.value(rows[index])}`) : ["no requests"];
+  const item = ({ name, value }) => (value(rows[index]) ? [`${name} ${value(rows[index])}`] : []);
+  const values = rows[index] ? spec.legend.flatMap(item) : ["no requests"];
   return `${periodName(starts[index], interval)}: ${values.join(", ")}`;
 }
