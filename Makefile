@@ -141,6 +141,14 @@ bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lin
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks.run $(BENCH)
 
+.PHONY: bench-api
+bench-api: setup  ## Compare the API with a textbook one under load (wrk, siege; BENCH="--runs 5 --seconds 10")
+	@$(BIN)/python -m benchmarks.api.run $(BENCH)
+
+.PHONY: soak
+soak: setup  ## Ten minutes of siege on the API while logs are ingested (siege; BENCH="--seconds 600")
+	@$(BIN)/python -m benchmarks.api.soak $(BENCH)
+
 LOCKED := requirements-dev functions/processor/requirements functions/processor/build-requirements \
     functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap \
     local/emulator/requirements .github/requirements
