@@ -77,6 +77,9 @@ class LogObject(Base):
     committed_at: Mapped[dt.datetime | None]
 
 
+Index("log_objects_by_commit", LogObject.committed_at.desc(), LogObject.id.desc())
+
+
 class Attempt(Base):
     """One try at reading a log object; its session holds an advisory lock on the id while it lives.
 

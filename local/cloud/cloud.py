@@ -15,6 +15,7 @@ from local.cloud.emulator import Emulator
 from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
 from local.cloud.function import Function
 from local.cloud.processor import Processor, link_task_root
+from local.cloud.signing import signed_headers
 from local.cloud.state import State
 from local.cloud.synthesis import cloud_assembly
 from local.errors import UserError
@@ -39,6 +40,8 @@ class Cloud:
         Those of the stack.
     api_url
         Where the API answers, through the emulated API Gateway.
+    enforces_iam
+        Whether the emulator evaluates policies, and the API asks for signed requests.
     """
 
     emulator: Emulator
@@ -46,6 +49,7 @@ class Cloud:
     processor: Function
     outputs: dict[str, str]
     api_url: str
+    enforces_iam: bool = False
 
     @property
     def bucket(self) -> str:
@@ -57,10 +61,19 @@ class Cloud:
         """The id of the HTTP API."""
         return self.outputs[outputs.API_ID]
 
+    def headers(self, path: str) -> dict[str, str]:
+        """Return what a GET of a path of the API needs: the administrator's signature, if any."""
+        return signed_headers(self.outputs[outputs.API_URL] + path) if self.enforces_iam else {}
+
 
 @contextmanager
 def running(
-    state: State, emulator_port: int, api_port: int, report: Callable[[str], None]
+    state: State,
+    emulator_port: int,
+    api_port: int,
+    report: Callable[[str], None],
+    *,
+    enforce_iam: bool = False,
 ) -> Iterator[Cloud]:
     """Start everything and deploy; stop everything at the end.
 
@@ -70,6 +83,8 @@ def running(
         Where data and logs are kept.
     report
         Is told what happens next.
+    enforce_iam
+        Whether the emulator evaluates policies as AWS does, and the API asks for signed requests.
 
     Raises
     ------
@@ -84,13 +99,16 @@ def running(
         starting = stack.enter_context(database.running(state.postgres, state.log("postgres")))
         report("Preparing the emulator's and the processor's environments")
         interpreter(EMULATOR)
-        aws = stack.enter_context(emulator.running(state.folder, emulator_port, state.logs))
+        aws = stack.enter_context(
+            emulator.running(state.folder, emulator_port, state.logs, enforce_iam=enforce_iam)
+        )
         interpreter(PROCESSOR)
         report("Synthesising the stack")
-        assembly = cloud_assembly()
+        assembly = cloud_assembly(context={"auth": "iam"} if enforce_iam else None)
         report("Starting PostgreSQL and the emulator")
         url = starting.url()
         aws.wait_until_healthy()
+        stack.enter_context(state.announced(aws.endpoint, aws.ca_bundle))
         processor = Processor(
             aws, link_task_root(state.folder / "processor"), state.scratch(), state.log("processor")
         )
@@ -103,22 +121,25 @@ def running(
         engine = create_engine(DatabaseSettings(url=url, tls="disable", iam_auth=False))
         stack.callback(engine.dispose)
         try:
-            api_url = stack.enter_context(gateway.serving(deployed[outputs.API_URL], api_port))
+            api_url = stack.enter_context(gateway.serving(deployed[outputs.API_URL], api_port, tls=aws.tls))
         except OSError as error:
             raise UserError(f"Port {api_port} (the API's) cannot be used: {error.strerror}") from None
-        _warm_up(api_url)
-        yield Cloud(aws, engine, function, deployed, api_url)
+        cloud = Cloud(aws, engine, function, deployed, api_url, enforce_iam)
+        _warm_up(cloud)
+        yield cloud
     finally:
         with uninterrupted():
             stack.close()
 
 
-def _warm_up(api_url: str) -> None:
+def _warm_up(cloud: Cloud) -> None:
     """Start the API's execution environment while something else happens; whatever it answers."""
+    path = "/customers/-/stats?from=9999-12-31"
+    request = urllib.request.Request(cloud.api_url + path, headers=cloud.headers(path))  # noqa: S310 - our own
 
     def call() -> None:
         with suppress(OSError):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            opener.open(f"{api_url}/customers/-/stats?from=9999-12-31", timeout=30).close()
+            opener.open(request, timeout=30).close()
 
     threading.Thread(target=call, daemon=True, name="warm-up").start()

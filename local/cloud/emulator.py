@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -18,6 +19,8 @@ import botocore.session
 from botocore.config import Config
 
 from cdk import ROOT
+from local.cloud import certificates
+from local.cloud.certificates import Certificates
 from local.cloud.environments import EMULATOR, interpreter
 from local.cloud.processes import Child
 from local.errors import UserError
@@ -35,10 +38,12 @@ class Endpoint:
     ----------
     endpoint
         The URL of every service.
+    ca_bundle
+        Whom to trust that it is this endpoint, when its URL is https.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+    def __init__(self, endpoint: str, ca_bundle: Path | None = None) -> None:
+        self.endpoint, self.ca_bundle = endpoint, ca_bundle
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -47,9 +52,24 @@ class Endpoint:
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._session.client(  # type: ignore[call-overload]  # the name is no literal
-                    service, endpoint_url=self.endpoint, config=Config(proxies={})
+                    service,
+                    endpoint_url=self.endpoint,
+                    config=Config(proxies={}),
+                    verify=str(self.ca_bundle) if self.ca_bundle else None,
                 )
             return self._clients[service]
+
+    def close(self) -> None:
+        """Close the clients' connections: a server that speaks TLS waits for them before it ends."""
+        with self._lock:
+            clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            client.close()
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What a client needs to trust it; None when its URL is http."""
+        return ssl.create_default_context(cafile=self.ca_bundle) if self.ca_bundle else None
 
     @cached_property
     def _session(self) -> boto3.Session:
@@ -75,11 +95,13 @@ class Emulator(Endpoint):
     ----------
     child
         Its process.
+    certificates
+        Those of its TLS; None when it enforces no IAM, and its URL is http.
     """
 
-    def __init__(self, endpoint: str, child: Child, log: Path) -> None:
-        super().__init__(endpoint)
-        self.child, self._log = child, log
+    def __init__(self, endpoint: str, child: Child, log: Path, issued: Certificates | None = None) -> None:
+        super().__init__(endpoint, issued.bundle if issued else None)
+        self.child, self.certificates, self._log = child, issued, log
 
     def wait_until_healthy(self) -> None:
         """Wait until it answers.
@@ -89,7 +111,9 @@ class Emulator(Endpoint):
         UserError
             If it does not.
         """
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls)
+        )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self.child.exit_code is None:
             try:
@@ -101,13 +125,29 @@ class Emulator(Endpoint):
 
 
 @contextmanager
-def running(state: Path, port: int, logs: Path) -> Iterator[Emulator]:
-    """Start the emulator; its objects stay in `state`, everything else is forgotten at the end."""
+def running(state: Path, port: int, logs: Path, *, enforce_iam: bool = False) -> Iterator[Emulator]:
+    """Start the emulator; its objects stay in `state`, everything else is forgotten at the end.
+
+    Parameters
+    ----------
+    enforce_iam
+        Whether signatures are verified and policies evaluated, and TLS is spoken, without which the policies
+        would deny everything.
+    """
     log = logs / "emulator.log"
     scratch = _scratch(state / "tmp")
+    environment = _environment(state, scratch, port, logs)
+    issued = certificates.issue(state / "tls") if enforce_iam else None
+    if issued:
+        environment |= _enforcement(issued)
     command = [str(interpreter(EMULATOR)), str(ROOT / "local" / "emulator" / "launcher.py")]
-    with Child(command, _environment(state, scratch, port, logs), log) as child:
-        yield Emulator(f"http://127.0.0.1:{port}", child, log)
+    with Child(command, environment, log) as child:
+        scheme = "https" if issued else "http"
+        started = Emulator(f"{scheme}://127.0.0.1:{port}", child, log, issued)
+        try:
+            yield started
+        finally:
+            started.close()
 
 
 def _scratch(parent: Path) -> Path:
@@ -142,6 +182,18 @@ def _environment(state: Path, scratch: Path, port: int, logs: Path) -> dict[str,
         "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
         "AWS_EC2_METADATA_DISABLED": "true",
         "LOGSTATS_FUNCTION_LOGS": str(logs),
+    }
+
+
+def _enforcement(issued: Certificates) -> dict[str, str]:
+    """Return what makes it enforce IAM; the zip functions inherit whom to trust."""
+    return {
+        "AUTH": "true",
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(issued.chain),
+        "MINISTACK_SSL_KEY": str(issued.key),
+        "AWS_CA_BUNDLE": str(issued.bundle),
+        "SSL_CERT_FILE": str(issued.bundle),
     }
 
 

@@ -1,8 +1,9 @@
 """Serve the deployed API on a port of its own, by passing every request on to the emulated API Gateway."""
 
 import http.client
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,13 +24,13 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     host: str
-    emulator: tuple[str, int | None]
+    connect: Callable[[], http.client.HTTPConnection]
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        connection = http.client.HTTPConnection(*self.emulator, timeout=_TIMEOUT_SECONDS)
+        connection = self.connect()
         try:
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", self.host)
@@ -67,7 +68,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(
-    api_url: str, port: int, host: str = "127.0.0.1", emulator_host: str = "127.0.0.1"
+    api_url: str,
+    port: int,
+    host: str = "127.0.0.1",
+    emulator_host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
     """Pass requests on to an API; provide the URL to send them to.
 
@@ -79,6 +84,8 @@ def serving(
         The port of `host` to listen on.
     emulator_host
         Where the emulator is.
+    tls
+        What is needed to trust it, when the API's URL is https.
 
     Raises
     ------
@@ -87,9 +94,16 @@ def serving(
     """
     address = urlsplit(api_url)
 
+    def connect_to_emulator() -> http.client.HTTPConnection:
+        if tls:
+            return http.client.HTTPSConnection(
+                emulator_host, address.port, timeout=_TIMEOUT_SECONDS, context=tls
+            )
+        return http.client.HTTPConnection(emulator_host, address.port, timeout=_TIMEOUT_SECONDS)
+
     class Handler(_Handler):
         host = address.netloc
-        emulator = (emulator_host, address.port)
+        connect = staticmethod(connect_to_emulator)
 
     server = _Server((host, port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -65,6 +65,7 @@ class Processor:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.emulator.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
+            **({"AWS_CA_BUNDLE": str(self.emulator.ca_bundle)} if self.emulator.ca_bundle else {}),
             **function.get("Environment", {}).get("Variables", {}),
             "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],

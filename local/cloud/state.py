@@ -65,6 +65,26 @@ class State:
             finally:
                 record.truncate(0)
 
+    @contextmanager
+    def announced(self, endpoint: str, ca_bundle: Path | None) -> Iterator[None]:
+        """Let other commands know where the emulator answers, for a while."""
+        self._address.write_text(
+            json.dumps({"endpoint": endpoint, "ca_bundle": str(ca_bundle) if ca_bundle else None}),
+            encoding="utf-8",
+        )
+        try:
+            yield
+        finally:
+            self._address.unlink(missing_ok=True)
+
+    def endpoint(self) -> tuple[str, Path | None] | None:
+        """Return the URL of the emulator that runs here, and whom to trust that it is; None if there is none."""
+        try:
+            address = json.loads(self._address.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return address["endpoint"], Path(address["ca_bundle"]) if address["ca_bundle"] else None
+
     def owner(self) -> psutil.Process | None:
         """Return the process that runs a local cloud here, if there is one."""
         try:
@@ -77,6 +97,10 @@ class State:
     @property
     def _record(self) -> Path:
         return self.folder / "cloud.json"
+
+    @property
+    def _address(self) -> Path:
+        return self.folder / "emulator.json"
 
 
 def _pid(record: IO[str]) -> object:

@@ -1,7 +1,9 @@
 """An environment's template and assets: synthesised when something that goes into them has changed."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from cdk import ROOT
@@ -14,24 +16,34 @@ _FILES = ("cdk.json", ".dockerignore")
 _SUFFIXES_LEFT_OUT = {".pyc", ".so", ".dylib", ".in"}
 
 
-def cloud_assembly(environment: str = "local", cache: Path = BUILD) -> Path:
+def cloud_assembly(
+    environment: str = "local", cache: Path = BUILD, context: Mapping[str, str] | None = None
+) -> Path:
     """Return the folder with an environment's synthesised stack (a *cloud assembly* in CDK's words).
+
+    Parameters
+    ----------
+    context
+        Overrides of the environment's parameters: what the CDK command line takes with ``-c``.
 
     Raises
     ------
     UserError
         If synthesis fails.
     """
+    overrides = dict(context or {})
 
     def synthesise(folder: Path) -> None:
-        command = [sys.executable, "-m", "cdk.app", "-c", f"environment={environment}", "-o", str(folder)]
+        command = [sys.executable, "-m", "cdk.app", "-o", str(folder)]
+        for key, value in {"environment": environment, **overrides}.items():
+            command += ["-c", f"{key}={value}"]
         result = subprocess.run(  # noqa: S603 - our own command
             command, cwd=ROOT, capture_output=True, text=True, check=False
         )
         if result.returncode:
             raise UserError(f"Synthesis fails: {result.stderr.strip()}")
 
-    inputs: list[str | bytes] = [host_platform().name]
+    inputs: list[str | bytes] = [host_platform().name, json.dumps(overrides, sort_keys=True)]
     for path in _input_files():
         inputs += [path.relative_to(ROOT).as_posix(), path.read_bytes()]
     return cached(cache, f"assembly-{environment}", inputs, synthesise)

@@ -1,46 +1,72 @@
 """`logstats redrive`: bring messages back from the dead-letter queue."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
+from cdk import outputs
+from local.cloud.state import State
+from local.commands.database import LOCAL_FOLDER
+from local.commands.up import StateOption
 from local.errors import UserError
+from local.redrive import in_flight, move
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+    from collections.abc import Callable
+
+_LOCAL_STACK = outputs.stack_name("local")
 
 
 def redrive(
-    dead_letters: Annotated[
-        str, typer.Option("--from", envvar="DEAD_LETTER_QUEUE_URL", help="URL of the dead-letter queue.")
-    ],
-    queue: Annotated[str, typer.Option("--to", envvar="QUEUE_URL", help="URL of the processor's queue.")],
     *,
+    stack: Annotated[
+        str, typer.Option("--stack", help="The stack whose queues they are; on AWS: logstats-dev, ...")
+    ] = _LOCAL_STACK,
+    state: StateOption = LOCAL_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print the count as one line of JSON.")] = False,
 ) -> None:
     """Deliver the messages of the dead-letter queue again, after the cause was fixed.
 
     A message is deleted there when the queue has taken it: one that is moved twice counts once.
     """
-    import boto3  # noqa: PLC0415 - slow to import
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
 
+    client = _clients(stack, state)
+    moved = 0
     try:
-        moved = move(boto3.client("sqs"), dead_letters, queue)
+        found = _outputs(client("cloudformation"), stack)
+        sqs, dead_letters = client("sqs"), found[outputs.DEAD_LETTER_QUEUE_URL]
+        with Console(stderr=True).status("") as status:
+            for count in move(sqs, dead_letters, found[outputs.QUEUE_URL]):
+                moved += count
+                status.update(f"{moved:,} messages delivered again")
+        left = in_flight(sqs, dead_letters)
     except (BotoCoreError, ClientError) as error:
-        raise UserError(f"the messages cannot be moved: {error}") from error
+        raise UserError(f"{moved:,} messages were moved, and then: {error}") from error
+    if left:
+        typer.echo(f"{left:,} more are being received by somebody; call again in a minute", err=True)
     typer.echo(json.dumps({"moved": moved}) if as_json else f"{moved:,} messages delivered again")
 
 
-def move(client: "SQSClient", source: str, target: str) -> int:
-    """Move all visible messages from one queue to another, and return how many."""
-    moved = 0
-    while messages := client.receive_message(QueueUrl=source, MaxNumberOfMessages=10, WaitTimeSeconds=1).get(
-        "Messages", []
-    ):
-        for message in messages:
-            client.send_message(QueueUrl=target, MessageBody=message["Body"])
-            client.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
-            moved += 1
-    return moved
+def _clients(stack: str, state: Path) -> "Callable[[str], Any]":
+    """Return what makes clients: of the local cloud that runs here, or of the user's AWS configuration."""
+    if stack == _LOCAL_STACK:
+        from local.cloud.emulator import Endpoint  # noqa: PLC0415 - slow to import
+
+        address = State(state.resolve()).endpoint()
+        if address:
+            return Endpoint(*address).client
+        if "AWS_ENDPOINT_URL" not in os.environ:
+            raise UserError(f"No local cloud runs in {state}; for a stack on AWS, name it with --stack")
+    import boto3  # noqa: PLC0415 - slow to import
+
+    return boto3.client  # type: ignore[return-value]  # its overloads know each service
+
+
+def _outputs(client: Any, stack: str) -> dict[str, str]:  # noqa: ANN401 - a boto3 client
+    found = client.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    return {output["OutputKey"]: output["OutputValue"] for output in found}

@@ -19,6 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from cdk import outputs
 from local.cloud import cloud as cloud_
 from local.cloud.cloud import Cloud
 from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
@@ -57,6 +58,10 @@ def up(
     emulator_port: Annotated[
         int, typer.Option(min=1, max=65535, envvar="LOGSTATS_EMULATOR_PORT", help="The emulated AWS's port.")
     ] = 4566,
+    enforce_iam: Annotated[
+        bool,
+        typer.Option("--enforce-iam", help="Evaluate policies and verify signatures, as AWS does; with TLS."),
+    ] = False,
     state: StateOption = LOCAL_FOLDER,
 ) -> None:
     """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
@@ -65,7 +70,7 @@ def up(
         stopped_by_exception(),
         here.owned(),
         _progress() as report,
-        cloud_.running(here, emulator_port, port, report) as cloud,
+        cloud_.running(here, emulator_port, port, report, enforce_iam=enforce_iam) as cloud,
     ):
         missed = deliver_missed(cloud)
         ingested = _upload(cloud, upload_file, report) if upload_file else None
@@ -141,26 +146,48 @@ def _show(cloud: Cloud, state: State) -> None:
     if example:
         customer = f"/customers/{quote(example.customer, safe='')}/stats?from="
         path = f"{customer}{example.month_from}"
-        _print_table(example.customer, _get(f"{cloud.api_url}{customer}{example.week_from}"))
-    endpoint = cloud.emulator.endpoint
-    credentials = (
-        f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION}"
-    )
+        _print_table(example.customer, _get(cloud, f"{customer}{example.week_from}"))
     typer.echo(
-        f"The local cloud runs with auth=none: whoever reaches 127.0.0.1 may call its API.\n\n"
-        f"  API            {cloud.api_url}{path}\n"
-        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n"
-        f"  S3             {endpoint}\n"
-        f"  upload a log   {credentials} aws --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/\n"
+        f"{_who_may_call(cloud)}\n\n{_calls(cloud, path)}"
         f"  logs           {state.logs}/{{processor,api,migrate,emulator,postgres}}.log\n\n"
         f"Ctrl-C stops it; its data stays in {state.folder}."
     )
 
 
-def _get(url: str) -> list[dict[str, Any]]:
+def _who_may_call(cloud: Cloud) -> str:
+    if cloud.enforces_iam:
+        return "The local cloud enforces IAM: the API takes signed requests only, and policies are evaluated."
+    return "The local cloud runs with auth=none: whoever reaches 127.0.0.1 may call its API."
+
+
+def _calls(cloud: Cloud, path: str) -> str:
+    """Return how to call what, line by line."""
+    endpoint = cloud.emulator.endpoint
+    upload = (
+        f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION} "
+        f"aws --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/"
+    )
+    if cloud.enforces_iam:
+        trusted = cloud.emulator.ca_bundle
+        signed = f"curl --cacert {trusted} --aws-sigv4 aws:amz:{REGION}:execute-api --user {ACCESS_KEY}:{SECRET_KEY}"
+        return (
+            f"  API Gateway    {signed} '{cloud.outputs[outputs.API_URL]}{path}'\n"
+            f"  S3             {endpoint}\n"
+            f"  upload a log   AWS_CA_BUNDLE={trusted} {upload}\n"
+        )
+    return (
+        f"  API            {cloud.api_url}{path}\n"
+        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n"
+        f"  S3             {endpoint}\n"
+        f"  upload a log   {upload}\n"
+    )
+
+
+def _get(cloud: Cloud, path: str) -> list[dict[str, Any]]:
+    request = urllib.request.Request(cloud.api_url + path, headers=cloud.headers(path))  # noqa: S310 - our own
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=60) as response:
+        with opener.open(request, timeout=60) as response:
             days: list[dict[str, Any]] = json.load(response)
     except OSError as error:
         raise UserError(f"The API does not answer: {error}") from None

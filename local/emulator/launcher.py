@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ministack.app import main
+from authorization import ask_for_everything  # type: ignore[import-not-found]  # beside this script
+from ministack import app
 from ministack.services import lambda_svc, s3
 from ministack.services.cloudformation import custom_resource, provisioners
 
@@ -97,9 +98,17 @@ def report_crashed_custom_resources() -> None:
     lambda_svc._execute_function_with_config_scope = execute_and_report  # noqa: SLF001
 
 
+def take_no_other_port() -> None:
+    """Listen on the gateway's port only; with TLS, MiniStack takes port 443 too when it can."""
+    app._port_is_bindable = lambda *_: False  # noqa: SLF001
+
+
 if __name__ == "__main__":
     end_with_parent()
+    take_no_other_port()
     adopt_persisted_buckets()
     report_crashed_custom_resources()
+    if app.AUTH:
+        ask_for_everything()
     write_function_logs(Path(os.environ["LOGSTATS_FUNCTION_LOGS"]))
-    main()
+    app.main()

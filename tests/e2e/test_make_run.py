@@ -289,3 +289,14 @@ def test_an_emulator_that_dies_is_told(start: Start) -> None:
     _, errors = up.process.communicate(timeout=60)
     assert up.process.returncode == 1
     assert "The emulator has ended unexpectedly; see " in errors
+
+
+def test_with_iam_enforced_it_signs_and_others_must(start: Start) -> None:
+    up = start("--enforce-iam", "--upload", str(LOG))
+    up.wait()
+    assert re.search(r"2024-10-03 +\d+ ", up.output), "the table, which was asked for with a signature"
+    assert "auth=none" not in up.output
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        up.total()
+    assert f"aws --endpoint-url https://127.0.0.1:{up.emulator_port}" in up.output
+    assert up.end(signal.SIGINT) == (0, "")

@@ -68,3 +68,13 @@ def test_logs_and_scratch_are_in_the_folder(state: State) -> None:
         assert state.logs.is_dir()
         assert state.log("api") == state.folder / "logs" / "api.log"
         assert state.scratch() != state.scratch()
+
+
+def test_the_emulator_is_announced_while_it_runs(state: State, tmp_path: Path) -> None:
+    assert state.endpoint() is None
+    state.folder.mkdir()
+    with state.announced("https://127.0.0.1:1", tmp_path / "ca.pem"):
+        assert state.endpoint() == ("https://127.0.0.1:1", tmp_path / "ca.pem")
+    with state.announced("http://127.0.0.1:1", None):
+        assert state.endpoint() == ("http://127.0.0.1:1", None)
+    assert state.endpoint() is None

@@ -1,0 +1,20 @@
+"""The local cloud with IAM enforced, one per session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.cloud import cloud
+from local.cloud.state import State
+from tests.e2e.enforced import Enforced
+from tests.integration.local.cloud.conftest import free_port
+
+
+@pytest.fixture(scope="session")
+def enforced(postgres_folder: Path) -> Iterator[Enforced]:
+    state = State(postgres_folder / "enforced")
+    state.logs.mkdir(parents=True)
+    started = cloud.running(state, free_port(), free_port(), lambda _: None, enforce_iam=True)
+    with started as running:
+        yield Enforced(running, state.folder)

@@ -1,0 +1,134 @@
+"""The deployed stack on the emulator that enforces IAM: it works, and no right that it has can be spared."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from cdk import ROOT, outputs
+from tests.e2e.enforced import FUNCTIONS, BrokenError, Enforced, eventually
+from tests.infrastructure.templates import as_list, resources
+
+WITHOUT = {
+    ("Processor", "logs:CreateLogStream"): "no log of Processor arrives",
+    ("Processor", "s3:GetObject"): r"the processor fails: .*HeadObject operation: Forbidden",
+    ("Processor", "s3:ListBucket"): "a missing object is not recognised: .*Forbidden",
+    ("Processor", "s3:PutObject"): "the processor fails: .*not authorized to perform: s3:PutObject",
+    ("Processor", "sqs:ChangeMessageVisibility"): "the queue is not consumed: PROBLEM",
+    ("Api", "logs:CreateLogStream"): "no log of Api arrives",
+    ("Migration", "logs:CreateLogStream"): "no log of Migration arrives",
+}
+"""What goes wrong without a statement, named by its function and its first action."""
+
+NOT_JUDGED = {
+    ("Processor", "rds-db:connect"),
+    ("Api", "rds-db:connect"),
+    ("Migration", "rds-db:connect"),
+    ("Processor", "ec2:AssignPrivateIpAddresses"),
+    ("Api", "ec2:AssignPrivateIpAddresses"),
+    ("Migration", "ec2:AssignPrivateIpAddresses"),
+}
+"""Statements of the AWS environments that the emulator cannot judge: nothing on a laptop asks for them."""
+
+
+def first_action(statement: dict[str, Any]) -> str:
+    return str(as_list(statement["Action"])[0])
+
+
+def test_with_its_own_rights_it_works_and_without_any_of_them_it_does_not(enforced: Enforced) -> None:
+    enforced.run()
+    for function in FUNCTIONS:
+        policy = enforced.policy(function)
+        for statement in policy.statements:
+            expected = WITHOUT[function, first_action(statement)]
+            with policy.without(statement), pytest.raises(BrokenError, match=f"^{expected}"):
+                enforced.run()
+            assert eventually(lambda: not enforced.delivery_problem())
+            enforced.run()
+
+
+def test_api_gateway_invokes_the_function_only_if_its_policy_allows(enforced: Enforced) -> None:
+    functions, name = enforced.client("lambda"), enforced.function("Api")["FunctionName"]
+    policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
+    route = "/customers/{customer_id}/stats"
+    (statement,) = (
+        each for each in policy["Statement"] if each["Condition"]["ArnLike"]["AWS:SourceArn"].endswith(route)
+    )
+    functions.remove_permission(FunctionName=name, StatementId=statement["Sid"])
+    with pytest.raises(BrokenError, match=r"^the API answers 500: .*Internal Server Error"):
+        enforced.run()
+    functions.add_permission(
+        FunctionName=name,
+        StatementId=statement["Sid"],
+        Action=statement["Action"],
+        Principal=statement["Principal"]["Service"],
+        SourceArn=statement["Condition"]["ArnLike"]["AWS:SourceArn"],
+    )
+    enforced.run()
+
+
+def test_s3_announces_uploads_only_if_the_queue_s_policy_allows(enforced: Enforced) -> None:
+    sqs, url = enforced.client("sqs"), enforced.cloud.outputs[outputs.QUEUE_URL]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    policy = json.loads(attributes["Policy"])
+    denied = [each for each in policy["Statement"] if "s3.amazonaws.com" not in str(each["Principal"])]
+    assert len(denied) == len(policy["Statement"]) - 1
+    document = json.dumps({**policy, "Statement": denied})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+    with pytest.raises(BrokenError, match=r"^the upload is not delivered"):
+        enforced.run(patience=1.5)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": attributes["Policy"]})
+    enforced.run()
+
+
+def statements(environment: str) -> set[tuple[str, str]]:
+    """The statements of the functions' roles, named as above."""
+    found = set()
+    for name, policy in resources(environment, "AWS::IAM::Policy").items():
+        function = re.match(r"(?:Ingest)?([A-Z][a-z]+)Role", name)
+        assert function, name
+        document = policy["Properties"]["PolicyDocument"]
+        found |= {(function[1], first_action(statement)) for statement in document["Statement"]}
+    return found
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_what_the_emulator_cannot_judge_is_listed(environment: str) -> None:
+    assert statements("local") == set(WITHOUT)
+    assert statements(environment) == set(WITHOUT) | NOT_JUDGED
+    assert NOT_JUDGED.isdisjoint(WITHOUT)
+
+
+@pytest.mark.parametrize(("function", "action"), sorted(NOT_JUDGED))
+def test_the_list_is_documented(function: str, action: str) -> None:
+    assert f"`{action}`" in (ROOT / "docs" / "emulation.md").read_text(), function
+
+
+PATH = "/customers/cust_1/stats?from=2024-09-03"
+
+
+def test_whoever_does_not_sign_is_refused(enforced: Enforced) -> None:
+    assert enforced.get(PATH).status == 403
+
+
+def test_a_wrong_signature_is_refused(enforced: Enforced) -> None:
+    headers = enforced.signed(PATH)
+    assert enforced.get(PATH, headers).status == 200
+    signature = headers["Authorization"]
+    forged = signature[:-1] + ("0" if signature[-1] != "0" else "1")
+    assert enforced.get(PATH, {**headers, "Authorization": forged}).status == 403
+    other_path = PATH.replace("cust_1", "cust_2")
+    assert enforced.get(other_path, headers).status == 403
+    assert enforced.get(PATH, {**headers, "X-Amz-Date": "20240903T000000Z"}).status == 403
+    assert enforced.get(PATH, {"Authorization": "Bearer x"}).status == 403
+
+
+def test_a_caller_is_held_to_the_paths_of_its_policy(enforced: Enforced) -> None:
+    one = enforced.user("one", f"{enforced.cloud.api_id}/$default/GET/customers/cust_1/*")
+    assert enforced.get(PATH, enforced.signed(PATH, one)).status == 200
+    other = PATH.replace("cust_1", "cust_2")
+    answer = enforced.get(other, enforced.signed(other, one))
+    assert answer.status == 403
+    stranger = enforced.user("stranger", "another/$default/GET/*")
+    assert enforced.get(PATH, enforced.signed(PATH, stranger)).status == 403
