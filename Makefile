@@ -77,6 +77,7 @@ test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitize
 test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
 	@$(BIN)/python -m pytest --timeout=7200 -m nightly tests/faults tests/e2e
+	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations
 test-mutations: setup  ## Break the exactly-once protocol in five ways; the tests must notice each
