@@ -40,7 +40,9 @@ def serve(server: EmbeddedPostgres, full_database: str) -> Iterator[Callable[[Au
     def start(auth: Auth) -> str:
         app = Gateway(create_app(server.settings("page"), ApiSettings(auth=auth)))
         listener = socket.create_server(("127.0.0.1", 0))
-        running = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        running = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+        )
         thread = threading.Thread(target=running.run, args=([listener],))
         thread.start()
         servers.append((running, thread, listener))
