@@ -80,10 +80,10 @@ def test_a_token_of_one_customer_shows_that_customer(page: Page, serve: Callable
     page.get_by_role("button", name="Use this token").click()
     expect(page.locator("#numbers")).to_be_visible()
     expect(page.locator("#ingestions")).to_have_text("Your token is for one customer; it may not list files.")
-    page.get_by_role("combobox").press_sequentially("cust")
+    page.get_by_role("combobox", name="Customer").press_sequentially("cust")
     expect(page.locator("#search-hint")).to_have_text("Type the whole name, and press Enter.")
-    page.get_by_role("combobox").fill("cust_1")
-    page.get_by_role("combobox").press("Enter")
+    page.get_by_role("combobox", name="Customer").fill("cust_1")
+    page.get_by_role("combobox", name="Customer").press("Enter")
     expect(page.get_by_role("alert").first).to_contain_text("Not allowed")
 
 
