@@ -115,9 +115,13 @@ def api(full_database: str) -> Iterator[Api]:
     running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; without one the tests are skipped, or fail where REQUIRE_CHROMIUM says so."""
+    """Debian's Chromium; without one the tests are skipped, or fail where REQUIRE_CHROMIUM says so.
+
+    For one module at a time: while Playwright runs, its event loop does too, and asyncio.run() would fail in
+    the tests of other modules.
+    """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         reason = "there is no Chromium on PATH (Debian: apt-get install chromium)"

@@ -40,7 +40,9 @@ def serve(server: EmbeddedPostgres, full_database: str) -> Iterator[Callable[[Au
     def start(auth: Auth) -> str:
         app = Gateway(create_app(server.settings("page"), ApiSettings(auth=auth)))
         listener = socket.create_server(("127.0.0.1", 0))
-        running = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        running = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+        )
         thread = threading.Thread(target=running.run, args=([listener],))
         thread.start()
         servers.append((running, thread, listener))
@@ -78,10 +80,10 @@ def test_a_token_of_one_customer_shows_that_customer(page: Page, serve: Callable
     page.get_by_role("button", name="Use this token").click()
     expect(page.locator("#numbers")).to_be_visible()
     expect(page.locator("#ingestions")).to_have_text("Your token is for one customer; it may not list files.")
-    page.get_by_role("combobox").press_sequentially("cust")
+    page.get_by_role("combobox", name="Customer").press_sequentially("cust")
     expect(page.locator("#search-hint")).to_have_text("Type the whole name, and press Enter.")
-    page.get_by_role("combobox").fill("cust_1")
-    page.get_by_role("combobox").press("Enter")
+    page.get_by_role("combobox", name="Customer").fill("cust_1")
+    page.get_by_role("combobox", name="Customer").press("Enter")
     expect(page.get_by_role("alert").first).to_contain_text("Not allowed")
 
 

@@ -236,8 +236,8 @@ def test_an_empty_database_says_how_to_fill_it_and_a_stopped_api_how_to_start_it
     expect(page.locator("#ingestions")).to_have_text("None yet.")
 
     empty.stop()
-    page.get_by_role("combobox").fill("acme")
-    page.get_by_role("combobox").press("Enter")
+    page.get_by_role("combobox", name="Customer").fill("acme")
+    page.get_by_role("combobox", name="Customer").press("Enter")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("The API does not answer")
     expect(alert).to_contain_text("logstats serve")

@@ -13,7 +13,7 @@ export async function showWelcome(place, state, signal, failed) {
   const add = (customers) => body.append(...customers.map((customer) => customerLine(customer, state)));
   const number = await firstPage(page, "customers?limit=50", "customers", add, signal, failed);
   const heading = h("tr", {}, ...["Customer", "First day", "Last day", "Requests"].map((text) => h("th", { scope: "col" }, text)));
-  const table = scroll("Customers", h("table", { class: "customers" }, h("thead", {}, heading), body));
+  const table = scroll("Table of customers", h("table", { class: "customers" }, h("thead", {}, heading), body));
   if (number) show(place, h("h1", {}, "Customers"), table, page);
   else show(place, ...emptyDatabase());
   return number;
@@ -50,7 +50,7 @@ export async function showIngestions(place, signal, failed) {
   const add = (files) => body.append(...files.map(fileLine));
   const number = await firstPage(page, "ingestions?limit=20", "ingestions", add, signal, failed);
   const heading = h("tr", {}, ...names.map((text) => h("th", { scope: "col" }, text)));
-  const table = scroll("Ingested files", h("table", { class: "files" }, h("thead", {}, heading), body));
+  const table = scroll("Table of files", h("table", { class: "files" }, h("thead", {}, heading), body));
   place.replaceChildren(...(number ? [table, page] : [h("p", { class: "hint" }, "None yet.")]));
 }
 
