@@ -61,9 +61,9 @@ class Deployer:
             {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
         ]
         started = time.time()
-        self._change(client, stack, template_url, kept, exists)
+        changes = self._change(client, stack, template_url, kept, exists)
         status = self._settled(client, stack)
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        if changes and status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             raise DeploymentError(f"The deployment has failed: {_first_failure(client, stack, started)}")
         described = client.describe_stacks(StackName=stack)["Stacks"][0]
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
@@ -91,7 +91,8 @@ class Deployer:
         template_url: str,
         parameters: "list[ParameterTypeDef]",
         exists: bool,  # noqa: FBT001 - private
-    ) -> None:
+    ) -> bool:
+        """Return whether there is anything to change."""
         name = f"change-{uuid.uuid4().hex}"
         try:
             client.create_change_set(
@@ -110,12 +111,12 @@ class Deployer:
             change = client.describe_change_set(StackName=stack, ChangeSetName=name)
             if change["Status"] == "CREATE_COMPLETE":
                 client.execute_change_set(StackName=stack, ChangeSetName=name)
-                return
+                return True
             if change["Status"] == "FAILED":
                 reason = change.get("StatusReason", "no reason given")
                 client.delete_change_set(StackName=stack, ChangeSetName=name)
                 if exists and ("didn't contain changes" in reason or "No updates" in reason):
-                    return
+                    return False
                 raise DeploymentError(f"The deployment is refused: {reason}")
             time.sleep(_POLL_SECONDS)
 

@@ -6,9 +6,11 @@ MiniStack's environment variables, and ``LOGSTATS_FUNCTION_LOGS``: the folder fo
 """
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,17 @@ def adopt_persisted_buckets() -> None:
     provisioners.s3_bucket_name_conflict = conflict_unless_orphan
 
 
+def delete_only_empty_buckets() -> None:
+    """Delete a stack's bucket as S3 does: not as long as it has objects, and its folder with it."""
+
+    def delete(name: str, _properties: object) -> None:
+        status, _headers, body = s3._delete_bucket(name)  # noqa: SLF001 - no public name
+        if status >= HTTPStatus.BAD_REQUEST and status != HTTPStatus.NOT_FOUND:
+            raise RuntimeError("".join(re.findall("<Message>(.*?)</Message>", body.decode())))
+
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = delete  # noqa: SLF001
+
+
 def write_function_logs(folder: Path) -> None:
     """Append what functions log to files, beside the emulated CloudWatch Logs: `api.handler` to `api.log`."""
     emit = lambda_svc._emit_lambda_logs  # noqa: SLF001
@@ -107,6 +120,7 @@ if __name__ == "__main__":
     end_with_parent()
     take_no_other_port()
     adopt_persisted_buckets()
+    delete_only_empty_buckets()
     report_crashed_custom_resources()
     if app.AUTH:
         ask_for_everything()

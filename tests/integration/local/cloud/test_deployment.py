@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,9 @@ from local.cloud.synthesis import cloud_assembly
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from migrate import schema
+from tests.integration.local.cloud.assemblies import changed
 from tests.integration.local.cloud.conftest import free_port
+from tests.integration.local.cloud.inventory import added, inventory
 
 STACK = "logstats-local"
 
@@ -56,48 +57,106 @@ def queue(name: str, **properties: Any) -> dict[str, Any]:  # noqa: ANN401 - Clo
     return {"Resources": {name: {"Type": "AWS::SQS::Queue", "Properties": properties}}}
 
 
-def test_the_stack_migrates_the_database_deploys_again_and_leaves_nothing(
+def empty(emulator: Emulator, bucket: str) -> None:
+    """Delete every version of every object, and every delete marker."""
+    s3 = emulator.client("s3")
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+
+
+def test_deploy_change_deploy_destroy_leave_nothing_but_the_data(
+    emulator: Emulator, emulator_folder: Path, database: tuple[str, sa.Engine], tmp_path: Path
+) -> None:
+    url, engine = database
+    deployer, before = Deployer(emulator), inventory(emulator)
+    deployed = deployer.deploy(cloud_assembly(), parameters(url))
+    assert deployed[outputs.SCHEMA_REVISION] == schema.head() == schema.current(engine)
+    first = inventory(emulator)
+    assert deployer.deploy(cloud_assembly(), parameters(url)) == deployed
+    assert inventory(emulator) == first
+
+    update = changed(cloud_assembly(), tmp_path / "update")
+    update.change("ApiFunction", "AWS::Lambda::Function", MemorySize=512)
+    update.add("api/handler.py", "api/new.py", "")
+    assert deployer.deploy(update.write(), parameters(url)) == deployed
+    assert function(emulator, "ApiFunction")["MemorySize"] == 512
+    assert deployer.deploy(cloud_assembly(), parameters(url)) == deployed
+    assert function(emulator, "ApiFunction")["MemorySize"] != 512
+    assert inventory(emulator) == first
+
+    logs, rejects = deployed[outputs.LOGS_BUCKET], deployed[outputs.REJECTS_BUCKET]
+    emulator.client("s3").put_object(Bucket=logs, Key="a.log", Body=b"")
+    with pytest.raises(DeploymentError, match=r"IngestLogs\w*: The bucket you tried to delete is not empty"):
+        deployer.destroy()
+    empty(emulator, logs)
+    deployer.destroy()
+    assert added(before, inventory(emulator)) == {}
+    folders = {path.name for path in (emulator_folder / "s3").rglob("*") if path.is_dir()}
+    assert folders.isdisjoint({logs, rejects})
+    assert schema.current(engine) == schema.head()  # the database is not the stack's
+
+
+def function(emulator: Emulator, word: str) -> dict[str, Any]:
+    functions = emulator.client("lambda").list_functions()["Functions"]
+    (found,) = (each for each in functions if word in each["FunctionName"])
+    return dict(found)
+
+
+def test_a_failing_migration_rolls_back_and_says_why(
     emulator: Emulator, database: tuple[str, sa.Engine]
+) -> None:
+    url, engine = database
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE daily_statistics (in_the_way int)"))
+    before = inventory(emulator)
+    reason = r'MigrationApplied\w*: The schema migration has failed: .*"daily_statistics" already exists'
+    with pytest.raises(DeploymentError, match=reason):
+        Deployer(emulator).deploy(cloud_assembly(), parameters(url))
+    assert added(before, inventory(emulator)) == {}
+    assert sa.inspect(engine).get_table_names() == ["daily_statistics"], "nothing is half done"
+    emulator.client("cloudformation").delete_stack(StackName=STACK)
+
+
+BROKEN_MIGRATION = """
+from alembic import op
+revision, down_revision = "9999", "{head}"
+def upgrade():
+    op.execute("CREATE TABLE half_done (x int)")
+    op.execute("SELECT 1 / 0")
+"""
+
+
+def test_an_update_whose_migration_fails_leaves_the_old_version_serving(
+    emulator: Emulator, database: tuple[str, sa.Engine], tmp_path: Path
 ) -> None:
     url, engine = database
     deployer = Deployer(emulator)
     deployed = deployer.deploy(cloud_assembly(), parameters(url))
-    assert deployed[outputs.SCHEMA_REVISION] == schema.head() == schema.current(engine)
+    serving = {word: function(emulator, word)["CodeSha256"] for word in ("ApiFunction", "MigrationFunction")}
+    update = changed(cloud_assembly(), tmp_path / "update")
+    broken = BROKEN_MIGRATION.format(head=schema.head())
+    update.add("migrate/handler.py", "migrate/versions/9999_broken.py", broken)
+    update.add("api/handler.py", "api/new.py", "")
+    update.change("MigrationApplied", "Custom::SchemaMigration", Migrations="others")
+    with pytest.raises(DeploymentError, match=r"MigrationApplied\w*: .*division by zero"):
+        deployer.deploy(update.write(), parameters(url))
+    assert {word: function(emulator, word)["CodeSha256"] for word in serving} == serving
+    assert schema.current(engine) == schema.head()
+    assert "half_done" not in sa.inspect(engine).get_table_names()
     assert deployer.deploy(cloud_assembly(), parameters(url)) == deployed
     deployer.destroy()
-    assert emulator.client("lambda").list_functions()["Functions"] == []
-    assert emulator.client("sqs").list_queues().get("QueueUrls", []) == []
-    buckets = {bucket["Name"] for bucket in emulator.client("s3").list_buckets()["Buckets"]}
-    assert buckets.isdisjoint({deployed[outputs.LOGS_BUCKET], deployed[outputs.REJECTS_BUCKET]})
-    assert schema.current(engine) == schema.head()  # the data stays
-
-
-def test_a_failing_migration_rolls_back_and_says_why(emulator: Emulator, tmp_path: Path) -> None:
-    nowhere = "postgresql://postgres@/logstats?host=/does/not/exist"
-    with pytest.raises(DeploymentError, match=r"The schema migration has failed: .*/does/not/exist"):
-        Deployer(emulator).deploy(cloud_assembly(), parameters(nowhere))
-    assert emulator.client("lambda").list_functions()["Functions"] == []
-    emulator.client("cloudformation").delete_stack(StackName=STACK)
 
 
 def test_a_migration_function_that_cannot_start_fails_at_once(emulator: Emulator, tmp_path: Path) -> None:
     """Without its third-party packages; CloudFormation itself would wait for the service timeout."""
-    broken = tmp_path / "broken"
-    shutil.copytree(cloud_assembly(), broken)
-    path = broken / f"{STACK}.template.json"
-    template = json.loads(path.read_text())
-    for name, resource in template["Resources"].items():
-        if name.startswith("MigrationFunction") and resource["Type"] == "AWS::Lambda::Function":
-            resource["Properties"]["Layers"] = resource["Properties"]["Layers"][:1]
-    path.write_text(json.dumps(template))
-    manifest = json.loads((broken / f"{STACK}.assets.json").read_text())
-    for asset in manifest["files"].values():
-        if asset["source"]["path"].endswith(".template.json"):
-            for destination in asset["destinations"].values():
-                destination["objectKey"] = "broken.json"
-    (broken / f"{STACK}.assets.json").write_text(json.dumps(manifest))
+    broken = changed(cloud_assembly(), tmp_path / "broken")
+    layers = broken.resource("MigrationFunction", "AWS::Lambda::Function")["Layers"]
+    broken.change("MigrationFunction", "AWS::Lambda::Function", Layers=layers[:1])
     with pytest.raises(DeploymentError, match=r"MigrationApplied.*No module named"):
-        Deployer(emulator, timeout_seconds=60).deploy(broken, parameters("postgresql://postgres@/x?host=/x"))
+        Deployer(emulator, timeout_seconds=60).deploy(
+            broken.write(), parameters("postgresql://postgres@/x?host=/x")
+        )
     emulator.client("cloudformation").delete_stack(StackName=STACK)
 
 
