@@ -23,6 +23,8 @@ PROTECTED_ROUTES = (
     "/customers/{customer_id}/stats",
     "/ingestions",
     "/ingestions/{id}",
+    "/docs",
+    "/openapi.json",
 )
 """Routes with data, which the gateway's authoriser guards and the app guards again."""
 OPEN_ROUTES = ("/", "/static/{proxy+}")

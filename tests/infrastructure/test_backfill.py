@@ -87,6 +87,7 @@ def test_it_may_do_what_the_processor_may_and_list(pair: tuple[Any, Any]) -> Non
         "s3:GetObjectVersion",
         "s3:ListBucket",
         "s3:PutObject",
+        "s3:DeleteObject",
     }
     assert "logstats_writer" in json.dumps(task["rds-db:connect"])
     assert "*" not in task.values()

@@ -10,8 +10,8 @@ from api.settings import ApiSettings
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from logstats.settings import DatabaseSettings
 
-NOT_ROUTED = {"/health", "/ready", "/docs", "/openapi.json"}
-"""What only `logstats serve` offers: behind the gateway they would show nothing that a caller needs."""
+NOT_ROUTED = {"/health", "/ready"}
+"""What only `logstats serve` offers: a load balancer asks for them, and the gateway needs none."""
 
 
 def in_the_gateway(path: str) -> str:

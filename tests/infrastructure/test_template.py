@@ -378,6 +378,8 @@ def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) 
         "GET /customers/{customer_id}/stats": "AWS_IAM",
         "GET /ingestions": "AWS_IAM",
         "GET /ingestions/{id}": "AWS_IAM",
+        "GET /docs": "AWS_IAM",
+        "GET /openapi.json": "AWS_IAM",
         "GET /": "NONE",
         "GET /static/{proxy+}": "NONE",
     }
