@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from logstats.models import Attempt, AttemptPart, Contribution, LogObject
+from logstats.models import Attempt, Contribution, LogObject
 from processor import rejects
 
 logger = logging.getLogger(__name__)
@@ -97,8 +97,7 @@ def discard(session: Session, attempt_id: int) -> None:
     """
     its_own = Attempt.id == attempt_id
     session.execute(sa.update(Attempt).where(its_own).values(committed=False))
-    session.execute(sa.delete(Attempt).where(its_own, Attempt.rejects_uri.is_(None)))
-    session.execute(sa.delete(AttemptPart).where(AttemptPart.attempt_id == attempt_id))
+    session.execute(sa.delete(Attempt).where(its_own, Attempt.rejects_uri.is_(None)))  # its parts go with it
     session.execute(sa.delete(Contribution).where(Contribution.attempt_id == attempt_id))
 
 
