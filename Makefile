@@ -76,7 +76,7 @@ test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitize
 .PHONY: test-nightly
 test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
-	@$(BIN)/python -m pytest -m nightly tests/faults
+	@$(BIN)/python -m pytest --timeout=7200 -m nightly tests/faults tests/e2e
 
 .PHONY: test-mutations
 test-mutations: setup  ## Break the exactly-once protocol in five ways; the tests must notice each
@@ -102,9 +102,30 @@ format: setup  ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+.PHONY: hooks
+hooks: setup  ## Install the Git hooks: format and lint at commit, `make check` at push
+	@$(BIN)/pre-commit install
+
+.PHONY: audit
+audit: setup  ## Look for known weaknesses in the locked packages and the workflows (asks the package registry)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/audit
+	@$(BIN)/uv pip install --quiet --python build/audit --require-hashes -r .github/requirements.txt
+	@for f in $(LOCKED); do echo $$f.txt; \
+	    build/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$f.txt || exit 1; done
+	@build/audit/bin/zizmor --quiet .github
+
 .PHONY: synth
 synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
 	@$(BIN)/python -m cdk.app
+
+.PHONY: cdk-synth
+cdk-synth: synth  ## Synthesise with the pinned CDK command line too, and compare (fetches it from npm once)
+	@node="$$($(BIN)/python -c 'import os, cdk; print(os.environ["JSII_NODE"])')" && \
+	npm="$$(dirname "$$node")/../lib/node_modules/npm/bin/npm-cli.js" && \
+	{ [ node_modules -nt package-lock.json ] || "$$node" "$$npm" ci --silent --no-audit --no-fund; } && \
+	"$$node" node_modules/aws-cdk/bin/cdk synth --quiet --no-notices --output build/cdk-cli && \
+	for e in dev prod; do cmp cdk.out/logstats-$$e.template.json build/cdk-cli/logstats-$$e.template.json || exit 1; done
+	@echo "The CDK command line gives the same templates"
 
 .PHONY: image
 image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=... for another name; needs Docker)
@@ -120,11 +141,19 @@ bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lin
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks.run $(BENCH)
 
+LOCKED := requirements-dev functions/processor/requirements functions/processor/build-requirements \
+    functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap \
+    local/emulator/requirements .github/requirements
+
+.PHONY: scaling
+scaling: setup  ## Measure costs, check the simulation against measured runs, rewrite docs/scaling.md (quiet machine; 10 minutes)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks.scaling
+
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
-	@for f in requirements-dev functions/processor/requirements functions/processor/build-requirements \
-	    functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap local/emulator/requirements; do \
-	    constraint=; case $$f in requirements-dev|local/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
+	@for f in $(LOCKED); do \
+	    constraint=; case $$f in requirements-dev|local/*|.github/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	        --no-header $(LOCK) $$constraint $$f.in -o $$f.txt || exit 1; done
 

@@ -2,25 +2,31 @@
 
 import json
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer, HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from cdk import outputs
 from cdk import parameters as parameters_
+from cdk.checks import acknowledge
 from cdk.database import Database
-from cdk.functions import common_options, source
+from cdk.functions import common_options, log_group, zip_function
 from cdk.layers import Layers
 from cdk.parameters import Parameters
+from migrate.roles import READER
 
-USER = "logstats_reader"
-PROTECTED_ROUTES = ("/customers/{customer_id}/stats",)
-OPEN_ROUTES: tuple[str, ...] = ()
-"""Routes without data: the dashboard's own files."""
+USER = READER
+PROTECTED_ROUTES = (
+    "/customers",
+    "/customers/{customer_id}/stats",
+    "/ingestions",
+    "/ingestions/{id}",
+)
+"""Routes with data, which the gateway's authoriser guards and the app guards again."""
+OPEN_ROUTES = ("/", "/static/{proxy+}")
+"""Routes without data: the page's own files."""
 
 _ACCESS_LOG = {
     "requestId": "$context.requestId",
@@ -42,6 +48,8 @@ class Api(Construct):
     ----------
     function
         The API function.
+    gateway
+        The HTTP API in front of it.
     """
 
     def __init__(
@@ -54,22 +62,21 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         api = parameters.api
-        self.function = lambda_.Function(
+        self.function = zip_function(
             self,
-            "Function",
+            "api",
+            "api.handler.handler",
             description="Serves daily statistics",
-            code=source("api"),
-            handler="api.handler.handler",
-            runtime=lambda_.Runtime.PYTHON_3_12,
             architecture=layers.architecture,
             layers=[layers.logstats, layers.api],
             memory_size=api.memory_mib,
             timeout=Duration.seconds(api.timeout_seconds),
-            environment=dict(database.environment(USER)),
-            **common_options(self, database, parameters.log_retention),
+            reserved_concurrent_executions=api.maximum_concurrency,
+            environment={**database.environment(USER), "API_AUTH": api.auth},
+            **common_options(self, database.placement, parameters.log_retention),
         )
         database.grant_connect(self.function, USER)
-        self._gateway = apigateway.HttpApi(
+        self.gateway = apigateway.HttpApi(
             self,
             "Gateway",
             api_name=f"logstats-{parameters.environment}",
@@ -77,38 +84,38 @@ class Api(Construct):
         )
         self._add_routes(api)
         self._add_stage(parameters)
-        CfnOutput(Stack.of(self), outputs.API_URL, value=self._gateway.api_endpoint)
-        CfnOutput(Stack.of(self), outputs.API_ID, value=self._gateway.api_id)
+        CfnOutput(Stack.of(self), outputs.API_URL, value=self.gateway.api_endpoint)
+        CfnOutput(Stack.of(self), outputs.API_ID, value=self.gateway.api_id)
 
     def _add_routes(self, parameters: parameters_.Api) -> None:
         integration = HttpLambdaIntegration("Integration", self.function)
         authorizer = _authorizer(parameters)
         for path in PROTECTED_ROUTES:
-            self._gateway.add_routes(
+            (route,) = self.gateway.add_routes(
                 path=path,
                 methods=[apigateway.HttpMethod.GET],
                 integration=integration,
                 authorizer=authorizer,
             )
+            if parameters.auth == "none":
+                acknowledge(
+                    route, "APIG4", "The deployment says in so many words that anyone may call the API"
+                )
         for path in OPEN_ROUTES:
-            self._gateway.add_routes(
+            (route,) = self.gateway.add_routes(
                 path=path,
                 methods=[apigateway.HttpMethod.GET],
                 integration=integration,
                 authorizer=apigateway.HttpNoneAuthorizer(),
             )
+            acknowledge(route, "APIG4", "It serves the page's own files, which hold no data")
 
     def _add_stage(self, parameters: Parameters) -> None:
-        access_log = logs.LogGroup(
-            self,
-            "AccessLog",
-            retention=logs.RetentionDays[parameters.log_retention.upper()],
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        access_log = log_group(self, "AccessLog", parameters.log_retention)
         stage = apigateway.HttpStage(
             self,
             "Stage",
-            http_api=self._gateway,
+            http_api=self.gateway,
             stage_name="$default",
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(
@@ -123,8 +130,10 @@ class Api(Construct):
 
 
 def _authorizer(parameters: parameters_.Api) -> apigateway.IHttpRouteAuthorizer:
-    if parameters.auth == "iam":
-        return HttpIamAuthorizer()
+    """Return what guards the protected routes; nothing does only where the parameters say so."""
+    if parameters.auth == "none":
+        return apigateway.HttpNoneAuthorizer()
     if parameters.issuer and parameters.audience:
+        # No scopes: a token without `stats:read` may still read the customer that its claim names.
         return HttpJwtAuthorizer("Tokens", parameters.issuer, jwt_audience=[parameters.audience])
-    return apigateway.HttpNoneAuthorizer()
+    return HttpIamAuthorizer()

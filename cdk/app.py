@@ -15,6 +15,10 @@ from cdk.bundling import BundlingError
 from cdk.parameters import ParametersError, read
 
 
+class BrokenRuleError(Exception):
+    """A construct breaks a rule, and the breach is not acknowledged; CDK has printed which."""
+
+
 def synthesise(context: dict[str, Any], output: Path) -> None:
     """Write the templates and assets of the environments that a context asks for.
 
@@ -24,16 +28,25 @@ def synthesise(context: dict[str, Any], output: Path) -> None:
         If the context is wrong.
     BundlingError
         If a layer cannot be built.
+    BrokenRuleError
+        If a construct breaks a rule of `cdk.checks`.
     """
     environments = read(context)
     from aws_cdk import App  # noqa: PLC0415 - starts Node, which takes seconds
 
+    from cdk import checks  # noqa: PLC0415
     from cdk.stack import LogstatsStack  # noqa: PLC0415
 
     app = App(context=context, outdir=str(output))
+    checks.install(app)
     for parameters in environments:
         LogstatsStack(app, parameters)
-    app.synth()
+    try:
+        app.synth()
+    except RuntimeError as error:  # what jsii makes of JavaScript's
+        if "ValidationFailed" not in str(error):
+            raise
+        raise BrokenRuleError(f"rules are broken; the list is above, and in {output}") from None
 
 
 def _context(overrides: list[str]) -> dict[str, Any]:
@@ -58,7 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         synthesise(_context(arguments.context), Path(arguments.output))
-    except (ParametersError, BundlingError) as error:
+    except (ParametersError, BundlingError, BrokenRuleError) as error:
         sys.exit(f"error: {error}")
 
 

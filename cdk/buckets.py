@@ -4,6 +4,8 @@ from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.checks import acknowledge
+
 
 def bucket_name(name: str) -> str:
     """Return a name that no other account or region has, and that is known before the bucket is made."""
@@ -22,7 +24,7 @@ def private_bucket(
     retain
         Whether it outlives the stack.
     """
-    return s3.Bucket(
+    bucket = s3.Bucket(
         scope,
         construct_id,
         bucket_name=bucket_name(name),
@@ -35,3 +37,10 @@ def private_bucket(
         lifecycle_rules=[s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(7))],
         removal_policy=RemovalPolicy.RETAIN if retain else RemovalPolicy.DESTROY,
     )
+    acknowledge(
+        bucket,
+        "S1",
+        "Access is recorded by the data events of the account's CloudTrail trail, which are complete; server"
+        " access logs are delivered at best effort, hours later, into a bucket that would outlive the stack",
+    )
+    return bucket

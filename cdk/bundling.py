@@ -45,7 +45,11 @@ def dependencies(requirements: Path, platform: Platform, cache: Path = BUILD) ->
 
     def install(folder: Path) -> None:
         target = folder / "python"
-        _install(requirements, platform, target)
+        try:
+            _install(requirements, platform, target, "--offline")  # `fetch` has been here
+        except BundlingError:
+            shutil.rmtree(target, ignore_errors=True)
+            _install(requirements, platform, target)
         _leave_out(target)
         for library in target.rglob("*.so*"):
             elf.strip(library)
@@ -64,7 +68,7 @@ def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
         If the kernel does not compile.
     """
     source = ROOT / "layers" / "logstats"
-    sources = sorted(path for path in source.rglob("*") if path.suffix in {".py", ".c", ".h"})
+    sources = sorted(path for path in source.rglob("*") if path.suffix in {".py", ".pem", ".c", ".h"})
     inputs: list[str | bytes] = [platform.name, *_recipe(platform)]
     for path in sources:
         inputs += [path.relative_to(source).as_posix(), path.read_bytes()]
@@ -72,7 +76,7 @@ def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
     def compile_and_copy(folder: Path) -> None:
         package = folder / "python" / "logstats"
         for path in sources:
-            if path.suffix == ".py":
+            if path.suffix in {".py", ".pem"}:
                 copy = package / path.relative_to(source)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
@@ -104,11 +108,11 @@ def _recipe(platform: Platform) -> list[str | bytes]:
     return [bytecode_version(platform), Path(__file__).read_bytes(), Path(elf.__file__).read_bytes()]
 
 
-def _install(requirements: Path, platform: Platform, target: Path) -> None:
+def _install(requirements: Path, platform: Platform, target: Path, *options: str) -> None:
     _run(
         *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--only-binary", ":all:"),
         *("--require-hashes", "--requirement", str(requirements), "--target", str(target)),
-        *("--link-mode", "copy", *platform.install_options),
+        *("--link-mode", "copy", *platform.install_options, *options),
     )
 
 

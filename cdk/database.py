@@ -1,31 +1,22 @@
 """The database in two forms: Aurora PostgreSQL, and an existing PostgreSQL by its URL."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from constructs import Construct, IConstruct
 
 from cdk import outputs
+from cdk.checks import acknowledge
+from cdk.functions import Placement, log_group
 from cdk.network import POSTGRES_PORT, Network
 from cdk.parameters import Aurora, Existing, Parameters
+from cdk.roles import DatabaseRoles
 
 NAME = "logstats"
 """The database's name in the cluster."""
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a function runs to reach the database; nowhere in particular by default."""
-
-    vpc: ec2.IVpc | None = None
-    subnets: ec2.SubnetSelection | None = None
-    security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
 
 
 class Database(IConstruct, Protocol):
@@ -38,15 +29,15 @@ class Database(IConstruct, Protocol):
     def environment(self, user: str) -> Mapping[str, str]:
         """Return the `DATABASE_*` variables of a function that connects as `user`."""
 
-    def grant_connect(self, function: lambda_.Function, user: str) -> None:
-        """Let a function connect as `user`."""
+    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
+        """Let a function, or a task's role, connect as `user`."""
 
 
 def create_database(scope: Construct, construct_id: str, parameters: Parameters) -> Database:
     """Create the form of database that the parameters ask for."""
     if isinstance(parameters.database, Existing):
         return ExistingDatabase(scope, construct_id, parameters.database)
-    return AuroraDatabase(scope, construct_id, parameters.database, retain=parameters.retain_data)
+    return AuroraDatabase(scope, construct_id, parameters.database, parameters)
 
 
 class ExistingDatabase(Construct):
@@ -68,20 +59,32 @@ class ExistingDatabase(Construct):
             "DATABASE_IAM_AUTH": str(self._parameters.iam_auth).lower(),
         }
 
-    def grant_connect(self, function: lambda_.Function, user: str) -> None:
+    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
         """Grant nothing: whoever owns the database does."""
 
 
 class AuroraDatabase(Construct):
-    """Aurora PostgreSQL Serverless v2: encrypted, TLS only, IAM authentication, no public address."""
+    """Aurora PostgreSQL Serverless v2: encrypted, TLS only, IAM authentication, no public address.
 
-    def __init__(self, scope: Construct, construct_id: str, parameters: Aurora, *, retain: bool) -> None:
+    Attributes
+    ----------
+    network
+        Where it is.
+    cluster
+        What it is.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, aurora: Aurora, parameters: Parameters) -> None:
         super().__init__(scope, construct_id)
-        network = Network(self, "Network")
+        self.network = network = Network(self, "Network", parameters.log_retention)
+        identifier = f"logstats-{parameters.environment}"
+        # If RDS made the group itself, its logs would be kept for ever.
+        group = log_group(self, "Logs", parameters.log_retention, f"/aws/rds/cluster/{identifier}/postgresql")
         engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
         self.cluster = rds.DatabaseCluster(
             self,
             "Cluster",
+            cluster_identifier=identifier,
             engine=engine,
             vpc=network.vpc,
             vpc_subnets=network.subnets,
@@ -94,16 +97,22 @@ class AuroraDatabase(Construct):
             enable_data_api=True,
             storage_encrypted=True,
             parameters={"rds.force_ssl": "1"},
-            writer=rds.ClusterInstance.serverless_v2("Writer", auto_minor_version_upgrade=True),
-            serverless_v2_min_capacity=parameters.minimum_acu,
-            serverless_v2_max_capacity=parameters.maximum_acu,
-            serverless_v2_auto_pause_duration=_pause(parameters),
-            backup=rds.BackupProps(retention=Duration.days(parameters.backup_days)),
+            writer=rds.ClusterInstance.serverless_v2(
+                "Writer", auto_minor_version_upgrade=True, ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1
+            ),
+            serverless_v2_min_capacity=aurora.minimum_acu,
+            serverless_v2_max_capacity=aurora.maximum_acu,
+            serverless_v2_auto_pause_duration=_pause(aurora),
+            backup=rds.BackupProps(retention=Duration.days(aurora.backup_days)),
             copy_tags_to_snapshot=True,
             cloudwatch_logs_exports=["postgresql"],
-            deletion_protection=parameters.deletion_protection,
-            removal_policy=RemovalPolicy.SNAPSHOT if retain else RemovalPolicy.DESTROY,
+            deletion_protection=aurora.deletion_protection,
+            removal_policy=RemovalPolicy.SNAPSHOT if parameters.retain_data else RemovalPolicy.DESTROY,
         )
+        self.cluster.node.add_dependency(group)
+        if not aurora.deletion_protection:
+            acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
+        DatabaseRoles(self, "Roles", self.cluster, NAME, parameters.log_retention)
         self.placement = Placement(network.vpc, network.subnets, [network.clients])
 
     def environment(self, user: str) -> Mapping[str, str]:
@@ -112,18 +121,19 @@ class AuroraDatabase(Construct):
         return {
             "DATABASE_URL": f"postgresql://{user}@{host}:{POSTGRES_PORT}/{NAME}",
             "DATABASE_TLS": "verify-full",
+            "DATABASE_CA_FILE": "rds",
             "DATABASE_IAM_AUTH": "true",
         }
 
-    def grant_connect(self, function: lambda_.Function, user: str) -> None:
-        """Let a function connect as `user`, and no other."""
+    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
+        """Let a function, or a task's role, connect as `user`, and no other."""
         arn = Stack.of(self).format_arn(
             service="rds-db",
             resource="dbuser",
             resource_name=f"{self.cluster.cluster_resource_identifier}/{user}",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        function.add_to_role_policy(iam.PolicyStatement(actions=["rds-db:connect"], resources=[arn]))
+        iam.Grant.add_to_principal(grantee=grantee, actions=["rds-db:connect"], resource_arns=[arn])
 
 
 def _pause(parameters: Aurora) -> Duration | None:

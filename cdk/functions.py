@@ -1,15 +1,17 @@
 """What all functions have in common: their source, log group, role and place in the network."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import IgnoreMode, RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk import ROOT
-from cdk.database import Database, Placement
+from cdk.checks import acknowledge
 from cdk.parameters import LogRetention
 
 _NETWORK_INTERFACES = (
@@ -22,8 +24,40 @@ _NETWORK_INTERFACES = (
 )
 
 
-def source(package: str) -> lambda_.AssetCode:
-    """Return one package of `functions/` as a function's code."""
+@dataclass(frozen=True)
+class Placement:
+    """Where a function runs; nowhere in particular by default."""
+
+    vpc: ec2.IVpc | None = None
+    subnets: ec2.SubnetSelection | None = None
+    security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
+
+
+def zip_function(
+    scope: Construct,
+    package: str,
+    handler: str,
+    **options: Any,  # noqa: ANN401 - CDK's
+) -> lambda_.Function:
+    """Return a function whose code is one package of `functions/`."""
+    function = lambda_.Function(
+        scope,
+        "Function",
+        code=_source(package),
+        handler=handler,
+        runtime=lambda_.Runtime.PYTHON_3_12,
+        **options,
+    )
+    acknowledge(
+        function,
+        "L1",
+        "All functions run on Python 3.12: it is the newest that Bytewax has wheels for, and the layers' native"
+        " code and bytecode are built and tested for it",
+    )
+    return function
+
+
+def _source(package: str) -> lambda_.AssetCode:
     return lambda_.Code.from_asset(
         str(ROOT / "functions"),
         ignore_mode=IgnoreMode.GIT,
@@ -31,18 +65,25 @@ def source(package: str) -> lambda_.AssetCode:
     )
 
 
-def common_options(scope: Construct, database: Database, log_retention: LogRetention) -> dict[str, Any]:
-    """Return the options that every function of a construct gets: role, log group and placement."""
-    log_group = logs.LogGroup(
+def log_group(
+    scope: Construct, construct_id: str, retention: LogRetention, name: str | None = None
+) -> logs.LogGroup:
+    """Return a log group that keeps its logs for a stated time, and goes with the stack."""
+    return logs.LogGroup(
         scope,
-        "Logs",
-        retention=logs.RetentionDays[log_retention.upper()],
+        construct_id,
+        log_group_name=name,
+        retention=logs.RetentionDays[retention.upper()],
         removal_policy=RemovalPolicy.DESTROY,
     )
-    place = database.placement
+
+
+def common_options(scope: Construct, place: Placement, log_retention: LogRetention) -> dict[str, Any]:
+    """Return the options that every function of a construct gets: role, log group and placement."""
+    group = log_group(scope, "Logs", log_retention)
     options: dict[str, Any] = {
-        "role": _role(scope, log_group, place),
-        "log_group": log_group,
+        "role": _role(scope, group, place),
+        "log_group": group,
         "logging_format": lambda_.LoggingFormat.JSON,
     }
     if place.vpc:
@@ -50,11 +91,17 @@ def common_options(scope: Construct, database: Database, log_retention: LogReten
     return options
 
 
-def _role(scope: Construct, log_group: logs.LogGroup, place: Placement) -> iam.Role:
+def _role(scope: Construct, group: logs.LogGroup, place: Placement) -> iam.Role:
     """Return a role that may write its own log group, and in a VPC manage its network interfaces."""
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-    log_group.grant_write(role)
+    group.grant_write(role)
     if place.vpc:
         # The Lambda service asks for these on "*" before it creates a function in a VPC.
         role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_INTERFACES), resources=["*"]))
+        acknowledge(
+            role,
+            "IAM5[Resource::*]",
+            "Lambda checks for these rights on every resource before it puts a function into a network, and some"
+            " have no resource to name",
+        )
     return role

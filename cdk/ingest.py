@@ -27,27 +27,35 @@ class Ingest(Construct):
     ----------
     processor
         Ingests log objects.
+    logs, rejects
+        The buckets of log objects and of rejected lines.
+    queue, dead_letters
+        Announcements that wait, and those that have failed too often.
     """
 
     def __init__(
         self, scope: Construct, construct_id: str, database: Database, parameters: Parameters
     ) -> None:
         super().__init__(scope, construct_id)
-        self._dead_letters = _queue(self, "DeadLetters")
-        self._queue = _queue(
+        self.dead_letters = _queue(self, "DeadLetters")
+        self.queue = _queue(
             self,
             "Queue",
             visibility_timeout=Duration.seconds(VISIBILITY_FACTOR * parameters.processor.timeout_seconds),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self._dead_letters, max_receive_count=MAX_RECEIVES),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
         )
         name = f"logstats-{parameters.environment}"
-        self._logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
-        self._rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
-        self._rejects.add_lifecycle_rule(expiration=Duration.days(90))
+        self.logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
+        self.rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
+        for bucket, days in (
+            (self.logs, parameters.log_objects_days),
+            (self.rejects, parameters.rejected_lines_days),
+        ):
+            if days is not None:
+                bucket.add_lifecycle_rule(expiration=Duration.days(days))
         self.processor = Processor(self, "Processor", database, parameters)
-        self.processor.read_from(self._logs)
-        self.processor.reject_to(self._rejects)
-        self.processor.consume(self._queue)
+        self.processor.ingest(self.logs, self.rejects)
+        self.processor.consume(self.queue)
         self._add_outputs()
 
     def _logs_bucket(self, name: str, *, retain: bool) -> s3.Bucket:
@@ -58,11 +66,11 @@ class Ingest(Construct):
         """
         bucket = private_bucket(self, "Logs", name, retain=retain, versioned=True)
         bucket.add_lifecycle_rule(noncurrent_version_expiration=Duration.days(30))
-        self._queue.add_to_resource_policy(
+        self.queue.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("s3.amazonaws.com")],
                 actions=["sqs:SendMessage"],
-                resources=[self._queue.queue_arn],
+                resources=[self.queue.queue_arn],
                 conditions={
                     "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{bucket_name(name)}"},
                     "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
@@ -74,19 +82,19 @@ class Ingest(Construct):
         resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[
                 s3.CfnBucket.QueueConfigurationProperty(
-                    event="s3:ObjectCreated:*", queue=self._queue.queue_arn
+                    event="s3:ObjectCreated:*", queue=self.queue.queue_arn
                 )
             ]
         )
-        resource.node.add_dependency(self._queue.node.find_child("Policy"))
+        resource.node.add_dependency(self.queue.node.find_child("Policy"))
         return bucket
 
     def _add_outputs(self) -> None:
         stack = Stack.of(self)
-        CfnOutput(stack, outputs.LOGS_BUCKET, value=self._logs.bucket_name)
-        CfnOutput(stack, outputs.REJECTS_BUCKET, value=self._rejects.bucket_name)
-        CfnOutput(stack, outputs.QUEUE_URL, value=self._queue.queue_url)
-        CfnOutput(stack, outputs.DEAD_LETTER_QUEUE_URL, value=self._dead_letters.queue_url)
+        CfnOutput(stack, outputs.LOGS_BUCKET, value=self.logs.bucket_name)
+        CfnOutput(stack, outputs.REJECTS_BUCKET, value=self.rejects.bucket_name)
+        CfnOutput(stack, outputs.QUEUE_URL, value=self.queue.queue_url)
+        CfnOutput(stack, outputs.DEAD_LETTER_QUEUE_URL, value=self.dead_letters.queue_url)
         CfnOutput(stack, outputs.PROCESSOR_FUNCTION, value=self.processor.function.function_name)
 
 

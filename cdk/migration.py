@@ -3,16 +3,16 @@
 import hashlib
 
 from aws_cdk import CfnOutput, CustomResource, Duration, Stack
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk import ROOT, outputs
 from cdk.database import Database
-from cdk.functions import common_options, source
+from cdk.functions import common_options, zip_function
 from cdk.layers import Layers
 from cdk.parameters import LogRetention
+from migrate.roles import OWNER
 
-USER = "logstats_owner"
+USER = OWNER
 TIMEOUT = Duration.minutes(5)
 
 
@@ -37,19 +37,17 @@ class Migration(Construct):
         log_retention: LogRetention,
     ) -> None:
         super().__init__(scope, construct_id)
-        function = lambda_.Function(
+        function = zip_function(
             self,
-            "Function",
+            "migrate",
+            "migrate.handler.handler",
             description="Migrates the database schema at deploy",
-            code=source("migrate"),
-            handler="migrate.handler.handler",
-            runtime=lambda_.Runtime.PYTHON_3_12,
             architecture=layers.architecture,
             layers=[layers.logstats, layers.migrate],
             memory_size=512,
             timeout=TIMEOUT,
             environment=dict(database.environment(USER)),
-            **common_options(self, database, log_retention),
+            **common_options(self, database.placement, log_retention),
         )
         database.grant_connect(function, USER)
         self.applied = CustomResource(

@@ -1,13 +1,19 @@
 """The private network: isolated subnets in two zones, a way to S3 only, and who may talk to whom."""
 
+from aws_cdk import Aws, custom_resources
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from constructs import Construct
+
+from cdk.checks import acknowledge
+from cdk.functions import log_group
+from cdk.parameters import LogRetention
 
 POSTGRES_PORT = 5432
 
 
 class Network(Construct):
-    """A VPC without internet gateway, NAT or public addresses.
+    """A VPC without internet gateway, NAT or public addresses; what it refuses is logged.
 
     Attributes
     ----------
@@ -21,7 +27,7 @@ class Network(Construct):
         The security group of the database.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, log_retention: LogRetention) -> None:
         super().__init__(scope, construct_id)
         self.vpc = ec2.Vpc(
             self,
@@ -34,18 +40,42 @@ class Network(Construct):
             ],
         )
         self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        self.clients = self._group("Clients", "Functions that use the database")
-        self.database = self._group("Database", "The database")
-        self.clients.add_egress_rule(
-            ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "S3: the route tables lead nowhere else"
+        self.vpc.add_flow_log(
+            "Refused",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(
+                log_group(self, "RefusedLogs", log_retention)
+            ),
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
         )
+        self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        self.clients = self.group(self, "Clients", "Functions that use the database")
+        self.database = self.group(self, "Database", "The database")
+        self._let_clients_reach_s3(_s3_prefix_list(self, log_retention))
         self._let_clients_reach_the_database()
 
-    def _group(self, construct_id: str, description: str) -> ec2.SecurityGroup:
+    def group(self, scope: Construct, construct_id: str, description: str) -> ec2.SecurityGroup:
+        """Return a security group that may reach nobody, and that nobody may reach."""
         return ec2.SecurityGroup(
-            self, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False
+            scope, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False
         )
+
+    def _let_clients_reach_s3(self, prefix_list: str) -> None:
+        """Let them connect to S3 only.
+
+        The rule belongs to the group itself: to a group without rules EC2 adds one that allows everything, and CDK
+        makes a prefix list's rule a resource of its own.
+        """
+        group = self.clients.node.default_child
+        assert isinstance(group, ec2.CfnSecurityGroup)  # noqa: S101 - what an L2 group is made of
+        group.security_group_egress = [
+            ec2.CfnSecurityGroup.EgressProperty(
+                description="S3",
+                destination_prefix_list_id=prefix_list,
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+            )
+        ]
 
     def _let_clients_reach_the_database(self) -> None:
         ec2.CfnSecurityGroupEgress(
@@ -66,3 +96,34 @@ class Network(Construct):
             from_port=POSTGRES_PORT,
             to_port=POSTGRES_PORT,
         )
+
+
+def _s3_prefix_list(scope: Construct, log_retention: LogRetention) -> str:
+    """Return the id of the list of S3's addresses in the stack's region, which only a call at deploy can find.
+
+    It is the only place outside the network that the functions may connect to.
+    """
+    group = log_group(scope, "PrefixListLogs", log_retention)
+    role = iam.Role(scope, "PrefixListRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    group.grant_write(role)
+    found = custom_resources.AwsCustomResource(
+        scope,
+        "S3PrefixList",
+        on_update=custom_resources.AwsSdkCall(
+            service="EC2",
+            action="DescribeManagedPrefixLists",
+            parameters={
+                "Filters": [{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{Aws.REGION}.s3"]}]
+            },
+            physical_resource_id=custom_resources.PhysicalResourceId.of("s3-prefix-list"),
+            output_paths=["PrefixLists.0.PrefixListId"],
+        ),
+        policy=custom_resources.AwsCustomResourcePolicy.from_statements(
+            [iam.PolicyStatement(actions=["ec2:DescribeManagedPrefixLists"], resources=["*"])]
+        ),
+        role=role,
+        log_group=group,
+        install_latest_aws_sdk=False,
+    )
+    acknowledge(found, "IAM5[Resource::*]", "Listing AWS's prefix lists has no resource to name")
+    return found.get_response_field("PrefixLists.0.PrefixListId")

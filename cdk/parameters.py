@@ -59,9 +59,12 @@ class Processor:
     Attributes
     ----------
     memory_mib
-        Lambda gives one virtual CPU per 1769 MiB; the flow uses all it gets.
+        Lambda gives one virtual CPU per 1769 MiB, and 3538 MiB are two, which the flow uses; its memory follows
+        customers and days, and needs far less.
     timeout_seconds
         Of one log object. At most five minutes, so that a message is invisible for at most half an hour.
+    ephemeral_storage_mib
+        Of `/tmp`, where nothing is written: the least that Lambda has, which costs nothing.
     maximum_concurrency
         Log objects ingested at once: bounds the connections to the database.
     wait_for_system_duration
@@ -88,10 +91,15 @@ class Api:
         Who may call: signed AWS requests (``iam``), bearers of tokens (``jwt``) or anyone (``none``).
     issuer, audience
         Of the tokens; both or neither.
+    memory_mib
+        1769 MiB come with one virtual CPU, which shortens cold starts; a request needs far less.
     timeout_seconds
         Below API Gateway's own 30 s, so that the function's answer is the one that arrives.
     throttle_rate, throttle_burst
         Requests per second that all callers have together, and how many may come at once.
+    maximum_concurrency
+        Requests answered at once, each with one connection to the database: reserved, so that no other function of
+        the account takes or gets them. None reserves nothing, as accounts must whose quota is below 200.
     """
 
     auth: Literal["iam", "jwt", "none"] = "iam"
@@ -101,6 +109,7 @@ class Api:
     timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
     throttle_rate: Annotated[int, Field(ge=1)] = 100
     throttle_burst: Annotated[int, Field(ge=1)] = 200
+    maximum_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
 
     @model_validator(mode="after")
     def _tokens_have_an_issuer(self) -> "Api":
@@ -116,6 +125,45 @@ class Api:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Backfill:
+    """A task on Fargate that ingests what is under a prefix; see `cdk.backfill`.
+
+    Attributes
+    ----------
+    enabled
+        Whether it can be started: its endpoints cost money by the hour, whether a task runs or not.
+    cpu_units, memory_mib
+        1024 units are one virtual CPU; Fargate has a list of the pairs that go together.
+    processes
+        Of the Bytewax cluster that reads a large object; they share the task's virtual CPUs.
+    """
+
+    enabled: bool = False
+    cpu_units: Literal[1024, 2048, 4096, 8192, 16384] = 4096
+    memory_mib: Annotated[int, Field(ge=2048, le=122_880, multiple_of=1024)] = 8192
+    processes: Annotated[int, Field(ge=1, le=16)] = 2
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Monitoring:
+    """When to raise an alarm, and whom to tell.
+
+    Attributes
+    ----------
+    email
+        Gets every alarm, once its owner has confirmed it; more can subscribe to the topic `AlarmTopic`.
+    oldest_message_minutes
+        How old the oldest waiting message may get. One that failed once waits half an hour, so more than that.
+    server_errors
+        How many answers of the API may be 5xx in five minutes: while Aurora resumes, a few are.
+    """
+
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    oldest_message_minutes: Annotated[int, Field(ge=1, le=20_160)] = 60
+    server_errors: Annotated[int, Field(ge=0)] = 10
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Parameters:
     """One environment.
 
@@ -125,6 +173,8 @@ class Parameters:
         Whether buckets and database outlive the stack.
     log_retention
         Of all CloudWatch logs.
+    log_objects_days, rejected_lines_days
+        How long log objects and their rejected lines are kept; None is for ever. What has expired goes on counting.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -132,13 +182,25 @@ class Parameters:
     database: Annotated[Aurora | Existing, Field(discriminator="kind")] = Aurora()
     processor: Processor = Processor()
     api: Api = Api()
+    backfill: Backfill = Backfill()
+    monitoring: Monitoring = Monitoring()
     retain_data: bool = True
     log_retention: LogRetention = "three_months"
+    log_objects_days: Annotated[int, Field(ge=1)] | None = None
+    rejected_lines_days: Annotated[int, Field(ge=1)] | None = 90
 
     @model_validator(mode="after")
     def _host_is_local(self) -> "Parameters":
         if (self.architecture == "host" or self.processor.forwarded) and self.environment != "local":
             raise ValueError("architecture=host and processor.forwarded are for the local environment only")
+        return self
+
+    @model_validator(mode="after")
+    def _backfill_has_a_network(self) -> "Parameters":
+        if self.backfill.enabled and isinstance(self.database, Existing):
+            raise ValueError(
+                "backfill needs the network of an aurora database; elsewhere run logstats ingest"
+            )
         return self
 
 
@@ -152,7 +214,7 @@ def read(context: Mapping[str, Any]) -> list[Parameters]:
     ----------
     context
         ``environments``: name to parameters; ``environment``: the one wanted, by default all but ``local``;
-        ``auth``, ``issuer`` and ``audience``: override those of the API.
+        ``auth``, ``issuer`` and ``audience``: override those of the API; ``backfill``: true or false.
 
     Raises
     ------
@@ -167,15 +229,26 @@ def read(context: Mapping[str, Any]) -> list[Parameters]:
         raise ParametersError(f"environment {wanted!r} is unknown; there are: {', '.join(environments)}")
     names = [wanted] if wanted else [name for name in environments if name != "local"]
     override = {key: context[key] for key in ("auth", "issuer", "audience") if context.get(key) is not None}
-    return [_validate(name, environments[name], override) for name in names]
+    overrides = {"api": override, "backfill": _backfill(context.get("backfill"))}
+    return [_validate(name, environments[name], overrides) for name in names]
 
 
-def _validate(name: str, values: object, override: dict[str, Any]) -> Parameters:
+def _backfill(value: object) -> dict[str, Any]:
+    """Read what the command line gives as text, and cdk.json may give as JSON."""
+    if value is None:
+        return {}
+    if value not in (True, False, "true", "false"):
+        raise ParametersError(f"-c backfill={value}: give true or false")
+    return {"enabled": value in (True, "true")}
+
+
+def _validate(name: str, values: object, overrides: dict[str, dict[str, Any]]) -> Parameters:
     if not isinstance(values, dict):
         raise ParametersError(f"environments.{name} must be an object")
-    api = values.get("api", {})
-    if isinstance(api, dict):
-        values = {**values, "api": {**api, **override}}
+    for part, override in overrides.items():
+        given = values.get(part, {})
+        if isinstance(given, dict) and override:
+            values = {**values, part: {**given, **override}}
     try:
         return _adapter.validate_json(json.dumps({**values, "environment": name}))
     except ValidationError as error:

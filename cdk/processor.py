@@ -1,5 +1,7 @@
 """The processor: a container-image function that ingests what the queue announces."""
 
+from typing import Any
+
 from aws_cdk import CfnParameter, Duration, Size, Stack
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
@@ -10,12 +12,14 @@ from constructs import Construct
 
 from cdk import ROOT, outputs
 from cdk import parameters as parameters_
+from cdk.checks import acknowledge
 from cdk.database import Database
 from cdk.functions import common_options
 from cdk.layers import function_architecture
 from cdk.parameters import Architecture, Parameters
+from migrate.roles import WRITER
 
-USER = "logstats_writer"
+USER = WRITER
 
 
 class Processor(Construct):
@@ -41,29 +45,26 @@ class Processor(Construct):
             self,
             "Function",
             description="Ingests log objects",
-            code=_image(parameters.architecture),
+            code=lambda_.DockerImageCode.from_image_asset(**_image_options(parameters.architecture)),
             architecture=function_architecture(parameters.architecture),
             memory_size=processor.memory_mib,
             ephemeral_storage_size=Size.mebibytes(processor.ephemeral_storage_mib),
             timeout=Duration.seconds(processor.timeout_seconds),
             environment={
                 **database.environment(USER),
+                # Soon after the function can be reading no more, so that Aurora can pause.
+                "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(processor.timeout_seconds + 60),
                 **_environment(self, processor),
             },
-            **common_options(self, database, parameters.log_retention),
+            **common_options(self, database.placement, parameters.log_retention),
         )
         database.grant_connect(self.function, USER)
 
-    def read_from(self, logs: s3.IBucket) -> None:
-        """Read log objects, of any version, from a bucket."""
-        self._allow("s3:GetObject", "s3:GetObjectVersion", on=logs.arn_for_objects("*"))
-        # Without it S3 answers 403 instead of 404 for an object that is gone.
-        self._allow("s3:ListBucket", on=logs.bucket_arn)
-
-    def reject_to(self, rejects: s3.IBucket) -> None:
-        """Keep rejected lines in a bucket."""
+    def ingest(self, logs: s3.Bucket, rejects: s3.Bucket) -> None:
+        """Read log objects, of any version, from one bucket, and keep rejected lines in another."""
+        assert self.function.role  # noqa: S101 - it was made with one
+        grant_ingest(self.function.role, logs, rejects)
         self.function.add_environment("REJECTS_BUCKET", rejects.bucket_name)
-        self._allow("s3:PutObject", on=rejects.arn_for_objects("*"))
 
     def consume(self, queue: sqs.IQueue) -> None:
         """Ingest what a queue announces; messages that fail, and only those, return to it."""
@@ -78,18 +79,42 @@ class Processor(Construct):
         )
         queue.grant_consume_messages(self.function).apply_before(mapping)
 
-    def _allow(self, *actions: str, on: str) -> None:
-        self.function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=[on]))
+
+def grant_ingest(role: iam.IRole, logs: s3.Bucket, rejects: s3.Bucket) -> None:
+    """Let a role read log objects, of any version, from one bucket, and write rejected lines to another."""
+    reading = ("s3:GetObject", "s3:GetObjectVersion")
+    _grant_objects(role, logs, *reading, why="Any object may be a log object")
+    # Those of a version that no longer counts are deleted.
+    writing = ("s3:PutObject", "s3:DeleteObject")
+    _grant_objects(role, rejects, *writing, why="Rejected lines are named after their log object")
+    # Without it S3 answers 403 instead of 404 for an object that is gone; a backfill lists besides.
+    _grant(role, logs.bucket_arn, "s3:ListBucket")
 
 
-def _image(architecture: Architecture) -> lambda_.DockerImageCode:
+def _grant_objects(role: iam.IRole, bucket: s3.Bucket, *actions: str, why: str) -> None:
+    _grant(role, bucket.arn_for_objects("*"), *actions)
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what an L2 bucket is made of
+    name = Stack.of(bucket).get_logical_id(resource)
+    acknowledge(role, f"IAM5[Resource::<{name}.Arn>/*]", why)
+
+
+def _grant(role: iam.IRole, resource: str, *actions: str) -> None:
+    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))
+
+
+def image(scope: Construct, architecture: Architecture) -> ecr_assets.DockerImageAsset:
     """Return the processor's image; synthesis only hashes its build context (see `.dockerignore`)."""
+    return ecr_assets.DockerImageAsset(scope, "Image", **_image_options(architecture))
+
+
+def _image_options(architecture: Architecture) -> dict[str, Any]:
     arm = architecture == "arm64"
-    return lambda_.DockerImageCode.from_image_asset(
-        str(ROOT),
-        file="functions/processor/Dockerfile",
-        platform=ecr_assets.Platform.LINUX_ARM64 if arm else ecr_assets.Platform.LINUX_AMD64,
-    )
+    return {
+        "directory": str(ROOT),
+        "file": "functions/processor/Dockerfile",
+        "platform": ecr_assets.Platform.LINUX_ARM64 if arm else ecr_assets.Platform.LINUX_AMD64,
+    }
 
 
 def _environment(scope: Construct, processor: parameters_.Processor) -> dict[str, str]:

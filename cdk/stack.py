@@ -3,11 +3,14 @@
 from aws_cdk import Stack
 from constructs import Construct
 
+from cdk import parameters as parameters_
 from cdk.api import Api
-from cdk.database import create_database
+from cdk.backfill import Backfill
+from cdk.database import AuroraDatabase, create_database
 from cdk.ingest import Ingest
 from cdk.layers import Layers
 from cdk.migration import Migration
+from cdk.monitoring import FIVE_MINUTES, Monitoring
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
 
@@ -21,6 +24,7 @@ class LogstatsStack(Stack):
             stack_name(parameters.environment),
             description="Daily API statistics from request logs",
             analytics_reporting=False,
+            termination_protection=parameters.retain_data,
         )
         layers = Layers(self, "Layers", parameters.architecture)
         database = create_database(self, "Database", parameters)
@@ -29,3 +33,39 @@ class LogstatsStack(Stack):
         api = Api(self, "Api", database, layers, parameters)
         for function in (ingest.processor.function, api.function):
             function.node.add_dependency(migration.applied)
+        if parameters.backfill.enabled:
+            assert isinstance(database, AuroraDatabase)  # noqa: S101 - the parameters have been checked
+            Backfill(self, "Backfill", database, (ingest.logs, ingest.rejects), parameters)
+        self._watch(ingest, api, parameters.monitoring)
+
+    def _watch(self, ingest: Ingest, api: Api, limits: parameters_.Monitoring) -> None:
+        monitoring = Monitoring(self, "Monitoring", limits)
+        monitoring.alarm(
+            "DeadLetters",
+            ingest.dead_letters.metric_approximate_number_of_messages_visible(
+                statistic="Maximum", period=FIVE_MINUTES
+            ),
+            above=0,
+            meaning="Log objects could not be ingested. The processor's log says why; mend the cause, then run"
+            " `logstats redrive`.",
+        )
+        monitoring.alarm(
+            "Backlog",
+            ingest.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=FIVE_MINUTES),
+            above=limits.oldest_message_minutes * 60,
+            meaning="Log objects wait too long: more arrive than are ingested, or one fails again and again.",
+        )
+        monitoring.alarm(
+            "ProcessorErrors",
+            ingest.processor.function.metric_errors(statistic="Sum", period=FIVE_MINUTES),
+            above=0,
+            periods=3,
+            meaning="The processor crashes, runs out of memory or of time; its log says which.",
+        )
+        monitoring.alarm(
+            "ServerErrors",
+            api.gateway.metric_server_error(statistic="Sum", period=FIVE_MINUTES),
+            above=limits.server_errors,
+            periods=2,
+            meaning="The API fails, or its database does not answer; the function's log says which.",
+        )

@@ -19,6 +19,7 @@ _POOL_SIZE = 8
 def set_environment(database: DatabaseSettings) -> None:
     """Hand the settings to the app as Lambda does; worker processes inherit them."""
     os.environ.setdefault("API_POOL_SIZE", str(_POOL_SIZE))
+    os.environ["API_AUTH"] = "none"  # no gateway in front; it listens on 127.0.0.1 unless told otherwise
     try:
         load(ApiSettings)
     except SettingsError as error:

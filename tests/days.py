@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.histogram import LatencyHistogram
-from logstats.models import DailyStatistics
+from logstats.models import REVISIONS, Customer, DailyStatistics
 from logstats.summary import DailySummary
 
 
@@ -50,4 +50,26 @@ def insert_day(
                 duration_p99_us=p99,
             )
         )
+        session.flush()
+        _refresh(session, customer_id)
         session.commit()
+
+
+def _refresh(session: Session, customer_id: str) -> None:
+    """Bring the customer's row up to date, with a new revision."""
+    day = DailyStatistics
+    first, last, total = session.execute(
+        sa.select(sa.func.min(day.date), sa.func.max(day.date), sa.func.sum(day.total_requests)).where(
+            day.customer_id == customer_id
+        )
+    ).one()
+    revision = session.scalars(sa.select(REVISIONS.next_value())).one()
+    session.merge(
+        Customer(
+            customer_id=customer_id,
+            revision=revision,
+            first_date=first,
+            last_date=last,
+            total_requests=int(total),
+        )
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 _PIECE = 1 << 20
@@ -94,6 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._start(200, version, version.size)
 
     def do_GET(self) -> None:
+        if "list-type=2" in self.path:
+            self._list()
+            return
         if not (version := self._version()):
             return
         if self.headers.get("If-Match", version.etag) != version.etag:
@@ -117,6 +121,28 @@ class _Handler(BaseHTTPRequestHandler):
         bucket, key, _ = self._name()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self._start(200, self.s3.put(bucket, key, body), 0)
+
+    def _list(self) -> None:
+        """Answer `ListObjectsV2`, two keys to a page."""
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        bucket, prefix, after = (
+            url.path.strip("/"),
+            query.get("prefix", ""),
+            query.get("continuation-token", ""),
+        )
+        keys = sorted(
+            key for name, key in self.s3.objects if name == bucket and key.startswith(prefix) and key > after
+        )
+        page, more = keys[:2], len(keys) > 2
+        contents = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>{self.s3.objects[bucket, key][-1].size}</Size></Contents>"
+            for key in page
+        )
+        rest = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
+        body = f"<ListBucketResult>{contents}{rest}<IsTruncated>{str(more).lower()}</IsTruncated></ListBucketResult>"
+        self._start(200, None, len(body.encode()))
+        self.wfile.write(body.encode())
 
     def _name(self) -> tuple[str, str, str | None]:
         url = urlsplit(self.path)

@@ -4,44 +4,72 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
-from api import __version__, problems
+from api import __version__, authorisation, problems
+from api.cache import Cached
 from api.database import Database
-from api.routes import stats
+from api.requests import RequestIds
+from api.routes import customers, documentation, health, ingestions, stats
 from api.settings import ApiSettings
+from api.statistics import Statistics
 from logstats.settings import DatabaseSettings, load
 
 _DESCRIPTION = """
 Daily statistics per customer, computed from API request logs: exact counts, exact means, and percentiles by the
 nearest-rank definition.
 
-All days are UTC. All durations are seconds. A day without requests is absent.
+All days are UTC. All durations are seconds. A day without requests is absent. Errors are problem details (RFC 9457),
+but for 422, which has FastAPI's form. Every answer has an `X-Request-Id`.
 """
 
 
 def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
     """Return the app; it connects to its database with the first request that needs it."""
     connections = Database(database, settings)
+    statistics = Statistics(connections)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await connections.close()
 
-    app = FastAPI(
+    app = Api(
         title="logstats",
         summary="Daily statistics of API requests",
         description=_DESCRIPTION,
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url=None,  # routes/documentation.py has them, with a rule
+        docs_url=None,
         redoc_url=None,
+        servers=[{"url": ".", "description": "Where this document is."}],
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.database = connections
-    app.include_router(stats.router(connections))
+    for router in (
+        stats.router(
+            Cached(statistics, connections, settings.cache_bytes) if settings.cache_bytes else statistics,
+            settings.auth,
+        ),
+        customers.router(connections, settings.auth),
+        ingestions.router(connections, settings.auth),
+        health.router(connections, settings.auth),
+        documentation.router(app, settings.auth),
+    ):
+        app.include_router(router)
     problems.install(app, settings)
+    authorisation.check(app)
     return app
+
+
+class Api(FastAPI):
+    """FastAPI with the request's id around everything, the answer to an unexpected error too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what answers requests."""
+        return RequestIds(super().build_middleware_stack())
 
 
 def app_from_environment() -> FastAPI:

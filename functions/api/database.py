@@ -3,17 +3,21 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import asyncpg
 
+from api import iam
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings
 
+T = TypeVar("T")
 Row = Sequence[Any]
 """An `asyncpg.Record`."""
+
+_PREFETCH = 100  # rows of up to 400 kB, mostly of 5
 
 _BROKEN = (
     OSError,  # refused, unreachable, reset; TimeoutError too
@@ -45,23 +49,72 @@ class Database:
         self._slots = asyncio.Semaphore(api.pool_size)
         self._unused: list[tuple[float, asyncpg.Connection]] = []
 
-    async def fetch(self, statement: str, *arguments: object) -> list[Row]:
+    def deadline(self) -> float:
+        """Return when a request that arrives now must be answered, by the clock of the event loop."""
+        return asyncio.get_running_loop().time() + self._api.answer_seconds
+
+    async def fetch(self, statement: str, *arguments: object, deadline: float | None = None) -> list[Row]:
         """Return the rows of a statement that only reads.
+
+        Parameters
+        ----------
+        deadline
+            When to give up, by the clock of the event loop; without one, after `ApiSettings.answer_seconds`.
 
         Raises
         ------
         DatabaseAwayError
-            If there is no answer, or none within `ApiSettings.answer_seconds`.
+            If there is no answer, or none in time.
         """
+
+        def fetch(connection: asyncpg.Connection) -> Awaitable[list[Row]]:
+            rows: Awaitable[list[Row]] = connection.fetch(statement, *arguments)
+            return rows
+
+        return await self._use(fetch, deadline)
+
+    async def fold(
+        self,
+        start: Callable[[], T],
+        add: Callable[[T, Row], None],
+        statement: str,
+        *arguments: object,
+        deadline: float | None = None,
+    ) -> T:
+        """Add the rows of a statement to something, one by one: however many there are, few are in memory.
+
+        Parameters
+        ----------
+        start
+            Makes what they are added to; a second time when a kept connection turns out to be dead.
+        deadline
+            As for `fetch`.
+
+        Raises
+        ------
+        DatabaseAwayError
+            If there is no answer, or none in time.
+        """
+
+        async def fold(connection: asyncpg.Connection) -> T:
+            total = start()
+            async with connection.transaction(readonly=True):
+                async for row in connection.cursor(statement, *arguments, prefetch=_PREFETCH):
+                    add(total, row)
+            return total
+
+        return await self._use(fold, deadline)
+
+    async def _use(self, run: Callable[[asyncpg.Connection], Awaitable[T]], deadline: float | None) -> T:
         try:
-            async with asyncio.timeout(self._api.answer_seconds), self._slots:
+            async with asyncio.timeout_at(deadline or self.deadline()), self._slots:
                 connection = self._connected()
                 if connection is not None:
                     try:
-                        return await self._run(connection, statement, arguments)
+                        return await self._run(connection, run)
                     except _STALE:
                         await self.close()  # if one has been ended, so have the others
-                return await self._run(await asyncpg.connect(**self._arguments), statement, arguments)
+                return await self._run(await asyncpg.connect(**self._arguments), run)
         except _BROKEN as error:
             raise DatabaseAwayError(str(error) or type(error).__name__) from error
 
@@ -79,15 +132,15 @@ class Database:
         return None
 
     async def _run(
-        self, connection: asyncpg.Connection, statement: str, arguments: tuple[object, ...]
-    ) -> list[Row]:
+        self, connection: asyncpg.Connection, run: Callable[[asyncpg.Connection], Awaitable[T]]
+    ) -> T:
         try:
-            rows: list[Row] = await connection.fetch(statement, *arguments)
+            result = await run(connection)
         except BaseException:
             connection.terminate()
             raise
         self._unused.append((time.time(), connection))
-        return rows
+        return result
 
 
 def _connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str, Any]:
@@ -105,20 +158,5 @@ def _connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str
         },
     }
     if settings.iam_auth:
-        arguments["password"] = _iam_token(settings.url)
+        arguments["password"] = partial(iam.database_token, settings.url)  # a fresh one for each connection
     return arguments
-
-
-def _iam_token(url: str) -> Callable[[], str]:
-    """Return what makes a fresh token for each new connection; tokens live for 15 minutes."""
-    parts = urlsplit(url)
-    host, user = parts.hostname or "", parts.username or ""
-
-    def token() -> str:
-        import boto3  # noqa: PLC0415 - heavy, and only AWS needs it
-
-        client = boto3.client("rds")
-        made: str = client.generate_db_auth_token(DBHostname=host, Port=parts.port or 5432, DBUsername=user)
-        return made
-
-    return token

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api import requests
 from api.database import DatabaseAwayError
 from api.settings import ApiSettings
 
@@ -26,6 +27,11 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.", examples=[503])
     detail: str = Field(
         description="What happened, and what to do.", examples=["The database is not available yet."]
+    )
+    request_id: str | None = Field(
+        default=None,
+        description="The request, as in `X-Request-Id` and in the log.",
+        examples=["JKJaXmPLvHcESHA="],
     )
 
 
@@ -43,16 +49,28 @@ class AsciiJSONResponse(JSONResponse):
         return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
-UNAVAILABLE: dict[int | str, dict[str, Any]] = {
-    503: {
-        "description": "The database does not answer in time: it is away, or resuming from a pause.",
-        "content": {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}},
-        "headers": {
-            "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}
-        },
-    }
-}
+def _documented(
+    status: int, description: str, headers: dict[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    content = {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}}
+    return {status: {"description": description, "content": content, "headers": headers or {}}}
+
+
+UNAVAILABLE = _documented(
+    503,
+    "The database does not answer in time: it is away, or resuming from a pause.",
+    {
+        "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}},
+    },
+)
 """What every route that reads the database documents."""
+UNAUTHENTICATED = _documented(
+    401,
+    "No gateway has authenticated the caller.",
+    {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}},
+)
+FORBIDDEN = _documented(403, "The caller may not read this.")
+NOT_FOUND = _documented(404, "There is nothing of that number.")
 
 
 def install(app: FastAPI, settings: ApiSettings) -> None:
@@ -75,7 +93,7 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
         )
 
     async def failed(_request: Request, _error: Exception) -> Response:
-        return problem(500, "The request failed; the error has been logged.")  # by who gets it raised again
+        return problem(500, "The request failed; the error has been logged.")  # by api.requests
 
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, refused)
@@ -85,5 +103,7 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> ProblemResponse:
     """Return an error as problem details."""
-    content = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail)
-    return ProblemResponse(content.model_dump(), status, headers)
+    content = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, request_id=requests.current()
+    )
+    return ProblemResponse(content.model_dump(exclude_none=True), status, headers)

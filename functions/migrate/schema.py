@@ -8,6 +8,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from migrate import grants
+
 _MIGRATION_LOCK = 0x6C6F6773  # "logs": any fixed number; concurrent deploys wait for each other
 
 
@@ -40,7 +42,7 @@ def current(engine: sa.Engine) -> str | None:
 
 
 def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
-    """Run the missing migrations in one transaction, one caller at a time.
+    """Run the missing migrations and grant the roles their rights, in one transaction, one caller at a time.
 
     Returns
     -------
@@ -54,7 +56,9 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     """
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
+        connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # and so does waiting for another run
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
         before = MigrationContext.configure(connection).get_current_revision()
         config = _config()
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
@@ -62,4 +66,5 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
             raise NewerSchemaError(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        grants.apply(connection)
         return before, head()

@@ -6,6 +6,7 @@ a matter of time-outs.
 """
 
 import datetime as dt
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from logstats.models import Attempt, Contribution, LogObject
+from logstats.models import Attempt, AttemptPart, Contribution, LogObject
+from processor import rejects
+
+logger = logging.getLogger(__name__)
 
 _LOCKS = 0x61747470 << 32  # "attp": the upper half of the lock keys; the lower is the id
 _MEMBERS = 0x6D656D62  # "memb": likewise
@@ -75,26 +79,55 @@ def hold(connection: sa.Connection, attempt_id: int) -> None:
         raise LostAttemptError(f"attempt {attempt_id} was collected: its database session has ended")
 
 
+def note_rejects(connection: sa.Connection, attempt_id: int, uri: str) -> None:
+    """Note where rejected lines are about to be kept: before they are, so that a crash cannot orphan them."""
+    with connection.begin():
+        connection.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(rejects_uri=uri))
+
+
+def mark_committed(session: Session, attempt_id: int) -> None:
+    """Take an attempt off the list of those that may be collected."""
+    session.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(committed=True))
+
+
 def discard(session: Session, attempt_id: int) -> None:
-    """Delete everything that an attempt has staged; its row first, which waits for those who `hold` it."""
-    session.execute(sa.delete(Attempt).where(Attempt.id == attempt_id))  # its parts go with it
+    """Delete everything that an attempt has staged.
+
+    Its row stays if rejected lines were kept: a transaction cannot delete those. `collect_abandoned` does.
+    """
+    its_own = Attempt.id == attempt_id
+    session.execute(sa.update(Attempt).where(its_own).values(committed=False))
+    session.execute(sa.delete(Attempt).where(its_own, Attempt.rejects_uri.is_(None)))
+    session.execute(sa.delete(AttemptPart).where(AttemptPart.attempt_id == attempt_id))
     session.execute(sa.delete(Contribution).where(Contribution.attempt_id == attempt_id))
 
 
 def collect_abandoned(connection: sa.Connection) -> list[int]:
-    """Delete what dead attempts have staged, and return their ids."""
+    """Delete what attempts that are dead, or were replaced, have left; return their ids."""
     with connection.begin():
-        candidates = connection.scalars(sa.select(Attempt.id).where(~_COMMITTED).order_by(Attempt.id)).all()
+        candidates = connection.scalars(
+            sa.select(Attempt.id).where(~Attempt.committed).order_by(Attempt.id)
+        ).all()
     return [attempt_id for attempt_id in candidates if _discard_uncommitted(connection, attempt_id)]
 
 
 def _discard_uncommitted(connection: sa.Connection, attempt_id: int) -> bool:
-    """Delete what an attempt has staged, unless it is committed, or another session's that lives."""
+    """Delete what an attempt has left, unless it is committed, or another session's that lives."""
     with Session(connection) as session, session.begin():
         is_ours = session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCKS | attempt_id)))
-        still_there = sa.select(Attempt.id).where(Attempt.id == attempt_id, ~_COMMITTED)
-        if not is_ours or session.scalar(still_there) is None:
+        # Waits for those who `hold` it.
+        still_there = sa.select(Attempt).where(Attempt.id == attempt_id, ~_COMMITTED).with_for_update()
+        attempt = session.scalar(still_there) if is_ours else None
+        if attempt is None:
             return False
+        try:
+            if attempt.rejects_uri is not None:
+                rejects.delete(attempt.rejects_uri)
+        except rejects.DeletionError as error:
+            logger.warning("%s; the next ingest tries again", error)
+            return False
+        attempt.rejects_uri = None
+        session.flush()
         discard(session, attempt_id)
         return True
 
@@ -115,7 +148,7 @@ def find(engine: sa.Engine, bucket: str, key: str, cluster: str) -> int | None:
     """Return the id of the living attempt that was announced to a cluster, if there is one."""
     announced = (
         sa.select(Attempt.id)
-        .where(Attempt.bucket == bucket, Attempt.key == key, Attempt.cluster == cluster)
+        .where(~Attempt.committed, Attempt.bucket == bucket, Attempt.key == key, Attempt.cluster == cluster)
         .order_by(Attempt.id.desc())
         .limit(1)
     )

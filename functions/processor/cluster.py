@@ -84,8 +84,11 @@ def run_member(source: str, layout: Layout, process_id: int, attempt_id: int) ->
         process_id,
         layout.addresses,
     )
-    engine = create_engine(load(DatabaseSettings), max_overflow=-1)
-    with attempts.membership(engine, attempt_id):
+    settings = load(DatabaseSettings)
+    engine = create_engine(settings, max_overflow=-1)
+    # A member's lock is that of a transaction, which is idle for as long as the member reads.
+    holder = create_engine(settings.model_copy(update={"idle_transaction_timeout_seconds": 0}))
+    with attempts.membership(holder, attempt_id):
         stage(engine, open_log(source), attempt_id, running)
 
 

@@ -95,7 +95,10 @@ def commit(connection: sa.Connection, delivery: Delivery, attempt_id: int, conte
     LogObject
         A detached copy of the ledger row whose `outcome` is that of the delivery.
     """
-    return _in_transaction(connection, lambda session: _commit(session, delivery, attempt_id, content))
+    row = _in_transaction(connection, lambda session: _commit(session, delivery, attempt_id, content))
+    if row.outcome != Outcome.INGESTED:
+        attempts.collect_abandoned(connection)
+    return row
 
 
 def withdraw(engine: sa.Engine, withdrawal: Withdrawal) -> LogObject:
@@ -107,7 +110,9 @@ def withdraw(engine: sa.Engine, withdrawal: Withdrawal) -> LogObject:
         A detached copy of the ledger row whose `outcome` is that of the withdrawal.
     """
     with engine.connect() as connection:
-        return _in_transaction(connection, lambda session: _withdraw(session, withdrawal))
+        row = _in_transaction(connection, lambda session: _withdraw(session, withdrawal))
+        attempts.collect_abandoned(connection)
+        return row
 
 
 def _in_transaction(connection: sa.Connection, work: Callable[[Session], T]) -> T:
@@ -138,6 +143,7 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
         row.rejected = sum(content.rejected_by_reason.values())
         row.lines = row.accepted + row.rejected
         row.rejects_uri = content.rejects_uri
+        attempts.mark_committed(session, attempt_id)
         session.flush()
         row.customer_days = merge(session, added=attempt_id, removed=replaced)
         row.committed_at = dt.datetime.now(dt.UTC)

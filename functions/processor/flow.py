@@ -18,6 +18,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import DynamicSink
 
 from logstats.batch import BatchSum, SummaryBatch
+from processor.shards import KEYS
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -69,7 +70,7 @@ def build_flow(
     read = op.input("read", flow, source)
     partial_summaries = op.filter_map("partial_summaries", read, _only(ShardDay))
     part_reports = op.filter_map("part_reports", read, _only(PartReport))
-    by_shard = op.key_on("by_shard", partial_summaries, lambda item: str(item.shard))
+    by_shard = op.key_on("by_shard", partial_summaries, lambda item: KEYS[item.shard])
     daily = win.fold_window(
         "daily",
         by_shard,

@@ -195,7 +195,8 @@ class Ingestor:
             with attempts.attempt(connection, log.bucket, log.key) as attempt_id:
                 parts = self._stage(log, attempt_id)
                 digest = blake3(b"".join(part.digests for part in parts)).hexdigest()
-                content = self._content(log, parts, digest, started)
+                uri = self._keep_rejects(connection, log, attempt_id, parts)
+                content = _content(log, parts, uri, started)
                 if self.deadline:
                     self.deadline.check()
                 row = commit(connection, delivery_of(digest), attempt_id, content)
@@ -224,16 +225,24 @@ class Ingestor:
             raise IntegrityError(f"of {ranges} byte ranges, {len(parts)} have reported")
         return parts
 
-    def _content(self, log: Log, parts: list[AttemptPart], digest: str, started: float) -> Content:
-        reasons: Counter[str] = Counter()
-        for part in parts:
-            reasons.update(part.rejected_by_reason)
-        uri = None
-        if reasons:
-            name = f"{log.bucket}/{log.key.lstrip('/')}/{digest}.jsonl"
-            uri = self.rejects.put(name, encode(rejected_lines(parts)))
-        accepted = sum(part.accepted for part in parts)
-        return Content(log.size, accepted, dict(sorted(reasons.items())), uri, started)
+    def _keep_rejects(
+        self, connection: sa.Connection, log: Log, attempt_id: int, parts: list[AttemptPart]
+    ) -> str | None:
+        """Keep the rejected lines, if there are any, under a name that is the attempt's own."""
+        if not any(part.rejected_by_reason for part in parts):
+            return None
+        name = f"{log.bucket}/{log.key.lstrip('/')}/{attempt_id}.jsonl"
+        attempts.note_rejects(connection, attempt_id, self.rejects.uri(name))
+        self.rejects.put(name, encode(rejected_lines(parts)))
+        return self.rejects.uri(name)
+
+
+def _content(log: Log, parts: list[AttemptPart], rejects_uri: str | None, started: float) -> Content:
+    reasons: Counter[str] = Counter()
+    for part in parts:
+        reasons.update(part.rejected_by_reason)
+    accepted = sum(part.accepted for part in parts)
+    return Content(log.size, accepted, dict(sorted(reasons.items())), rejects_uri, started)
 
 
 def _with_digest(delivery: Delivery, digest: str | None) -> Delivery:

@@ -6,34 +6,47 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from logstats.models import AttemptPart
+from processor.s3 import create_client
 from processor.source import MAX_REJECT_BYTES, MAX_REJECTS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+class DeletionError(Exception):
+    """Kept lines cannot be deleted now; the message is for people."""
+
+
 class RejectStore(Protocol):
     """Where rejected lines go."""
 
-    def put(self, name: str, data: bytes) -> str:
-        """Keep a document and return its URI."""
+    def uri(self, name: str) -> str:
+        """Return the URI of a document; it need not exist yet."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep a document."""
 
 
 class LocalRejectStore:
     """A folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
 
-    def put(self, name: str, data: bytes) -> str:
+    def uri(self, name: str) -> str:
+        """Return a file's path."""
+        return str(self._folder / name)
+
+    def put(self, name: str, data: bytes) -> None:
         """Write a file; a half-written one is never seen."""
         path = self._folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
+        partial = _partial(path)
         partial.write_bytes(data)
         partial.replace(path)
-        return str(path)
 
 
 class S3RejectStore:
@@ -42,10 +55,36 @@ class S3RejectStore:
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client, self._bucket = client, bucket
 
-    def put(self, name: str, data: bytes) -> str:
+    def uri(self, name: str) -> str:
+        """Return an object's URI."""
+        return f"s3://{self._bucket}/{name}"
+
+    def put(self, name: str, data: bytes) -> None:
         """Write an object."""
         self._client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType="application/x-ndjson")
-        return f"s3://{self._bucket}/{name}"
+
+
+def delete(uri: str) -> None:
+    """Delete a document, whichever store has kept it; one that is not there, or on another machine, is fine.
+
+    Raises
+    ------
+    DeletionError
+        If it cannot be deleted.
+    """
+    try:
+        if uri.startswith("s3://"):
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            create_client().delete_object(Bucket=bucket, Key=key)
+        else:
+            _partial(Path(uri)).unlink(missing_ok=True)
+            Path(uri).unlink(missing_ok=True)
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise DeletionError(f"The rejected lines in {uri} cannot be deleted: {error}") from error
+
+
+def _partial(path: Path) -> Path:
+    return path.with_suffix(".partial")
 
 
 def rejected_lines(parts: list[AttemptPart]) -> Iterator[tuple[int, str, bytes]]:

@@ -13,6 +13,7 @@ from processor.flow import PartReport, ShardDay
 from processor.lines import CHUNK_BYTES, feed_lines
 from processor.monitor import Monitor
 from processor.objects import LogObject, is_gzip
+from processor.shards import count_shards
 
 MAX_REJECTS = 10_000
 """Rejected lines kept per log object; all are counted."""
@@ -22,10 +23,8 @@ MAX_REJECT_BYTES = 1_024
 MAX_SUMMARY_BYTES = 64 << 20
 """Held per worker before partial summaries are handed on."""
 
+_GZIP_RATIO = 8  # what logs usually shrink by
 _HANDED_ON_BYTES = 4 << 20  # at a time: each hand-over costs as much as many items
-
-SHARDS = 8
-"""Slices of the customers: keys of the dataflow. Processes of a cluster must agree on it."""
 
 _AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Item = ShardDay | PartReport
@@ -34,8 +33,11 @@ _Item = ShardDay | PartReport
 class LogPartition(StatefulSourcePartition[_Item, None]):
     """One byte range of a log object."""
 
-    def __init__(self, log: LogObject, part: int, start: int, end: int, monitor: Monitor) -> None:
-        self._part, self._size, self._monitor = part, end - start, monitor
+    def __init__(
+        self, log: LogObject, part: int, bounds: tuple[int, int], shards: int, monitor: Monitor
+    ) -> None:
+        start, end = bounds
+        self._part, self._size, self._shards, self._monitor = part, end - start, shards, monitor
         self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES)
         self._digests = bytearray()
         self._items = self._read(log, start, end)
@@ -64,7 +66,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
     def _drain(self) -> Iterator[list[_Item]]:
         items: list[_Item] = []
         size = 0
-        for shard, day, batch in self._aggregator.drain_batches(SHARDS):
+        for shard, day, batch in self._aggregator.drain_batches(self._shards):
             items.append(ShardDay(shard, day, SummaryBatch(batch)))
             size += len(batch)
             if size > _HANDED_ON_BYTES:
@@ -103,18 +105,20 @@ class LogSource(FixedPartitionedSource[_Item, None]):
     ----------
     log
         The object; a compressed one is a single range.
-    parts
-        How many ranges are wanted; a small object gives fewer.
+    workers
+        Those of all processes: as many ranges are wanted; a small object gives fewer.
     monitor
         Takes progress and errors.
     """
 
-    def __init__(self, log: LogObject, parts: int, monitor: Monitor) -> None:
+    def __init__(self, log: LogObject, workers: int, monitor: Monitor) -> None:
         self._log, self._monitor = log, monitor
         chunks = -(-log.size // CHUNK_BYTES)
-        count = 1 if is_gzip(log.key) else max(1, min(parts, chunks))
+        count = 1 if is_gzip(log.key) else max(1, min(workers, chunks))
         bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
         self.ranges = list(pairwise(bounds))
+        plain_size = log.size * (_GZIP_RATIO if is_gzip(log.key) else 1)
+        self._shards = count_shards(workers, plain_size)
 
     def list_parts(self) -> list[str]:
         """Name the ranges by number."""
@@ -123,4 +127,4 @@ class LogSource(FixedPartitionedSource[_Item, None]):
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> LogPartition:
         """Open a range; called on the worker that reads it."""
         part = int(for_part)
-        return LogPartition(self._log, part, *self.ranges[part], self._monitor)
+        return LogPartition(self._log, part, self.ranges[part], self._shards, self._monitor)

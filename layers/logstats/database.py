@@ -41,6 +41,7 @@ def _session_options(settings: DatabaseSettings) -> str:
         "statement_timeout": settings.statement_timeout_seconds,
         "lock_timeout": settings.lock_timeout_seconds,
         "idle_in_transaction_session_timeout": settings.idle_transaction_timeout_seconds,
+        "idle_session_timeout": settings.idle_session_timeout_seconds,
     }
     return " ".join(f"-c {name}={round(seconds * 1_000)}" for name, seconds in limits.items())
 

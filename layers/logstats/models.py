@@ -22,6 +22,8 @@ from sqlalchemy import (
     Sequence,
     Text,
     UniqueConstraint,
+    false,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -75,19 +77,27 @@ class LogObject(Base):
     committed_at: Mapped[dt.datetime | None]
 
 
+Index("log_objects_by_commit", LogObject.committed_at.desc(), LogObject.id.desc())
+
+
 class Attempt(Base):
     """One try at reading a log object; its session holds an advisory lock on the id while it lives.
 
-    `cluster` says which processes are to take part, if several are; they find the attempt by it.
+    `cluster` says which processes are to take part, if several are; they find the attempt by it. `rejects_uri`
+    is where its rejected lines are, or are about to be, kept. `committed` copies what the ledger says, so that
+    those who collect the others need not look at all attempts there ever were.
     """
 
     __tablename__ = "attempts"
+    __table_args__ = (Index("uncommitted_attempts", "id", postgresql_where=text("NOT committed")),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     bucket: Mapped[str]
     key: Mapped[str]
     cluster: Mapped[str | None]
     started_at: Mapped[dt.datetime]
+    rejects_uri: Mapped[str | None]
+    committed: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class AttemptPart(Base):

@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 S = TypeVar("S", bound=BaseSettings)
+
+RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
+"""The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0014."""
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -37,6 +40,10 @@ def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the sett
         raise SettingsError("; ".join(problems)) from None
 
 
+def _known_ca_file(name: str | None) -> str | None:
+    return str(RDS_CA_FILE) if name == "rds" else name
+
+
 class DatabaseSettings(BaseSettings):
     """How to reach PostgreSQL. Secure unless said otherwise: TLS with a verified host, IAM authentication.
 
@@ -51,7 +58,8 @@ class DatabaseSettings(BaseSettings):
     iam_auth
         Whether the password is a token signed with the caller's AWS credentials (Aurora).
     ca_file
-        Certificate authorities to trust; by default the operating system's.
+        Certificate authorities to trust: a file, or ``rds`` for those of Amazon RDS; by default the operating
+        system's.
     connect_timeout_seconds
         How long one attempt to connect may take.
     statement_timeout_seconds
@@ -61,6 +69,9 @@ class DatabaseSettings(BaseSettings):
     idle_transaction_timeout_seconds
         When the server ends a transaction whose client is silent: a function that was cut off in the middle of
         a commit must not keep its locks.
+    idle_session_timeout_seconds
+        When the server ends a session that is silent; 0 is never. The connection of a frozen function would keep
+        Aurora awake. It must be longer than an ingest, whose attempt's session is silent while it reads.
     """
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)
@@ -68,11 +79,12 @@ class DatabaseSettings(BaseSettings):
     url: str = Field(pattern="^postgres(ql)?://")
     tls: Literal["verify-full", "require", "prefer", "disable"] = "verify-full"
     iam_auth: bool = True
-    ca_file: str | None = None
+    ca_file: Annotated[str | None, AfterValidator(_known_ca_file)] = None
     connect_timeout_seconds: int = Field(default=10, ge=1)
     statement_timeout_seconds: float = Field(default=240, ge=0)
     lock_timeout_seconds: float = Field(default=60, ge=0)
     idle_transaction_timeout_seconds: float = Field(default=60, ge=0)
+    idle_session_timeout_seconds: float = Field(default=0, ge=0)
 
 
 def _seconds_or_iso(value: object) -> object:

@@ -4,12 +4,14 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from unittest import mock
 
@@ -24,6 +26,7 @@ from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
 from tests.faults.schedule import Event, Schedule, Step
 
+_PROCESSOR = str(Path(handler.__file__).parent)
 _DELIVERIES = 8
 """Deliveries of a message before the harness gives up, as a queue would."""
 
@@ -68,12 +71,39 @@ def wired(bucket: VersionedBucket) -> Iterator[None]:
         yield
 
 
-def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: Event, at: int) -> None:
-    """In a process of its own: SIGKILL before a statement."""
+def _die(_: object = None) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at_instruction(at: int) -> None:
+    """Die before a bytecode instruction of this thread in the processor's own code."""
+    left = at
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:  # noqa: ANN401 - itself, or nothing
+        nonlocal left
+        if event == "call":
+            if not frame.f_code.co_filename.startswith(_PROCESSOR):
+                return None
+            frame.f_trace_opcodes = True
+        elif event == "opcode":
+            left -= 1
+            if left < 0:
+                _die()
+        return trace
+
+    sys.settrace(trace)
+
+
+def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: Event, step: Step) -> None:
+    """In a process of its own: SIGKILL before a statement, or before an instruction."""
     engine = create_engine(DatabaseSettings(url=database, tls="disable", iam_auth=False), max_overflow=-1)
-    Countdown(engine).arm(at, lambda _: os.kill(os.getpid(), signal.SIGKILL))
     with wired(bucket):
-        handler._handle(body_of(event), Ingestor(engine, LocalRejectStore(Path(folder)), workers=1))
+        ingestor = Ingestor(engine, LocalRejectStore(Path(folder)), workers=1)
+        if step.fault == "kill":
+            Countdown(engine).arm(step.at, _die)
+        else:
+            die_at_instruction(step.at)
+        handler._handle(body_of(event), ingestor)
 
 
 @dataclass
@@ -93,7 +123,7 @@ class Runner:
         self._processes.set_forkserver_preload(["tests.faults.runner"])
         self._threads = ThreadPoolExecutor(4)
         self.bucket = VersionedBucket()
-        self.deliveries = self.faults = 0
+        self.deliveries = self.faults = self.killed = 0
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -110,7 +140,7 @@ class Runner:
                 self._step(step)
 
     def _step(self, step: Step) -> None:
-        if step.fault == "kill":
+        if step.fault in ("kill", "kill instruction"):
             self.faults += 1
             victim = self._processes.Process(
                 target=deliver_and_die,
@@ -119,11 +149,12 @@ class Runner:
                     str(self.folder),
                     self.bucket.only(step.events[0].key),
                     step.events[0],
-                    step.at,
+                    step,
                 ),
             )
             victim.start()
             victim.join()
+            self.killed += victim.exitcode == -signal.SIGKILL
         if step.fault == "cut":
             self.faults += 1
             self._countdown.arm(step.at, self._cut)
@@ -162,4 +193,13 @@ class Runner:
             if found.get(f"s{schedule.seed}", {}) != schedule.expected()
         ]
         left = {table: count for table, count in tables.leftovers(self.engine).items() if count}
-        return wrong + ([f"left behind: {left}"] if left else [])
+        return wrong + ([f"left behind: {left}"] if left else []) + self._wrong_rejects()
+
+    def _wrong_rejects(self) -> list[str]:
+        """Of each log object that counts, its rejected lines are kept, and no others."""
+        rejected = sa.text("SELECT rejects_uri, rejected FROM log_objects WHERE rejected > 0")
+        with self.engine.connect() as connection:
+            expected = {row.rejects_uri: row.rejected for row in connection.execute(rejected)}
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        found = {str(path): len(path.read_bytes().splitlines()) for path in files}
+        return [f"rejected lines: {path}" for path, _ in sorted(expected.items() ^ found.items())]

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from tests import oracle
 from tests.logs import as_bytes, random_lines
 
+BROKEN = ("broken", "2024-09-04 00:00:00 c /a 200")
+"""Lines to be rejected."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -29,7 +32,8 @@ class Step:
     """Events delivered at once, one thread each, and what befalls the first of them.
 
     `fault` is "none", "cut" (the server ends the session before a statement), "kill" (SIGKILL before a
-    statement); `at` counts the statements.
+    statement), "kill instruction" (SIGKILL before a bytecode instruction of the processor); `at` counts the
+    statements, or the instructions.
     """
 
     events: tuple[Event, ...]
@@ -52,7 +56,8 @@ class Schedule:
             known = newest.get(event.key)
             if known is None or event.order > known.order:
                 newest[event.key] = event
-        return oracle.statistics(line for event in newest.values() for line in event.lines or ())
+        counting = (line for event in newest.values() for line in event.lines or ())
+        return oracle.statistics(line for line in counting if line not in BROKEN)
 
     def __str__(self) -> str:
         """One line per step."""
@@ -89,7 +94,8 @@ def _sequencer(number: int, rng: random.Random) -> str:
 
 def _content(rng: random.Random, seed: int) -> tuple[str, ...]:
     lines = random_lines(rng.randrange(1 << 30), rng.randrange(25), customers=3, days=2)
-    return tuple(line.replace("cust_", f"s{seed}-") for line in lines)
+    broken = rng.choices(BROKEN, k=rng.choice([0, 0, 1, 3]))
+    return (*(line.replace("cust_", f"s{seed}-") for line in lines), *broken)
 
 
 def _steps(rng: random.Random, events: list[Event], *, kill: bool) -> list[Step]:
@@ -99,8 +105,10 @@ def _steps(rng: random.Random, events: list[Event], *, kill: bool) -> list[Step]
     while deliveries:
         together = [deliveries.pop() for _ in range(min(len(deliveries), rng.choice([1, 1, 1, 2, 3])))]
         chance = rng.random()
-        if kill and chance < 0.15:
+        if kill and chance < 0.08:
             steps.append(Step(tuple(together), "kill", rng.randrange(30)))
+        elif kill and chance < 0.15:
+            steps.append(Step(tuple(together), "kill instruction", rng.randrange(6_500)))
         elif chance < 0.2:
             steps.append(Step(tuple(together), "cut", rng.randrange(30)))
         else:

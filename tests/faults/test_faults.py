@@ -159,6 +159,21 @@ def test_concurrent_collectors_collect_the_dead_and_only_the_dead(engine: sa.Eng
             attempts.hold(connection, alive)
 
 
+def test_the_search_for_the_dead_does_not_look_at_what_is_committed(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO attempts (bucket, key, started_at, committed)"
+                " SELECT 'b', 'k', now(), true FROM generate_series(1, 20000)"
+            )
+        )
+        connection.execute(sa.text("ANALYZE attempts"))
+        plan = connection.scalars(
+            sa.text("EXPLAIN SELECT id FROM attempts WHERE NOT committed ORDER BY id")
+        ).all()
+    assert "uncommitted_attempts" in plan[0], plan
+
+
 def test_corrupt_gzip_fails_and_leaves_nothing(ingestor: Ingestor, tmp_path: Path) -> None:
     data = bytearray(gzip.compress(as_bytes(LINES)))
     data[len(data) // 2] ^= 0xFF

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cdk import ROOT
+from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from local.cloud.synthesis import cloud_assembly
 
 
@@ -31,7 +33,6 @@ def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: P
     result = synthesise(
         *("-c", "environment=dev", "--output", str(tmp_path / "out")),
         PATH=str(tmp_path),
-        UV_OFFLINE="1",
         HTTP_PROXY=nowhere,
         HTTPS_PROXY=nowhere,
     )
@@ -67,26 +68,43 @@ def test_a_wrong_context_is_one_clear_line(arguments: tuple[str, ...], message: 
     assert result.stderr.count("\n") == 1
 
 
-def test_jwt_authorises_every_route_with_the_given_issuer(tmp_path: Path) -> None:
-    chosen = (
-        "-c",
-        "environment=dev",
-        "-c",
-        "auth=jwt",
-        "-c",
-        "issuer=https://id.example",
-        "-c",
-        "audience=stats",
-    )
-    result = synthesise(*chosen, "-o", str(tmp_path))
+def api_with(tmp_path: Path, *context: str) -> tuple[dict[str, str], str, list[dict[str, Any]]]:
+    """Authorisation by route, the app's own setting, and the authorisers' properties."""
+    options = [word for item in ("environment=dev", *context) for word in ("-c", item)]
+    result = synthesise(*options, "-o", str(tmp_path))
     assert result.returncode == 0, result.stderr
     template = json.loads((tmp_path / "logstats-dev.template.json").read_text())
-    by_kind = {resource["Type"]: resource["Properties"] for resource in template["Resources"].values()}
-    assert by_kind["AWS::ApiGatewayV2::Route"]["AuthorizationType"] == "JWT"
-    assert by_kind["AWS::ApiGatewayV2::Authorizer"]["JwtConfiguration"] == {
-        "Audience": ["stats"],
-        "Issuer": "https://id.example",
+    of_kind: dict[str, list[dict[str, Any]]] = {}
+    for resource in template["Resources"].values():
+        of_kind.setdefault(resource["Type"], []).append(resource.get("Properties", {}))
+    routes = {
+        route["RouteKey"].removeprefix("GET "): route["AuthorizationType"]
+        for route in of_kind["AWS::ApiGatewayV2::Route"]
     }
+    (setting,) = (
+        variables["API_AUTH"]
+        for function in of_kind["AWS::Lambda::Function"]
+        if "API_AUTH" in (variables := function.get("Environment", {}).get("Variables", {}))
+    )
+    return routes, setting, of_kind.get("AWS::ApiGatewayV2::Authorizer", [])
+
+
+def test_jwt_authorises_every_protected_route_with_the_given_issuer(tmp_path: Path) -> None:
+    routes, setting, authorizers = api_with(
+        tmp_path, "auth=jwt", "issuer=https://id.example", "audience=stats"
+    )
+    assert {route for route, kind in routes.items() if kind == "JWT"} == set(PROTECTED_ROUTES)
+    assert {route for route, kind in routes.items() if kind == "NONE"} == set(OPEN_ROUTES)
+    assert setting == "jwt"
+    (authorizer,) = authorizers
+    assert authorizer["JwtConfiguration"] == {"Audience": ["stats"], "Issuer": "https://id.example"}
+    assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
+
+
+def test_nobody_is_asked_only_where_the_context_says_so(tmp_path: Path) -> None:
+    routes, setting, authorizers = api_with(tmp_path, "auth=none")
+    assert set(routes.values()) == {"NONE"}
+    assert (setting, authorizers) == ("none", [])
 
 
 def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -> None:

@@ -1,8 +1,11 @@
 """The layers: right platform, right version, nothing else, the same bytes every time."""
 
+import platform as platform_
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +16,7 @@ from cdk.bundling import BundlingError, dependencies, fetch, logstats_package
 from cdk.elf import machine
 from cdk.platforms import host_platform, lambda_platform
 from logstats.native.build import library_name
+from logstats.settings import RDS_CA_FILE
 
 API = ROOT / "layers" / "dependencies" / "requirements.txt"
 MIGRATE = ROOT / "functions" / "migrate" / "requirements.txt"
@@ -46,12 +50,33 @@ def test_the_kernel_is_for_lambda(architecture: Architecture) -> None:
     assert machine(kernel) == MACHINES[architecture]
 
 
+def test_the_database_authorities_are_in_the_layer() -> None:
+    folder = logstats_package(lambda_platform("arm64"))
+    assert (folder / "python" / "logstats" / "rds-ca.pem").read_bytes() == RDS_CA_FILE.read_bytes()
+
+
 @architectures
 def test_what_a_function_unzips_is_small(architecture: Architecture) -> None:
     platform = lambda_platform(architecture)
     for requirements in (API, MIGRATE):
         layers = (dependencies(requirements, platform), logstats_package(platform))
         assert sum(path.stat().st_size for layer in layers for path in files(layer)) < LIMIT_BYTES
+
+
+def test_the_documents_say_how_large_the_layers_are() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    for row, build in (
+        ("`logstats`", logstats_package),
+        ("packages of the API", partial(dependencies, API)),
+        ("packages of the migration", partial(dependencies, MIGRATE)),
+    ):
+        stated = re.search(rf"^\| {row} \| ([\d.]+) MB \| ([\d.]+) MB \|$", page, re.MULTILINE)
+        assert stated, row
+        for megabytes, platform in zip(
+            stated.groups(), (lambda_platform("x86_64"), lambda_platform("arm64")), strict=True
+        ):
+            size = sum(path.stat().st_size for path in files(build(platform)))
+            assert float(megabytes) == pytest.approx(size / 1e6, abs=1), (row, platform.name)
 
 
 @architectures
@@ -99,6 +124,25 @@ def test_the_layers_import_with_nothing_else(requirements: Path, modules: str, t
     subprocess.run([sys.executable, "-I", "-S", "-c", command], cwd=tmp_path, check=True)
 
 
+def glibc() -> tuple[int, ...]:
+    name, version = platform_.libc_ver()
+    return tuple(map(int, version.split("."))) if name == "glibc" else (0,)
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 12) or platform_.machine() != "x86_64" or glibc() < (2, 34),
+    reason="needs CPython 3.12 on x86_64 with glibc 2.34, as Lambda has it",
+)
+@pytest.mark.parametrize(
+    ("requirements", "modules"), [(API, "asyncpg, fastapi, mangum"), (MIGRATE, "alembic.command, psycopg")]
+)
+def test_lambdas_own_layers_import_on_its_python(requirements: Path, modules: str, tmp_path: Path) -> None:
+    target = lambda_platform("x86_64")
+    layers = [str(each / "python") for each in (dependencies(requirements, target), logstats_package(target))]
+    command = f"import sys; sys.path[:0] = {layers!r}; import {modules}, pydantic_core, logstats.native"
+    subprocess.run([sys.executable, "-I", "-S", "-c", command], cwd=tmp_path, check=True)
+
+
 def test_layers_built_offline_in_another_folder_are_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -106,7 +150,8 @@ def test_layers_built_offline_in_another_folder_are_the_same(
     platform = lambda_platform("arm64")
     usual = dependencies(API, platform), logstats_package(platform)
     fetch()
-    monkeypatch.setenv("UV_OFFLINE", "1")
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
     again = dependencies(API, platform, tmp_path / "x"), logstats_package(platform, tmp_path / "x")
     for one, other in zip(usual, again, strict=True):
         assert one.name == other.name

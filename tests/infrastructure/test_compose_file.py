@@ -5,7 +5,7 @@ import subprocess
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # no stubs are locked
+import yaml
 
 from tests.docker.compose import FILE, Compose, compose_command
 from tests.docker.containers import ROOT, DockerError

@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 
 from cdk import outputs
+from local.cloud.synthesis import cloud_assembly
+from logstats.settings import RDS_CA_FILE
 from tests.infrastructure.templates import as_list, function, only, resources, statements, template
 
 pytestmark = pytest.mark.parametrize("environment", ["dev", "prod"])
 
 WILDCARD_RESOURCES = {
+    # Has no resource to name.
+    "ec2:DescribeManagedPrefixLists",
     # Lambda asks for these on "*" before it places a function in a VPC; some have no resource to name.
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -23,6 +27,17 @@ WILDCARD_RESOURCES = {
 
 def functions(environment: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in resources(environment, "AWS::Lambda::Function").values()]
+
+
+def database_functions(environment: str) -> list[dict[str, Any]]:
+    """Those that connect to the database."""
+    found = [
+        properties
+        for properties in functions(environment)
+        if "DATABASE_URL" in properties.get("Environment", {}).get("Variables", {})
+    ]
+    assert len(found) == 3
+    return found
 
 
 def queues(environment: str) -> list[dict[str, Any]]:
@@ -82,6 +97,31 @@ def test_buckets_are_private_encrypted_and_take_tls_only(environment: str) -> No
         ], name
 
 
+def lifecycle(environment: str) -> dict[str, dict[str, Any]]:
+    """The rules of each bucket, merged, by the word that its name ends in."""
+    found: dict[str, dict[str, Any]] = {}
+    for bucket in resources(environment, "AWS::S3::Bucket").values():
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert {rule["Status"] for rule in rules} == {"Enabled"}
+        name = bucket["Properties"]["BucketName"]["Fn::Join"][1][0]
+        found[name.rstrip("-").rpartition("-")[2]] = {
+            key: value for rule in rules for key, value in rule.items()
+        }
+    return found
+
+
+def test_old_versions_rejects_and_broken_uploads_do_not_stay(environment: str) -> None:
+    logs, rejects = lifecycle(environment)["logs"], lifecycle(environment)["rejects"]
+    assert logs["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rejects["ExpirationInDays"] == 90
+    for rules in (logs, rejects):
+        assert rules["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+
+
+def test_log_objects_stay_for_ever_in_prod(environment: str) -> None:
+    assert lifecycle(environment)["logs"].get("ExpirationInDays") == (None if environment == "prod" else 30)
+
+
 def test_the_logs_bucket_is_versioned_and_announces_creations_to_the_queue(environment: str) -> None:
     (bucket,) = (
         resource
@@ -128,15 +168,16 @@ def test_the_database_is_private_encrypted_and_takes_iam_and_tls_only(environmen
     parameters = only(environment, "AWS::RDS::DBClusterParameterGroup")["Properties"]["Parameters"]
     assert parameters["rds.force_ssl"] == "1"
     assert only(environment, "AWS::RDS::DBInstance")["Properties"]["PubliclyAccessible"] is False
-    for properties in functions(environment):
+    for properties in database_functions(environment):
         variables = properties["Environment"]["Variables"]
-        assert (variables["DATABASE_TLS"], variables["DATABASE_IAM_AUTH"]) == ("verify-full", "true")
+        names = ("DATABASE_TLS", "DATABASE_CA_FILE", "DATABASE_IAM_AUTH")
+        assert [variables[name] for name in names] == ["verify-full", "rds", "true"]
 
 
 def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
     urls = [
         json.dumps(properties["Environment"]["Variables"]["DATABASE_URL"])
-        for properties in functions(environment)
+        for properties in database_functions(environment)
     ]
     users = {
         user
@@ -152,6 +193,18 @@ def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
     ]
     assert len(connects) == len(users)
     assert all(sum(user in arn for arn in connects) == 1 for user in users)
+
+
+def test_the_servers_certificate_is_of_an_authority_that_functions_trust(environment: str) -> None:
+    instance = only(environment, "AWS::RDS::DBInstance")["Properties"]
+    assert instance["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
+    assert b"Root CA RSA2048 G1" in RDS_CA_FILE.read_bytes()
+
+
+def test_a_frozen_processors_connection_ends_but_not_while_it_reads(environment: str) -> None:
+    properties = function(environment, "Processor")["Properties"]
+    seconds = int(properties["Environment"]["Variables"]["DATABASE_IDLE_SESSION_TIMEOUT_SECONDS"])
+    assert properties["Timeout"] < seconds <= properties["Timeout"] + 300
 
 
 def test_route_tables_lead_to_s3_only(environment: str) -> None:
@@ -174,9 +227,63 @@ def test_nobody_may_reach_in_from_everywhere(environment: str) -> None:
         assert not [rule for rule in inwards if "CidrIp" in rule or "CidrIpv6" in rule], name
 
 
+def test_nobody_may_reach_everywhere(environment: str) -> None:
+    assert "0.0.0.0/0" not in json.dumps(template(environment))
+    assert "::/0" not in json.dumps(template(environment))
+    for name, group in resources(environment, "AWS::EC2::SecurityGroup").items():
+        # Without a rule of its own, EC2 gives a group one that allows everything.
+        assert group["Properties"]["SecurityGroupEgress"], name
+
+
+def test_those_who_use_the_database_reach_it_and_s3_and_nothing_else(environment: str) -> None:
+    groups = resources(environment, "AWS::EC2::SecurityGroup")
+    (clients,) = (name for name in groups if "Clients" in name)
+    (database,) = (name for name in groups if "Database5" in name)
+    (to_s3,) = groups[clients]["Properties"]["SecurityGroupEgress"]
+    assert set(to_s3) == {"Description", "DestinationPrefixListId", "FromPort", "IpProtocol", "ToPort"}
+    (outwards,) = (
+        rule["Properties"] for rule in resources(environment, "AWS::EC2::SecurityGroupEgress").values()
+    )
+    (inwards,) = (
+        rule["Properties"] for rule in resources(environment, "AWS::EC2::SecurityGroupIngress").values()
+    )
+    assert outwards["GroupId"] == inwards["SourceSecurityGroupId"] == {"Fn::GetAtt": [clients, "GroupId"]}
+    assert (
+        inwards["GroupId"] == outwards["DestinationSecurityGroupId"] == {"Fn::GetAtt": [database, "GroupId"]}
+    )
+    assert {inwards["FromPort"], inwards["ToPort"], outwards["FromPort"], outwards["ToPort"]} == {5432}
+    (nowhere,) = groups[database]["Properties"]["SecurityGroupEgress"]
+    assert nowhere["CidrIp"] == "255.255.255.255/32"
+
+
+def test_what_the_network_refuses_is_logged(environment: str) -> None:
+    flow_log = only(environment, "AWS::EC2::FlowLog")["Properties"]
+    assert (flow_log["ResourceType"], flow_log["TrafficType"]) == ("VPC", "REJECT")
+
+
 def test_functions_that_use_the_database_are_in_its_network(environment: str) -> None:
-    for properties in functions(environment):
+    for properties in database_functions(environment):
         assert len(properties["VpcConfig"]["SubnetIds"]) == 2
+
+
+def test_only_the_function_that_creates_the_roles_may_be_the_master_user(environment: str) -> None:
+    """And it has no way into the network: it uses the Data API."""
+    properties = function(environment, "Roles")["Properties"]
+    assert "VpcConfig" not in properties
+    allowed = {
+        name: as_list(statement["Action"])
+        for name, statement in statements(environment)
+        if {"rds-data:ExecuteStatement", "secretsmanager:GetSecretValue"} & set(as_list(statement["Action"]))
+    }
+    assert len(allowed) == 1
+    assert "Roles" in next(iter(allowed))
+
+
+def test_the_roles_are_there_before_the_migration_connects(environment: str) -> None:
+    (writer,) = resources(environment, "AWS::RDS::DBInstance")
+    (roles,) = resources(environment, "Custom::DatabaseRoles")
+    assert writer in only(environment, "Custom::DatabaseRoles")["DependsOn"]
+    assert roles in only(environment, "Custom::SchemaMigration")["DependsOn"]
 
 
 def test_no_policy_is_for_every_resource_but_those_listed(environment: str) -> None:
@@ -191,6 +298,57 @@ def test_no_policy_allows_every_action_of_a_service(environment: str) -> None:
             assert not [action for action in as_list(statement["Action"]) if "*" in action], name
 
 
+def alarms(environment: str) -> dict[str, dict[str, Any]]:
+    """By their metric."""
+    found = [resource["Properties"] for resource in resources(environment, "AWS::CloudWatch::Alarm").values()]
+    return {alarm["MetricName"]: alarm for alarm in found}
+
+
+def test_a_dead_letter_raises_an_alarm(environment: str) -> None:
+    alarm = alarms(environment)["ApproximateNumberOfMessagesVisible"]
+    (dead_letters,) = (
+        name
+        for name, resource in resources(environment, "AWS::SQS::Queue").items()
+        if "RedrivePolicy" not in resource["Properties"]
+    )
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": [dead_letters, "QueueName"]}}
+    ]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+    assert (alarm["Statistic"], alarm["EvaluationPeriods"]) == ("Maximum", 1)
+
+
+def test_there_is_an_alarm_for_a_backlog_a_crash_and_a_failing_api(environment: str) -> None:
+    waiting, crashes, failures = (
+        alarms(environment)[name] for name in ("ApproximateAgeOfOldestMessage", "Errors", "5xx")
+    )
+    assert waiting["Threshold"] > max(queue.get("VisibilityTimeout", 0) for queue in queues(environment))
+    assert crashes["Dimensions"][0]["Name"] == "FunctionName"
+    assert "Processor" in crashes["Dimensions"][0]["Value"]["Ref"]
+    assert failures["Dimensions"][0]["Name"] == "ApiId"
+
+
+def test_every_alarm_tells_the_topic_when_it_begins_and_ends_and_says_what_it_means(environment: str) -> None:
+    (topic,) = resources(environment, "AWS::SNS::Topic")
+    for metric, alarm in alarms(environment).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}], metric
+        assert alarm["TreatMissingData"] == "notBreaching", metric
+        assert len(alarm["AlarmDescription"]) > 40, metric
+
+
+def test_alarms_may_reach_the_topic_and_only_with_tls(environment: str) -> None:
+    document = only(environment, "AWS::SNS::TopicPolicy")["Properties"]["PolicyDocument"]
+    allowed = [statement for statement in document["Statement"] if statement["Effect"] == "Allow"]
+    denied = [statement for statement in document["Statement"] if statement["Effect"] == "Deny"]
+    assert [statement["Principal"] for statement in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+    assert allowed[0]["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert [statement["Condition"] for statement in denied] == [{"Bool": {"aws:SecureTransport": "false"}}]
+
+
+def test_the_api_has_a_concurrency_of_its_own(environment: str) -> None:
+    assert 1 <= function(environment, "Api")["Properties"]["ReservedConcurrentExecutions"] <= 100
+
+
 def test_logs_are_kept_for_a_stated_time(environment: str) -> None:
     for name, group in resources(environment, "AWS::Logs::LogGroup").items():
         assert group["Properties"]["RetentionInDays"] > 0, name
@@ -198,9 +356,35 @@ def test_logs_are_kept_for_a_stated_time(environment: str) -> None:
         assert "LogGroup" in properties["LoggingConfig"]
 
 
-def test_the_api_authorises_by_default_and_throttles_and_logs(environment: str) -> None:
-    for name, route in resources(environment, "AWS::ApiGatewayV2::Route").items():
-        assert route["Properties"]["AuthorizationType"] == "AWS_IAM", name
+def test_the_database_writes_into_a_log_group_that_is_there_before_it(environment: str) -> None:
+    cluster = only(environment, "AWS::RDS::DBCluster")
+    name = cluster["Properties"]["DBClusterIdentifier"]
+    (group,) = (
+        group
+        for group, resource in resources(environment, "AWS::Logs::LogGroup").items()
+        if resource["Properties"].get("LogGroupName") == f"/aws/rds/cluster/{name}/postgresql"
+    )
+    assert cluster["Properties"]["EnableCloudwatchLogsExports"] == ["postgresql"]
+    assert group in cluster["DependsOn"]
+
+
+def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) -> None:
+    kinds = {
+        route["Properties"]["RouteKey"]: route["Properties"]["AuthorizationType"]
+        for route in resources(environment, "AWS::ApiGatewayV2::Route").values()
+    }
+    assert kinds == {
+        "GET /customers": "AWS_IAM",
+        "GET /customers/{customer_id}/stats": "AWS_IAM",
+        "GET /ingestions": "AWS_IAM",
+        "GET /ingestions/{id}": "AWS_IAM",
+        "GET /": "NONE",
+        "GET /static/{proxy+}": "NONE",
+    }
+    assert function(environment, "Api")["Properties"]["Environment"]["Variables"]["API_AUTH"] == "iam"
+
+
+def test_the_api_throttles_and_logs(environment: str) -> None:
     stage = only(environment, "AWS::ApiGatewayV2::Stage")["Properties"]
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
@@ -251,7 +435,14 @@ def test_the_stack_has_every_named_output(environment: str) -> None:
         outputs.DEAD_LETTER_QUEUE_URL,
         outputs.PROCESSOR_FUNCTION,
         outputs.SCHEMA_REVISION,
+        outputs.ALARM_TOPIC,
     }
+
+
+def test_prod_cannot_be_deleted_by_mistake(environment: str) -> None:
+    manifest = json.loads((cloud_assembly(environment) / "manifest.json").read_text())
+    stack = manifest["artifacts"][f"logstats-{environment}"]["properties"]
+    assert stack.get("terminationProtection", False) is (environment == "prod")
 
 
 def test_data_outlives_the_prod_stack_and_not_that_of_dev(environment: str) -> None:

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api.daily import DailyStatistics, to_json
-from api.database import Database
+from api import conditional
+from api.authorisation import Rule, RuledRoute, ruled
+from api.cache import Cached
+from api.daily import DailyStatistics
+from api.formats import MEDIA_TYPES, Format, disposition, preferred
 from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order
-from api.problems import UNAVAILABLE
-from api.statements import DAILY_STATISTICS
+from api.periods import Interval
+from api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from api.settings import Auth
+from api.statistics import Question, Statistics
 
 
 class CustomerConvertor(StringConvertor):
@@ -29,15 +33,38 @@ register_url_convertor("customer", CustomerConvertor())
 
 _PLAIN_QUERY = re.compile(rb"from=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&to=([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
 
+_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One object per UTC day, or longer period, that has requests, in the order of the days; "
+        "an empty list if there are none, or no such customer.",
+        "headers": conditional.HEADERS,
+        "content": {
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": f"{','.join(DailyStatistics.model_fields)}\r\ncust_1,2024-09-03,8,5,3,2,1,87.5,1.018875,0.962,1.871,1.871,1.871,1.871\r\n",
+            }
+        },
+    },
+    304: {
+        "description": "Unchanged: the `ETag` of `If-None-Match` is still right.",
+        "headers": conditional.HEADERS,
+    },
+}
 
-def router(database: Database) -> APIRouter:
-    """Return the route, answered from a database."""
 
-    async def answer(customer_id: str, first: dt.date, last: dt.date) -> Response:
-        rows = await database.fetch(DAILY_STATISTICS, customer_id, first, last)
-        return Response(to_json(rows), media_type="application/json")
+def router(statistics: Statistics | Cached, auth: Auth) -> APIRouter:
+    """Return the route, answered from a customer's statistics."""
 
-    class PlainFirst(APIRoute):
+    async def respond(request: Request, question: Question, *, by_name: bool = False) -> Response:
+        answer = await statistics.answer(question)
+        headers = {"ETag": answer.etag, "Cache-Control": conditional.CACHE_CONTROL, "Vary": "Accept"}
+        if conditional.matches(request.headers.get("if-none-match"), answer.etag):
+            return Response(status_code=304, headers=headers)
+        if question.form is Format.CSV and by_name:
+            headers["Content-Disposition"] = disposition(question.customer_id, question.form)
+        return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[question.form])
+
+    class PlainFirst(RuledRoute):
         """Answers plainly valid requests itself; FastAPI, which takes longer, judges the others."""
 
         def get_route_handler(self) -> Callable[[Request], Any]:
@@ -45,20 +72,21 @@ def router(database: Database) -> APIRouter:
 
             async def handle(request: Request) -> Response:
                 plain = _plain(request)
-                answered: Response = await (answer(*plain) if plain else judge(request))
-                return answered
+                if plain is None:
+                    judged: Response = await judge(request)
+                    return judged
+                self.authorise(request)
+                return await respond(request, plain)
 
             return handle
 
-    routes = APIRouter(route_class=PlainFirst)
+    routes = APIRouter(route_class=ruled(Rule.CUSTOMER, auth, PlainFirst))
 
     @routes.get(
         "/customers/{customer_id:customer}/stats",
         summary="Daily statistics of a customer",
         response_model=list[DailyStatistics],
-        response_description="One object per UTC day that has requests, in the order of the days; "
-        "an empty list if there are none, or no such customer.",
-        responses=UNAVAILABLE,
+        responses={**_ANSWER, **UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE},
         tags=["statistics"],
     )
     async def daily_statistics(
@@ -81,15 +109,40 @@ def router(database: Database) -> APIRouter:
                 examples=["2024-10-03"],
             ),
         ] = dt.date.max,
+        interval: Annotated[
+            Interval,
+            Query(
+                description="Merge days into ISO weeks (from Monday), months, or one total. Only days from `from` to "
+                "`to` count. Percentiles are exact: they come from merged histograms."
+            ),
+        ] = Interval.DAY,
+        form: Annotated[
+            Format | None,
+            Query(
+                alias="format",
+                description="JSON or CSV; without it, what `Accept` prefers.",
+                examples=["csv"],
+            ),
+        ] = None,
+        accept: Annotated[str, Header(description="`text/csv` for CSV.", examples=["text/csv"])] = "",
+        _if_none_match: Annotated[
+            str | None,
+            Header(
+                alias="If-None-Match",
+                description="The `ETag` of an earlier answer.",
+                examples=['"17-1-json"'],
+            ),
+        ] = None,
     ) -> Response:
-        """Read counts, uptime and latency percentiles of each day."""
+        """Read counts, uptime and latency percentiles of each day, or of longer periods."""
         _check(request, first, last)
-        return await answer(customer_id, first, last)
+        question = Question(customer_id, first, last, interval, form or preferred(accept))
+        return await respond(request, question, by_name=form is not None)
 
     return routes
 
 
-def _plain(request: Request) -> tuple[str, dt.date, dt.date] | None:
+def _plain(request: Request) -> Question | None:
     """Read a request in its usual form, or leave it to FastAPI."""
     customer_id = request.path_params["customer_id"]
     match = _PLAIN_QUERY.fullmatch(request.scope["query_string"])
@@ -107,14 +160,18 @@ def _plain(request: Request) -> tuple[str, dt.date, dt.date] | None:
         )
     except ValueError:
         return None
-    return (customer_id, *days) if days[0] <= days[1] else None
+    if days[0] > days[1] or any(
+        name == b"accept" and b"csv" in value for name, value in request.scope["headers"]
+    ):
+        return None
+    return Question(customer_id, *days)
 
 
 def _check(request: Request, first: dt.date, last: dt.date) -> None:
     """Refuse what the parameters show only together, or not at all."""
     problems: list[dict[str, Any]] = [
         {"type": "repeated", "loc": ("query", name), "msg": "Input should be given once", "input": values}
-        for name in ("from", "to")
+        for name in ("from", "to", "interval", "format")
         if len(values := request.query_params.getlist(name)) > 1
     ]
     try:

@@ -12,14 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the fast path reads words little-endian");
-
 #define LIST_LIMIT 128      /* durations kept as a list before they become counters */
 #define DENSE_LIMIT 16384   /* milliseconds counted directly; each has a bucket of its own */
 #define PENDING 32          /* durations on their way: their counters are fetched from memory meanwhile */
 #define DAY_CACHE 256       /* dates seen lately: a log has few */
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGH UINT64_C(0x8080808080808080)
 
 typedef struct { uint32_t bucket; uint32_t used; uint64_t count; } table_entry;
 
@@ -106,7 +102,6 @@ void aggregator_free(aggregator *a) {
 
 /* ---- Summaries --------------------------------------------------------------------------------- */
 
-static inline uint64_t load8(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
 static inline uint16_t load2(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
 
 static inline uint64_t mix(uint64_t hash, uint64_t word) {
@@ -438,32 +433,27 @@ static int by_bucket(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-static uint8_t *write_bucket(uint8_t *to, uint32_t bucket, uint64_t count, int64_t *written) {
-    to = write_varint(to, (uint64_t)((int64_t)bucket - *written));
-    *written = bucket;
-    return write_varint(to, count);
-}
-
-/* Milliseconds and table merged in bucket order. */
+/* Milliseconds and table merged in bucket order. Up to four bytes beyond what counts may be written. */
 static uint8_t *write_counters(summary *s, uint8_t *to) {
     uint32_t entries = 0;
     for (uint32_t i = 0; i < s->table_capacity; i++)
         if (s->table[i].used) s->table[entries++] = s->table[i];
     if (entries) qsort(s->table, entries, sizeof *s->table, by_bucket); /* without entries there is no table */
+    const table_entry *next = s->table, *stop = s->table + entries;
     int64_t written = -1;
-    uint32_t next = 0;
     *to++ = HISTOGRAM_VERSION;
     for (uint32_t ms = 0; ms < s->dense_capacity; ms++) {
+        if (ms % 8 == 0 && load8(s->dense + ms) == 0) { ms += 7; continue; }
         uint64_t count = s->dense[ms];
-        if (!count) continue;
         const uint32_t bucket = bucket_index((uint64_t)ms * 1000);
-        for (; next < entries && s->table[next].bucket < bucket; next++)
-            to = write_bucket(to, s->table[next].bucket, s->table[next].count, &written);
-        if (next < entries && s->table[next].bucket == bucket) count += s->table[next++].count;
-        to = write_bucket(to, bucket, count, &written);
+        for (; next < stop && next->bucket < bucket; written = next++->bucket)
+            to = write_bucket(to, (uint64_t)(next->bucket - written), next->count);
+        if (next < stop && next->bucket == bucket) count += next++->count;
+        to = write_bucket(to, (uint64_t)(bucket - written), count);
+        written = count ? bucket : written;
     }
-    for (; next < entries; next++)
-        to = write_bucket(to, s->table[next].bucket, s->table[next].count, &written);
+    for (; next < stop; written = next++->bucket)
+        to = write_bucket(to, (uint64_t)(next->bucket - written), next->count);
     return to;
 }
 
@@ -471,7 +461,7 @@ static uint8_t *write_counters(summary *s, uint8_t *to) {
 static int write_record(aggregator *a, summary *s) {
     const size_t distinct = s->list_length + s->table_length +
         (s->total < s->dense_capacity ? s->total : s->dense_capacity);
-    const size_t most = sizeof(summary_header) + s->customer_length + 1 + 15 * distinct;
+    const size_t most = sizeof(summary_header) + s->customer_length + 1 + 15 * distinct + 4;
     if (reserve(&a->out, &a->out_capacity, a->out_length, most)) return -1;
     uint8_t *header_at = a->out + a->out_length;
     uint8_t *histogram = header_at + sizeof(summary_header) + s->customer_length;

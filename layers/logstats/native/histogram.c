@@ -15,6 +15,8 @@ typedef struct {
     uint64_t total; /* counts read so far, below 2^63 */
 } cursor;
 
+static inline int64_t last_bucket(void) { return bucket_index(MAX_DURATION_US); }
+
 /* A non-zero varint, or 0 when there is none. */
 static uint64_t read_varint(cursor *in) {
     uint64_t value = 0;
@@ -27,16 +29,36 @@ static uint64_t read_varint(cursor *in) {
     return 0;
 }
 
+/* The next bucket in the short form that nearly all have: one or two bytes of distance, one of count. */
+typedef struct { uint64_t distance, count, length; } short_form; /* length: 0 when it has another form */
+
+static inline short_form read_short(const cursor *in) {
+    if (in->end - in->at < 8) return (short_form){0};
+    const uint64_t word = load8(in->at), two = word >> 7 & 1;
+    const uint64_t distance = (word & 0x7F) | (word >> 1 & 0x3F80 & (0 - two));
+    const uint64_t count = word >> (8 + 8 * two) & 0xFF;
+    const uint64_t is_short = (count - 1 < 0x7F) & (distance - 1 >= two * 0x7F) & !(word & (two << 15)) & (distance != 0);
+    return (short_form){distance, count, is_short ? 2 + two : 0};
+}
+
 static int next_bucket(cursor *in) {
     in->count = 0;
     if (in->at == in->end) return 0;
-    const uint64_t distance = read_varint(in);
-    const int64_t last = bucket_index(MAX_DURATION_US);
-    if (distance == 0 || distance > (uint64_t)(last - in->bucket)) return HISTOGRAM_MALFORMED;
+    uint64_t distance, count;
+    const short_form found = read_short(in);
+    if (found.length) {
+        distance = found.distance;
+        count = found.count;
+        in->at += found.length;
+    } else {
+        distance = read_varint(in);
+        count = distance ? read_varint(in) : 0;
+    }
+    if (distance == 0 || distance > (uint64_t)(last_bucket() - in->bucket)) return HISTOGRAM_MALFORMED;
+    if (count == 0 || count > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
     in->bucket += (int64_t)distance;
-    in->count = read_varint(in);
-    if (in->count == 0 || in->count > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
-    in->total += in->count;
+    in->count = count;
+    in->total += count;
     return 0;
 }
 
@@ -46,29 +68,43 @@ static int open_histogram(cursor *in, const uint8_t *data, size_t length) {
     return next_bucket(in);
 }
 
+/* Take a short form, or nothing, into a cursor. Without branches: which side comes next cannot be predicted. */
+static inline void take(cursor *in, const short_form *next, uint64_t taken) {
+    in->at += taken * next->length;
+    in->bucket += (int64_t)(taken * next->distance);
+    in->count = taken ? next->count : in->count;
+    in->total += taken * next->count;
+}
+
 int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length,
                           int sign, uint8_t *out) {
     cursor left, right;
     if (open_histogram(&left, a, a_length) || open_histogram(&right, b, b_length)) return HISTOGRAM_MALFORMED;
+    const uint64_t factor = sign < 0 ? UINT64_MAX : 1, most = INT64_MAX - 0x7F;
     uint8_t *to = out;
     int64_t written = -1;
     *to++ = HISTOGRAM_VERSION;
     while (left.count || right.count) {
-        const int take_left = left.count && (!right.count || left.bucket <= right.bucket);
-        const int take_right = right.count && (!left.count || right.bucket <= left.bucket);
+        const short_form after_left = read_short(&left), after_right = read_short(&right);
+        const int is_short = after_left.length && after_right.length && left.count && right.count &&
+            left.total < most && right.total < most;
+        const uint64_t take_left = left.count && (!right.count || left.bucket <= right.bucket);
+        const uint64_t take_right = right.count && (!left.count || right.bucket <= left.bucket);
         const int64_t bucket = take_left ? left.bucket : right.bucket;
-        uint64_t count = take_left ? left.count : 0;
-        if (take_right) {
-            if (sign < 0 && right.count > count) return HISTOGRAM_NEGATIVE;
-            count = sign < 0 ? count - right.count : count + right.count;
+        const uint64_t count = take_left * left.count + factor * (take_right * right.count);
+        if (sign < 0 && count > INT64_MAX) return HISTOGRAM_NEGATIVE;
+        const uint64_t distance = (uint64_t)(bucket - written);
+        written = count ? bucket : written;
+        if (is_short) { /* so eight bytes are left in each, and four have room in `out` */
+            to = write_bucket(to, distance, count);
+            take(&left, &after_left, take_left);
+            take(&right, &after_right, take_right);
+            if (left.bucket > last_bucket() || right.bucket > last_bucket()) return HISTOGRAM_MALFORMED;
+        } else {
+            if (count) to = write_varint(write_varint(to, distance), count);
+            if ((take_left && next_bucket(&left)) || (take_right && next_bucket(&right)))
+                return HISTOGRAM_MALFORMED;
         }
-        if (count) {
-            to = write_varint(to, (uint64_t)(bucket - written));
-            to = write_varint(to, count);
-            written = bucket;
-        }
-        if ((take_left && next_bucket(&left)) || (take_right && next_bucket(&right)))
-            return HISTOGRAM_MALFORMED;
     }
     if (sign > 0 && left.total + right.total > INT64_MAX) return HISTOGRAM_TOO_MANY;
     return to - out;
@@ -84,6 +120,21 @@ static uint64_t representative(uint64_t bucket) {
     return millisecond < low + width ? millisecond : low + width / 2;
 }
 
+/* Skip buckets in which the total stays below a rank; four at a time, while each has one byte of distance and one of
+ * count: such a word has no high bit and no zero byte. */
+static inline void skip_plain(cursor *in, uint64_t rank) {
+    const uint64_t lanes = UINT64_C(0x00FF00FF00FF00FF), sum = UINT64_C(0x0001000100010001);
+    while (in->end - in->at >= 8) {
+        const uint64_t word = load8(in->at);
+        const uint64_t total = in->total + ((word >> 8 & lanes) * sum >> 48);
+        const int64_t bucket = in->bucket + (int64_t)((word & lanes) * sum >> 48);
+        if (((word | (word - ONES)) & HIGH) || total >= rank || bucket > last_bucket()) return;
+        in->bucket = bucket;
+        in->total = total;
+        in->at += 8;
+    }
+}
+
 int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *ranks, size_t count,
                             uint64_t *values) {
     cursor in;
@@ -92,6 +143,7 @@ int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *
     while (in.count) {
         for (; next < count && ranks[next] <= in.total; next++)
             values[next] = representative((uint64_t)in.bucket);
+        skip_plain(&in, next < count && ranks[next] < INT64_MAX ? ranks[next] : INT64_MAX);
         if (next_bucket(&in)) return HISTOGRAM_MALFORMED;
     }
     return (int64_t)in.total;

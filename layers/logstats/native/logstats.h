@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ---- Latency histogram: log-linear buckets over integer microseconds ------------------------- */
 
@@ -33,6 +34,24 @@ static inline uint8_t *write_varint(uint8_t *out, uint64_t value) {
     }
     *out++ = (uint8_t)value;
     return out;
+}
+
+/* A word of bytes; little-endian, as everything that looks into one expects. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are read little-endian");
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH UINT64_C(0x8080808080808080)
+static inline uint64_t load8(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+
+/* One bucket: its distance to the bucket before, then its count. Four bytes are written whatever the length. Nearly
+ * all distances have one or two bytes, in no order that a processor could predict: hence no branch between these.
+ * Without a count nothing is written to stay. */
+static inline uint8_t *write_bucket(uint8_t *out, uint64_t distance, uint64_t count) {
+    if (distance >= UINT64_C(1) << 14 || count >= 0x80)
+        return count ? write_varint(write_varint(out, distance), count) : out;
+    const uint32_t two = distance > 0x7F;
+    const uint32_t word = (uint32_t)((distance & 0x7F) | two << 7 | (distance >> 7) << 8 | count << (8 + 8 * two));
+    memcpy(out, &word, 4);
+    return out + (count ? 2 + two : 0);
 }
 
 /* Encode microsecond values up to MAX_DURATION_US in any order (they are replaced by their sorted buckets).

@@ -17,7 +17,12 @@ HANDLER = "api.handler.handler"
 
 @pytest.fixture
 def variables(database: DatabaseSettings) -> dict[str, str]:
-    return {"DATABASE_URL": database.url, "DATABASE_TLS": "disable", "DATABASE_IAM_AUTH": "false"}
+    return {
+        "DATABASE_URL": database.url,
+        "DATABASE_TLS": "disable",
+        "DATABASE_IAM_AUTH": "false",
+        "API_AUTH": "none",
+    }
 
 
 def request(customer: str, query: str) -> dict[str, Any]:

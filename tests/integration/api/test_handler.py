@@ -79,11 +79,12 @@ def stats_of(customer: str, query: str = "from=2024-09-03") -> dict[str, Any]:
 class Function:
     """A Lambda environment: the handler module, imported afresh with its environment variables."""
 
-    def __init__(self, database: DatabaseSettings, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, database: DatabaseSettings, patch: pytest.MonkeyPatch, auth: str = "none") -> None:
         self.database = database
         patch.setenv("DATABASE_URL", database.url)
         patch.setenv("DATABASE_TLS", database.tls)
         patch.setenv("DATABASE_IAM_AUTH", "false")
+        patch.setenv("API_AUTH", auth)
         sys.modules.pop("api.handler", None)
         self.module: ModuleType = importlib.import_module("api.handler")
 
@@ -306,3 +307,41 @@ def test_trap_06_the_handler_needs_nothing_but_its_layer() -> None:
 
 def test_trap_06_the_handler_loads_no_sqlalchemy() -> None:
     assert imported_packages().isdisjoint({"sqlalchemy", "greenlet", "boto3", "psycopg"})
+
+
+@pytest.mark.parametrize(
+    "path", ["/customers/cust_1/stats", "/customers", "/docs", "/openapi.json", "/ready"]
+)
+def test_a_stage_path_is_taken_off(
+    database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("API_ROOT_PATH", "/dev")
+    function = Function(database, monkeypatch)
+    try:
+        query = "from=2024-09-03" if path.endswith("stats") else ""
+        assert function(event(f"/dev{path}", query))["statusCode"] == 200
+    finally:
+        function.stop()
+
+
+def test_the_gateways_caller_is_let_in_and_nobody_else(
+    database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = Function(database, monkeypatch, auth="iam")
+    try:
+        request = stats_of("cust_1")
+        assert function(request)["statusCode"] == 401
+        request["requestContext"]["authorizer"] = {"iam": {"accessKey": "AKIA"}}
+        assert function(request)["statusCode"] == 200
+    finally:
+        function.stop()
+
+
+def test_answers_and_log_lines_name_the_gateways_request(
+    function: Function, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(function.database.url) as connection:
+        connection.execute("DROP TABLE daily_statistics")
+    for request in (event("/nowhere"), stats_of("cust_1", "from=never"), stats_of("cust_1")):
+        assert function(request)["headers"]["x-request-id"] == "JKJaXmPLvHcESHA="
+    assert [getattr(record, "request_id", None) for record in caplog.records] == ["JKJaXmPLvHcESHA="]

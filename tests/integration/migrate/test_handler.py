@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from local.postgres import EmbeddedPostgres
 from migrate import schema
 from migrate.handler import PHYSICAL_ID, handler
+from tests.integration.migrate.test_schema import add_migrations
 from tests.unit.migrate.test_custom_resource import Listener, listener
 
 __all__ = ["listener"]  # a fixture
@@ -80,6 +82,24 @@ def test_a_failure_is_answered_with_its_reason(listener: Listener, monkeypatch: 
     answer = call(listener, "Create")
     assert answer["Status"] == "FAILED"
     assert "/does/not/exist" in str(answer["Reason"])
+
+
+def test_a_failing_migration_is_answered_with_its_reason_and_changes_nothing(
+    listener: Listener, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(listener, "Create")
+    before = schema.head()
+    with monkeypatch.context() as patch:
+        add_migrations(
+            tmp_path, patch, bad="op.execute('DROP TABLE daily_statistics'); op.execute('SELECT 1/0')"
+        )
+        answer = call(listener, "Update")
+    assert answer["Status"] == "FAILED"
+    assert str(answer["Reason"]).startswith("The schema migration has failed: ")
+    assert "division by zero" in str(answer["Reason"])
+    assert call(listener, "Update") == succeeded(Revision=before)  # the rollback's own
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM daily_statistics").fetchone() == (0,)
 
 
 def test_wrong_settings_are_answered_with_their_reason(

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -141,6 +142,20 @@ def test_concurrent_runs_wait_for_each_other(empty: sa.Engine, server: EmbeddedP
             time.sleep(0.05)
     results = sorted(run.communicate(timeout=60)[0].strip() for run in runs)
     assert results == [f"('{schema.head()}', '{schema.head()}')"] * 3 + [f"(None, '{schema.head()}')"]
+
+
+def test_a_run_waits_for_another_longer_than_for_a_table(empty: sa.Engine, server: EmbeddedPostgres) -> None:
+    """A migration may take minutes; who waits for it must not be cut off by the limit on other locks."""
+    settings = server.settings(str(empty.url.database)).model_copy(update={"lock_timeout_seconds": 0.1})
+    hurried = create_engine(settings, poolclass=NullPool)
+    with empty.connect() as other:
+        other.execute(sa.text("SELECT pg_advisory_lock(:lock)"), {"lock": schema._MIGRATION_LOCK})
+        threading.Timer(0.6, other.invalidate).start()
+        assert schema.upgrade(hurried) == (None, schema.head())
+    with empty.begin() as other:
+        other.execute(sa.text("LOCK alembic_version"))
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            schema.upgrade(hurried)
 
 
 def test_a_failing_migration_leaves_nothing_behind(

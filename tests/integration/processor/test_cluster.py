@@ -93,6 +93,15 @@ def test_two_processes_give_the_tables_of_one(
     assert sorted(writers) == [0, 1]
 
 
+def test_reading_may_take_longer_than_a_transaction_may_be_idle(
+    ingestor: Ingestor, database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The members' locks are held by transactions that are idle meanwhile."""
+    monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.02")
+    log.write_bytes(log.read_bytes() * 8)
+    assert clustered(ingestor, database, log).ingest_file(LocalFile.at(log)).outcome == "ingested"
+
+
 def test_a_killed_process_leaves_nothing_and_the_next_run_succeeds(
     ingestor: Ingestor, database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

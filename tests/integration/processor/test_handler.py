@@ -219,6 +219,12 @@ def test_rejected_lines_go_to_their_bucket(s3: "S3Client", engine: sa.Engine) ->
     assert json.loads(body) == {"line": 601, "reason": "field_count", "text": "broken", "cut": False}
 
 
+def test_rejected_lines_of_a_replaced_version_are_deleted(s3: "S3Client", engine: sa.Engine) -> None:
+    for sequencer, data in (("01", b"broken\n"), ("02", as_bytes(A))):
+        assert deliver(records(created("a.log", put(s3, "a.log", data), sequencer))) == []
+    assert s3.list_objects_v2(Bucket=REJECTS)["KeyCount"] == 0
+
+
 def test_a_version_that_is_gone_fails_its_message(s3: "S3Client", engine: sa.Engine) -> None:
     version = put(s3, "a.log", as_bytes(A))
     s3.delete_object(Bucket=BUCKET, Key="a.log", VersionId=version)

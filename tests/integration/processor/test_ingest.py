@@ -16,6 +16,7 @@ from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
 from processor import lines as lines_module
 from processor.ingest import Ingestor, IngestSummary
+from processor.ledger import Withdrawal
 from processor.objects import LocalFile, SourceError
 from processor.rejects import LocalRejectStore
 from tests import oracle, tables
@@ -101,6 +102,40 @@ def test_new_content_replaces_the_old(ingestor: Ingestor, tmp_path: Path) -> Non
     assert tables.statistics(ingestor.engine) == oracle.statistics(other + kept)
     assert ingest(ingestor, tmp_path / "a.log", b"").outcome == "replaced"
     assert tables.statistics(ingestor.engine) == oracle.statistics(kept)
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_rejected_lines_are_kept_as_long_as_they_count(ingestor: Ingestor, tmp_path: Path) -> None:
+    def kept() -> list[str]:
+        files = sorted(path for path in (tmp_path / "rejected").rglob("*") if path.is_file())
+        return [json.loads(line)["text"] for path in files for line in path.read_bytes().splitlines()]
+
+    ingest(ingestor, tmp_path / "a.log", b"first\n")
+    ingest(ingestor, tmp_path / "b.log", b"other\n")
+    ingest(ingestor, tmp_path / "a.log", b"second\n")
+    ingest(ingestor, tmp_path / "a.log", b"second\n")
+    assert sorted(kept()) == ["other", "second"]
+    ingestor.withdraw(Withdrawal("file", str(tmp_path / "a.log")))
+    assert kept() == ["other"]
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_rejected_lines_that_cannot_be_deleted_now_are_deleted_later(
+    ingestor: Ingestor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A directory in the place of the file: even root cannot unlink it."""
+    ingest(ingestor, tmp_path / "a.log", b"first\n")
+    uri = tables.ledger(ingestor.engine, str(tmp_path / "a.log")).rejects_uri
+    assert uri is not None
+    Path(uri).unlink()
+    Path(uri).mkdir()
+    assert ingest(ingestor, tmp_path / "a.log", LINES).outcome == "replaced"
+    assert f"The rejected lines in {uri} cannot be deleted" in caplog.text
+    assert tables.leftovers(ingestor.engine)["attempts"] == 1
+    Path(uri).rmdir()
+    Path(uri).touch()
+    ingest(ingestor, tmp_path / "b.log", LINES)
+    assert not Path(uri).exists()
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
 
 

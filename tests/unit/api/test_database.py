@@ -14,7 +14,9 @@ URL = "postgresql://reader@db.example:6432/logstats"
 
 
 def arguments(**values: object) -> dict[str, object]:
-    return _connect_arguments(DatabaseSettings.model_validate({"url": URL, **values}), ApiSettings())
+    return _connect_arguments(
+        DatabaseSettings.model_validate({"url": URL, **values}), ApiSettings(auth="none")
+    )
 
 
 def test_tls_with_a_verified_host_is_the_default() -> None:
@@ -41,7 +43,7 @@ def test_the_settings_win_over_the_url() -> None:
         url = f"postgresql://tester@127.0.0.1:{port}/n?sslmode=disable"
         settings = DatabaseSettings(url=url, tls="require", iam_auth=False)
         with pytest.raises(DatabaseAwayError):
-            asyncio.run(Database(settings, ApiSettings()).fetch("SELECT 1"))
+            asyncio.run(Database(settings, ApiSettings(auth="none")).fetch("SELECT 1"))
     assert told == []
 
 
@@ -52,7 +54,7 @@ def test_nothing_is_said_in_the_clear_unless_allowed(
     with plain_server() as (port, told):
         settings = DatabaseSettings(url=f"postgresql://tester@127.0.0.1:{port}/n", tls=tls, iam_auth=False)
         with pytest.raises(DatabaseAwayError):
-            asyncio.run(Database(settings, ApiSettings()).fetch("SELECT 1"))
+            asyncio.run(Database(settings, ApiSettings(auth="none")).fetch("SELECT 1"))
     assert bool(told) == (tls in {"prefer", "disable"})
 
 
@@ -79,6 +81,6 @@ def test_sessions_only_read_and_end_themselves() -> None:
 
 def test_a_database_that_refuses_is_away() -> None:
     settings = DatabaseSettings(url="postgresql://u@127.0.0.1:1/n", tls="disable", iam_auth=False)
-    database = Database(settings, ApiSettings())
+    database = Database(settings, ApiSettings(auth="none"))
     with pytest.raises(DatabaseAwayError):
         asyncio.run(database.fetch("SELECT 1"))

@@ -31,16 +31,25 @@ def test_every_operation_and_parameter_is_described_with_an_example() -> None:
     for operation in operations():
         assert operation["summary"]
         assert operation["description"]
-        for parameter in operation["parameters"]:
+        for parameter in operation.get("parameters", []):
             assert parameter["description"], parameter["name"]
-            assert parameter["schema"]["examples"], parameter["name"]
+            assert parameter["schema"].keys() & {"examples", "default"}, parameter["name"]
 
 
 def test_every_operation_that_reads_the_database_says_when_to_ask_again() -> None:
-    for operation in operations():
+    asked = [operation for operation in operations() if operation["operationId"] != "health"]
+    assert len(asked) == len(operations()) - 1
+    for operation in asked:
         unavailable = operation["responses"]["503"]
         assert "Retry-After" in unavailable["headers"]
         assert "application/problem+json" in unavailable["content"]
+
+
+def test_every_operation_that_carries_data_says_who_is_refused() -> None:
+    for operation in operations():
+        if "operation" not in operation["tags"]:
+            assert operation["responses"].keys() >= {"200", "401", "403"}
+            assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
 
 
 def test_fields_name_their_units() -> None:

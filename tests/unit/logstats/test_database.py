@@ -1,5 +1,6 @@
 """Engines: driver, encryption, IAM sign-in, and connections that have died."""
 
+import time
 from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -124,3 +125,21 @@ def test_a_dead_connection_is_replaced(database: DatabaseSettings) -> None:
             assert connection.scalar(sa.text("SELECT 1")) == 1
         kill_all_others()
     engine.dispose()
+
+
+def test_a_silent_session_is_ended_by_the_server_and_replaced(database: DatabaseSettings) -> None:
+    """The one of a frozen function, which cannot end it: it would keep Aurora awake."""
+    watcher = create_engine(database)
+    silent = create_engine(database.model_copy(update={"idle_session_timeout_seconds": 0.2}))
+    with silent.connect() as connection:
+        pid = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+    there = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+    deadline = time.monotonic() + 10
+    with watcher.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while connection.scalar(there, {"pid": pid}):
+            assert time.monotonic() < deadline, "the session is still there"
+            time.sleep(0.05)
+    with silent.connect() as connection:
+        assert connection.scalar(sa.text("SELECT pg_backend_pid()")) != pid
+    watcher.dispose()
+    silent.dispose()

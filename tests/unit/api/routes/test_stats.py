@@ -11,6 +11,7 @@ from api import problems
 from api.database import Database, Row
 from api.routes import stats
 from api.settings import ApiSettings
+from api.statistics import Statistics
 
 
 class Reading(Database):
@@ -19,7 +20,7 @@ class Reading(Database):
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
 
-    async def fetch(self, _statement: str, *arguments: object) -> list[Row]:
+    async def fetch(self, _statement: str, *arguments: object, deadline: float | None = None) -> list[Row]:  # noqa: ARG002
         self.asked.append(arguments)
         return []
 
@@ -30,7 +31,7 @@ class Asking:
     def __init__(self) -> None:
         self.reading = Reading()
         self.app = FastAPI()
-        self.app.include_router(stats.router(self.reading))
+        self.app.include_router(stats.router(Statistics(self.reading), "none"))
         problems.install(self.app, ApiSettings())
 
     def __call__(self, path: str, query: str) -> tuple[httpx.Response, list[tuple[object, ...]]]:

@@ -1,0 +1,1 @@
+"""Load tests of the API, and the peer it is compared with."""

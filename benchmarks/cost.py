@@ -1,0 +1,198 @@
+"""What a month on AWS costs: ``python -m benchmarks.cost [--price NAME=USD ...] [--gb-per-day N ...] [--write]``.
+
+Prices and loads are inputs; `--write` renews the tables of docs/cost.md. A month has 730 hours.
+"""
+
+import argparse
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "cost.md"
+_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
+HOURS, DAYS = 730.0, 730.0 / 24
+
+
+@dataclass(frozen=True)
+class Prices:
+    """List prices of us-east-1 in USD, without any free tier."""
+
+    aurora_acu_hour: float = 0.12
+    aurora_storage_gb_month: float = 0.10
+    aurora_million_ios: float = 0.20
+    lambda_arm_gb_second: float = 0.0000133334
+    lambda_million_requests: float = 0.20
+    s3_gb_month: float = 0.023
+    s3_thousand_puts: float = 0.005
+    s3_thousand_gets: float = 0.0004
+    sqs_million_requests: float = 0.40
+    http_api_million_requests: float = 1.00
+    logs_gb: float = 0.50
+    alarm_month: float = 0.10
+    secret_month: float = 0.40
+    ecr_gb_month: float = 0.10
+    endpoint_hour: float = 0.01
+    fargate_arm_cpu_hour: float = 0.03238
+    fargate_arm_gb_hour: float = 0.00356
+
+
+@dataclass(frozen=True)
+class Load:
+    """What happens in a day, and what is assumed of it.
+
+    Attributes
+    ----------
+    objects, gb
+        Log objects uploaded in a day, and their size together.
+    requests
+        To the API.
+    awake_hours, acu
+        Of the database in a day, and its mean capacity then. It pauses after five idle minutes.
+    customers
+        With a request in each object; a contribution has about 4 kB.
+    kept_days
+        How long log objects are kept.
+    mb_per_second, seconds_per_object
+        The processor's speed with two virtual CPUs, and what each object costs besides.
+    """
+
+    name: str
+    gb: float = 0
+    objects: int = 0
+    requests: int = 0
+    awake_hours: float = 0
+    acu: float = 1
+    customers: int = 50
+    kept_days: int = 30
+    mb_per_second: float = 100
+    seconds_per_object: float = 1.5
+
+
+PROCESSOR_GB, API_GB = 3538 / 1024, 1769 / 1024
+CONTRIBUTION_GB = 4e-6
+IOS_PER_CONTRIBUTION = 4
+GETS_PER_OBJECT = 16
+ALARMS = 4
+IMAGE_GB = 0.27
+POLLS_MONTH = 5 * 3 * 60 * HOURS  # five pollers of the event source mapping, each asking every 20 s
+LOG_GB_PER_INVOCATION = 2e-6
+
+LOADS = (
+    Load("idle"),
+    Load("1 GB a day", gb=1, objects=24, requests=10_000, awake_hours=6),
+    Load("1 TB a day", gb=1000, objects=8000, requests=1_000_000, awake_hours=24, acu=4),
+)
+
+
+def monthly(load: Load, prices: Prices) -> dict[str, float]:
+    """Return the parts of a month's cost in USD, data of `kept_days` being stored."""
+    objects, requests = load.objects * DAYS, load.requests * DAYS
+    ingest_seconds = load.gb * 1000 * DAYS / load.mb_per_second + objects * load.seconds_per_object
+    contributions = objects * load.customers
+    return {
+        "Aurora: capacity": load.awake_hours * DAYS * load.acu * prices.aurora_acu_hour,
+        "Aurora: storage and I/O": contributions * CONTRIBUTION_GB * prices.aurora_storage_gb_month
+        + contributions * IOS_PER_CONTRIBUTION / 1e6 * prices.aurora_million_ios,
+        "S3: log objects kept": load.gb * load.kept_days * prices.s3_gb_month,
+        "S3: requests": objects
+        / 1000
+        * (prices.s3_thousand_puts + GETS_PER_OBJECT * prices.s3_thousand_gets),
+        "Lambda: processor": ingest_seconds * PROCESSOR_GB * prices.lambda_arm_gb_second
+        + objects / 1e6 * prices.lambda_million_requests,
+        "Lambda: API": requests * 0.02 * API_GB * prices.lambda_arm_gb_second
+        + requests / 1e6 * prices.lambda_million_requests,
+        "API Gateway": requests / 1e6 * prices.http_api_million_requests,
+        "SQS": (POLLS_MONTH + 4 * objects) / 1e6 * prices.sqs_million_requests,
+        "CloudWatch: logs and alarms": (objects + requests) * LOG_GB_PER_INVOCATION * prices.logs_gb
+        + ALARMS * prices.alarm_month,
+        "Secret and image": prices.secret_month + IMAGE_GB * prices.ecr_gb_month,
+    }
+
+
+def backfill(prices: Prices) -> tuple[float, float]:
+    """Return what the backfill costs: a month of its endpoints, and an hour of a task (4 CPUs, 8 GB), in USD."""
+    task = 4 * prices.fargate_arm_cpu_hour + 8 * prices.fargate_arm_gb_hour
+    return 3 * HOURS * prices.endpoint_hour, task
+
+
+def tables(prices: Prices, loads: tuple[Load, ...] = LOADS) -> str:
+    """Return the figures as Markdown."""
+    months = [monthly(load, prices) for load in loads]
+    lines = [
+        f"| USD a month | {' | '.join(load.name for load in loads)} |",
+        f"|---|{'--:|' * len(loads)}",
+        *(f"| {part} | {' | '.join(f'{month[part]:.2f}' for month in months)} |" for part in months[0]),
+        f"| **together** | {' | '.join(f'**{sum(month.values()):.2f}**' for month in months)} |",
+    ]
+    lines += [
+        "",
+        _BACKFILL.format(*backfill(prices)),
+        "",
+        "| assumed of a day | " + " | ".join(load.name for load in loads) + " |",
+        f"|---|{'--:|' * len(loads)}",
+    ]
+    assumed = [asdict(load) for load in loads]
+    for name, meaning in _MEANINGS.items():
+        lines.append(f"| {meaning} | {' | '.join(_plain(load[name]) for load in assumed)} |")
+    lines += ["", "| price (us-east-1, list) | USD |", "|---|--:|"]
+    lines += [f"| `{price.name}` | {_plain(getattr(prices, price.name))} |" for price in fields(prices)]
+    return "\n".join(lines)
+
+
+def _plain(number: float) -> str:
+    """Write a number without exponent or trailing zeros."""
+    return f"{number:,.10f}".rstrip("0").rstrip(".")
+
+
+_BACKFILL = (
+    "With `-c backfill=true`, {:.2f} USD a month more for its endpoints while they are there, and {:.2f} USD for each"
+    " hour of a task with 4 virtual CPUs."
+)
+
+_MEANINGS = {
+    "gb": "GB of logs",
+    "objects": "log objects",
+    "customers": "customers in each object",
+    "requests": "requests to the API",
+    "awake_hours": "hours that the database is awake",
+    "acu": "its mean capacity then, ACU",
+    "kept_days": "days that log objects are kept",
+    "mb_per_second": "MB/s of the processor (3538 MiB)",
+    "seconds_per_object": "seconds for each object besides",
+}
+
+
+def rewritten(page: str, figures: str) -> str:
+    """Return a page with new figures between its marks."""
+    before, rest = page.split(_BEGIN)
+    return f"{before}{_BEGIN}\n\n{figures}\n\n{_END}{rest.split(_END)[1]}"
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cost", description=(__doc__ or "").split(":")[0]
+    )
+    parser.add_argument("--price", action="append", default=[], metavar="NAME=USD")
+    parser.add_argument("--gb-per-day", type=float, action="append", default=[], help="a load of your own")
+    parser.add_argument("--write", action="store_true", help="renew docs/cost.md")
+    options = parser.parse_args()
+    given = dict(price.split("=", 1) for price in options.price)
+    unknown = given.keys() - {price.name for price in fields(Prices)}
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(asdict(Prices()))}")
+    prices = replace(Prices(), **{name: float(value) for name, value in given.items()})
+    small, large = LOADS[1:]
+    own = tuple(
+        replace(large, name=f"{gb:g} GB a day", gb=gb, objects=max(24, round(gb * 8)))
+        if gb > 100
+        else replace(small, name=f"{gb:g} GB a day", gb=gb)
+        for gb in options.gb_per_day
+    )
+    figures = tables(prices, (*LOADS, *own))
+    if options.write:
+        PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    print(figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The backfill: log objects under a prefix, ingested by a task on Fargate. Only with ``-c backfill=true``."""
+
+import json
+
+from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk import outputs
+from cdk.checks import acknowledge
+from cdk.database import AuroraDatabase
+from cdk.functions import log_group
+from cdk.parameters import Parameters
+from cdk.processor import grant_ingest, image
+from migrate.roles import WRITER
+
+CONTAINER = "backfill"
+_HTTPS = 443
+_ENDPOINTS = {
+    "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
+    "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
+    "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
+}
+"""What a task on Fargate needs to start and to log where there is no way to the internet."""
+
+
+class Backfill(Construct):
+    """A task definition of the processor's image, and what a task needs in the isolated network.
+
+    Nothing runs by itself: the output `BackfillCommand` starts a task. The endpoints cost money by the hour, in one
+    zone only (docs/cost.md), so they go when the stack is deployed without it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        database: AuroraDatabase,
+        buckets: tuple[s3.Bucket, s3.Bucket],
+        parameters: Parameters,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        network = database.network
+        self._subnet = network.vpc.isolated_subnets[0]
+        self._tasks = network.group(self, "Tasks", "Backfill tasks")
+        self._add_endpoints(network.vpc, network.group(self, "Endpoints", "Endpoints of backfill tasks"))
+        cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc)
+        acknowledge(
+            cluster,
+            "ECS4",
+            "A task says in its log what each object took; Container Insights would leave a log group of its own behind",
+        )
+        task = self._task(database, buckets, parameters)
+        groups = [network.clients.security_group_id, self._tasks.security_group_id]
+        CfnOutput(
+            Stack.of(self),
+            outputs.BACKFILL_COMMAND,
+            description="Put the prefix you want into the s3:// address",
+            value=_command(cluster, task, self._subnet, groups, buckets[0]),
+        )
+
+    def _add_endpoints(self, vpc: ec2.Vpc, group: ec2.SecurityGroup) -> None:
+        """Let the tasks, and nobody else, reach ECR and CloudWatch Logs; S3 has its gateway already."""
+        ec2.CfnSecurityGroupEgress(
+            self,
+            "ToEndpoints",
+            group_id=self._tasks.security_group_id,
+            destination_security_group_id=group.security_group_id,
+            ip_protocol="tcp",
+            from_port=_HTTPS,
+            to_port=_HTTPS,
+        )
+        ec2.CfnSecurityGroupIngress(
+            self,
+            "FromTasks",
+            group_id=group.security_group_id,
+            source_security_group_id=self._tasks.security_group_id,
+            ip_protocol="tcp",
+            from_port=_HTTPS,
+            to_port=_HTTPS,
+        )
+        for name, service in _ENDPOINTS.items():
+            ec2.InterfaceVpcEndpoint(
+                self,
+                name,
+                vpc=vpc,
+                service=service,
+                subnets=ec2.SubnetSelection(subnets=[self._subnet]),
+                security_groups=[group],
+                open=False,
+            )
+
+    def _task(
+        self, database: AuroraDatabase, buckets: tuple[s3.Bucket, s3.Bucket], parameters: Parameters
+    ) -> ecs.FargateTaskDefinition:
+        backfill, architecture = parameters.backfill, ecs.CpuArchitecture.X86_64
+        if parameters.architecture == "arm64":
+            architecture = ecs.CpuArchitecture.ARM64
+        task = ecs.FargateTaskDefinition(
+            self,
+            "Task",
+            cpu=backfill.cpu_units,
+            memory_limit_mib=backfill.memory_mib,
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=architecture, operating_system_family=ecs.OperatingSystemFamily.LINUX
+            ),
+        )
+        acknowledge(task, "ECS2", "None of its variables is a secret: the database takes IAM tokens")
+        group = log_group(self, "TaskLogs", parameters.log_retention)
+        self._add_container(task, group, database, buckets, parameters)
+        database.grant_connect(task.task_role, WRITER)
+        grant_ingest(task.task_role, *buckets)
+        execution = task.obtain_execution_role()
+        acknowledge(execution, "IAM5[Resource::*]", "A token of ECR is for all of its repositories")
+        return task
+
+    def _add_container(
+        self,
+        task: ecs.FargateTaskDefinition,
+        group: logs.LogGroup,
+        database: AuroraDatabase,
+        buckets: tuple[s3.Bucket, s3.Bucket],
+        parameters: Parameters,
+    ) -> None:
+        source, rejects = buckets
+        task.add_container(
+            CONTAINER,
+            container_name=CONTAINER,
+            image=ecs.ContainerImage.from_docker_image_asset(image(self, parameters.architecture)),
+            entry_point=[
+                "python3",
+                "-m",
+                "processor.backfill",
+                "--processes",
+                str(parameters.backfill.processes),
+            ],
+            command=[f"s3://{source.bucket_name}/"],
+            environment={
+                **database.environment(WRITER),
+                "REJECTS_BUCKET": rejects.bucket_name,
+                "AWS_DEFAULT_REGION": Aws.REGION,
+            },
+            logging=ecs.LogDriver.aws_logs(stream_prefix=CONTAINER, log_group=group),
+            readonly_root_filesystem=True,
+            linux_parameters=ecs.LinuxParameters(self, "Linux", init_process_enabled=True),
+        )
+
+
+def _command(
+    cluster: ecs.Cluster,
+    task: ecs.FargateTaskDefinition,
+    subnet: ec2.ISubnet,
+    groups: list[str],
+    source: s3.Bucket,
+) -> str:
+    """Return the command that starts a task on the whole bucket."""
+    overrides = {"containerOverrides": [{"name": CONTAINER, "command": [f"s3://{source.bucket_name}/"]}]}
+    network = f"subnets=[{subnet.subnet_id}],securityGroups=[{','.join(groups)}],assignPublicIp=DISABLED"
+    return (
+        f"aws ecs run-task --region {Aws.REGION} --cluster {cluster.cluster_name}"
+        f" --task-definition {task.family} --launch-type FARGATE"
+        f" --network-configuration 'awsvpcConfiguration={{{network}}}'"
+        f" --overrides '{json.dumps(overrides)}'"
+    )

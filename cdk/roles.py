@@ -1,0 +1,69 @@
+"""The database's roles, created at deploy before anything connects."""
+
+import hashlib
+
+from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_rds as rds
+from constructs import Construct
+
+from cdk.functions import Placement, common_options, zip_function
+from cdk.parameters import LogRetention
+from migrate.roles import statements
+
+TIMEOUT = Duration.minutes(5)
+"""A new cluster answers within a minute or two; one that is paused resumes in about fifteen seconds."""
+
+
+class DatabaseRoles(Construct):
+    """A function outside the network that creates the roles through the RDS Data API (docs/decisions/0013).
+
+    It is the only one that may read the master user's password, and it runs only when its statements change.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        cluster: rds.DatabaseCluster,
+        database: str,
+        log_retention: LogRetention,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        assert cluster.secret  # noqa: S101 - the cluster manages the master user's password
+        function = zip_function(
+            self,
+            "migrate",
+            "migrate.roles_handler.handler",
+            description="Creates the database roles at deploy",
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=256,
+            timeout=TIMEOUT,
+            **common_options(self, Placement(), log_retention),
+        )
+        for action, resource in (
+            ("rds-data:ExecuteStatement", cluster.cluster_arn),
+            ("secretsmanager:GetSecretValue", cluster.secret.secret_arn),
+        ):
+            function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+        created = CustomResource(
+            self,
+            "Created",
+            resource_type="Custom::DatabaseRoles",
+            service_token=function.function_arn,
+            service_timeout=Duration.minutes(6),
+            properties={
+                "Cluster": cluster.cluster_arn,
+                "Secret": cluster.secret.secret_arn,
+                "Database": database,
+                "Statements": _digest(statements(database)),
+            },
+        )
+        # It needs the function's policy, and an instance that answers.
+        created.node.add_dependency(function, cluster)
+
+
+def _digest(parts: list[str]) -> str:
+    """When it changes, the statements run again."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

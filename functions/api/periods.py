@@ -1,0 +1,82 @@
+"""Days of one customer merged into weeks, months or one total.
+
+Percentiles cannot be merged; the histograms they come from can, exactly (`logstats.histogram`).
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from logstats.histogram import LatencyHistogram
+from logstats.summary import DailySummary
+
+
+class Interval(StrEnum):
+    """The length of the periods that days are merged into. Weeks are those of ISO 8601: from Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+_FIRST_DAYS: Mapping[Interval, Callable[[dt.date], dt.date]] = {
+    Interval.WEEK: lambda date: dt.date.fromordinal(max(1, date.toordinal() - date.weekday())),
+    Interval.MONTH: lambda date: date.replace(day=1),
+}
+
+
+class Periods:
+    """Takes days in the order of their dates; keeps one summary for each period.
+
+    Rows are those of `statements.DAILY_SUMMARIES`; `rows()` gives those of `statements.DAILY_STATISTICS`.
+
+    Attributes
+    ----------
+    revision
+        The customer's; None until a row has told it.
+    """
+
+    def __init__(self, interval: Interval) -> None:
+        self.revision: int | None = None
+        self._first_day = _FIRST_DAYS.get(interval)
+        self._done: list[tuple[Any, ...]] = []
+        self._customer_id: str = ""
+        self._period: dt.date | None = None
+        self._sum: DailySummary | None = None
+
+    def add(self, row: Sequence[Any]) -> None:
+        """Take the next day."""
+        self._customer_id, date, *numbers, histogram, self.revision = row
+        if date is None:
+            return
+        total, client, server, sum_us, min_us, max_us = numbers
+        day = DailySummary(total, client, server, int(sum_us), min_us, max_us, LatencyHistogram(histogram))
+        period = self._first_day(date) if self._first_day else self._period or date
+        if self._sum is not None and period == self._period:
+            self._sum += day
+        else:
+            self._close()
+            self._period, self._sum = period, day
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return a row for each period that has requests; its date is the period's first day.
+
+        The total's date is the first day that has requests.
+        """
+        self._close()
+        return self._done
+
+    def _close(self) -> None:
+        if self._sum is None:
+            return
+        total = self._sum
+        self._done.append(
+            (
+                *(self._customer_id, self._period),
+                *(total.total_requests, total.client_errors, total.server_errors),
+                *(total.duration_sum_us, *total.percentiles_us(), total.duration_max_us),
+            )
+        )
+        self._sum = None

@@ -1,0 +1,82 @@
+"""GET /customers."""
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field, StringConstraints
+
+from api import paging
+from api.authorisation import Rule, ruled
+from api.daily import Count
+from api.database import Database
+from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, NO_CONTROL_CHARACTERS
+from api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from api.settings import Auth
+from api.statements import CUSTOMERS
+
+_LAST_CHARACTER = "\U0010ffff"
+_SURROGATES = range(0xD800, 0xE000)
+_END = _LAST_CHARACTER * (MAX_CUSTOMER_ID_CHARACTERS + 1)
+"""After every customer."""
+
+
+class CustomerOverview(BaseModel):
+    """One customer with statistics."""
+
+    customer_id: str = Field(description="The customer.", examples=["cust_1"])
+    first_date: dt.date = Field(description="The first UTC day that has requests.", examples=["2024-09-04"])
+    last_date: dt.date = Field(description="The last UTC day that has requests.", examples=["2024-10-03"])
+    total_requests: Count = Field(description="Requests on all days.", examples=[203])
+
+
+class CustomerPage(BaseModel):
+    """A page of customers."""
+
+    customers: list[CustomerOverview] = Field(description="In the order of their ids' UTF-8 bytes.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+def router(database: Database, auth: Auth) -> APIRouter:
+    """Return the route, answered from a database."""
+    routes = APIRouter(route_class=ruled(Rule.WIDE, auth))
+
+    @routes.get(
+        "/customers",
+        summary="Customers",
+        responses={**UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE},
+        tags=["statistics"],
+    )
+    async def customers(
+        request: Request,
+        prefix: Annotated[
+            str,
+            StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS),
+            Query(description="Only customers whose ids start so; upper and lower case differ."),
+        ] = "",
+        limit: paging.Limit = paging.DEFAULT_LIMIT,
+        after: paging.After = None,
+    ) -> CustomerPage:
+        """List customers that have statistics, in the order of their ids."""
+        paging.check_single(request.query_params, ("prefix", "limit", "after"))
+        start = paging.decode("customers", after) if after is not None else ""
+        rows = await database.fetch(CUSTOMERS, start, prefix, end_of(prefix), limit + 1)
+        found = [
+            CustomerOverview(customer_id=row[0], first_date=row[1], last_date=row[2], total_requests=row[3])
+            for row in rows[:limit]
+        ]
+        more = len(rows) > limit
+        return CustomerPage(
+            customers=found, next=paging.encode("customers", found[-1].customer_id) if more else None
+        )
+
+    return routes
+
+
+def end_of(prefix: str) -> str:
+    """Return the first text that comes after all that start with a prefix, by code points, as UTF-8 sorts."""
+    kept = prefix.rstrip(_LAST_CHARACTER)
+    if not kept:
+        return _END
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)

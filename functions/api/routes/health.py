@@ -1,0 +1,59 @@
+"""GET /health and GET /ready."""
+
+from typing import Literal
+
+import asyncpg
+from fastapi import APIRouter
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from api.authorisation import Rule, ruled
+from api.database import Database, DatabaseAwayError
+from api.problems import UNAVAILABLE
+from api.settings import Auth
+from api.statements import SCHEMA_VERSION
+
+SCHEMA = "0003"
+"""The oldest schema that this code can read (Alembic's revision). A deployment migrates first, so a newer one is
+expected now and then, and fine: migrations add before anything is taken away."""
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """The process can answer from its database."""
+
+    status: Literal["ready"] = "ready"
+    schema_version: str = Field(description="The database's schema.", examples=[SCHEMA])
+
+
+def router(database: Database, auth: Auth) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(route_class=ruled(Rule.OPEN, auth), tags=["operation"])
+
+    @routes.get("/health", summary="Whether the process answers")
+    async def health(response: Response) -> Health:
+        """Ask nobody else."""
+        response.headers["Cache-Control"] = "no-store"
+        return Health()
+
+    @routes.get(
+        "/ready", summary="Whether the database answers, with a schema that fits", responses=UNAVAILABLE
+    )
+    async def ready(response: Response) -> Readiness:
+        """Ask the database for its schema."""
+        response.headers["Cache-Control"] = "no-store"
+        try:
+            rows = await database.fetch(SCHEMA_VERSION)
+        except asyncpg.UndefinedTableError:
+            rows = []
+        found = rows[0][0] if rows else None
+        if found is None or found < SCHEMA:
+            raise DatabaseAwayError(f"its schema is {found}, and must be {SCHEMA} or later")
+        return Readiness(schema_version=found)
+
+    return routes

@@ -1,0 +1,139 @@
+"""GET /ingestions and GET /ingestions/{id}: the ledger."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from api import paging
+from api.authorisation import Rule, ruled
+from api.daily import Count
+from api.database import Database
+from api.problems import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE
+from api.settings import Auth
+from api.statements import INGESTION, INGESTION_OF_OBJECT, INGESTIONS
+
+_MICROSECOND = dt.timedelta(microseconds=1)
+_MAX_ID = (1 << 63) - 1
+_LAST = (dt.datetime.max.replace(tzinfo=dt.UTC), _MAX_ID)
+
+
+class Ingestion(BaseModel):
+    """What came of a log object: its row in the ledger."""
+
+    id: int = Field(description="The log object's number in the ledger.", examples=[1])
+    bucket: str = Field(description="The bucket; `file` for a local file.", examples=["logstats-dev-logs"])
+    key: str = Field(description="The key, or the path.", examples=["api_requests.log"])
+    version: str | None = Field(description="The S3 version, or the digest of a local file's content.")
+    outcome: str | None = Field(
+        description="What the object's last commit has done: `ingested`, `replaced`, `withdrawn` or `ignored`.",
+        examples=["ingested"],
+    )
+    lines: Count = Field(description="Lines, accepted and rejected.", examples=[10_000])
+    accepted: Count = Field(description="Lines that count.", examples=[9_998])
+    rejected: Count = Field(description="Lines that cannot be read.", examples=[2])
+    rejected_by_reason: dict[str, int] = Field(
+        description="Rejected lines by the first reason that applies.", examples=[{"duration": 2}]
+    )
+    customer_days: Count = Field(
+        description="Customers times days that it has requests of.", examples=[1_500]
+    )
+    seconds: float | None = Field(description="From opening the object to the commit.", examples=[0.3])
+    committed_at: dt.datetime = Field(description="When it became visible.")
+
+
+class IngestionDetails(Ingestion):
+    """What came of a log object, and where its rejected lines are."""
+
+    rejects_uri: str | None = Field(
+        description="Where the rejected lines are kept, with line number, reason and text; `logstats rejects` shows them."
+    )
+
+
+class IngestionPage(BaseModel):
+    """A page of the ledger."""
+
+    ingestions: list[Ingestion] = Field(description="Newest commit first.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+def router(database: Database, auth: Auth) -> APIRouter:
+    """Return the routes, answered from a database."""
+    routes = APIRouter(route_class=ruled(Rule.WIDE, auth), tags=["ledger"])
+    answers = {**UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE}
+
+    @routes.get("/ingestions", summary="Ingested log objects", responses=answers)
+    async def ingestions(
+        request: Request,
+        uri: Annotated[
+            str | None,
+            Query(
+                alias="object",
+                description="Only this log object, as `s3://bucket/key` (percent-encoded as a query).",
+                examples=["s3://logstats-dev-logs/api_requests.log"],
+                max_length=2_048,
+            ),
+        ] = None,
+        limit: paging.Limit = paging.DEFAULT_LIMIT,
+        after: paging.After = None,
+    ) -> IngestionPage:
+        """List the ledger, the newest commit first. An object that is committed again moves to the front."""
+        paging.check_single(request.query_params, ("object", "limit", "after"))
+        if uri is not None:
+            rows = await database.fetch(INGESTION_OF_OBJECT, *_bucket_and_key(uri))
+        else:
+            start = _position(after) if after is not None else _LAST
+            rows = await database.fetch(INGESTIONS, *start, limit + 1)
+        found = [Ingestion.model_validate(_fields(row)) for row in rows[:limit]]
+        return IngestionPage(ingestions=found, next=_cursor(found[-1]) if len(rows) > limit else None)
+
+    @routes.get("/ingestions/{id}", summary="One log object", responses={**answers, **NOT_FOUND})
+    async def ingestion(
+        number: Annotated[
+            int, Path(alias="id", ge=1, le=_MAX_ID, description="`id` in the list.", examples=[1])
+        ],
+    ) -> IngestionDetails:
+        """Say whether a log object counts, and what was rejected."""
+        rows = await database.fetch(INGESTION, number)
+        if not rows:
+            raise HTTPException(404, "The ledger has no such log object.")
+        return IngestionDetails.model_validate(_fields(rows[0]))
+
+    return routes
+
+
+def _fields(row: Sequence[Any]) -> dict[str, Any]:
+    fields = dict(zip(IngestionDetails.model_fields, row, strict=True))
+    fields["rejected_by_reason"] = json.loads(fields["rejected_by_reason"])
+    return fields
+
+
+def _cursor(last: Ingestion) -> str:
+    return paging.encode("ingestions", f"{(last.committed_at - paging.EPOCH) // _MICROSECOND}.{last.id}")
+
+
+def _position(cursor: str) -> tuple[dt.datetime, int]:
+    microseconds, _, number = paging.decode("ingestions", cursor).partition(".")
+    try:
+        return paging.EPOCH + int(microseconds) * _MICROSECOND, min(int(number), _MAX_ID)
+    except (ValueError, OverflowError):
+        raise paging.invalid(cursor) from None
+
+
+def _bucket_and_key(uri: str) -> tuple[str, str]:
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket or not key or "\0" in rest:
+        problem = {
+            "type": "uri",
+            "loc": ("query", "object"),
+            "msg": "Input should be s3://bucket/key",
+            "input": uri,
+        }
+        raise RequestValidationError([problem])
+    return bucket, key

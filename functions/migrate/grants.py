@@ -1,0 +1,42 @@
+"""What each role may do with each table; whatever is not named here, it may not.
+
+A migration that creates a table names it here: a test compares this with the models.
+"""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from migrate.roles import READER, WRITER
+
+TABLES: Final[dict[str, dict[str, str]]] = {
+    READER: {
+        "daily_statistics": "SELECT",
+        "customers": "SELECT",
+        "log_objects": "SELECT",
+        "alembic_version": "SELECT",
+    },
+    WRITER: {
+        "daily_statistics": "SELECT, INSERT, UPDATE, DELETE",
+        "customers": "SELECT, INSERT, UPDATE, DELETE",
+        "log_objects": "SELECT, INSERT, UPDATE",  # the ledger's rows never go
+        "attempts": "SELECT, INSERT, UPDATE, DELETE",
+        "attempt_parts": "SELECT, INSERT",  # deleted with their attempts
+        "contributions": "SELECT, INSERT, DELETE",  # what is staged is never changed
+    },
+}
+SEQUENCES: Final[dict[str, dict[str, str]]] = {READER: {}, WRITER: {"revisions": "USAGE"}}
+
+
+def apply(connection: sa.Connection) -> None:
+    """Give the roles exactly these rights; a database without the roles, as on a laptop, stays as it is.
+
+    The connection's user must own the tables.
+    """
+    known = sa.text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)")
+    for role in sorted(connection.scalars(known, {"roles": list(TABLES)})):
+        connection.execute(sa.text(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"))
+        connection.execute(sa.text(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}"))
+        for kind, rights in (("TABLE", TABLES[role]), ("SEQUENCE", SEQUENCES[role])):
+            for name, allowed in rights.items():
+                connection.execute(sa.text(f"GRANT {allowed} ON {kind} {name} TO {role}"))

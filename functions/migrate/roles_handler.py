@@ -1,0 +1,78 @@
+"""The Lambda function that creates the database's roles, through the RDS Data API.
+
+It runs outside the network: the master user's password is in Secrets Manager, which the isolated subnets do not
+reach, and the Data API takes it from there by itself. It uses the boto3 of Lambda's own runtime, and no layer.
+"""
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from migrate.custom_resource import respond
+from migrate.roles import statements
+
+if TYPE_CHECKING:
+    from mypy_boto3_rds_data.client import RDSDataServiceClient
+
+PHYSICAL_ID = "logstats-roles"
+
+_NOT_YET = {
+    "DatabaseResumingException",
+    "DatabaseUnavailableException",
+    "HttpEndpointNotEnabledException",
+    "ServiceUnavailableError",
+}
+"""A new cluster takes a while to answer, and a paused one to resume (Data API reference, `ExecuteStatement`)."""
+_MARGIN_SECONDS = 10.0
+_PAUSE_SECONDS = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's
+    """Create the roles on create and update; leave them on delete, when the database goes or is kept whole."""
+    try:
+        if event["RequestType"] != "Delete":
+            left = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
+            create_roles(boto3.client("rds-data"), event["ResourceProperties"], time.monotonic() + left)
+    except Exception as error:
+        logger.exception("The roles were not created")
+        respond(event, PHYSICAL_ID, failure=f"The database roles were not created: {error}")
+    else:
+        respond(event, PHYSICAL_ID)
+
+
+def create_roles(client: "RDSDataServiceClient", properties: dict[str, str], deadline: float) -> None:
+    """Run the statements, waiting for a database that starts or resumes.
+
+    Parameters
+    ----------
+    properties
+        `Cluster` and `Secret`, their ARNs, and `Database`, its name.
+    deadline
+        When to give up, on the clock of `time.monotonic()`.
+
+    Raises
+    ------
+    ClientError
+        If a statement fails, or the database does not answer in time.
+    """
+    for statement in statements(properties["Database"]):
+        while True:
+            try:
+                client.execute_statement(
+                    resourceArn=properties["Cluster"],
+                    secretArn=properties["Secret"],
+                    database=properties["Database"],
+                    sql=statement,
+                )
+                break
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code not in _NOT_YET or time.monotonic() + _PAUSE_SECONDS > deadline:
+                    raise
+                logger.info("The database does not answer yet: %s", code)
+                time.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,130 @@
+"""Ingest every log object under a prefix: ``python -m processor.backfill s3://bucket/prefix [--processes N]``.
+
+One object after the other, in the order of the keys, each in its current version. A large one is read by a Bytewax
+cluster of several processes on this machine, a small one by the worker threads of this process. What is known already
+is `unchanged`, so a run that was stopped can simply be started again, and several may run at once. Each object's summary
+is a line of JSON on stdout; an object that fails is a line on stderr, and the others go on.
+
+On AWS this is a task on Fargate (docs/decisions/0015).
+"""
+
+import argparse
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
+from processor.cluster import ClusterError, on_this_machine
+from processor.ingest import Ingestor, IngestSummary, source_of
+from processor.objects import SourceError
+from processor.rejects import LocalRejectStore, RejectStore, S3RejectStore
+from processor.s3 import S3Object, create_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CLUSTER_BYTES = 256 * 1024 * 1024
+"""From this size on, an object gets a cluster: starting one takes about a second."""
+
+_PREFIX = re.compile(r"s3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
+
+
+def keys(client: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+    """Yield the keys under a prefix and the sizes of their current versions, in the order of the keys."""
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for page in pages:
+        for entry in page.get("Contents", ()):
+            yield entry["Key"], entry["Size"]
+
+
+class Backfill:
+    """Ingests objects of one bucket, with a cluster where it pays."""
+
+    def __init__(self, client: "S3Client", database: DatabaseSettings, processes: int) -> None:
+        settings = load(ProcessorSettings)
+        rejects: RejectStore = LocalRejectStore(settings.rejects_folder)
+        if settings.rejects_bucket:
+            rejects = S3RejectStore(client, settings.rejects_bucket)
+        self._client, self._database, self._processes = client, database, processes
+        self._engine = create_engine(database, max_overflow=-1)
+        self._ingestor = Ingestor(self._engine, rejects, settings.wait_for_system_duration)
+
+    def ingest(self, bucket: str, key: str, size: int) -> IngestSummary:
+        """Ingest the current version of an object.
+
+        Raises
+        ------
+        SourceError
+            If it cannot be read.
+        ClusterError
+            If a process of its cluster has failed.
+        """
+
+        def look() -> S3Object:
+            return S3Object.head(self._client, bucket, key)
+
+        ingestor = self._ingestor
+        if self._processes > 1 and size >= CLUSTER_BYTES:
+            cluster = on_this_machine(
+                self._engine, self._database, source_of(bucket, key), self._processes, None, lambda _: None
+            )
+            ingestor = replace(ingestor, cluster=cluster)
+        return ingestor.ingest_current(look)
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._engine.dispose()
+
+
+def run(uri: str, processes: int) -> int:
+    """Ingest what is under a prefix, and return the number of objects that failed.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is missing or malformed.
+    """
+    found = _PREFIX.fullmatch(uri)
+    if not found:
+        raise SettingsError(f"{uri} is not of the form s3://bucket/prefix")
+    bucket, client = found["bucket"], create_client()
+    backfill = Backfill(client, load(DatabaseSettings), processes)
+    failed = 0
+    try:
+        for key, size in keys(client, bucket, found["prefix"] or ""):
+            try:
+                print(json.dumps(backfill.ingest(bucket, key, size).as_dict()), flush=True)
+            except (SourceError, ClusterError) as error:
+                failed += 1
+                print(f"{source_of(bucket, key)}: {error}", file=sys.stderr, flush=True)
+    finally:
+        backfill.close()
+    return failed
+
+
+def main() -> int:
+    """Run the command line: status 0 when every object is settled, and 1 when one is not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m processor.backfill", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("prefix", help="s3://bucket/prefix")
+    parser.add_argument("--processes", type=int, default=1, help="processes of a large object's cluster")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        failed = run(options.prefix, options.processes)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if failed:
+        print(f"{failed} objects have failed; run this again when the cause is mended", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

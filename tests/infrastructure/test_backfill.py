@@ -1,0 +1,147 @@
+"""The backfill: nothing of it unless asked for, and then no more rights and no wider network than it needs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cdk import ROOT, outputs
+from cdk.app import synthesise
+from cdk.parameters import ParametersError, read
+from tests.infrastructure.templates import as_list, template
+
+CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+@pytest.fixture(scope="module", params=["dev", "prod"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """An environment's template without and with the backfill."""
+    output = tmp_path_factory.mktemp(request.param)
+    synthesise(CONTEXT | {"environment": request.param, "backfill": "true"}, output)
+    return template(request.param), json.loads(
+        (output / f"logstats-{request.param}.template.json").read_text()
+    )
+
+
+def added(pair: tuple[Any, Any], kind: str) -> dict[str, dict[str, Any]]:
+    without, having = (each["Resources"] for each in pair)
+    found = {
+        name: having[name]["Properties"]
+        for name in having.keys() - without.keys()
+        if having[name]["Type"] == kind
+    }
+    assert found, kind
+    return found
+
+
+def only(pair: tuple[Any, Any], kind: str) -> dict[str, Any]:
+    (found,) = added(pair, kind).values()
+    return found
+
+
+def test_off_nothing_of_it_is_there(pair: tuple[Any, Any]) -> None:
+    without, having = pair
+    assert not [name for name in without["Resources"] if name.startswith("Backfill")]
+    assert not any(
+        resource["Type"].startswith("AWS::ECS::")
+        or resource["Properties"].get("VpcEndpointType") == "Interface"
+        for resource in without["Resources"].values()
+        if "Properties" in resource
+    )
+    changed = {
+        name for name in without["Resources"] if without["Resources"][name] != having["Resources"].get(name)
+    }
+    assert changed == set(), "it must not change anything else"
+
+
+def test_the_task_runs_the_processors_image(pair: tuple[Any, Any]) -> None:
+    (container,) = only(pair, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    (processor,) = (
+        resource["Properties"]
+        for name, resource in pair[0]["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function" and "Processor" in name
+    )
+    assert container["Image"] == processor["Code"]["ImageUri"]
+    assert container["EntryPoint"] == ["python3", "-m", "processor.backfill", "--processes", "2"]
+    variables = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
+    expected = processor["Environment"]["Variables"]
+    for name in expected.keys() - {"DATABASE_IDLE_SESSION_TIMEOUT_SECONDS"}:  # nothing cuts a task off
+        assert variables[name] == expected[name]
+    assert container["ReadonlyRootFilesystem"] is True
+    assert "Privileged" not in container
+
+
+def test_it_may_do_what_the_processor_may_and_list(pair: tuple[Any, Any]) -> None:
+    policies = {
+        name: {
+            action: statement["Resource"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            for action in as_list(statement["Action"])
+        }
+        for name, policy in added(pair, "AWS::IAM::Policy").items()
+    }
+    (task,) = (rights for name, rights in policies.items() if "TaskRole" in name)
+    assert set(task) == {
+        "rds-db:connect",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+        "s3:PutObject",
+    }
+    assert "logstats_writer" in json.dumps(task["rds-db:connect"])
+    assert "*" not in task.values()
+    (execution,) = (rights for name, rights in policies.items() if "ExecutionRole" in name)
+    assert [action for action, resource in execution.items() if resource == "*"] == [
+        "ecr:GetAuthorizationToken"
+    ]
+    assert {action.split(":")[0] for action in execution} == {"ecr", "logs"}
+
+
+def test_it_reaches_what_it_needs_to_start_through_endpoints_of_its_own(pair: tuple[Any, Any]) -> None:
+    endpoints = added(pair, "AWS::EC2::VPCEndpoint").values()
+    services = {endpoint["ServiceName"]["Fn::Join"][1][-1] for endpoint in endpoints}
+    assert services == {".ecr.api", ".ecr.dkr", ".logs"}
+    for endpoint in endpoints:
+        assert endpoint["PrivateDnsEnabled"] is True
+        assert len(endpoint["SubnetIds"]) == 1, "each further zone costs as much again"
+    (inwards,) = added(pair, "AWS::EC2::SecurityGroupIngress").values()
+    groups = added(pair, "AWS::EC2::SecurityGroup")
+    (tasks,) = (name for name in groups if "Tasks" in name)
+    assert inwards["SourceSecurityGroupId"] == {"Fn::GetAtt": [tasks, "GroupId"]}
+    assert all(group["SecurityGroupEgress"][0]["CidrIp"] == "255.255.255.255/32" for group in groups.values())
+    assert "0.0.0.0/0" not in json.dumps(pair[1])
+
+
+def test_one_command_starts_it_without_a_public_address(pair: tuple[Any, Any]) -> None:
+    command = "".join(
+        part if isinstance(part, str) else "X"
+        for part in pair[1]["Outputs"][outputs.BACKFILL_COMMAND]["Value"]["Fn::Join"][1]
+    )
+    assert command.startswith("aws ecs run-task --region X --cluster X --task-definition ")
+    assert "assignPublicIp=DISABLED" in command
+    overrides = json.loads(command.split("--overrides '")[1].rstrip("'"))
+    assert overrides["containerOverrides"] == [{"name": "backfill", "command": ["s3://X/"]}]
+    assert only(pair, "AWS::ECS::TaskDefinition")["Family"] in command
+
+
+def test_logs_are_kept_for_a_stated_time(pair: tuple[Any, Any]) -> None:
+    (group,) = added(pair, "AWS::Logs::LogGroup").values()
+    assert group["RetentionInDays"] > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("true", True), (True, True), ("false", False), (None, False)]
+)
+def test_the_command_line_says_whether(value: object, expected: bool) -> None:  # noqa: FBT001 - a parameter
+    (dev,) = read(CONTEXT | {"environment": "dev", "backfill": value})
+    assert dev.backfill.enabled is expected
+
+
+def test_another_word_is_one_clear_line() -> None:
+    with pytest.raises(ParametersError, match="-c backfill=yes: give true or false"):
+        read(CONTEXT | {"backfill": "yes"})
+
+
+def test_an_existing_database_has_no_network_for_it() -> None:
+    with pytest.raises(ParametersError, match="backfill needs the network of an aurora database"):
+        read(CONTEXT | {"environment": "local", "backfill": "true"})

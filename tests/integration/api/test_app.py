@@ -1,0 +1,370 @@
+"""The whole app on a real PostgreSQL, filled by real ingests."""
+
+import asyncio
+import csv
+import datetime as dt
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from api.app import create_app
+from api.routes.health import SCHEMA
+from api.settings import ApiSettings
+from api.statements import CUSTOMERS, INGESTIONS
+from logstats.settings import DatabaseSettings
+from migrate import schema
+from processor.ingest import Ingestor
+from processor.ledger import Withdrawal
+from processor.objects import LocalFile
+from processor.rejects import LocalRejectStore
+from tests import oracle
+from tests.logs import as_bytes, random_lines
+
+
+class Client:
+    """The app, and one event loop for all requests."""
+
+    def __init__(self, database: DatabaseSettings) -> None:
+        self._runner = asyncio.Runner()
+        self._app = create_app(database, ApiSettings(auth="none"))
+
+    def get(self, target: str, **headers: str) -> httpx.Response:
+        return self._runner.run(
+            self._get(target, {name.replace("_", "-"): text for name, text in headers.items()})
+        )
+
+    async def _get(self, target: str, headers: dict[str, str]) -> httpx.Response:
+        transport = httpx.ASGITransport(self._app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.get(target, headers=headers)
+
+    def json(self, target: str) -> Any:  # noqa: ANN401 - any JSON
+        response = self.get(target)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def close(self) -> None:
+        self._runner.run(self._app.state.database.close())
+        self._runner.close()
+
+
+@pytest.fixture
+def client(database: DatabaseSettings) -> Iterator[Client]:
+    client = Client(database)
+    yield client
+    client.close()
+
+
+class Folder:
+    """Log files and the ingestor that reads them."""
+
+    def __init__(self, path: Path, engine: sa.Engine) -> None:
+        self._path = path
+        self.ingestor = Ingestor(engine, LocalRejectStore(path / "rejected"), workers=1)
+
+    def put(self, name: str, lines: list[str]) -> Path:
+        file = self._path / name
+        file.write_bytes(as_bytes(lines))
+        self.ingestor.ingest_file(LocalFile.at(file))
+        return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path, engine: sa.Engine) -> Folder:
+    return Folder(tmp_path, engine)
+
+
+def periods(lines: list[str], customer: str, interval: str, first: str, last: str) -> list[dict[str, Any]]:
+    """What the API must answer, by brute force over the lines."""
+    starts: dict[str, str] = {}
+    renamed = []
+    for line in lines:
+        day, rest = line.split(" ", 1)
+        if rest.split(" ")[1] != customer or not first <= day <= last:
+            continue
+        date = dt.date.fromisoformat(day)
+        start = {
+            "day": date,
+            "week": date - dt.timedelta(days=date.weekday()),
+            "month": date.replace(day=1),
+            "total": dt.date(2000, 1, 1),
+        }[interval]
+        starts[str(start)] = min(starts.get(str(start), day), day)
+        renamed.append(f"{start} {rest}")
+    found = oracle.statistics(renamed)
+    return [
+        {"customer_id": customer, "date": starts[day] if interval == "total" else day, **found[customer, day]}
+        for _, day in sorted(found)
+    ]
+
+
+@pytest.mark.parametrize("interval", ["day", "week", "month", "total"])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("2024-09-01", "2024-12-31"), ("2024-09-10", "2024-10-02"), ("2024-10-01", "2024-10-01")],
+)
+def test_every_interval_equals_brute_force(
+    client: Client, folder: Folder, interval: str, first: str, last: str
+) -> None:
+    lines = random_lines(seed=11, count=4_000, customers=2, days=60)
+    folder.put("a.log", lines[:1_500])
+    folder.put("b.log", lines[1_500:])
+    for customer in ("cust_1", "cust_2"):
+        answered = client.json(f"/customers/{customer}/stats?from={first}&to={last}&interval={interval}")
+        assert answered == periods(lines, customer, interval, first, last)
+        assert answered
+
+
+def test_csv_shows_the_same(client: Client, folder: Folder) -> None:
+    folder.put("a.log", random_lines(1, 500))
+    target = "/customers/cust_1/stats?from=2024-09-01"
+    for response in (client.get(f"{target}&format=csv"), client.get(target, accept="text/csv")):
+        assert response.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+        rows = list(csv.DictReader(io.StringIO(response.text, newline="")))
+        assert rows == [{name: str(value) for name, value in day.items()} for day in client.json(target)]
+    named = client.get(f"{target}&format=csv").headers["content-disposition"]
+    assert named.startswith('attachment; filename="cust_1.csv"')
+    assert (
+        client.get(f"{target}&format=json", accept="text/csv").headers["content-type"] == "application/json"
+    )
+
+
+@pytest.mark.parametrize("variant", ["", "&interval=week", "&interval=total&format=csv"])
+def test_a_validator_holds_until_a_commit_touches_the_customer(
+    client: Client, folder: Folder, variant: str
+) -> None:
+    target = f"/customers/cust_1/stats?from=2024-09-01{variant}"
+    folder.put("a.log", random_lines(1, 200))
+    first = client.get(target)
+    assert first.headers["cache-control"] == "private, no-cache"
+    assert first.headers["vary"] == "Accept"
+    unchanged = client.get(target, if_none_match=first.headers["etag"])
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert unchanged.headers["etag"] == first.headers["etag"]
+    folder.put("others.log", [line.replace(" cust_", " other_") for line in random_lines(2, 100)])
+    assert client.get(target, if_none_match=first.headers["etag"]).status_code == 304
+    folder.put("b.log", random_lines(3, 200))
+    changed = client.get(target, if_none_match=first.headers["etag"])
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != first.headers["etag"]
+    assert changed.content != first.content
+
+
+def test_no_validator_ever_means_two_contents(client: Client, folder: Folder, engine: sa.Engine) -> None:
+    """Also when the last of a customer is withdrawn, and when it returns."""
+    target = "/customers/cust_1/stats?from=2024-09-01"
+    seen: dict[str, bytes] = {}
+    file = folder.put("a.log", random_lines(0, 50))
+    for step in range(6):
+        if step % 2:
+            folder.put("a.log", random_lines(step, 50))
+        else:
+            folder.ingestor.withdraw(Withdrawal("file", str(file)))
+        response = client.get(target)
+        etag = response.headers["etag"]
+        assert seen.setdefault(etag, response.content) == response.content
+    assert len(seen) == 4
+    assert seen['"0-1-json"'] == b"[]"
+
+
+def test_a_range_without_days_has_the_customers_validator(client: Client, folder: Folder) -> None:
+    folder.put("a.log", random_lines(1, 50))
+    response = client.get("/customers/cust_1/stats?from=2030-01-01")
+    assert response.text == "[]"
+    assert response.headers["etag"] != client.get("/customers/nobody/stats?from=2030-01-01").headers["etag"]
+
+
+def test_customers_come_in_pages(client: Client, folder: Folder) -> None:
+    names = sorted({f"c{n}" for n in range(25)} | {"é", "%_", "c\\", "😀", "\ud7ff", "Z"}, key=str.encode)
+    folder.put("a.log", [f"2024-09-0{n % 9 + 1} 00:00:00 {name} / 200 1" for n, name in enumerate(names)])
+    seen, after = [], ""
+    while True:
+        page = client.json(f"/customers?limit=10{after}")
+        seen += [customer["customer_id"] for customer in page["customers"]]
+        if page["next"] is None:
+            break
+        assert len(page["customers"]) == 10
+        after = f"&after={page['next']}"
+    assert seen == names
+    assert client.json("/customers?limit=31")["next"] is None
+
+
+@pytest.mark.parametrize(
+    "prefix", ["c", "c1", "c%", "%", "_", "\\", "c\\", "é", "😀", "\ud7ff", "C", "zz", "'"]
+)
+def test_a_prefix_is_text_and_no_pattern(client: Client, folder: Folder, prefix: str) -> None:
+    names = ["c1", "c10", "c2", "c%x", "c\\y", "%a", "_b", "éa", "😀b", "\ud7ffz", "C", "'; --"]
+    folder.put("a.log", [f"2024-09-01 00:00:00 {name.replace(' ', '_')} / 200 1" for name in names])
+    found = client._runner.run(_customers(client, prefix))
+    wanted = [name.replace(" ", "_") for name in names if name.replace(" ", "_").startswith(prefix)]
+    assert found == sorted(wanted, key=str.encode)
+
+
+async def _customers(client: Client, prefix: str) -> list[str]:
+    transport = httpx.ASGITransport(client._app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        response = await http.get("/customers", params={"prefix": prefix})
+    return [customer["customer_id"] for customer in response.json()["customers"]]
+
+
+def test_a_customer_is_shown_with_its_days(client: Client, folder: Folder) -> None:
+    folder.put("a.log", ["2024-09-01 00:00:00 a / 200 1", "2024-09-05 00:00:00 a / 500 1"])
+    assert client.json("/customers") == {
+        "customers": [
+            {"customer_id": "a", "first_date": "2024-09-01", "last_date": "2024-09-05", "total_requests": 2}
+        ],
+        "next": None,
+    }
+
+
+def test_the_ledger_is_shown_newest_first(client: Client, folder: Folder) -> None:
+    files = [
+        folder.put(f"{n}.log", [*random_lines(n, 10), "broken"] if n == 3 else random_lines(n, 10))
+        for n in range(5)
+    ]
+    first = client.json("/ingestions?limit=2")
+    second = client.json(f"/ingestions?limit=2&after={first['next']}")
+    third = client.json(f"/ingestions?limit=2&after={second['next']}")
+    assert third["next"] is None
+    shown = [row for page in (first, second, third) for row in page["ingestions"]]
+    assert [row["key"] for row in shown] == [str(file) for file in reversed(files)]
+    broken = client.json(f"/ingestions/{shown[1]['id']}")
+    assert broken["rejects_uri"].endswith(".jsonl")
+    del broken["rejects_uri"]
+    assert broken == shown[1]
+    assert (broken["lines"], broken["accepted"], broken["rejected"]) == (11, 10, 1)
+    assert broken["rejected_by_reason"] == {"field_count": 1}
+    assert (broken["bucket"], broken["outcome"]) == ("file", "ingested")
+
+
+def test_an_object_is_found_by_its_uri(client: Client, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO log_objects (bucket, key, confirmed_current, lines, accepted, rejected, rejected_by_reason,"
+                " customer_days, committed_at) VALUES ('b', 'a b/c.log', false, 0, 0, 0, '{}', 0, now())"
+            )
+        )
+    (row,) = client.json("/ingestions?object=s3%3A%2F%2Fb%2Fa%20b%2Fc.log")["ingestions"]
+    assert (row["bucket"], row["key"], row["outcome"]) == ("b", "a b/c.log", None)
+    assert client.json("/ingestions?object=s3://b/c.log")["ingestions"] == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/customers?limit=0",
+        "/customers?limit=1001",
+        "/customers?limit=x",
+        "/customers?limit=1&limit=2",
+        "/customers?after=nonsense",
+        "/customers?prefix=%00",
+        f"/customers?prefix={'x' * 256}",
+        "/ingestions?after=aW5nZXN0aW9uczox",
+        "/ingestions?after=aW5nZXN0aW9uczo5OTk5OTk5OTk5OTk5OTk5OTk5OTkuMQ",
+        "/ingestions?object=file.log",
+        "/ingestions?object=s3://b",
+        "/ingestions?object=s3://b/%00",
+        "/ingestions/0",
+        "/ingestions/x",
+        "/ingestions/9223372036854775808",
+        "/customers/a/stats?from=2024-09-03&interval=year",
+        "/customers/a/stats?from=2024-09-03&interval=day&interval=day",
+        "/customers/a/stats?from=2024-09-03&format=xml",
+    ],
+)
+def test_bad_input_is_refused_in_fastapis_form(client: Client, target: str) -> None:
+    response = client.get(target)
+    assert response.status_code == 422, response.text
+    assert response.json()["detail"][0]["loc"]
+
+
+def test_an_unknown_ingestion_is_a_problem(client: Client) -> None:
+    response = client.get("/ingestions/1")
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+    assert response.json()["request_id"] == response.headers["x-request-id"]
+
+
+def test_ready_says_the_schema(client: Client, engine: sa.Engine) -> None:
+    assert client.json("/ready") == {"status": "ready", "schema_version": schema.head()}
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
+    assert client.get("/ready").status_code == 503
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+    response = client.get("/ready")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "10")
+    assert client.json("/health") == {"status": "ok"}
+
+
+def test_the_code_asks_for_a_schema_that_there_is() -> None:
+    assert schema.head() >= SCHEMA
+
+
+def test_without_a_database_only_the_process_is_well() -> None:
+    away = Client(
+        DatabaseSettings(url="postgresql://nobody@127.0.0.1:9/nothing", tls="disable", iam_auth=False)
+    )
+    try:
+        assert away.get("/health").status_code == 200
+        for target in (
+            "/ready",
+            "/customers",
+            "/ingestions",
+            "/customers/a/stats?from=2024-01-01&interval=total",
+        ):
+            response = away.get(target)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "10")
+            assert response.json()["request_id"] == response.headers["x-request-id"]
+    finally:
+        away.close()
+
+
+def test_documentation_is_relative_so_that_it_holds_behind_any_path(client: Client) -> None:
+    assert "url: 'openapi.json'" in client.get("/docs").text
+    document = client.json("/openapi.json")
+    assert [server["url"] for server in document["servers"]] == ["."]
+    assert set(document["paths"]) == {
+        "/customers",
+        "/customers/{customer_id}/stats",
+        "/health",
+        "/ingestions",
+        "/ingestions/{id}",
+        "/ready",
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "values", "index"),
+    [
+        (CUSTOMERS, ("'a'", "'c'", "'d'", "11"), "customers_pkey"),
+        (INGESTIONS, ("now()", "5", "11"), "log_objects_by_commit"),
+    ],
+)
+def test_an_index_serves_the_pages(
+    engine: sa.Engine, statement: str, values: tuple[str, ...], index: str
+) -> None:
+    for number, value in enumerate(values, 1):
+        statement = statement.replace(f"${number}", value)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO customers SELECT 'c' || n, n, '2024-01-01', '2024-01-01', 1 FROM generate_series(1, 5000) n"
+            )
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO log_objects (bucket, key, confirmed_current, lines, accepted, rejected, rejected_by_reason,"
+                " customer_days, committed_at)"
+                " SELECT 'b', n, false, 0, 0, 0, '{}', 0, now() - n * interval '1 s' FROM generate_series(1, 5000) n"
+            )
+        )
+        connection.execute(sa.text("ANALYZE customers, log_objects"))
+        plan = "\n".join(connection.scalars(sa.text(f"EXPLAIN {statement}")))
+    assert index in plan
+    assert "Sort" not in plan

@@ -1,0 +1,255 @@
+"""The database's roles on a real PostgreSQL: what each may do, all that it must, and nothing else."""
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
+from sqlalchemy.pool import NullPool
+
+import api.statements
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.models import Base
+from logstats.settings import DatabaseSettings
+from migrate import grants, schema
+from migrate.roles import OWNER, READER, ROLES, WRITER, statements
+from processor.cluster import on_this_machine
+from processor.commit import withdraw
+from processor.ingest import Ingestor
+from processor.ledger import Withdrawal
+from processor.objects import FILE_BUCKET, LocalFile
+from processor.rejects import LocalRejectStore
+from tests.logs import as_bytes, random_lines
+
+MASTER = "master"
+"""As on Aurora: it may create roles and owns the database, and is no superuser."""
+NAME = "with_roles"
+
+
+def as_user(server: EmbeddedPostgres, user: str) -> DatabaseSettings:
+    url = server.url(NAME).replace("//postgres@", f"//{user}@")
+    return DatabaseSettings(url=url, tls="disable", iam_auth=False)
+
+
+def execute(settings: DatabaseSettings, statement: str) -> None:
+    with psycopg.connect(settings.url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def create_roles(server: EmbeddedPostgres) -> None:
+    for statement in statements(NAME):
+        execute(as_user(server, MASTER), statement)
+
+
+@pytest.fixture(scope="module")
+def migrated(server: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """A server with a database made as on Aurora: by the master user, then by the owner."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as superuser:
+        superuser.execute(f"CREATE ROLE {MASTER} LOGIN CREATEROLE".encode())
+        superuser.execute("CREATE ROLE rds_iam")
+        superuser.execute(f"GRANT rds_iam TO {MASTER} WITH ADMIN OPTION".encode())
+        superuser.execute(f"CREATE DATABASE {NAME} OWNER {MASTER}".encode())
+    create_roles(server)
+    owner = create_engine(as_user(server, OWNER), poolclass=NullPool)
+    schema.upgrade(owner)
+    yield server
+    with psycopg.connect(server.url("postgres"), autocommit=True) as superuser:
+        superuser.execute(f"DROP DATABASE {NAME} WITH (FORCE)".encode())
+        for role in (*ROLES, "rds_iam", MASTER):
+            superuser.execute(f"DROP ROLE {role}".encode())
+
+
+@pytest.fixture
+def reader(migrated: EmbeddedPostgres) -> DatabaseSettings:
+    return as_user(migrated, READER)
+
+
+@pytest.fixture
+def writer(migrated: EmbeddedPostgres) -> DatabaseSettings:
+    return as_user(migrated, WRITER)
+
+
+def rights(server: EmbeddedPostgres) -> set[tuple[object, ...]]:
+    """Every right on tables, sequences, the schema and the database; and who is a member of what."""
+    query = (
+        "SELECT relname, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " UNION ALL SELECT nspname, nspacl::text FROM pg_namespace WHERE nspname = 'public'"
+        " UNION ALL SELECT datname, datacl::text FROM pg_database WHERE datname = current_database()"
+        " UNION ALL SELECT roleid::regrole::text, member::regrole::text FROM pg_auth_members"
+        " UNION ALL SELECT rolname, rolconfig::text FROM pg_roles"
+    )
+    with psycopg.connect(server.url(NAME)) as connection:
+        return set(connection.execute(query.encode()).fetchall())
+
+
+def test_a_second_run_changes_nothing(migrated: EmbeddedPostgres) -> None:
+    before = rights(migrated)
+    create_roles(migrated)
+    schema.upgrade(create_engine(as_user(migrated, OWNER), poolclass=NullPool))
+    assert rights(migrated) == before
+
+
+def test_no_role_is_more_than_a_role(migrated: EmbeddedPostgres) -> None:
+    with psycopg.connect(migrated.url(NAME)) as connection:
+        rows = connection.execute(
+            "SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
+            " FROM pg_roles WHERE rolname = ANY(%s)",
+            [list(ROLES)],
+        ).fetchall()
+        members = connection.execute(
+            "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = 'rds_iam'::regrole"
+        ).fetchall()
+    assert sorted(rows) == sorted((role, True, *[False] * 5) for role in ROLES)
+    assert {name for (name,) in members} == {*ROLES, MASTER}
+
+
+def test_nobody_else_may_connect(migrated: EmbeddedPostgres) -> None:
+    with psycopg.connect(migrated.url("postgres"), autocommit=True) as superuser:
+        superuser.execute("CREATE ROLE stranger LOGIN")
+        try:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                execute(as_user(migrated, "stranger"), "SELECT 1")
+        finally:
+            superuser.execute("DROP ROLE stranger")
+
+
+def test_every_table_and_sequence_is_thought_of() -> None:
+    """What the reader may read is chosen; the writer, which fills the tables, has something to do with each."""
+    tables = set(Base.metadata.tables)
+    assert set(grants.TABLES[WRITER]) == tables
+    assert set(grants.TABLES[READER]) <= {*tables, "alembic_version"}
+    assert set(grants.TABLES[READER].values()) == {"SELECT"}
+    assert set(grants.SEQUENCES[WRITER]) == set(Base.metadata._sequences)
+
+
+def test_the_roles_have_the_listed_rights_and_no_other(migrated: EmbeddedPostgres) -> None:
+    listed = {
+        (role, table, right)
+        for role, tables in grants.TABLES.items()
+        for table, allowed in tables.items()
+        for right in allowed.split(", ")
+    }
+    with psycopg.connect(migrated.url(NAME)) as connection:
+        granted = connection.execute(
+            "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants"
+            " WHERE grantee = ANY(%s)",
+            [[READER, WRITER]],
+        ).fetchall()
+    assert set(granted) == listed
+
+
+def test_a_right_that_is_no_longer_listed_is_taken_away(
+    migrated: EmbeddedPostgres, reader: DatabaseSettings
+) -> None:
+    execute(as_user(migrated, OWNER), f"GRANT SELECT ON attempts TO {READER}")
+    execute(reader, "SELECT * FROM attempts")
+    schema.upgrade(create_engine(as_user(migrated, OWNER), poolclass=NullPool))
+    with pytest.raises(InsufficientPrivilege):
+        execute(reader, "SELECT * FROM attempts")
+
+
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM {}", "TRUNCATE {}", "ALTER TABLE {} ADD x int", "DROP TABLE {}"]
+)
+def test_the_reader_cannot_write(reader: DatabaseSettings, statement: str) -> None:
+    for table in (*Base.metadata.tables, "alembic_version"):
+        with pytest.raises((InsufficientPrivilege, ReadOnlySqlTransaction)):
+            execute(reader, statement.format(table))
+        with pytest.raises(InsufficientPrivilege):  # nor when it says that it wants to
+            execute(reader, f"BEGIN READ WRITE; {statement.format(table)}")
+
+
+STATEMENTS = {
+    name: text for name, text in inspect.getmembers(api.statements) if name[0].isalpha() and name.isupper()
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_reader_may_do_what_the_api_does(reader: DatabaseSettings, name: str) -> None:
+    """A plan is made only for who has the rights."""
+    execute(reader, f"EXPLAIN (GENERIC_PLAN) {STATEMENTS[name]}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE own (id int)",
+        "CREATE TEMPORARY TABLE own (id int)",
+        "CREATE SCHEMA own",
+        "CREATE FUNCTION own() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE ROLE own",
+        "ALTER TABLE customers ADD own int",
+        "DROP TABLE contributions",
+        "CREATE INDEX own ON customers (revision)",
+        "TRUNCATE daily_statistics",
+        "DELETE FROM log_objects",
+        "UPDATE alembic_version SET version_num = 'x'",
+        "SELECT setval('revisions', 1)",
+        f"SET ROLE {OWNER}",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+    ],
+)
+def test_the_writer_cannot_change_the_schema_or_more_than_it_needs(
+    writer: DatabaseSettings, statement: str
+) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        execute(writer, statement)
+
+
+def test_the_owner_is_no_master(migrated: EmbeddedPostgres) -> None:
+    for statement in ("CREATE ROLE own", "CREATE DATABASE own", f"SET ROLE {MASTER}"):
+        with pytest.raises(InsufficientPrivilege):
+            execute(as_user(migrated, OWNER), statement)
+
+
+def test_the_writer_may_do_all_that_the_processor_does(writer: DatabaseSettings, tmp_path: Path) -> None:
+    engine = create_engine(writer)
+    ingestor = Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=2)
+    log, text = tmp_path / "a.log", as_bytes(random_lines(seed=1, count=200, customers=3))
+    outcomes: list[str | None] = []
+    for content in (text, text, text + b"not a line\n"):
+        log.write_bytes(content)
+        outcomes.append(ingestor.ingest_file(LocalFile.at(log)).outcome)
+    other = tmp_path / "b.log"
+    other.write_bytes(text * 2)
+    coordinator = on_this_machine(engine, writer, str(other), 2, 1, lambda _: None)
+    outcomes.append(
+        Ingestor(engine, ingestor.rejects, cluster=coordinator).ingest_file(LocalFile.at(other)).outcome
+    )
+    abandoned = "INSERT INTO attempts (bucket, key, started_at) VALUES ('b', 'k', now())"
+    execute(writer, abandoned)
+    log.write_bytes(text)
+    outcomes.append(ingestor.ingest_file(LocalFile.at(log)).outcome)
+    outcomes += [withdraw(engine, Withdrawal(FILE_BUCKET, str(path))).outcome for path in (log, other)]
+    with engine.connect() as connection:
+        left = {
+            table: connection.scalar(sa.text(f"SELECT count(*) FROM {table}"))
+            for table in ("daily_statistics", "customers", "attempts")
+        }
+    engine.dispose()
+    assert outcomes == ["ingested", "unchanged", "replaced", "ingested", "replaced", "withdrawn", "withdrawn"]
+    assert left["daily_statistics"] == left["attempts"] == 0
+
+
+def test_a_database_without_the_roles_is_left_as_it_is(engine: sa.Engine) -> None:
+    """On a laptop one user does everything."""
+    statement = sa.text(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relacl IS NOT NULL"
+    )
+    with engine.connect() as connection:
+        assert connection.scalars(statement).all() == []
+
+
+def test_the_statements_are_printed_for_a_database_of_ones_own() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "migrate.roles"], env=os.environ, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.startswith("DO $$ BEGIN CREATE ROLE logstats_owner LOGIN;")
+    assert "rds_iam" not in printed

@@ -1,0 +1,115 @@
+"""Everything under a prefix: in order, each once, with a cluster where it pays, and on past what fails."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from logstats.settings import DatabaseSettings
+from processor import backfill
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+from tests.s3_double import S3Double
+
+BUCKET = "request-logs"
+A, B, LARGE = random_lines(1, 300), random_lines(2, 200), random_lines(3, 30_000, customers=20)
+COPIES = 4
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Double]:
+    with S3Double() as double:
+        for name, value in (
+            ("AWS_ENDPOINT_URL", double.endpoint),
+            ("AWS_ACCESS_KEY_ID", "testing"),
+            ("AWS_SECRET_ACCESS_KEY", "testing"),
+            ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("REJECTS_BUCKET", "rejects"),
+        ):
+            monkeypatch.setenv(name, value)
+        yield double
+
+
+@pytest.fixture(autouse=True)
+def environment(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    monkeypatch.setenv("DATABASE_TLS", "disable")
+    monkeypatch.setenv("DATABASE_IAM_AUTH", "false")
+
+
+def settled(out: str) -> list[tuple[str, str]]:
+    summaries: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
+    return [(summary["source"], summary["outcome"]) for summary in summaries]
+
+
+def test_all_under_the_prefix_and_nothing_else(
+    s3: S3Double, engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over several pages of the listing, with a key that has to be encoded."""
+    s3.put(BUCKET, "2024/b & c.log", as_bytes(B) + b"broken\n")
+    s3.put(BUCKET, "2024/a.log", as_bytes(A))
+    s3.put(BUCKET, "2024/notes.txt", b"not a log")
+    s3.put(BUCKET, "2025/c.log", as_bytes(LARGE))
+    assert backfill.run(f"s3://{BUCKET}/2024/", processes=1) == 0
+    assert settled(capsys.readouterr().out) == [
+        (f"s3://{BUCKET}/2024/a.log", "ingested"),
+        (f"s3://{BUCKET}/2024/b & c.log", "ingested"),
+        (f"s3://{BUCKET}/2024/notes.txt", "ignored"),
+    ]
+    assert tables.statistics(engine) == oracle.statistics([*A, *B])
+    assert [bucket for bucket, _ in s3.objects].count("rejects") == 1
+    assert backfill.run(f"s3://{BUCKET}/2024", processes=1) == 0
+    assert [outcome for _, outcome in settled(capsys.readouterr().out)] == [
+        "unchanged",
+        "unchanged",
+        "ignored",
+    ]
+    assert tables.statistics(engine) == oracle.statistics([*A, *B])
+
+
+def test_a_large_object_is_read_by_a_cluster(
+    s3: S3Double, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(backfill, "CLUSTER_BYTES", 1_000_000)
+    s3.put(BUCKET, "large.log", as_bytes(LARGE), COPIES)
+    s3.put(BUCKET, "small.log", as_bytes(A))
+    assert backfill.run(f"s3://{BUCKET}", processes=2) == 0
+    assert [outcome for _, outcome in settled(capsys.readouterr().out)] == ["ingested", "ingested"]
+    assert tables.statistics(engine) == oracle.statistics([*LARGE * COPIES, *A])
+    with engine.connect() as connection:
+        clusters = connection.scalars(sa.text("SELECT cluster FROM attempts ORDER BY id")).all()
+    assert [cluster is not None for cluster in clusters] == [True, False]
+
+
+def test_what_fails_is_named_and_the_rest_goes_on(
+    s3: S3Double, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here an object that is deleted between the listing and the reading, and a corrupt archive."""
+    listed = backfill.keys
+    monkeypatch.setattr(
+        backfill, "keys", lambda *arguments: iter([("a-gone.log", 5), *listed(*arguments), ("z-gone.log", 5)])
+    )
+    s3.put(BUCKET, "b.log.gz", b"no archive")
+    s3.put(BUCKET, "c.log", as_bytes(A))
+    monkeypatch.setattr(sys, "argv", ["backfill", f"s3://{BUCKET}/"])
+    assert backfill.main() == 1
+    out, err = capsys.readouterr()
+    assert settled(out) == [(f"s3://{BUCKET}/c.log", "ingested")]
+    lines = err.splitlines()
+    assert [line.split(": ")[0] for line in lines[:-1]] == [
+        f"s3://{BUCKET}/{key}" for key in ("a-gone.log", "b.log.gz", "z-gone.log")
+    ]
+    assert lines[-1].startswith("3 objects have failed")
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+@pytest.mark.parametrize("uri", ["bucket/prefix", "s3:///prefix", "https://bucket/prefix"])
+def test_another_address_is_one_clear_line(uri: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "processor.backfill", uri], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (1, f"{uri} is not of the form s3://bucket/prefix\n")

@@ -1,0 +1,240 @@
+"""Who may read what: every route, every kind of caller, and what a client might try."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from mangum import Mangum
+
+from api import authorisation
+from api.app import create_app
+from api.authorisation import Caller, Rule, RuledRoute, caller
+from api.database import Database, Row
+from api.settings import ApiSettings, Auth
+from logstats.settings import DatabaseSettings
+
+NOWHERE = DatabaseSettings(url="postgresql://nobody@127.0.0.1:9/nothing", tls="disable", iam_auth=False)
+
+IAM = {"iam": {"accessKey": "AKIA", "userArn": "arn:aws:iam::123456789012:user/a"}}
+
+
+def token(claims: object, scopes: object = None) -> dict[str, Any]:
+    return {"jwt": {"claims": claims, "scopes": scopes}}
+
+
+WIDE = token({"sub": "operator", "scope": "openid stats:read"})
+CUST_1 = token({"sub": "a", "customer_id": "cust_1", "scope": "openid"})
+
+TARGETS = {
+    "/customers/{customer_id}/stats": ("/customers/cust_1/stats", "from=2024-09-03"),
+    "/customers": ("/customers", ""),
+    "/ingestions": ("/ingestions", ""),
+    "/ingestions/{id}": ("/ingestions/1", ""),
+    "/health": ("/health", ""),
+    "/ready": ("/ready", ""),
+    "/docs": ("/docs", ""),
+    "/openapi.json": ("/openapi.json", ""),
+}
+OPEN = {"/health", "/ready"}
+CUSTOMERS_OWN = {"/customers/{customer_id}/stats"}
+
+
+@pytest.fixture(autouse=True)
+def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is let in finds an empty database."""
+
+    async def fetch(_self: Database, statement: str, *_: object, **__: object) -> list[Row]:
+        return [("9999",)] if "alembic_version" in statement else []
+
+    monkeypatch.setattr(Database, "fetch", fetch)
+
+
+def app(auth: Auth) -> FastAPI:
+    return create_app(NOWHERE, ApiSettings(auth=auth))
+
+
+def invoke(
+    auth: Auth,
+    path: str,
+    query: str = "",
+    authorizer: object = None,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Answer an event of API Gateway."""
+    context: dict[str, Any] = {
+        "http": {"method": "GET", "path": path, "sourceIp": "192.0.2.1"},
+        "requestId": "id=",
+    }
+    if authorizer is not None:
+        context["authorizer"] = authorizer
+    event = {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"host": "api.example.com", **(headers or {})},
+        "requestContext": context,
+        "isBase64Encoded": False,
+    }
+    asyncio.set_event_loop(loop := asyncio.new_event_loop())
+    try:
+        answer: dict[str, Any] = Mangum(app(auth), lifespan="off")(event, None)  # type: ignore[arg-type]
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+    return answer
+
+
+def routes() -> Iterator[str]:
+    """The paths of all routes, as a gateway would write them."""
+    for context in iter_route_contexts(app("iam").routes):
+        assert context.path
+        yield context.path.replace(":customer", "")
+
+
+def test_every_route_is_tried_here() -> None:
+    assert set(routes()) == TARGETS.keys()
+
+
+@pytest.mark.parametrize("path", TARGETS)
+@pytest.mark.parametrize(
+    ("auth", "authorizer", "allowed"),
+    [
+        ("none", None, set(TARGETS)),
+        ("none", CUST_1, set(TARGETS)),
+        ("iam", IAM, set(TARGETS)),
+        ("jwt", WIDE, set(TARGETS)),
+        ("jwt", token({"scope": "x"}, ["stats:read"]), set(TARGETS)),
+        ("jwt", CUST_1, CUSTOMERS_OWN | OPEN),
+        ("jwt", token({"customer_id": "cust_2"}), OPEN),
+        ("jwt", token({"customer_id": "CUST_1"}), OPEN),
+        ("jwt", token({"customer_id": "cust_1 "}), OPEN),
+        ("jwt", token({"customer_id": ["cust_1"]}), OPEN),
+        ("jwt", token({"customer_id": ""}), OPEN),
+        ("jwt", token({"customer_id": None}), OPEN),
+        ("jwt", token({"customer_id": "*"}), OPEN),
+        ("jwt", token({"scope": "stats:readonly"}), OPEN),
+        ("jwt", token({"scope": "STATS:READ"}), OPEN),
+        ("jwt", token({"scope": ["stats:read"]}), OPEN),
+        ("jwt", token({"scope": 7}), OPEN),
+        ("jwt", token({"sub": "a"}, "stats:read"), OPEN),
+        ("jwt", token({"sub": "a"}, {"stats:read": True}), OPEN),
+    ],
+)
+def test_callers_get_in_where_they_may(path: str, auth: Auth, authorizer: object, allowed: set[str]) -> None:
+    status = invoke(auth, *TARGETS[path], authorizer)["statusCode"]
+    assert (status != 403) == (path in allowed)
+    assert status != 401
+
+
+@pytest.mark.parametrize("path", TARGETS)
+@pytest.mark.parametrize(
+    ("auth", "authorizer"),
+    [
+        ("iam", None),
+        ("iam", {}),
+        ("iam", {"iam": {}}),
+        ("iam", {"iam": None}),
+        ("iam", {"iam": "AKIA"}),
+        ("iam", WIDE),
+        ("iam", "iam"),
+        ("jwt", None),
+        ("jwt", IAM),
+        ("jwt", {"jwt": {}}),
+        ("jwt", {"jwt": "token"}),
+        ("jwt", token(None, ["stats:read"])),
+        ("jwt", token({})),
+        ("jwt", token("scope")),
+        ("jwt", token([["scope", "stats:read"]])),
+        ("jwt", {"claims": {"scope": "stats:read"}}),
+        ("jwt", {"lambda": {"scope": "stats:read"}}),
+    ],
+)
+def test_whom_the_gateway_has_not_named_is_unknown(path: str, auth: Auth, authorizer: object) -> None:
+    answer = invoke(auth, *TARGETS[path], authorizer)
+    assert (answer["statusCode"] != 401) == (path in OPEN)
+    if path not in OPEN:
+        assert answer["headers"]["content-type"] == "application/problem+json"
+        assert answer["headers"]["www-authenticate"] == {"iam": "AWS4-HMAC-SHA256", "jwt": "Bearer"}[auth]
+
+
+@pytest.mark.parametrize(
+    "customer", ["cust_2", "cust_1%2F", "cust_1/", "./cust_1", "%63ust_2", "cust_1%00", "Cust_1"]
+)
+def test_no_way_of_writing_a_path_reaches_another_customer(customer: str) -> None:
+    answer = invoke("jwt", f"/customers/{customer}/stats", "from=2024-09-03", CUST_1)
+    assert answer["statusCode"] == 403, answer
+
+
+def test_refused_before_the_request_is_judged() -> None:
+    """Nobody learns from an error what they may not read."""
+    assert invoke("jwt", "/customers/cust_2/stats", "from=never", CUST_1)["statusCode"] == 403
+    assert invoke("iam", "/customers/cust_2/stats", "from=never")["statusCode"] == 401
+    assert invoke("jwt", "/ingestions/none", "", CUST_1)["statusCode"] == 403
+
+
+@pytest.mark.parametrize("auth", ["iam", "jwt"])
+def test_headers_make_nobody_a_caller(auth: Auth) -> None:
+    claims = '{"iam":{"accessKey":"AKIA"},"jwt":{"claims":{"scope":"stats:read"}}}'
+    forged = {
+        "authorization": "Bearer x",
+        "x-amzn-request-context": claims,
+        "x-apigateway-authorizer": claims,
+    }
+    for path in TARGETS.keys() - OPEN:
+        assert invoke(auth, *TARGETS[path], headers=forged)["statusCode"] == 401
+
+
+@pytest.mark.parametrize("auth", ["iam", "jwt"])
+@pytest.mark.parametrize("path", sorted(TARGETS.keys() - OPEN))
+def test_without_a_gateway_nobody_is_let_in(auth: Auth, path: str) -> None:
+    async def get() -> int:
+        transport = httpx.ASGITransport(app(auth))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return (await client.get("?".join(TARGETS[path]))).status_code
+
+    assert asyncio.run(get()) == 401
+
+
+def test_a_route_without_a_rule_does_not_start() -> None:
+    bare = app("none")
+    authorisation.check(bare)
+
+    @bare.get("/forgotten")
+    async def forgotten() -> None: ...
+
+    with pytest.raises(TypeError, match="/forgotten declares no rule"):
+        authorisation.check(bare)
+
+
+def test_a_ruled_route_without_its_rule_does_not_start() -> None:
+    bare = FastAPI(openapi_url=None)
+    bare.router.routes.append(
+        type("Lax", (RuledRoute,), {"auth": "none", "rule": None})("/lax", lambda: None)
+    )
+    with pytest.raises(TypeError, match="/lax"):
+        authorisation.check(bare)
+
+
+def test_authorisation_is_on_unless_the_deployment_says_otherwise() -> None:
+    assert ApiSettings().auth == "iam"
+
+
+def test_rules_and_callers() -> None:
+    for rule, wide, own in itertools.product(Rule, (True, False), (None, "a")):
+        who = Caller(wide=wide, customer_id=own)
+        assert who.may(rule, "b") == (wide or rule is Rule.OPEN)
+        assert who.may(rule, "a") == (wide or rule is Rule.OPEN or (rule is Rule.CUSTOMER and own == "a"))
+        assert who.may(rule, None) == (wide or rule is Rule.OPEN)
+
+
+@pytest.mark.parametrize(
+    "event", [None, {}, [], "x", {"requestContext": None}, {"requestContext": {"authorizer": []}}]
+)
+def test_an_event_of_another_form_names_nobody(event: object) -> None:
+    assert caller("iam", event) is None
+    assert caller("jwt", event) is None

@@ -1,0 +1,80 @@
+"""A cold start pays for every module; the time itself depends on the machine (`benchmarks/api/function.py`)."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+
+IMPORT = """
+import json, sys
+before = set(sys.modules)
+import api.handler
+import gc
+print(json.dumps([sorted(set(sys.modules) - before), gc.isenabled(), gc.get_freeze_count()]))
+"""
+
+HEAVY = [
+    "alembic",
+    "boto3",
+    "botocore.auth",
+    "botocore.session",
+    "greenlet",
+    "httpx",
+    "jinja2",
+    "logstats.database",
+    "logstats.models",
+    "multipart",
+    "multiprocessing",
+    "numpy",
+    "psycopg",
+    "requests",
+    "rich",
+    "sqlalchemy",
+    "typer",
+    "unittest",
+    "urllib3",
+    "uvicorn",
+    "uvloop",
+    "xml",
+]
+
+
+@functools.cache
+def started() -> tuple[list[str], bool, int]:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": "postgresql://reader@db.example/logstats",
+        "PYTHONPATH": f"{CHECKOUT / 'layers'}:{CHECKOUT / 'functions'}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    modules, collecting, frozen = json.loads(done.stdout)
+    return modules, collecting, frozen
+
+
+@pytest.mark.parametrize("heavy", HEAVY)
+def test_the_handler_starts_without(heavy: str) -> None:
+    assert [name for name in started()[0] if name == heavy or name.startswith(f"{heavy}.")] == []
+
+
+def test_a_module_that_it_needs_would_be_noticed() -> None:
+    """The names of the list are compared with those of real modules."""
+    assert {"fastapi.routing", "asyncpg.connection"} <= set(started()[0])
+
+
+def test_what_has_been_imported_is_left_alone_by_the_garbage_collector() -> None:
+    _, collecting, frozen = started()
+    assert collecting
+    assert frozen > 50_000

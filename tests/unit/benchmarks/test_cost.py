@@ -1,0 +1,55 @@
+"""docs/cost.md has the figures that the script gives, and they add up."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.cost import LOADS, PAGE, Prices, backfill, monthly, rewritten, tables
+from cdk.parameters import Processor
+
+
+def test_the_page_is_what_the_script_writes() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert rewritten(page, tables(Prices())) == page, "run: python -m benchmarks.cost --write"
+
+
+def test_idle_nothing_has_a_price_by_the_hour() -> None:
+    idle, *_ = LOADS
+    month = monthly(idle, Prices())
+    assert month["Aurora: capacity"] == 0
+    assert sum(month.values()) < 2
+
+
+def test_a_terabyte_is_counted_by_hand() -> None:
+    """730 h x 4 ACU x 0.12; 30 TB x 0.023; a million requests a day."""
+    month = monthly(LOADS[2], Prices())
+    assert month["Aurora: capacity"] == pytest.approx(350.40)
+    assert month["S3: log objects kept"] == pytest.approx(690)
+    assert month["API Gateway"] == pytest.approx(30.4167, abs=1e-3)
+
+
+@pytest.mark.parametrize("price", list(Prices.__dataclass_fields__))
+def test_every_price_counts(price: str) -> None:
+    def total(prices: Prices) -> float:
+        return sum(monthly(LOADS[2], prices).values()) + sum(backfill(prices))
+
+    assert total(replace(Prices(), **{price: getattr(Prices(), price) * 2})) > total(Prices())
+
+
+def test_it_assumes_the_memory_that_is_deployed() -> None:
+    assert f"({Processor().memory_mib} MiB)" in PAGE.read_text(encoding="utf-8")
+
+
+def test_a_price_and_a_load_of_ones_own() -> None:
+    command = [sys.executable, "-m", "benchmarks.cost", "--price", "s3_gb_month=1", "--gb-per-day", "10"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "| S3: log objects kept | 0.00 | 30.00 | 30000.00 | 300.00 |" in printed
+
+
+def test_an_unknown_price_is_named() -> None:
+    command = [sys.executable, "-m", "benchmarks.cost", "--price", "gold=1"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "unknown: gold; known: aurora_acu_hour" in result.stderr

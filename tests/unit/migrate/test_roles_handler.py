@@ -1,0 +1,106 @@
+"""The function that creates the roles: patient with a database that starts, plain about one that fails."""
+
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from migrate.roles import statements
+from migrate.roles_handler import PHYSICAL_ID, handler
+from tests.unit.migrate.test_custom_resource import Listener, listener
+
+__all__ = ["listener"]  # a fixture
+
+PROPERTIES = {"Cluster": "arn:cluster", "Secret": "arn:secret", "Database": "logstats"}
+
+
+class Context:
+    def __init__(self, seconds: float = 300) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+class DataApi:
+    """Takes statements; fails with the given codes first."""
+
+    def __init__(self, *codes: str) -> None:
+        self.codes = list(codes)
+        self.calls: list[dict[str, str]] = []
+
+    def execute_statement(self, **call: str) -> dict[str, Any]:
+        if self.codes:
+            error = {"Error": {"Code": self.codes.pop(0), "Message": "says the database"}}
+            raise ClientError(error, "ExecuteStatement")  # type: ignore[arg-type]
+        self.calls.append(call)
+        return {}
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    made: list[float] = []
+    monkeypatch.setattr(time, "sleep", made.append)
+    return made
+
+
+def call(
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    api: DataApi,
+    kind: str = "Create",
+    seconds: float = 300,
+) -> tuple[str, str]:
+    monkeypatch.setattr(boto3, "client", {"rds-data": api}.__getitem__)
+    handler(listener.event(kind) | {"ResourceProperties": PROPERTIES}, Context(seconds))
+    answer = listener.answers[-1]
+    assert answer["PhysicalResourceId"] == PHYSICAL_ID
+    return answer["Status"], answer["Reason"]
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_every_statement_goes_to_the_cluster_as_the_master_user(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    api = DataApi()
+    assert call(listener, monkeypatch, api, kind) == ("SUCCESS", "")
+    assert [made["sql"] for made in api.calls] == statements("logstats")
+    assert {(made["resourceArn"], made["secretArn"], made["database"]) for made in api.calls} == {
+        ("arn:cluster", "arn:secret", "logstats")
+    }
+
+
+def test_no_statement_has_what_the_data_api_takes_for_a_parameter() -> None:
+    assert not [statement for statement in statements("logstats") if ":" in statement]
+
+
+def test_delete_leaves_the_roles(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = DataApi()
+    assert call(listener, monkeypatch, api, "Delete") == ("SUCCESS", "")
+    assert api.calls == []
+
+
+def test_a_database_that_starts_or_resumes_is_waited_for(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    api = DataApi("DatabaseUnavailableException", "DatabaseResumingException")
+    assert call(listener, monkeypatch, api) == ("SUCCESS", "")
+    assert len(pauses) == 2
+    assert [made["sql"] for made in api.calls] == statements("logstats")
+
+
+def test_a_database_that_never_answers_is_given_up_in_time_for_an_answer(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    status, reason = call(listener, monkeypatch, DataApi(*["DatabaseResumingException"] * 9), seconds=12)
+    assert (status, pauses) == ("FAILED", [])
+    assert "DatabaseResumingException" in reason
+
+
+def test_a_failure_says_why(listener: Listener, monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> None:
+    status, reason = call(listener, monkeypatch, DataApi("DatabaseErrorException"))
+    assert (status, pauses) == ("FAILED", [])
+    assert reason.startswith("The database roles were not created: ")
+    assert "says the database" in reason

@@ -1,0 +1,105 @@
+"""Documents as tests: the commands of their `console` blocks are run, and their output is compared.
+
+A command follows `$ `; the lines up to the next are its output, where `...` stands for anything and a line of
+it alone for any number of lines. No output shown: any will do. Output that starts with "error:" must come with a
+status other than 0, all other with 0. Blocks of one document share a shell. A block of language `sh` is not run:
+an HTML comment before it says why (`not run: …`), or which tests run it (`run by: test_…`).
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = re.compile(
+    r"(?:<!-- (?P<comment>[^>]*) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_END = "end-of-command"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, and the output that the document shows."""
+
+    text: str
+    shown: str
+
+    @property
+    def fails(self) -> bool:
+        """Whether the document shows an error."""
+        return self.shown.startswith("error:")
+
+    def check(self, status: int, output: str) -> None:
+        """Compare with what really happened."""
+        context = f"$ {self.text}\n{output}\n(status {status}); the document shows:\n{self.shown}"
+        assert (status != 0) == self.fails, context
+        if self.shown:
+            assert re.fullmatch(_pattern(self.shown), output.rstrip()), context
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, with the comment that stands before it."""
+
+    language: str
+    comment: str
+    body: str
+
+    def commands(self) -> list[Command]:
+        """The commands of a `console` block."""
+        texts = re.split(r"^\$ ", self.body, flags=re.MULTILINE)
+        assert not texts[0].strip(), f"output before the first command: {texts[0]}"
+        return [Command(*_divide(text)) for text in texts[1:]]
+
+
+def blocks(document: Path) -> list[Block]:
+    """The fenced blocks of a document."""
+    found = _BLOCK.finditer(document.read_text("utf-8"))
+    return [Block(match["language"], match["comment"] or "", match["body"]) for match in found]
+
+
+def run(
+    commands: list[Command], folder: Path, environment: Mapping[str, str]
+) -> Iterator[tuple[Command, int, str]]:
+    """Run commands in one shell; yield each with its status and its output, both streams together."""
+    shell = subprocess.Popen(
+        ["bash", "--norc"],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert shell.stdin
+    assert shell.stdout
+    with shell:
+        for command in commands:
+            shell.stdin.write(f"{command.text}\nstatus=$?; echo; echo {_END} $status\n")
+            shell.stdin.flush()
+            output = ""
+            for line in shell.stdout:
+                if line.startswith(_END):
+                    yield command, int(line.split()[1]), output
+                    break
+                output += line
+        shell.stdin.write("kill $(jobs -p) 2>/dev/null; wait\n")
+        shell.stdin.close()
+
+
+def _divide(text: str) -> tuple[str, str]:
+    """Split a command, which `\\` continues, from its output."""
+    command, newline, rest = text.partition("\n")
+    while command.endswith("\\"):
+        more, newline, rest = rest.partition("\n")
+        command += newline + more
+    return command, rest.rstrip()
+
+
+def _pattern(shown: str) -> str:
+    lines = [
+        r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line).replace(re.escape("..."), ".*?") + r" *\n"
+        for line in shown.splitlines()
+    ]
+    return "".join(lines).removesuffix(r"\n")
