@@ -77,6 +77,7 @@ test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitize
 test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
 	@$(BIN)/python -m pytest --timeout=7200 -m nightly tests/faults tests/e2e
+	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations
 test-mutations: setup  ## Break the exactly-once protocol in five ways; the tests must notice each
@@ -140,6 +141,14 @@ openapi: setup  ## Renew the checked-in OpenAPI document of the API
 bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lines 1000000 10000000 --runs 5")
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks.run $(BENCH)
+
+.PHONY: bench-api
+bench-api: setup  ## Compare the API with a textbook one under load (wrk, siege; BENCH="--runs 5 --seconds 10")
+	@$(BIN)/python -m benchmarks.api.run $(BENCH)
+
+.PHONY: soak
+soak: setup  ## Ten minutes of siege on the API while logs are ingested (siege; BENCH="--seconds 600")
+	@$(BIN)/python -m benchmarks.api.soak $(BENCH)
 
 LOCKED := requirements-dev functions/processor/requirements functions/processor/build-requirements \
     functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap \

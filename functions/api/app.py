@@ -10,7 +10,7 @@ from api import __version__, authorisation, problems
 from api.cache import Cached
 from api.database import Database
 from api.requests import RequestIds
-from api.routes import customers, documentation, health, ingestions, stats
+from api.routes import customers, documentation, health, ingestions, page, stats
 from api.settings import ApiSettings
 from api.statistics import Statistics
 from logstats.settings import DatabaseSettings, load
@@ -57,6 +57,7 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
         ingestions.router(connections, settings.auth),
         health.router(connections, settings.auth),
         documentation.router(app, settings.auth),
+        page.router(settings.auth),
     ):
         app.include_router(router)
     problems.install(app, settings)

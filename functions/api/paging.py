@@ -44,7 +44,7 @@ def decode(kind: str, cursor: str) -> str:
     except (binascii.Error, UnicodeError):
         text = ""
     found, _, position = text.partition(":")
-    if found != kind or encode(kind, position) != cursor:
+    if found != kind or "\0" in position or encode(kind, position) != cursor:  # PostgreSQL's text has no NUL
         raise invalid(cursor)
     return position
 

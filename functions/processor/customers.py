@@ -1,13 +1,16 @@
 """Keep the customers in step with their daily statistics."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from logstats.models import REVISIONS, Contribution, Customer, DailyStatistics
+
+_Dates = sa.SQLColumnExpression[dt.date]
+_Choice = Callable[[_Dates, _Dates], _Dates]
 
 
 def refresh(session: Session, added: int | None, removed: int | None) -> None:
@@ -16,13 +19,25 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
     The caller holds the locks of the touched customers, and their daily statistics are already new.
     """
     touched = _touched(added, removed)
+    new_first: _Choice = _newer
+    new_last: _Choice = _newer
+    first: sa.ColumnElement[dt.date]
+    last: sa.ColumnElement[dt.date]
+    if removed is None:  # days only come, so the contributions say enough: no look at the other days
+        first, last = touched.c.first_date, touched.c.last_date
+        new_first, new_last = sa.func.least, sa.func.greatest
+    else:
+        first, last = (
+            _edge(touched, sa.func.min(DailyStatistics.date)),
+            _edge(touched, sa.func.max(DailyStatistics.date)),
+        )
     statement = insert(Customer).from_select(
         [column.name for column in Customer.__table__.columns],
         sa.select(
             touched.c.customer_id,
             sa.select(REVISIONS.next_value()).scalar_subquery(),
-            _edge(touched, sa.func.min(DailyStatistics.date)),
-            _edge(touched, sa.func.max(DailyStatistics.date)),
+            first,
+            last,
             touched.c.change,
         ),
     )
@@ -32,8 +47,8 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
             index_elements=[Customer.customer_id],
             set_={
                 "revision": new.revision,
-                "first_date": new.first_date,
-                "last_date": new.last_date,
+                "first_date": new_first(Customer.first_date, new.first_date),
+                "last_date": new_last(Customer.last_date, new.last_date),
                 "total_requests": Customer.total_requests + new.total_requests,
             },
         )
@@ -45,13 +60,22 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
         )
 
 
+def _newer(_old: _Dates, new: _Dates) -> _Dates:
+    return new
+
+
 def _touched(added: int | None, removed: int | None) -> sa.Subquery:
-    """Select each touched customer, and by how much its requests have changed."""
+    """Select each touched customer, by how much its requests have changed, and on which days at the most."""
     attempts: Sequence[int] = [attempt for attempt in (added, removed) if attempt is not None]
     sign = sa.case((Contribution.attempt_id == added, 1), else_=-1)
     change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
     return (
-        sa.select(Contribution.customer_id, change.label("change"))
+        sa.select(
+            Contribution.customer_id,
+            change.label("change"),
+            sa.func.min(Contribution.date).label("first_date"),
+            sa.func.max(Contribution.date).label("last_date"),
+        )
         .where(Contribution.attempt_id.in_(attempts))
         .group_by(Contribution.customer_id)
         .subquery()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from logstats.models import AttemptPart
+from processor.objects import TransientSourceError
 from processor.s3 import create_client
 from processor.source import MAX_REJECT_BYTES, MAX_REJECTS
 
@@ -27,7 +28,13 @@ class RejectStore(Protocol):
         """Return the URI of a document; it need not exist yet."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Keep a document."""
+        """Keep a document.
+
+        Raises
+        ------
+        TransientSourceError
+            If it cannot be kept now; then the log object must not count either.
+        """
 
 
 class LocalRejectStore:
@@ -43,10 +50,13 @@ class LocalRejectStore:
     def put(self, name: str, data: bytes) -> None:
         """Write a file; a half-written one is never seen."""
         path = self._folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = _partial(path)
-        partial.write_bytes(data)
-        partial.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = _partial(path)
+            partial.write_bytes(data)
+            partial.replace(path)
+        except OSError as error:
+            raise TransientSourceError(_not_kept(self.uri(name), error)) from error
 
 
 class S3RejectStore:
@@ -61,7 +71,16 @@ class S3RejectStore:
 
     def put(self, name: str, data: bytes) -> None:
         """Write an object."""
-        self._client.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType="application/x-ndjson")
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=name, Body=data, ContentType="application/x-ndjson"
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise TransientSourceError(_not_kept(self.uri(name), error)) from error
+
+
+def _not_kept(uri: str, error: Exception) -> str:
+    return f"the rejected lines cannot be kept in {uri}, so nothing was committed: {error}"
 
 
 def delete(uri: str) -> None:

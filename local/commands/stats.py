@@ -70,18 +70,18 @@ def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotat
 
 
 async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
-    from api.daily import to_json  # noqa: PLC0415 - other commands do without the API
-    from api.database import Database, DatabaseAwayError  # noqa: PLC0415
+    from api.database import Database, DatabaseAwayError  # noqa: PLC0415 - other commands do without the API
     from api.settings import ApiSettings  # noqa: PLC0415
-    from api.statements import DAILY_STATISTICS  # noqa: PLC0415
+    from api.statistics import Question, Statistics  # noqa: PLC0415
 
     database = Database(settings, ApiSettings())
     try:
-        return to_json(await database.fetch(DAILY_STATISTICS, customer_id, first, last))
+        answer = await Statistics(database).answer(Question(customer_id, first, last))
     except DatabaseAwayError as error:
         raise UserError(f"The database does not answer: {error}") from None
     finally:
         await database.close()
+    return answer.body.decode()
 
 
 def _show(customer_id: str, days: list[dict[str, Any]]) -> None:

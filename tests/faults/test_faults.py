@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor import attempts
 from processor.ingest import Ingestor
-from processor.objects import LocalFile, SourceError
+from processor.objects import LocalFile, SourceError, TransientSourceError
 from processor.rejects import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.concurrent import ingest_at_once, lines_of
@@ -174,6 +175,54 @@ def test_the_search_for_the_dead_does_not_look_at_what_is_committed(engine: sa.E
     assert "uncommitted_attempts" in plan[0], plan
 
 
+def test_a_statement_that_takes_too_long_is_an_error_in_time(
+    database: DatabaseSettings, ingestor: Ingestor, log: LocalFile
+) -> None:
+    """Staging waits for a lock on the table: without the lock's own limit, the statement's ends it."""
+    limits = {"statement_timeout_seconds": 0.3, "lock_timeout_seconds": 0}
+    impatient = create_engine(database.model_copy(update=limits))
+    with ingestor.engine.begin() as holder:
+        holder.execute(sa.text("LOCK TABLE daily_statistics"))
+        with pytest.raises(sa.exc.OperationalError, match="statement timeout"):
+            Ingestor(impatient, ingestor.rejects, workers=1).ingest_file(log)
+    assert tables.statistics(ingestor.engine) == {}
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+    assert Ingestor(impatient, ingestor.rejects, workers=1).ingest_file(log).outcome == "ingested"
+    impatient.dispose()
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB ; only root can mount one."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_commits_nothing(
+    engine: sa.Engine, log: LocalFile, full_disk: Path, tmp_path: Path
+) -> None:
+    """The processor's only files are rejected lines, and those only without a bucket for them."""
+    (tmp_path / "rejecting.log").write_bytes(as_bytes(LINES) + b"broken\n" * 5_000)
+    ingestor = Ingestor(engine, LocalRejectStore(full_disk), workers=1)
+    rejecting = LocalFile.at(tmp_path / "rejecting.log")
+    with pytest.raises(TransientSourceError, match=r"cannot be kept in .*No space left on device"):
+        ingestor.ingest_file(rejecting)
+    assert tables.statistics(engine) == {}
+    assert set(tables.leftovers(engine).values()) == {0}
+    assert not [path for path in full_disk.rglob("*") if path.is_file()]
+    assert ingestor.ingest_file(log).outcome == "ingested", "nothing rejected, nothing written"
+    subprocess.run(["mount", "-o", "remount,size=8m", str(full_disk)], check=True)
+    assert ingestor.ingest_file(rejecting).outcome == "ingested"
+    assert tables.statistics(engine) == oracle.statistics(LINES * 2)
+
+
 def test_corrupt_gzip_fails_and_leaves_nothing(ingestor: Ingestor, tmp_path: Path) -> None:
     data = bytearray(gzip.compress(as_bytes(LINES)))
     data[len(data) // 2] ^= 0xFF
@@ -193,7 +242,7 @@ def command(tmp_path: Path, database: DatabaseSettings) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(1_200)
 def test_kill_9_at_random_moments_leaves_nothing_behind(
     engine: sa.Engine, tmp_path: Path, command: list[str]
 ) -> None:

@@ -120,9 +120,12 @@ def _cursor(last: Ingestion) -> str:
 def _position(cursor: str) -> tuple[dt.datetime, int]:
     microseconds, _, number = paging.decode("ingestions", cursor).partition(".")
     try:
-        return paging.EPOCH + int(microseconds) * _MICROSECOND, min(int(number), _MAX_ID)
+        position = paging.EPOCH + int(microseconds) * _MICROSECOND, int(number)
     except (ValueError, OverflowError):
         raise paging.invalid(cursor) from None
+    if not 1 <= position[1] <= _MAX_ID:
+        raise paging.invalid(cursor)
+    return position
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from api import paging
 from api.app import create_app
 from api.routes.health import SCHEMA
 from api.settings import ApiSettings
@@ -368,3 +369,24 @@ def test_an_index_serves_the_pages(
         plan = "\n".join(connection.scalars(sa.text(f"EXPLAIN {statement}")))
     assert index in plan
     assert "Sort" not in plan
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "position"),
+    [
+        ("/customers", "customers", "a\0b"),
+        ("/ingestions", "ingestions", "0.-99999999999999999999"),
+        ("/ingestions", "ingestions", "0.99999999999999999999"),
+        ("/ingestions", "ingestions", "-99999999999999999999.1"),
+        ("/ingestions", "ingestions", "0.0.0"),
+        ("/ingestions", "ingestions", f"{'9' * 1_000}.1"),
+    ],
+)
+def test_a_cursor_that_no_page_has_given_is_refused(
+    client: Client, path: str, kind: str, position: str
+) -> None:
+    """Whoever knows the form can write one; it must not reach PostgreSQL."""
+    response = client.get(f"{path}?after={paging.encode(kind, position)}")
+    assert response.status_code == 422
+    [problem] = response.json()["detail"]
+    assert (problem["loc"], problem["type"]) == (["query", "after"], "cursor")

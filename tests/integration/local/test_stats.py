@@ -47,7 +47,7 @@ def test_to_is_included(url: str) -> None:
 @pytest.mark.parametrize("customer", ["cust_1", "[bold]ü[/bold]", "nobody"])
 def test_json_is_exactly_what_the_api_answers(url: str, database: DatabaseSettings, customer: str) -> None:
     async def answer() -> str:
-        api = create_app(database, ApiSettings())
+        api = create_app(database, ApiSettings(auth="none"))
         transport = httpx.ASGITransport(api)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             path = f"/customers/{customer.replace('/', '%2F')}/stats"

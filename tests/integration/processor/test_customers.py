@@ -59,6 +59,17 @@ def test_customers_follow_ingests_replacements_and_withdrawals(ingestor: Ingesto
     assert tables.customers(ingestor.engine) == {}
 
 
+def test_an_object_with_fewer_days_leaves_the_first_and_last_as_they_were(
+    ingestor: Ingestor, tmp_path: Path
+) -> None:
+    line = "2024-09-{:02} 12:00:00 cust_1 /a 200 0.1".format
+    for name, days in (("b", [9, 20]), ("a", [12]), ("c", [3]), ("d", [28])):
+        ingest(ingestor, tmp_path / f"{name}.log", [line(day) for day in days])
+    assert tables.customers(ingestor.engine) == {"cust_1": ("2024-09-03", "2024-09-28", 5)}
+    ingest(ingestor, tmp_path / "c.log", [])
+    assert tables.customers(ingestor.engine) == {"cust_1": ("2024-09-09", "2024-09-28", 4)}
+
+
 def test_a_change_advances_the_revisions_of_the_touched_customers_only(
     ingestor: Ingestor, tmp_path: Path
 ) -> None:

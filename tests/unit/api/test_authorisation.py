@@ -39,8 +39,10 @@ TARGETS = {
     "/ready": ("/ready", ""),
     "/docs": ("/docs", ""),
     "/openapi.json": ("/openapi.json", ""),
+    "/": ("/", ""),
+    "/static/{version}/{name}": ("/static/any/page.css", ""),
 }
-OPEN = {"/health", "/ready"}
+OPEN = {"/health", "/ready", "/", "/static/{version}/{name}"}
 CUSTOMERS_OWN = {"/customers/{customer_id}/stats"}
 
 

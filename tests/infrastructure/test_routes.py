@@ -1,0 +1,40 @@
+"""The gateway's routes and the app's are the same, and so is who may use them."""
+
+import re
+
+from fastapi.routing import iter_route_contexts
+
+from api.app import create_app
+from api.authorisation import Rule, RuledRoute
+from api.settings import ApiSettings
+from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
+from logstats.settings import DatabaseSettings
+
+NOT_ROUTED = {"/health", "/ready", "/docs", "/openapi.json"}
+"""What only `logstats serve` offers: behind the gateway they would show nothing that a caller needs."""
+
+
+def in_the_gateway(path: str) -> str:
+    """A path, or the greedy route of the gateway that takes it."""
+    greedy = [route for route in (*OPEN_ROUTES, *PROTECTED_ROUTES) if route.endswith("{proxy+}")]
+    return next((route for route in greedy if path.startswith(route.removesuffix("{proxy+}"))), path)
+
+
+def routes() -> dict[str, Rule]:
+    """The app's routes in API Gateway's notation, and who may use them."""
+    app = create_app(DatabaseSettings(url="postgresql://u@h/n"), ApiSettings())
+    found = {}
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        assert isinstance(route, RuledRoute)
+        assert context.path
+        found[in_the_gateway(re.sub(r"\{(\w+):\w+\}", r"{\1}", context.path))] = route.rule
+    return {path: rule for path, rule in found.items() if path not in NOT_ROUTED}
+
+
+def test_the_gateway_guards_what_the_app_guards() -> None:
+    assert {path for path, rule in routes().items() if rule is not Rule.OPEN} == set(PROTECTED_ROUTES)
+
+
+def test_the_gateway_lets_through_what_is_open() -> None:
+    assert {path for path, rule in routes().items() if rule is Rule.OPEN} == set(OPEN_ROUTES)
