@@ -36,8 +36,9 @@ def test_a_poison_message_does_not_block_others_and_comes_back(enforced: Enforce
     sqs, queue = enforced.client("sqs"), enforced.cloud.outputs[outputs.QUEUE_URL]
     kept = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    others = depth(enforced, outputs.QUEUE_URL)  # left by other tests, and not visible for half an hour
     policy = enforced.policy("Processor")
-    (statement,) = (each for each in policy.statements if each["Action"] == "s3:PutObject")
+    (statement,) = (each for each in policy.statements if "s3:PutObject" in each["Action"])
     with policy.without(statement):
         poison = enforced.put("poison.log", as_bytes([*LINES, "broken"]))
         with pytest.raises(BrokenError, match="not authorized to perform: s3:PutObject"):
@@ -46,7 +47,7 @@ def test_a_poison_message_does_not_block_others_and_comes_back(enforced: Enforce
             good = enforced.put(f"good {number}.log", as_bytes(LINES))
             enforced.settled(f"good {number}.log", good)
         assert eventually(lambda: depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 1, 20)
-        assert depth(enforced, outputs.QUEUE_URL) == 0
+        assert depth(enforced, outputs.QUEUE_URL) == others
     failed = [each for each in enforced.cloud.processor.failures if "poison.log" in str(each.event)]
     assert len(failed) == MAX_RECEIVES
     enforced.cloud.processor.failures.clear()

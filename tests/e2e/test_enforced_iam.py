@@ -14,7 +14,7 @@ WITHOUT = {
     ("Processor", "logs:CreateLogStream"): "no log of Processor arrives",
     ("Processor", "s3:GetObject"): r"the processor fails: .*HeadObject operation: Forbidden",
     ("Processor", "s3:ListBucket"): "a missing object is not recognised: .*Forbidden",
-    ("Processor", "s3:PutObject"): "the processor fails: .*not authorized to perform: s3:PutObject",
+    ("Processor", "s3:DeleteObject"): "the processor fails: .*not authorized to perform: s3:PutObject",
     ("Processor", "sqs:ChangeMessageVisibility"): "the queue is not consumed: PROBLEM",
     ("Api", "logs:CreateLogStream"): "no log of Api arrives",
     ("Migration", "logs:CreateLogStream"): "no log of Migration arrives",
@@ -22,14 +22,16 @@ WITHOUT = {
 """What goes wrong without a statement, named by its function and its first action."""
 
 NOT_JUDGED = {
-    ("Processor", "rds-db:connect"),
-    ("Api", "rds-db:connect"),
-    ("Migration", "rds-db:connect"),
-    ("Processor", "ec2:AssignPrivateIpAddresses"),
-    ("Api", "ec2:AssignPrivateIpAddresses"),
-    ("Migration", "ec2:AssignPrivateIpAddresses"),
+    *((function, "rds-db:connect") for function in FUNCTIONS),
+    *((function, "ec2:AssignPrivateIpAddresses") for function in FUNCTIONS),
+    ("DatabaseRoles", "logs:CreateLogStream"),
+    ("DatabaseRoles", "rds-data:ExecuteStatement"),
+    ("DatabaseRoles", "secretsmanager:GetSecretValue"),
+    ("DatabaseNetworkVpcRefusedIAM", "logs:CreateLogStream"),
+    ("DatabaseNetworkPrefixList", "logs:CreateLogStream"),
+    ("DatabaseNetworkS3PrefixList", "ec2:DescribeManagedPrefixLists"),
 }
-"""Statements of the AWS environments that the emulator cannot judge: nothing on a laptop asks for them."""
+"""Statements of the AWS environments that the emulator cannot judge: the local stack has none of them."""
 
 
 def first_action(statement: dict[str, Any]) -> str:
@@ -86,7 +88,7 @@ def statements(environment: str) -> set[tuple[str, str]]:
     """The statements of the functions' roles, named as above."""
     found = set()
     for name, policy in resources(environment, "AWS::IAM::Policy").items():
-        function = re.match(r"(?:Ingest)?([A-Z][a-z]+)Role", name)
+        function = re.match(r"(?:Ingest)?(\w+?)(?:Role|CustomResource)(?:Default)?Policy", name)
         assert function, name
         document = policy["Properties"]["PolicyDocument"]
         found |= {(function[1], first_action(statement)) for statement in document["Statement"]}
