@@ -45,7 +45,10 @@ class Ingest(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
         )
         name = f"logstats-{parameters.environment}"
-        self.logs = self._logs_bucket(f"{name}-logs", retain=parameters.retain_data)
+        removals = ("s3:ObjectRemoved:*",) if parameters.processor.withdraw_removed_objects else ()
+        self.logs = self._logs_bucket(
+            f"{name}-logs", ("s3:ObjectCreated:*", *removals), retain=parameters.retain_data
+        )
         self.rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
         for bucket, days in (
             (self.logs, parameters.log_objects_days),
@@ -58,8 +61,8 @@ class Ingest(Construct):
         self.processor.consume(self.queue)
         self._add_outputs()
 
-    def _logs_bucket(self, name: str, *, retain: bool) -> s3.Bucket:
-        """Return the bucket, which announces new objects to the queue.
+    def _logs_bucket(self, name: str, events: tuple[str, ...], *, retain: bool) -> s3.Bucket:
+        """Return the bucket, which announces events to the queue.
 
         The notification is a property of the bucket itself, not CDK's custom resource, whose function may
         reconfigure every bucket. It needs the queue's policy first; the known name breaks the circle.
@@ -81,9 +84,8 @@ class Ingest(Construct):
         assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what an L2 bucket is made of
         resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[
-                s3.CfnBucket.QueueConfigurationProperty(
-                    event="s3:ObjectCreated:*", queue=self.queue.queue_arn
-                )
+                s3.CfnBucket.QueueConfigurationProperty(event=event, queue=self.queue.queue_arn)
+                for event in events
             ]
         )
         resource.node.add_dependency(self.queue.node.find_child("Policy"))

@@ -69,6 +69,8 @@ class Processor:
         Log objects ingested at once: bounds the connections to the database.
     wait_for_system_duration
         The functions' `WAIT_FOR_SYSTEM_DURATION`; left out when None.
+    withdraw_removed_objects
+        Whether the deletion of a log object takes it out of the statistics. What a lifecycle rule expires counts on.
     forwarded
         Whether the emulator forwards invocations to the template parameter `ProcessorEndpoint`.
     """
@@ -78,6 +80,7 @@ class Processor:
     ephemeral_storage_mib: Annotated[int, Field(ge=512, le=10_240)] = 512
     maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
     wait_for_system_duration: str | None = None
+    withdraw_removed_objects: bool = False
     forwarded: bool = False
 
 

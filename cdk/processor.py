@@ -121,6 +121,8 @@ def _environment(scope: Construct, processor: parameters_.Processor) -> dict[str
     variables = {}
     if processor.wait_for_system_duration is not None:
         variables["WAIT_FOR_SYSTEM_DURATION"] = processor.wait_for_system_duration
+    if processor.withdraw_removed_objects:
+        variables["WITHDRAW_REMOVED_OBJECTS"] = "true"
     if processor.forwarded:
         endpoint = CfnParameter(
             Stack.of(scope), outputs.PROCESSOR_ENDPOINT, description="Where the emulator sends invocations"

@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,7 @@ _COLUMNS = {
     "duration_max": "max s",
 }
 _PIPE_WIDTH = 160
+_SPARKLINE_WIDTH = 90
 
 
 def stats(
@@ -102,6 +104,21 @@ def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
     for day in days:
         table.add_row(*(_cell(day[field]) for field in _COLUMNS))
     console.print(table)
+    for line in _sparklines(days, min(console.width - 40, _SPARKLINE_WIDTH)):
+        console.print(Text(line, no_wrap=True))
+
+
+def _sparklines(days: list[dict[str, Any]], width: int) -> Iterator[str]:
+    """Write requests and latency as curves over all days from the first to the last; days without requests are dots."""
+    from local.sparkline import sparkline  # noqa: PLC0415
+
+    by_date = {dt.date.fromisoformat(day["date"]): day for day in days}
+    first, last = min(by_date), max(by_date)
+    dates = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
+    for field, name in (("total_requests", "requests"), ("duration_p99", "p99")):
+        values = [by_date[date][field] if date in by_date else None for date in dates]
+        highest = _cell(max(day[field] for day in days))
+        yield f"{name:>8} {sparkline(values, max(width, 1))} {first} to {last}, at most {highest}{' s' * (field != 'total_requests')}"
 
 
 def _cell(value: object) -> str:
