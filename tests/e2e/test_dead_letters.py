@@ -36,7 +36,7 @@ def test_a_poison_message_does_not_block_others_and_comes_back(enforced: Enforce
     sqs, queue = enforced.client("sqs"), enforced.cloud.outputs[outputs.QUEUE_URL]
     kept = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
-    others = depth(enforced, outputs.QUEUE_URL)  # left by other tests, and not visible for half an hour
+    others = depth(enforced, outputs.QUEUE_URL)  # left by other tests; they may end meanwhile
     policy = enforced.policy("Processor")
     (statement,) = (each for each in policy.statements if "s3:PutObject" in each["Action"])
     with policy.without(statement):
@@ -47,7 +47,7 @@ def test_a_poison_message_does_not_block_others_and_comes_back(enforced: Enforce
             good = enforced.put(f"good {number}.log", as_bytes(LINES))
             enforced.settled(f"good {number}.log", good)
         assert eventually(lambda: depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 1, 20)
-        assert depth(enforced, outputs.QUEUE_URL) == others
+        assert eventually(lambda: depth(enforced, outputs.QUEUE_URL) <= others, 20)
     failed = [each for each in enforced.cloud.processor.failures if "poison.log" in str(each.event)]
     assert len(failed) == MAX_RECEIVES
     enforced.cloud.processor.failures.clear()

@@ -36,7 +36,16 @@ def test_a_table_shows_every_field_with_its_unit(url: str) -> None:
         "day (UTC) requests success failed 4xx 5xx uptime % mean s p50 s p90 s p95 s p99 s max s"
     )
     numbers = ["2", "1", "1", "1", "0", "100.000", "1.062", "0.123", *["2.000"] * 4]
-    assert lines[3:] == [["2024-09-02", *numbers], ["2024-09-03", *numbers]]
+    assert lines[3:5] == [["2024-09-02", *numbers], ["2024-09-03", *numbers]]
+    days = "2024-09-02 to 2024-09-03, at most"
+    assert [" ".join(line) for line in lines[5:]] == [f"requests ██ {days} 2", f"p99 ██ {days} 2.000 s"]
+
+
+def test_a_day_without_requests_is_a_dot_in_the_curve(database: DatabaseSettings, engine: sa.Engine) -> None:
+    for day in (1, 4):
+        insert_day(engine, "cust_1", dt.date(2024, 9, day), [123_000] * day)
+    done = stats("cust_1", "--from", "2024-09-01", "--database-url", database.url)
+    assert "requests ▂··█ 2024-09-01 to 2024-09-04" in done.stdout
 
 
 def test_to_is_included(url: str) -> None:
