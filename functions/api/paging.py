@@ -3,10 +3,14 @@
 import base64
 import binascii
 import datetime as dt
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import QueryParams
+
+from api.parameters import repeated
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
@@ -63,12 +67,7 @@ def invalid(cursor: str) -> RequestValidationError:
     )
 
 
-def check_single(query: Any, names: tuple[str, ...]) -> None:  # noqa: ANN401 - Starlette's parameters
+def check_single(query: QueryParams, names: Sequence[str]) -> None:
     """Refuse parameters that are given twice."""
-    problems = [
-        {"type": "repeated", "loc": ("query", name), "msg": "Input should be given once", "input": values}
-        for name in names
-        if len(values := query.getlist(name)) > 1
-    ]
-    if problems:
+    if problems := repeated(query, names):
         raise RequestValidationError(problems)

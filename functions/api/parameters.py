@@ -3,10 +3,12 @@
 import contextlib
 import datetime as dt
 import re
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
+from starlette.datastructures import QueryParams
 
 MAX_CUSTOMER_ID_CHARACTERS = 255
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -37,3 +39,12 @@ def check_order(first: dt.date, last: dt.date) -> None:
     """Raise `ValueError` unless the first day is not after the last."""
     if first > last:
         raise ValueError("Input should not be before 'from'")
+
+
+def repeated(query: QueryParams, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a validation error for each parameter that is given more than once."""
+    return [
+        {"type": "repeated", "loc": ("query", name), "msg": "Input should be given once", "input": values}
+        for name in names
+        if len(values := query.getlist(name)) > 1
+    ]

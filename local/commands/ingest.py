@@ -38,7 +38,7 @@ def ingest(
 
     However often the same content is ingested, it counts once. New content under the same name replaces the old.
     """
-    from processor.cluster import ClusterError  # noqa: PLC0415 - other commands need no processor
+    from processor.members import ClusterError  # noqa: PLC0415 - other commands need no processor
     from processor.objects import SourceError  # noqa: PLC0415
 
     try:

@@ -16,7 +16,7 @@ from api.authorisation import Rule, RuledRoute, ruled
 from api.cache import Cached
 from api.daily import DailyStatistics
 from api.formats import MEDIA_TYPES, Format, disposition, preferred
-from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order
+from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order, repeated
 from api.periods import Interval
 from api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
 from api.settings import Auth
@@ -169,11 +169,7 @@ def _plain(request: Request) -> Question | None:
 
 def _check(request: Request, first: dt.date, last: dt.date) -> None:
     """Refuse what the parameters show only together, or not at all."""
-    problems: list[dict[str, Any]] = [
-        {"type": "repeated", "loc": ("query", name), "msg": "Input should be given once", "input": values}
-        for name in ("from", "to", "interval", "format")
-        if len(values := request.query_params.getlist(name)) > 1
-    ]
+    problems = repeated(request.query_params, ("from", "to", "interval", "format"))
     try:
         check_order(first, last)
     except ValueError as error:

@@ -5,9 +5,6 @@ import datetime as dt
 import importlib
 import importlib.metadata
 import json
-import os
-import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -265,48 +262,6 @@ def test_an_error_of_ours_is_logged_and_not_shown(
     assert answer["statusCode"] == 500
     assert "daily_statistics" not in answer["body"]
     assert "daily_statistics" in caplog.text
-
-
-IMPORT = """
-import json, sys
-before = set(sys.modules)
-import api.handler
-print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - before})))
-"""
-
-
-def imported_packages() -> set[str]:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": "postgresql://reader@db.example/logstats",
-        "PYTHONPATH": f"{CHECKOUT / 'layers'}:{CHECKOUT / 'functions'}",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORT],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    return set(json.loads(done.stdout))
-
-
-def test_trap_06_the_handler_needs_nothing_but_its_layer() -> None:
-    locked = (CHECKOUT / "layers" / "dependencies" / "requirements.txt").read_text("utf-8")
-    in_layer = {name.lower().replace("_", "-") for name in re.findall(r"(?m)^([\w.-]+)==", locked)}
-    distributions = importlib.metadata.packages_distributions()
-    needed = {
-        distribution.lower().replace("_", "-").replace(".", "-")
-        for package in imported_packages()
-        for distribution in distributions.get(package, [])
-    }
-    runtime_has = {"botocore"}  # Powertools looks whether it is there
-    assert needed - in_layer - runtime_has <= {"logstats"}
-
-
-def test_trap_06_the_handler_loads_no_sqlalchemy() -> None:
-    assert imported_packages().isdisjoint({"sqlalchemy", "greenlet", "boto3", "psycopg"})
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from processor import cluster
-from processor.cluster import ClusterError, Coordinator, Layout, on_this_machine
+from processor.cluster import Coordinator, on_this_machine
 from processor.ingest import Ingestor
+from processor.members import ClusterError, Layout
 from processor.monitor import Progress
 from processor.objects import LocalFile
 from processor.rejects import LocalRejectStore
@@ -119,7 +120,7 @@ def test_a_killed_process_leaves_nothing_and_the_next_run_succeeds(
             started.clear()
 
     with monkeypatch.context() as patched:
-        patched.setattr("processor.cluster.subprocess.Popen", Recorded)
+        patched.setattr("processor.members.subprocess.Popen", Recorded)
         with pytest.raises(ClusterError, match="process 1 ended with signal 9"):
             clustered(ingestor, database, log, kill_one).ingest_file(LocalFile.at(log))
     assert tables.merged_rows(ingestor.engine) == []

@@ -1,8 +1,10 @@
 """A cold start pays for every module; the time itself depends on the machine (`benchmarks/api/function.py`)."""
 
 import functools
+import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +80,16 @@ def test_what_has_been_imported_is_left_alone_by_the_garbage_collector() -> None
     _, collecting, frozen = started()
     assert collecting
     assert frozen > 50_000
+
+
+def test_trap_06_the_handler_needs_nothing_but_its_layer() -> None:
+    locked = (CHECKOUT / "layers" / "dependencies" / "requirements.txt").read_text("utf-8")
+    in_layer = {name.lower().replace("_", "-") for name in re.findall(r"(?m)^([\w.-]+)==", locked)}
+    distributions = importlib.metadata.packages_distributions()
+    needed = {
+        distribution.lower().replace("_", "-").replace(".", "-")
+        for package in {name.partition(".")[0] for name in started()[0]}
+        for distribution in distributions.get(package, [])
+    }
+    runtime_has = {"botocore"}  # Powertools looks whether it is there
+    assert needed - in_layer - runtime_has <= {"logstats"}
