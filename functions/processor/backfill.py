@@ -23,7 +23,7 @@ from processor.cluster import on_this_machine
 from processor.ingest import Ingestor, IngestSummary, source_of
 from processor.members import ClusterError
 from processor.objects import SourceError
-from processor.rejects import LocalRejectStore, RejectStore, S3RejectStore
+from processor.rejects import reject_store
 from processor.s3 import S3Object, create_client
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ class Backfill:
 
     def __init__(self, client: "S3Client", database: DatabaseSettings, processes: int) -> None:
         settings = load(ProcessorSettings)
-        rejects: RejectStore = LocalRejectStore(settings.rejects_folder)
-        if settings.rejects_bucket:
-            rejects = S3RejectStore(client, settings.rejects_bucket)
+        rejects = reject_store(settings, lambda: client)
         self._client, self._database, self._processes = client, database, processes
         self._engine = create_engine(database, max_overflow=-1)
         self._ingestor = Ingestor(self._engine, rejects, settings.wait_for_system_duration)

@@ -28,7 +28,7 @@ from processor.ingest import Ingestor, Log
 from processor.members import POLL_SECONDS, ClusterError, Layout, Members, member, open_log, s3_client
 from processor.monitor import Monitor, Progress
 from processor.objects import LocalFile, SourceError
-from processor.rejects import LocalRejectStore, RejectStore, S3RejectStore
+from processor.rejects import reject_store
 from processor.s3 import S3Object
 from processor.source import LogSource
 from processor.staging import usable_cores
@@ -140,10 +140,7 @@ def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> Non
 
 def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> dict[str, object]:
     """Ingest a log object with a cluster, and return the summary."""
-    settings = load(ProcessorSettings)
-    rejects: RejectStore = LocalRejectStore(settings.rejects_folder)
-    if settings.rejects_bucket:
-        rejects = S3RejectStore(s3_client(), settings.rejects_bucket)
+    rejects = reject_store(load(ProcessorSettings), s3_client)
     ingestor = Ingestor(engine, rejects, cluster=Coordinator(engine, source, layout, here))
     log = open_log(source)
     if isinstance(log, LocalFile):

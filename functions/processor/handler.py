@@ -19,7 +19,7 @@ from processor.deadline import Deadline
 from processor.ingest import Ingestor, source_of
 from processor.ledger import Withdrawal
 from processor.objects import SourceError, TransientSourceError, is_log
-from processor.rejects import LocalRejectStore, RejectStore, S3RejectStore
+from processor.rejects import reject_store
 from processor.s3 import create_client, current_version
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _ingestor() -> Ingestor:
     settings = _settings()
     return Ingestor(
         create_engine(load(DatabaseSettings), max_overflow=-1),
-        _reject_store(settings),
+        reject_store(settings, _s3),
         settings.wait_for_system_duration,
     )
 
@@ -48,12 +48,6 @@ def _settings() -> ProcessorSettings:
 @lru_cache(maxsize=1)
 def _s3() -> "S3Client":
     return create_client()
-
-
-def _reject_store(settings: ProcessorSettings) -> RejectStore:
-    if settings.rejects_bucket:
-        return S3RejectStore(_s3(), settings.rejects_bucket)
-    return LocalRejectStore(settings.rejects_folder)
 
 
 def handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:

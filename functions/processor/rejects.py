@@ -2,13 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from logstats.models import AttemptPart
+from logstats.settings import ProcessorSettings
 from processor.objects import TransientSourceError
 from processor.s3 import create_client
 from processor.source import MAX_REJECT_BYTES, MAX_REJECTS
@@ -134,3 +135,10 @@ def encode(lines: Iterator[tuple[int, str, bytes]]) -> bytes:
         + b"\n"
         for line_number, reason, text in lines
     )
+
+
+def reject_store(settings: ProcessorSettings, client: Callable[[], "S3Client"]) -> RejectStore:
+    """Return where the settings keep rejected lines; a client is made only for a bucket."""
+    if settings.rejects_bucket:
+        return S3RejectStore(client(), settings.rejects_bucket)
+    return LocalRejectStore(settings.rejects_folder)
