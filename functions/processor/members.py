@@ -78,8 +78,12 @@ def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -
     engine = create_engine(settings, max_overflow=-1)
     # A member's lock is that of a transaction, which is idle for as long as the member reads.
     holder = create_engine(settings.model_copy(update={"idle_transaction_timeout_seconds": 0}))
-    with attempts.membership(holder, attempt_id):
-        stage(engine, open_log(source), attempt_id, running)
+    try:
+        with attempts.membership(holder, attempt_id):
+            stage(engine, open_log(source), attempt_id, running)
+    finally:
+        engine.dispose()
+        holder.dispose()
 
 
 def member(source: str, layout: Layout, process_id: int, attempt_id: int) -> int:
