@@ -23,8 +23,6 @@ _CUSTOMERS = 500
 _ROWS = 2_000
 """Deleted by one transaction at the most, of each table: some ten milliseconds, in which commits wait."""
 
-MAX_DAYS = 36_500
-
 Progress = Callable[[int], None]
 
 

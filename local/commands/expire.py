@@ -11,11 +11,10 @@ import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
+from logstats.settings import MAX_RETENTION_DAYS
 
 if TYPE_CHECKING:
     from processor.retention import Expiry
-
-_MAX_DAYS = 36_500
 
 
 def expire(
@@ -23,7 +22,10 @@ def expire(
     days: Annotated[
         int | None,
         typer.Option(
-            min=1, max=_MAX_DAYS, show_default=False, help="Remove days that are older than so many days."
+            min=1,
+            max=MAX_RETENTION_DAYS,
+            show_default=False,
+            help="Remove days that are older than so many days.",
         ),
     ] = None,
     before: Annotated[
