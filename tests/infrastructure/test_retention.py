@@ -15,7 +15,7 @@ Resources = dict[str, dict[str, Any]]
 
 
 def context(environment: str, retention_days: object) -> dict[str, Any]:
-    committed = copy.deepcopy(json.loads((ROOT / "cdk.json").read_text())["context"])
+    committed: dict[str, Any] = copy.deepcopy(json.loads((ROOT / "cdk.json").read_text())["context"])
     committed["environments"][environment]["retention_days"] = retention_days
     return committed | {"environment": environment}
 
