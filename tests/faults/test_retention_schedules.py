@@ -119,11 +119,11 @@ def runner(database: DatabaseSettings, tmp_path: Path) -> Iterator[ExpiringRunne
 
 
 def wrong(runner: ExpiringRunner, seeds: range, *, kill: bool = True) -> list[str]:
-    return [
-        problem
-        for seed in seeds
-        for problem in runner.run_expiring(expiring.make(seed, kill=kill and seed % 3 == 0))
-    ]
+    """The problems of the first schedule that has some."""
+    for seed in seeds:
+        if found := runner.run_expiring(expiring.make(seed, kill=kill and seed % 3 == 0)):
+            return found
+    return []
 
 
 @pytest.mark.timeout(300)
@@ -131,7 +131,7 @@ def test_random_schedules_with_runs_of_the_retention(runner: ExpiringRunner) -> 
     first = int(os.environ.get("FAULTS_RETENTION_FIRST", "0"))
     count = int(os.environ.get("FAULTS_RETENTION_SCHEDULES", "60"))
     found = wrong(runner, range(first, first + count))
-    assert not found, f"{len(found)} problems:\n" + "\n".join(found[:3])
+    assert not found, "\n".join(found)
     assert (runner.killed and runner.cut) or count < 60
 
 
