@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from logstats.settings import MAX_RETENTION_DAYS
+
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
 Architecture = Literal["x86_64", "arm64", "host"]
@@ -178,6 +180,8 @@ class Parameters:
         Of all CloudWatch logs.
     log_objects_days, rejected_lines_days
         How long log objects and their rejected lines are kept; None is for ever. What has expired goes on counting.
+    retention_days
+        How old a day may get before its statistics are removed for good (docs/decisions/0060); None is for ever.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -191,6 +195,7 @@ class Parameters:
     log_retention: LogRetention = "three_months"
     log_objects_days: Annotated[int, Field(ge=1)] | None = None
     rejected_lines_days: Annotated[int, Field(ge=1)] | None = 90
+    retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
 
     @model_validator(mode="after")
     def _host_is_local(self) -> "Parameters":

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from local.commands.down import down
+from local.commands.expire import expire
 from local.commands.forget import forget
 from local.commands.generate import generate
 from local.commands.ingest import ingest
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (generate, ingest, stats, rejects, serve, up, down, forget, redrive, migrate):
+for command in (generate, ingest, stats, rejects, serve, up, down, forget, expire, redrive, migrate):
     app.command()(command)
 
 

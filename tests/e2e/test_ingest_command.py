@@ -46,6 +46,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         "rejected_by_reason",
         "customer_days",
         "seconds",
+        "expired",
     ]
     assert 0 < summary.pop("seconds") < 60
     assert summary == {
@@ -56,6 +57,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         "rejected": 1,
         "rejected_by_reason": {"field_count": 1},
         "customer_days": 20,
+        "expired": 0,
     }
     assert tables.statistics(engine) == oracle.statistics(lines)
 
