@@ -4,6 +4,7 @@ Prices and loads are inputs; `--write` renews the tables of docs/cost.md. A mont
 """
 
 import argparse
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ class Prices:
     http_api_million_requests: float = 1.00
     logs_gb: float = 0.50
     alarm_month: float = 0.10
+    dashboard_month: float = 3.00
+    metric_month: float = 0.30
     secret_month: float = 0.40
     ecr_gb_month: float = 0.10
     endpoint_hour: float = 0.01
@@ -71,7 +74,8 @@ PROCESSOR_GB, API_GB = 3538 / 1024, 1769 / 1024
 CONTRIBUTION_GB = 4e-6
 IOS_PER_CONTRIBUTION = 4
 GETS_PER_OBJECT = 16
-ALARMS = 4
+ALARMS, DASHBOARDS, METRICS = 4, 0, 0
+"""Of the stack: a test compares the first two with the template. Metrics are those of our own, in CloudWatch."""
 IMAGE_GB = 0.27
 POLLS_MONTH = 5 * 3 * 60 * HOURS  # five pollers of the event source mapping, each asking every 20 s
 LOG_GB_PER_INVOCATION = 2e-6
@@ -103,9 +107,14 @@ def monthly(load: Load, prices: Prices) -> dict[str, float]:
         "API Gateway": requests / 1e6 * prices.http_api_million_requests,
         "SQS": (POLLS_MONTH + 4 * objects) / 1e6 * prices.sqs_million_requests,
         "CloudWatch: logs and alarms": (objects + requests) * LOG_GB_PER_INVOCATION * prices.logs_gb
-        + ALARMS * prices.alarm_month,
+        + watching(prices),
         "Secret and image": prices.secret_month + IMAGE_GB * prices.ecr_gb_month,
     }
+
+
+def watching(prices: Prices) -> float:
+    """Return what alarms, dashboards and metrics of our own cost a month, in USD."""
+    return ALARMS * prices.alarm_month + DASHBOARDS * prices.dashboard_month + METRICS * prices.metric_month
 
 
 def backfill(prices: Prices) -> tuple[float, float]:
@@ -167,20 +176,31 @@ def rewritten(page: str, figures: str) -> str:
     return f"{before}{_BEGIN}\n\n{figures}\n\n{_END}{rest.split(_END)[1]}"
 
 
+def _price(text: str) -> tuple[str, float]:
+    name, separator, value = text.partition("=")
+    try:
+        price = float(value)
+    except ValueError:
+        price = -1.0
+    if not separator or not 0 <= price < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=USD, such as aurora_acu_hour=0.14")
+    return name, price
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.cost", description=(__doc__ or "").split(":")[0]
     )
-    parser.add_argument("--price", action="append", default=[], metavar="NAME=USD")
+    parser.add_argument("--price", action="append", default=[], metavar="NAME=USD", type=_price)
     parser.add_argument("--gb-per-day", type=float, action="append", default=[], help="a load of your own")
     parser.add_argument("--write", action="store_true", help="renew docs/cost.md")
     options = parser.parse_args()
-    given = dict(price.split("=", 1) for price in options.price)
+    given = dict(options.price)
     unknown = given.keys() - {price.name for price in fields(Prices)}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(asdict(Prices()))}")
-    prices = replace(Prices(), **{name: float(value) for name, value in given.items()})
+    prices = replace(Prices(), **given)
     small, large = LOADS[1:]
     own = tuple(
         replace(large, name=f"{gb:g} GB a day", gb=gb, objects=max(24, round(gb * 8)))

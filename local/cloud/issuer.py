@@ -5,6 +5,7 @@ Its key lives as long as the run. Sources: OpenID Connect Discovery 1.0, section
 
 import json
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -110,6 +111,11 @@ def _documents(issuer: Issuer) -> dict[str, bytes]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     documents: dict[str, bytes]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Let a client go that does not trust the certificate, or has gone; anything else is an error."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # a socket
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -101,7 +101,7 @@ class Up:
             "s3",
             endpoint_url=f"http://127.0.0.1:{self.emulator_port}",
             aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_secret_access_key="test",  # pragma: allowlist secret - the emulator's
             region_name="us-east-1",
         )
         s3.put_object(Bucket=bucket, Key=key, Body=body)

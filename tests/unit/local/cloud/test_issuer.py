@@ -57,9 +57,14 @@ def test_there_is_nothing_else(issuer: Issuer, issued: Certificates) -> None:
         document(f"{issuer.url}/token", trusted)
 
 
-def test_others_do_not_trust_it(issuer: Issuer) -> None:
+def test_others_do_not_trust_it(
+    issuer: Issuer, issued: Certificates, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
         document(f"{issuer.url}/.well-known/jwks.json", ssl.create_default_context())
+    trusted = ssl.create_default_context(cafile=issued.bundle)
+    assert document(f"{issuer.url}/.well-known/jwks.json", trusted)["keys"]
+    assert capfd.readouterr().err == ""
 
 
 def test_every_run_has_its_own_key(issuer: Issuer, issued: Certificates) -> None:
