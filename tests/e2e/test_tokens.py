@@ -149,6 +149,9 @@ REFUSED = {
     "expired long ago": {"exp": 0, "iat": 0},
     "no expiry": {"exp": None},
     "expiry that is no number": {"exp": "tomorrow"},
+    "expiry without end": {"exp": float("inf")},
+    "no time of issue but a list": {"iat": []},
+    "a beginning that is an object": {"nbf": {}},
     "not yet valid": {"nbf": NOW + 3600},
     "issued in the future": {"iat": NOW + 3600},
 }
@@ -197,6 +200,7 @@ def test_a_token_expires_while_it_is_in_use(cloud: Cloud, issuer: Issuer) -> Non
         "Bearer a.b.c",
         "Bearer W10.W10.W10",
         "Bearer ..",
+        "Bearer " + base64.urlsafe_b64encode(b"[" * 4000).decode() + ".e30.e30",
         "Basic Y3VzdF8xOg==",
         "AWS4-HMAC-SHA256 Credential=test/20240903/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0",
     ],
