@@ -5,13 +5,12 @@ Its key lives as long as the run. Sources: OpenID Connect Discovery 1.0, section
 
 import json
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
@@ -19,6 +18,7 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from api.authorisation import WIDE_SCOPE
+from local.cloud.listener import Listener
 
 AUDIENCE = "logstats"
 LIFETIME_HOURS = 12
@@ -108,14 +108,8 @@ def _documents(issuer: Issuer) -> dict[str, bytes]:
     return {_DISCOVERY: json.dumps(discovery).encode(), _KEYS: json.dumps(keys).encode()}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(Listener):
     documents: dict[str, bytes]
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Let a client go that does not trust the certificate, or has gone; anything else is an error."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]  # a socket
 
 
 class _Handler(BaseHTTPRequestHandler):
