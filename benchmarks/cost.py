@@ -29,8 +29,6 @@ class Prices:
     http_api_million_requests: float = 1.00
     logs_gb: float = 0.50
     alarm_month: float = 0.10
-    dashboard_month: float = 3.00
-    metric_month: float = 0.30
     secret_month: float = 0.40
     ecr_gb_month: float = 0.10
     endpoint_hour: float = 0.01
@@ -74,8 +72,7 @@ PROCESSOR_GB, API_GB = 3538 / 1024, 1769 / 1024
 CONTRIBUTION_GB = 4e-6
 IOS_PER_CONTRIBUTION = 4
 GETS_PER_OBJECT = 16
-ALARMS, DASHBOARDS, METRICS = 4, 0, 0
-"""Of the stack: a test compares the first two with the template. Metrics are those of our own, in CloudWatch."""
+ALARMS = 4
 IMAGE_GB = 0.27
 POLLS_MONTH = 5 * 3 * 60 * HOURS  # five pollers of the event source mapping, each asking every 20 s
 LOG_GB_PER_INVOCATION = 2e-6
@@ -107,14 +104,9 @@ def monthly(load: Load, prices: Prices) -> dict[str, float]:
         "API Gateway": requests / 1e6 * prices.http_api_million_requests,
         "SQS": (POLLS_MONTH + 4 * objects) / 1e6 * prices.sqs_million_requests,
         "CloudWatch: logs and alarms": (objects + requests) * LOG_GB_PER_INVOCATION * prices.logs_gb
-        + watching(prices),
+        + ALARMS * prices.alarm_month,
         "Secret and image": prices.secret_month + IMAGE_GB * prices.ecr_gb_month,
     }
-
-
-def watching(prices: Prices) -> float:
-    """Return what alarms, dashboards and metrics of our own cost a month, in USD."""
-    return ALARMS * prices.alarm_month + DASHBOARDS * prices.dashboard_month + METRICS * prices.metric_month
 
 
 def backfill(prices: Prices) -> tuple[float, float]:
