@@ -24,7 +24,14 @@ pytestmark = pytest.mark.parametrize("environment", VARIANTS)
 
 JUST_ONE = {"dev", "prod"}
 """The variants without backfill, whose network has one endpoint and two pairs of groups that talk."""
+WILDCARD_OBJECTS = {
+    "logs": {"s3:GetObject", "s3:GetObjectVersion"},
+    "rejects": {"s3:DeleteObject", "s3:PutObject"},
+}
+"""What may be done with any object of a bucket: log objects may have any name, and rejected lines have theirs."""
 WILDCARD_RESOURCES = {
+    # Has no resource to name: a token of ECR is for all repositories. Only with the backfill.
+    "ecr:GetAuthorizationToken",
     # Has no resource to name.
     "ec2:DescribeManagedPrefixLists",
     # Lambda asks for these on "*" before it places a function in a VPC; some have no resource to name.
@@ -34,14 +41,7 @@ WILDCARD_RESOURCES = {
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
-    # Has no resource to name: a token of ECR is for all repositories. Only with the backfill.
-    "ecr:GetAuthorizationToken",
 }
-WILDCARD_OBJECTS = {
-    "logs": {"s3:GetObject", "s3:GetObjectVersion"},
-    "rejects": {"s3:DeleteObject", "s3:PutObject"},
-}
-"""What may be done with any object of a bucket: log objects may have any name, and rejected lines have theirs."""
 
 
 def functions(environment: str) -> list[dict[str, Any]]:
