@@ -167,9 +167,8 @@ LOCKED := requirements-dev functions/processor/requirements functions/processor/
     local/emulator/requirements .github/requirements
 
 .PHONY: scaling
-scaling: setup  ## Measure costs, check the simulation against measured runs, rewrite docs/scaling.md (quiet machine; 10 minutes)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
-	@$(BIN)/python -m benchmarks.scaling
+scaling: setup  ## Measure costs, check the simulation against measured runs, rewrite docs/scaling.md (quiet machine; 5 minutes)
+	@$(BIN)/python -m benchmarks.scaling $(BENCH)
 
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
