@@ -95,7 +95,7 @@ def delete(uri: str) -> None:
     try:
         if uri.startswith("s3://"):
             bucket, _, key = uri.removeprefix("s3://").partition("/")
-            create_client().delete_object(Bucket=bucket, Key=key)
+            create_client(patient=False).delete_object(Bucket=bucket, Key=key)
         else:
             _partial(Path(uri)).unlink(missing_ok=True)
             Path(uri).unlink(missing_ok=True)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import Phase
 
 from logstats.settings import DatabaseSettings
 from tests.faults import breakages, schedule
 from tests.faults.concurrent import ingest_at_once
 from tests.faults.runner import Runner
+from tests.faults.test_protocol import make_machine, run
 
 Breakage = Callable[[], AbstractContextManager[None]]
 
@@ -63,3 +65,27 @@ def test_the_schedules_notice(runner: Runner, breakage: Breakage) -> None:
 def test_concurrent_ingests_notice_a_reversed_lock_order(engine: sa.Engine, tmp_path: Path) -> None:
     with breakages.reversed_lock_order(), pytest.raises(sa.exc.OperationalError, match="deadlock detected"):
         ingest_at_once(engine.url, tmp_path, files=8, lines=200)
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        breakages.no_ledger_check,
+        breakages.no_subtraction,
+        breakages.wrong_sequencer_comparison,
+        breakages.tombstone_without_sequencer,
+        breakages.a_versions_deletion_advances,
+        breakages.any_versions_deletion_withdraws,
+        breakages.equal_sequencers_come_again,
+        breakages.confirmation_ignored,
+        breakages.unchanged_does_not_advance,
+        breakages.late_events_undo_a_withdrawal,
+        breakages.withdrawn_versions_come_again,
+        breakages.abandoned_attempts_stay,
+    ],
+)
+def test_the_state_machine_notices(engine: sa.Engine, tmp_path: Path, breakage: Breakage) -> None:
+    machine = make_machine(engine, tmp_path)
+    with breakage(), pytest.raises(Exception, match=r"(?s).*") as noticed:
+        run(machine, 150, 30, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
+    print(f"noticed: {type(noticed.value).__name__}")
