@@ -16,9 +16,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
 from processor.deadline import Deadline, DeadlineError
-from processor.ingest import Ingestor, source_of
+from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
-from processor.objects import SourceError, TransientSourceError, is_log
+from processor.objects import SourceError, TransientSourceError, is_log, source_of
 from processor.rejects import reject_store
 from processor.s3 import create_client, current_version
 

@@ -24,7 +24,7 @@ from processor.deadline import Deadline
 from processor.ledger import Delivery, Outcome, SupersededError, Withdrawal
 from processor.merge import IntegrityError
 from processor.monitor import Progress
-from processor.objects import FILE_BUCKET, LocalFile, SourceError, is_log
+from processor.objects import LocalFile, SourceError, is_log, source_of
 from processor.rejects import RejectStore, delete, encode, rejected_lines
 from processor.s3 import S3Object, current_version
 from processor.staging import Running, stage, usable_cores
@@ -292,11 +292,6 @@ def _is_same(look: Callable[[], S3Object], log: S3Object) -> bool:
 
 def _it(log: Log) -> Log:
     return log
-
-
-def source_of(bucket: str, key: str) -> str:
-    """Return the name by which people know a log object."""
-    return key if bucket == FILE_BUCKET else f"s3://{bucket}/{key}"
 
 
 def _summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -> IngestSummary:
