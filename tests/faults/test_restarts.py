@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -51,8 +52,15 @@ class Restartable:
         """PostgreSQL's immediate shutdown, as after a crash: sessions end, the log is replayed at the start."""
         postmaster = int((self.server.folder / "postmaster.pid").read_text().splitlines()[0])
         os.kill(postmaster, signal.SIGQUIT)
-        psutil.wait_procs([psutil.Process(postmaster)], timeout=10)
-        postgres.start(self.server.folder)
+        psutil.wait_procs([psutil.Process(postmaster)], timeout=60)
+        for tries_left in reversed(range(5)):
+            try:
+                postgres.start(self.server.folder)
+            except subprocess.TimeoutExpired:  # a busy machine; it goes on starting
+                if not tries_left:
+                    raise
+            else:
+                break
         self.restarts += 1
 
     @contextmanager
@@ -122,7 +130,7 @@ def assert_counts_once(running: Restartable, folder: Path, outcome: str) -> None
     [
         "INSERT INTO attempts",
         "INSERT INTO log_objects",
-        "pg_advisory_xact_lock(1819240307",
+        "AS stripe",
         "INSERT INTO daily_statistics",
         "COMMIT",
     ],
