@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from logstats.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
-from processor.objects import ByteRange, LogObject, SourceError, is_gzip
+from processor.objects import ByteRange, LogObject, SourceError, is_gzip, source_of
 
 CHUNK_BYTES = 4 << 20
 """What is read, and digested, at a time. Ranges start at multiples of it, so that the digests of an object
@@ -95,7 +95,7 @@ def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> 
     opened = log.open_range(max(start - 1, 0), end)
     try:
         if is_gzip(log.key):
-            yield from _feed_gzip(opened, aggregator)
+            yield from _feed_gzip(opened, aggregator, source_of(log.bucket, log.key))
             return
         first = bytearray(1)
         at_line_start = start == 0 or _fill(opened, memoryview(first)) == 0 or first == _LF
@@ -126,7 +126,7 @@ def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
     lines.finish()
 
 
-def _feed_gzip(opened: ByteRange, aggregator: Aggregator) -> Iterator[bytes]:
+def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator[bytes]:
     """Decompress one member after the other (RFC 1952); zeros may pad the last one."""
     lines = LineBuffer(aggregator, at_line_start=True)
     chunk = memoryview(bytearray(CHUNK_BYTES))
@@ -145,7 +145,7 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator) -> Iterator[bytes]:
             try:
                 plain = member.decompress(data, len(space))
             except zlib.error as error:
-                raise SourceError(f"not valid gzip: {error}") from error
+                raise SourceError(f"{name}: not valid gzip: {error}") from error
             started = True
             space[: len(plain)] = plain
             lines.advance(len(plain), is_first=is_first)
@@ -153,7 +153,7 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator) -> Iterator[bytes]:
             data = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
             more = bool(data) or (len(plain) == len(space) and not member.eof)
     if started and not member.eof:
-        raise SourceError("not valid gzip: it ends in the middle")
+        raise SourceError(f"{name}: not valid gzip: it ends in the middle")
     lines.finish()
 
 
