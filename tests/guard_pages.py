@@ -97,15 +97,15 @@ def check_batches(memory: GuardedMemory) -> None:
     aggregator = Aggregator()
     aggregator.feed(b"".join(b"2024-09-03 12:00:00 c%d /a 200 0.%d\n" % (i % 7, i) for i in range(300)))
     [(_, _, batch)] = aggregator.drain_batches(1)
-    out = ctypes.create_string_buffer(2 * len(batch) + 256 * 7)
     for length in range(1, len(batch) + 1):
         view = memory.at_end(batch[:length])
         pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
         count = _kernel.batch_count(pointer, length)
-        sum_at = ctypes.c_void_p()
+        sum_at, rows_at = ctypes.c_void_p(), ctypes.c_void_p()
         added = _kernel.batch_add(batch, len(batch), pointer, length, ctypes.byref(sum_at))
         _kernel.kernel_free(sum_at)
-        copied = _kernel.batch_copy_rows(pointer, length, 1, 1, out)
+        copied = _kernel.batch_copy_rows(pointer, length, 1, 1, ctypes.byref(rows_at))
+        _kernel.kernel_free(rows_at)
         assert (count < 0) == (added < 0) == (copied < 0)
         assert length < len(batch) or count == 7
 

@@ -37,16 +37,16 @@ class _ListSink(DynamicSink[T]):
 
 def aggregate(path: Path, threads: int) -> list[Row]:
     """From opening the file to rows with percentiles."""
-    batches: list[SummaryBatch] = []
-    reports: list[PartReport] = []
+    staged: list[SummaryBatch | PartReport] = []
     monitor = Monitor()
     source = LogSource(LocalFile.at(path), threads, monitor)
-    flow = build_flow(source, _ListSink(batches), _ListSink(reports), dt.timedelta.max)
+    flow = build_flow(source, _ListSink(staged), dt.timedelta.max)
     cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error
-    rows = [row for batch in batches for row in _rows(batch)]
-    assert sum(report.accepted for report in reports) == sum(row[2] for row in rows)
+    rows = [row for item in staged if isinstance(item, SummaryBatch) for row in _rows(item)]
+    accepted = sum(item.accepted for item in staged if isinstance(item, PartReport))
+    assert accepted == sum(row[2] for row in rows)
     return rows
 
 

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _LOCKS = 0x61747470 << 32  # "attp": the upper half of the lock keys; the lower is the id
 _MEMBERS = 0x6D656D62  # "memb": likewise
+_WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
+"""What is staged need not be safe on disk before the commit, which is behind it in the log and waits for both."""
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
@@ -31,7 +33,7 @@ def begin(connection: sa.Connection, bucket: str, key: str) -> int:
         session.add(attempt)
         session.flush()
         # Before the row can be seen, so that nobody takes the attempt for a dead one.
-        session.execute(sa.select(sa.func.pg_advisory_lock(_LOCKS | attempt.id)))
+        session.execute(sa.select(sa.func.pg_advisory_lock(_LOCKS | attempt.id), _WITHOUT_WAITING))
         return attempt.id
 
 
@@ -74,7 +76,11 @@ def hold(connection: sa.Connection, attempt_id: int) -> None:
     LostAttemptError
         If it has been collected: rows staged now would never be.
     """
-    held = sa.select(Attempt.id).where(Attempt.id == attempt_id).with_for_update(read=True, key_share=True)
+    held = (
+        sa.select(Attempt.id, _WITHOUT_WAITING)
+        .where(Attempt.id == attempt_id)
+        .with_for_update(read=True, key_share=True)
+    )
     if connection.scalar(held) is None:
         raise LostAttemptError(f"attempt {attempt_id} was collected: its database session has ended")
 

@@ -25,7 +25,6 @@ REASONS = (
 
 _SUMMARY = struct.Struct("=iIII7Q")
 _REJECT = struct.Struct("=QII")
-_RECORD_BYTES = 256
 _DRAINING = -2
 _MAX_DURATION_US = 86_400_000_000
 _ERRORS = {
@@ -72,7 +71,7 @@ def _load() -> ctypes.CDLL:
         ("batch_add", signed, (ctypes.c_char_p, size, ctypes.c_char_p, size, out)),
         ("batch_count", signed, (ctypes.c_char_p, size)),
         ("batch_percentiles", signed, (ctypes.c_char_p, size, pointer)),
-        ("batch_copy_rows", signed, (ctypes.c_char_p, size, signed, signed, pointer)),
+        ("batch_copy_rows", signed, (ctypes.c_char_p, size, signed, signed, out)),
         ("classify_line", ctypes.c_int, (ctypes.c_char_p, size)),
     ):
         function = getattr(library, name)
@@ -172,8 +171,7 @@ def copy_rows(batch: bytes, attempt_id: int, part: int) -> bytes:
     ValueError
         If the encoding is malformed.
     """
-    out = ctypes.create_string_buffer(len(batch) + _RECORD_BYTES * count_summaries(batch))
-    return ctypes.string_at(out, _checked(_kernel.batch_copy_rows(batch, len(batch), attempt_id, part, out)))
+    return _returned(_kernel.batch_copy_rows, batch, len(batch), attempt_id, part)
 
 
 def records(batch: bytes) -> Iterator[tuple[bytes, int, Numbers, bytes]]:

@@ -150,28 +150,37 @@ static int percentiles(const record *in, uint64_t values[4]) {
     return 0;
 }
 
-int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t *out) {
-    enum { COLUMNS = 15, DAYS_TO_2000 = 10957 };
+static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer *out) {
+    enum { COLUMNS = 15, DAYS_TO_2000 = 10957, FIXED_BYTES = 256 };
+    uint64_t values[4];
+    if (percentiles(in, values)) return BATCH_MALFORMED;
+    if (reserve(out, in->length + FIXED_BYTES)) return NO_MEMORY;
+    const summary_header *header = &in->header;
+    uint8_t *to = put_bigint(put16(out->bytes + out->length, COLUMNS), (uint64_t)attempt_id);
+    to = put_bytes(to, in->customer, header->customer_length);
+    to = put32(put32(to, 4), (uint32_t)(header->day - DAYS_TO_2000));
+    to = put_bigint(to, (uint64_t)part);
+    to = put_bigint(to, header->total);
+    to = put_bigint(to, header->client_errors);
+    to = put_bigint(to, header->server_errors);
+    to = put_numeric(to, (unsigned __int128)header->sum_high << 64 | header->sum_low);
+    to = put_bigint(to, header->min);
+    to = put_bigint(to, header->max);
+    to = put_bytes(to, in->histogram, header->histogram_length);
+    for (int i = 0; i < 4; i++) to = put_bigint(to, values[i]);
+    out->length = (size_t)(to - out->bytes);
+    return 0;
+}
+
+int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t **out) {
     record in = {.at = batch};
-    uint8_t *to = out;
+    buffer rows = {0};
+    int failed = reserve(&rows, length + length / 4);
     for (;;) {
-        uint64_t values[4];
-        if (next_record(&in, batch + length)) return BATCH_MALFORMED;
-        if (!in.length) return to - out;
-        if (percentiles(&in, values)) return BATCH_MALFORMED;
-        const summary_header *header = &in.header;
-        to = put_bigint(put16(to, COLUMNS), (uint64_t)attempt_id);
-        to = put_bytes(to, in.customer, header->customer_length);
-        to = put32(put32(to, 4), (uint32_t)(header->day - DAYS_TO_2000));
-        to = put_bigint(to, (uint64_t)part);
-        to = put_bigint(to, header->total);
-        to = put_bigint(to, header->client_errors);
-        to = put_bigint(to, header->server_errors);
-        to = put_numeric(to, (unsigned __int128)header->sum_high << 64 | header->sum_low);
-        to = put_bigint(to, header->min);
-        to = put_bigint(to, header->max);
-        to = put_bytes(to, in.histogram, header->histogram_length);
-        for (int i = 0; i < 4; i++) to = put_bigint(to, values[i]);
+        failed = failed ? NO_MEMORY : next_record(&in, batch + length);
+        if (!failed && in.length) failed = append_row(&in, attempt_id, part, &rows);
+        *out = rows.bytes;
+        if (failed || !in.length) return failed ? failed : (int64_t)rows.length;
     }
 }
 

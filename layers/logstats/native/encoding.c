@@ -119,10 +119,10 @@ int next_page(reader *in) {
     in->page = in->page_at[0];
     unpack(in->page_at + 2, in->counts, bits);
     in->page_at += 2 + 8 * bits;
-    uint64_t sum = 0;
+    uint32_t sum = 0;
     for (int i = 0; i < PAGE; i++) sum += in->counts[i];
     if (sum == 0 || sum > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
-    in->total += sum;
+    in->total += in->page_total = sum;
     in->place = 0;
     return next_of_page(in);
 }

@@ -37,6 +37,7 @@ typedef struct {
     uint64_t list_count;
     int64_t page_bucket;            /* the page's next bucket, NO_BUCKET when there is no page */
     int page;                       /* PAGES when there is no page */
+    uint32_t page_total;
     int is_fresh;                   /* nothing has been taken from the page */
     int place;                      /* of the page's next bucket */
     uint32_t counts[PAGE];

@@ -76,14 +76,10 @@ int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *
     uint64_t total = 0;
     size_t next = 0;
     while (next_bucket(&in) != NO_BUCKET) {
-        if (whole_page(&in, &in) >= 0) { /* skip it, if no rank is in it */
-            uint64_t sum = 0;
-            for (int i = 0; i < PAGE; i++) sum += in.counts[i];
-            if (next == count || ranks[next] > total + sum) {
-                total += sum;
-                if (next_page(&in)) return HISTOGRAM_MALFORMED;
-                continue;
-            }
+        if (whole_page(&in, &in) >= 0 && (next == count || ranks[next] > total + in.page_total)) {
+            total += in.page_total; /* no rank is in it */
+            if (next_page(&in)) return HISTOGRAM_MALFORMED;
+            continue;
         }
         const int64_t bucket = next_bucket(&in);
         uint64_t here;

@@ -126,7 +126,7 @@ int64_t aggregator_rejects(aggregator *, const uint8_t **out);
 
 /* ---- Batches ----------------------------------------------------------------------------------- */
 
-enum { BATCH_MALFORMED = -4, BATCH_RECORD_BYTES = 256 };
+enum { BATCH_MALFORMED = -4 };
 
 /* Order of customers: bytes, then length, as PostgreSQL's collation "C". */
 int compare_customers(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length);
@@ -140,9 +140,9 @@ int64_t batch_count(const uint8_t *batch, size_t length);
 
 /* Rows for COPY ... (FORMAT BINARY), without its header and trailer: attempt_id, customer_id, date, part,
  * total_requests, client_errors, server_errors, duration_sum_us, duration_min_us, duration_max_us,
- * histogram, then p50, p90, p95 and p99. `out` has room for `length` and BATCH_RECORD_BYTES a summary.
- * Returns the length, or BATCH_MALFORMED. */
-int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t *out);
+ * histogram, then p50, p90, p95 and p99. `out` is to be freed with kernel_free. Returns the length, BATCH_MALFORMED or
+ * NO_MEMORY. */
+int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t **out);
 
 /* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary. Returns the number of
  * summaries, or BATCH_MALFORMED. */

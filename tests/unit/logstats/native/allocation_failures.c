@@ -41,9 +41,11 @@ static int work(void) {
         batch_key key;
         int64_t length = 0;
         while (!failed && (length = aggregator_drain(a, 8, &key, &out)) > 0) {
-            uint8_t *sum;
-            failed = batch_add(out, (size_t)length, out, (size_t)length, &sum) < 0;
+            uint8_t *sum, *rows = NULL;
+            failed = batch_add(out, (size_t)length, out, (size_t)length, &sum) < 0 ||
+                batch_copy_rows(out, (size_t)length, 1, 1, &rows) < 0;
             kernel_free(sum);
+            kernel_free(rows);
         }
         failed = failed || length < 0;
     }
