@@ -19,7 +19,6 @@ from processor.ingest import Ingestor
 from processor.objects import LocalFile
 from processor.rejects import LocalRejectStore
 
-
 Prepared = AbstractContextManager[Callable[[Path, int], Callable[[], list[Row]]]]
 
 WARM_UP = b"2024-09-03 12:00:00 warm-up /a 200 0.1\n"

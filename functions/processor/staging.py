@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -83,6 +84,6 @@ def stage(
         cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error
-    with connection.begin() if connection else engine.begin() as transaction:
-        sink.finish(connection or transaction)
+    with nullcontext(connection) if connection else engine.connect() as own, own.begin():
+        sink.finish(own)
     return len(source.ranges)

@@ -179,3 +179,6 @@ class Customer(Base):
     first_date: Mapped[dt.date]
     last_date: Mapped[dt.date]
     total_requests: Mapped[int]
+
+
+Base.registry.configure()  # now, while a function starts, rather than at its first statement
