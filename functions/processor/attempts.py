@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 _LOCKS = 0x61747470 << 32  # "attp": the upper half of the lock keys; the lower is the id
 _MEMBERS = 0x6D656D62  # "memb": likewise
 _WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
-"""What is staged need not be safe on disk before the commit, which is behind it in the log and waits for both."""
+"""What is staged need not be safe on disk before the commit, which is behind it in the log and waits for both. The
+attempt's own row must be: its id must never come again."""
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
@@ -33,7 +34,7 @@ def begin(connection: sa.Connection, bucket: str, key: str) -> int:
         session.add(attempt)
         session.flush()
         # Before the row can be seen, so that nobody takes the attempt for a dead one.
-        session.execute(sa.select(sa.func.pg_advisory_lock(_LOCKS | attempt.id), _WITHOUT_WAITING))
+        session.execute(sa.select(sa.func.pg_advisory_lock(_LOCKS | attempt.id)))
         return attempt.id
 
 
@@ -70,6 +71,8 @@ class LostAttemptError(Exception):
 
 def hold(connection: sa.Connection, attempt_id: int) -> None:
     """Keep an attempt from being collected until the transaction ends; call it before staging rows.
+
+    The transaction's commit does not wait for the disk.
 
     Raises
     ------

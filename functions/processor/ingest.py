@@ -78,7 +78,7 @@ class Ingestor:
     Attributes
     ----------
     engine
-        Must allow as many connections as there are workers, and two more.
+        Must allow two connections, and one more for each worker that holds much (`processor.sink`).
     rejects
         Where rejected lines are kept.
     wait_for_system_duration

@@ -48,18 +48,82 @@ typedef struct {
 int open_histogram(reader *, const uint8_t *data, size_t length);
 int next_page(reader *);
 
+static inline int64_t last_bucket(void) { return bucket_index(MAX_DURATION_US); }
+static inline int64_t millisecond_bucket(int ms) { return bucket_index((uint64_t)ms * 1000); }
+
+/* A non-zero varint, or 0 when there is none. */
+static inline uint64_t read_varint(const uint8_t **at, const uint8_t *end) {
+    uint64_t value = 0;
+    for (int shift = 0; *at < end && shift < 64; shift += 7) {
+        const uint8_t byte = *(*at)++;
+        if (shift == 63 && byte > 1) return 0;
+        value |= (uint64_t)(byte & 0x7F) << shift;
+        if (byte < 0x80) return shift && byte == 0 ? 0 : value;
+    }
+    return 0;
+}
+
+/* An entry of a list; the short form, which nearly all have, is one or two bytes of distance, and one of count.
+ * Returns 0 or HISTOGRAM_MALFORMED. */
+static inline int read_entry(const uint8_t **at, const uint8_t *end, uint64_t *distance, uint64_t *count) {
+    if (end - *at >= 8) {
+        const uint64_t word = load8(*at), two = word >> 7 & 1;
+        *distance = (word & 0x7F) | (word >> 1 & 0x3F80 & (0 - two));
+        *count = word >> (8 + 8 * two) & 0xFF;
+        if ((*count - 1 < 0x7F) & (*distance > two * 0x7F) & !(word & two << 15)) {
+            *at += 2 + two;
+            return 0;
+        }
+    }
+    *distance = read_varint(at, end);
+    *count = *distance ? read_varint(at, end) : 0;
+    return *count ? 0 : HISTOGRAM_MALFORMED;
+}
+
+static inline int next_of_list(reader *in) {
+    if (in->at == in->end) {
+        in->list_bucket = NO_BUCKET;
+        return 0;
+    }
+    uint64_t distance;
+    if (read_entry(&in->at, in->end, &distance, &in->list_count)) return HISTOGRAM_MALFORMED;
+    if (distance > (uint64_t)(last_bucket() - in->list_bucket)) return HISTOGRAM_MALFORMED;
+    if (in->list_count > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
+    in->list_bucket += (int64_t)distance;
+    in->total += in->list_count;
+    return 0;
+}
+
+static inline int next_of_page(reader *in) {
+    while (in->place < PAGE && !in->counts[in->place]) in->place++;
+    if (in->place == PAGE) return next_page(in);
+    in->page_bucket = millisecond_bucket(in->page * PAGE + in->place);
+    return 0;
+}
+
 static inline int64_t next_bucket(const reader *in) {
     return in->list_bucket < in->page_bucket ? in->list_bucket : in->page_bucket;
 }
 
 /* Take the next bucket, of which there must be one. Returns 0 or HISTOGRAM_MALFORMED. */
-int take_bucket(reader *, uint64_t *count);
+static inline int take_bucket(reader *in, uint64_t *count) {
+    if (in->list_bucket < in->page_bucket) {
+        *count = in->list_count;
+        return next_of_list(in);
+    }
+    if (in->list_bucket == in->page_bucket) return HISTOGRAM_MALFORMED; /* counted in both */
+    *count = in->counts[in->place++];
+    in->is_fresh = 0;
+    return next_of_page(in);
+}
 
 /* The page that comes next as a whole in one or both of two histograms, without a bucket of a list in between, or -1. */
-int whole_page(const reader *a, const reader *b);
-
-static inline int64_t last_bucket(void) { return bucket_index(MAX_DURATION_US); }
-static inline int64_t millisecond_bucket(int ms) { return bucket_index((uint64_t)ms * 1000); }
+static inline int whole_page(const reader *a, const reader *b) {
+    const int page = a->page < b->page ? a->page : b->page;
+    if (page == PAGES || !a->is_fresh || !b->is_fresh) return -1;
+    const int64_t last = millisecond_bucket(page * PAGE + PAGE - 1);
+    return a->list_bucket > last && b->list_bucket > last ? page : -1;
+}
 
 /* ---- Writing ----------------------------------------------------------------------------------- */
 

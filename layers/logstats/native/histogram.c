@@ -69,6 +69,25 @@ static uint64_t representative(uint64_t bucket) {
     return millisecond < low + width ? millisecond : low + width / 2;
 }
 
+/* Skip the list's buckets while the total stays below a rank, four at a time: while each has one byte of distance and one
+ * of count, a word has no high bit and no zero byte. */
+static inline void skip_list(reader *in, uint64_t rank, uint64_t *total) {
+    const uint64_t lanes = UINT64_C(0x00FF00FF00FF00FF), sum = UINT64_C(0x0001000100010001);
+    while (in->end - in->at >= 8 && in->list_bucket != NO_BUCKET) {
+        const uint64_t word = load8(in->at), last = word >> 56;
+        const uint64_t counts = (word >> 8 & lanes) * sum >> 48, taken = in->list_count + counts - last;
+        const int64_t bucket = in->list_bucket + (int64_t)((word & lanes) * sum >> 48);
+        if (((word | (word - ONES)) & HIGH) || *total + taken >= rank || bucket >= in->page_bucket ||
+            bucket > last_bucket() || in->total > INT64_MAX - counts)
+            return;
+        *total += taken;
+        in->total += counts;
+        in->list_bucket = bucket;
+        in->list_count = last;
+        in->at += 8;
+    }
+}
+
 int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *ranks, size_t count,
                             uint64_t *values) {
     reader in;
@@ -81,6 +100,7 @@ int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *
             if (next_page(&in)) return HISTOGRAM_MALFORMED;
             continue;
         }
+        skip_list(&in, next < count ? ranks[next] : UINT64_MAX, &total);
         const int64_t bucket = next_bucket(&in);
         uint64_t here;
         if (take_bucket(&in, &here)) return HISTOGRAM_MALFORMED;
