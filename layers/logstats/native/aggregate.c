@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_LIMIT 128      /* durations kept as a list before they become counters */
+#define LIST_LIMIT 64       /* durations kept as a list before they become counters */
 #define DENSE_LIMIT 16384   /* milliseconds counted directly; each has a bucket of its own */
 #define PENDING 32          /* durations on their way: their counters are fetched from memory meanwhile */
 #define DAY_CACHE 256       /* dates seen lately: a log has few */
@@ -210,6 +210,12 @@ static inline int count_duration(aggregator *a, summary *s, uint64_t us) {
 
 static int list_duration(aggregator *a, summary *s, uint64_t us) {
     if (s->list_length == LIST_LIMIT) {
+        uint64_t longest = 0;
+        for (uint32_t i = 0; i < s->list_length; i++) {
+            const uint64_t ms = s->list[i] / 1000;
+            if (ms * 1000 == s->list[i] && ms < DENSE_LIMIT && ms > longest) longest = ms;
+        }
+        if (longest && grow_dense(a, s, longest)) return -1; /* once, not step by step */
         s->counting = 1;
         for (uint32_t i = 0; i < s->list_length; i++)
             if (count_duration(a, s, s->list[i])) return -1;
