@@ -91,7 +91,7 @@ class Ingestor:
     Attributes
     ----------
     engine
-        Must allow as many connections as there are workers, and two more.
+        Must allow two connections, and one more for each worker that holds much (`processor.sink`).
     rejects
         Where rejected lines are kept.
     wait_for_system_duration
@@ -239,7 +239,7 @@ class Ingestor:
         with self.engine.connect() as connection:
             attempts.collect_abandoned(connection)
             with attempts.attempt(connection, log.bucket, log.key) as attempt_id:
-                parts = self._stage(log, attempt_id)
+                parts = self._stage(connection, log, attempt_id)
                 digest = blake3(b"".join(part.digests for part in parts)).hexdigest()
                 uri = self._keep_rejects(connection, log, attempt_id, parts)
                 content = _content(log, parts, uri, started)
@@ -257,14 +257,14 @@ class Ingestor:
         if self.deadline:
             self.deadline.check()
 
-    def _stage(self, log: Log, attempt_id: int) -> list[AttemptPart]:
+    def _stage(self, connection: sa.Connection, log: Log, attempt_id: int) -> list[AttemptPart]:
         """Run the dataflow; return the reports of all byte ranges, in order."""
         if self.cluster:
             ranges = self.cluster.stage(log, attempt_id)
         else:
             running = Running(self.workers or usable_cores(), self.wait_for_system_duration, self._read)
-            ranges = stage(self.engine, log, attempt_id, running)
-        with Session(self.engine) as session:
+            ranges = stage(self.engine, log, attempt_id, running, connection)
+        with Session(connection) as session:
             staged = sa.select(AttemptPart).where(AttemptPart.attempt_id == attempt_id)
             parts = list(session.scalars(staged.order_by(AttemptPart.part)))
         if [part.part for part in parts] != list(range(ranges)):

@@ -46,17 +46,20 @@ class LineBuffer:
 
     def advance(self, count: int, *, is_first: bool = False) -> None:
         """Take the `count` bytes put into `space()`, and feed the lines that they complete."""
-        start, end = self._carry, self._carry + count
+        start, end, begin = self._carry, self._carry + count, 0
         if self._skipping or self._dropping:
             found = self._buffer.find(_LF, start, end)
             if found < 0:
                 return
-            end = self._remove(start, found + self._skipping, end)
+            if self._skipping:
+                begin = found + 1
+            else:
+                end = self._remove(start, found, end)
             self._skipping = self._dropping = False
         if is_first and self._buffer.startswith(_BOM, 0, end):
-            end = self._remove(0, len(_BOM), end)
-        whole = self._buffer.rfind(_LF, 0, end) + 1
-        self._aggregator.feed(self._buffer, whole)
+            begin = len(_BOM)
+        whole = max(begin, self._buffer.rfind(_LF, begin, end) + 1)
+        self._aggregator.feed(memoryview(self._buffer)[begin:], whole - begin)
         self._carry = self._remove(0, whole, end)
         if self._carry > _LONGEST:
             self._carry = _LONGEST

@@ -4,7 +4,7 @@ import datetime as dt
 import gzip
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -241,7 +241,7 @@ def kept_by(ingestor: Ingestor, path: Path) -> list[tuple[int, str]]:
 def mixed(seed: int, count: int) -> bytes:
     """A log with broken lines, blank lines, both line ends and some over-long lines in it."""
     rng = random.Random(seed)
-    kinds = [
+    kinds: list[Callable[[int], bytes]] = [
         lambda number: f"broken {number}".encode(),
         lambda _: b"",
         lambda number: f"broken {number} ".encode() + b"x" * rng.choice([10, 5_000, 70_000]),
