@@ -30,12 +30,12 @@ PROTECTED_ROUTES = (
 OPEN_ROUTES = ("/", "/static/{proxy+}")
 """Routes without data: the page's own files."""
 
+# Without the path, which holds a customer's id.
 _ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
     "ip": "$context.identity.sourceIp",
     "route": "$context.routeKey",
-    "path": "$context.path",
     "status": "$context.status",
     "latencyMs": "$context.responseLatency",
     "integrationError": "$context.integrationErrorMessage",

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes import S3Event
@@ -13,11 +12,14 @@ from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord,
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
+from processor import telemetry
 from processor.deadline import Deadline
 from processor.ingest import Ingestor, source_of
 from processor.ledger import Withdrawal
+from processor.measurements import Measurements
 from processor.objects import SourceError, TransientSourceError, is_log
 from processor.rejects import reject_store
 from processor.s3 import create_client, current_version
@@ -25,7 +27,7 @@ from processor.s3 import create_client, current_version
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-logger = Logger(service="processor")
+logger = logs.create_logger("processor")
 _batch = BatchProcessor(event_type=EventType.SQS)
 
 
@@ -50,23 +52,45 @@ def _s3() -> "S3Client":
     return create_client()
 
 
+class UnsettledError(Exception):
+    """A message could not be settled; the text says why, and shows nothing of what was read."""
+
+
 def handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    """Settle what one message announces; a message may carry several S3 records."""
+    """Settle what one message announces; a message may carry several S3 records.
+
+    Raises
+    ------
+    UnsettledError
+        Of any error, and without it: Lambda writes its text and its causes to the log.
+    """
     deadline = Deadline.after(lambda_context.get_remaining_time_in_millis() / 1_000)
+    measurements = Measurements()
+    logger.append_keys(
+        message_id=record.message_id, receive_count=telemetry.receive_count(record), object=None
+    )
+    telemetry.received(record)
     try:
-        _handle(record.json_body, replace(_ingestor(), deadline=deadline))
-    except SourceError as error:
+        _handle(record.json_body, replace(_ingestor(), deadline=deadline, measurements=measurements))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
+        telemetry.failed(measurements)
+        _log(error)
+        raise UnsettledError(failures.describe(error)) from None
+
+
+def _log(error: Exception) -> None:
+    """Say in one sentence what went wrong and what comes of it; where, if nobody has foreseen it."""
+    if isinstance(error, SourceError):
         again = isinstance(error, TransientSourceError)
-        logger.error(  # noqa: TRY400 - one sentence; Powertools keeps the traceback
-            "%s (%s)",
-            error,
-            "to be delivered again" if again else "trying again will not help; fix the cause",
-        )
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {_first_line(error)}"
-        logger.error("%s (to be delivered again)", reason)  # noqa: TRY400 - as above
-        raise
+        after = "to be delivered again" if again else "trying again will not help; fix the cause"
+        logger.error("%s (%s)", error, after, extra={"error": type(error).__name__})
+        return
+    logger.error(
+        "%s (to be delivered again)",
+        failures.describe(error),
+        extra={"error": type(error).__name__},
+        exc_info=error,
+    )
 
 
 def _handle(body: dict[str, Any], ingestor: Ingestor) -> None:
@@ -80,6 +104,7 @@ def _handle(body: dict[str, Any], ingestor: Ingestor) -> None:
 def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
     bucket, entry = record.s3.bucket.name, record.s3.get_object
     key, kind = unquote_plus(entry.key), record.event_name.removeprefix("s3:")
+    logger.append_keys(object={"bucket": bucket, "key": key, "version": entry.version_id})
     if kind.startswith("ObjectCreated:"):
         summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.sequencer)
     elif kind.startswith("ObjectRemoved:") and is_log(key) and _settings().withdraw_removed_objects:
@@ -87,6 +112,7 @@ def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
     else:
         logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})
         return
+    telemetry.settled(record, summary, ingestor.measurements)
     logger.info("Log object settled", extra={"ingest": summary.as_dict()})
 
 
@@ -100,11 +126,7 @@ def _withdrawal(bucket: str, key: str, kind: str, entry: S3Object) -> Withdrawal
     return Withdrawal(bucket, key, version, entry.sequencer, is_current)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
-
-
-@logger.inject_lambda_context
+@logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Settle every message of a batch; those that fail, and only those, are delivered again."""
     return process_partial_response(event, handle_record, _batch, context)
