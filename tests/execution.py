@@ -43,9 +43,14 @@ class ExecutionEnvironment:
 
 
 @contextlib.contextmanager
-def execution_environment(handler: str, variables: Mapping[str, str]) -> Iterator[ExecutionEnvironment]:
-    """Run a handler under the real `awslambdaric`, in Lambda's environment and limits (see `lambda_sandbox`)."""
-    with RuntimeApi() as api:
+def execution_environment(
+    handler: str, variables: Mapping[str, str], log: Path = Path(os.devnull)
+) -> Iterator[ExecutionEnvironment]:
+    """Run a handler under the real `awslambdaric`, in Lambda's environment and limits (see `lambda_sandbox`).
+
+    Whatever it writes is appended to `log`.
+    """
+    with RuntimeApi() as api, log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", handler],
             env={
@@ -56,8 +61,8 @@ def execution_environment(handler: str, variables: Mapping[str, str]) -> Iterato
             },
             cwd="/",
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
         try:
             yield ExecutionEnvironment(api, process)

@@ -5,6 +5,7 @@ in PostgreSQL's "Key (customer_id)=(…)", a value that is no number. So only th
 and of those others that are known to name things and not data; of the rest, the type and the lines of code.
 """
 
+import re
 import traceback
 from collections.abc import Iterator
 from json import JSONDecodeError
@@ -18,7 +19,8 @@ _HARMLESS_MODULES = (
     "aws_lambda_powertools.utilities.batch.exceptions",
 )
 _DATA_EXCEPTION = "22"
-"""The class of SQLSTATEs whose primary message quotes values (PostgreSQL documentation, appendix A)."""
+"""The class of SQLSTATEs whose primary message quotes values, after a colon or in quotation marks (PostgreSQL
+documentation, appendix A)."""
 _MAX_TEXT = 1_000
 
 
@@ -76,9 +78,10 @@ def _database_text(error: BaseException) -> str | None:
             type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError"
         )
         return _first_line(str(original)) if is_away else None
-    if primary is None or str(state).startswith(_DATA_EXCEPTION):
-        return f"SQLSTATE {state}"
-    return f"{_first_line(str(primary))} (SQLSTATE {state})"
+    text = _first_line(str(primary or ""))
+    if str(state).startswith(_DATA_EXCEPTION):
+        text = re.split('[:"]', text)[0].strip()
+    return f"{text} (SQLSTATE {state})".strip()
 
 
 def _first_line(text: str) -> str:
