@@ -22,9 +22,9 @@ class ExecutionEnvironment:
     api: RuntimeApi
     process: "subprocess.Popen[bytes]"
 
-    def invoke(self, event: object, timeout: float = 30.0) -> Result:
-        """Invoke the handler, which is told of the timeout."""
-        return self.api.invoke(Invocation(event, time.time() + timeout), self._is_alive)
+    def invoke(self, event: object, timeout: float = 90.0, **options: str) -> Result:
+        """Invoke the handler, which is told of the timeout; `options` are the invocation's."""
+        return self.api.invoke(Invocation(event, time.time() + timeout, **options), self._is_alive)
 
     def invoke_and_kill(self, event: object, after: float) -> None:
         """Kill the environment in the middle of an invocation."""

@@ -19,7 +19,7 @@ class Daemon:
         self.listening = listening
 
     def spans(self) -> dict[str, dict[str, Any]]:
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         while True:
             try:
                 header, document = self.listening.recv(65_536).split(b"\n", 1)
