@@ -104,6 +104,7 @@ def _handle(body: dict[str, Any], ingestor: Ingestor) -> None:
 def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
     bucket, entry = record.s3.bucket.name, record.s3.get_object
     key, kind = unquote_plus(entry.key), record.event_name.removeprefix("s3:")
+    ingestor.measurements.clear()
     logger.append_keys(object={"bucket": bucket, "key": key, "version": entry.version_id})
     if kind.startswith("ObjectCreated:"):
         summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.sequencer)

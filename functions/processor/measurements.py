@@ -10,7 +10,7 @@ from logstats import traces
 
 @dataclass(slots=True)
 class Measurements:
-    """Filled in while one log object is ingested; of the last try, when there are several.
+    """Filled in while a log object is ingested; of the last try, when there are several.
 
     Attributes
     ----------
@@ -26,6 +26,10 @@ class Measurements:
     parse_seconds: float = 0
     commit_seconds: float = 0
     lost_connections: int = 0
+
+    def clear(self) -> None:
+        """Begin with the next object."""
+        self.size_bytes, self.parse_seconds, self.commit_seconds, self.lost_connections = 0, 0, 0, 0
 
     @contextmanager
     def parsing(self, size_bytes: int) -> Iterator[None]:
