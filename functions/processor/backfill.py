@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from logstats import failures
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
 from processor.cluster import on_this_machine
@@ -119,6 +120,9 @@ def main() -> int:
         failed = run(options.prefix, options.processes)
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever it is: its own text may quote what was read
+        print(failures.trace(error), file=sys.stderr)
         return 1
     if failed:
         print(f"{failed} objects have failed; run this again when the cause is mended", file=sys.stderr)
