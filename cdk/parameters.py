@@ -1,6 +1,7 @@
 """The parameters of each environment: typed, read from the context of `cdk.json`, validated."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -124,8 +125,8 @@ class Api:
             )
         if self.auth != "jwt" and (self.issuer or self.audience):
             raise ValueError("an issuer or audience is only used with auth=jwt")
-        if self.issuer and not self.issuer.startswith("https://"):
-            raise ValueError("the issuer must be an https:// URL")
+        if self.issuer and not re.fullmatch(r"https://[^\s/?#]+[^\s?#]*", self.issuer):
+            raise ValueError("the issuer must be an https:// URL without query, as its tokens name it")
         return self
 
 

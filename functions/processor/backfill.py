@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
 from processor.cluster import on_this_machine
-from processor.ingest import Ingestor, IngestSummary, source_of
+from processor.ingest import Ingestor, IngestSummary
 from processor.members import ClusterError
-from processor.objects import SourceError
+from processor.objects import SourceError, source_of
 from processor.rejects import reject_store
 from processor.s3 import S3Object, create_client
 

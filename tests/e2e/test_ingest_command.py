@@ -67,6 +67,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
     [
         (["missing.log"], {}, "missing.log: No such file or directory"),
         (["/"], {}, "/: Is a directory"),
+        (["s3://bucket/"], {}, "s3://bucket/: an S3 object is named s3://bucket/key"),
         (["{log}"], {"WAIT_FOR_SYSTEM_DURATION": "soon"}, "WAIT_FOR_SYSTEM_DURATION: "),
         (["{log}", "--database-url", "mysql://x"], {}, "is not PostgreSQL's; its form is postgresql://"),
         (["{log}", "--database-url", "postgresql://u@127.0.0.1:1/x"], {}, "does not answer: "),
