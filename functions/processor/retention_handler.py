@@ -37,7 +37,7 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, object]
     try:
         found = _expire(days, until).as_dict()
     except Exception as error:
-        logger.exception(failures.describe(error), extra={"error": type(error).__name__})
+        logger.exception("The retention has failed", extra={"error": type(error).__name__})
         raise RetentionFailedError(failures.describe(error)) from None
     logger.info("Retention applied", extra={"retention": found})
     if not found["finished"]:
