@@ -91,6 +91,9 @@ class Ingestor:
         Runs the dataflow in other processes; by default it runs in this one.
     deadline
         When the caller will be cut off; None if never.
+    again
+        Whether files and current versions are read again though they count already: their contributions are replaced
+        by what this code makes of them. Events are not.
     """
 
     engine: sa.Engine
@@ -100,6 +103,7 @@ class Ingestor:
     progress: Progress = lambda _: None
     cluster: Cluster | None = None
     deadline: Deadline | None = None
+    again: bool = False
 
     def ingest_file(self, file: LocalFile) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -108,7 +112,7 @@ class Ingestor:
             file.check_unchanged()
             return True
 
-        known = Delivery(file.bucket, file.key, None, is_current=is_current)
+        known = Delivery(file.bucket, file.key, None, is_current=is_current, again=self.again)
         return self._ingest(
             known, lambda: file, lambda digest: replace(known, version=digest, content_digest=digest)
         )
@@ -147,7 +151,8 @@ class Ingestor:
         """
         log = look()
         for _ in range(_TRIES):
-            known = Delivery(log.bucket, log.key, log.version, is_current=partial(_is_same, look, log))
+            is_current = partial(_is_same, look, log)
+            known = Delivery(log.bucket, log.key, log.version, is_current=is_current, again=self.again)
             try:
                 return self._ingest(known, partial(_it, log), partial(_with_digest, known))
             except SupersededError:

@@ -46,8 +46,11 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
     attempts = [attempt for attempt in (added, removed) if attempt is not None]
     _lock_stripes(session, attempts)
     customer_days = 0
-    for batch in _batches(_contributions(session, attempts)):
-        customer_days += _apply(session, batch, added)
+    try:
+        for batch in _batches(_contributions(session, attempts)):
+            customer_days += _apply(session, batch, added)
+    except ValueError as error:
+        raise IntegrityError(f"stored summaries cannot be merged: {error}") from error
     if added is not None:
         customer_days += _take_as_they_are(session, added)
     customers.refresh(session, added, removed)
@@ -64,6 +67,12 @@ def _lock_stripes(session: Session, attempts: Sequence[int]) -> None:
         sa.select(stripe).distinct().where(Contribution.attempt_id.in_(attempts)).order_by(stripe).subquery()
     )
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(_STRIPE_LOCKS, touched.c.stripe))).all()
+
+
+def lock_all_stripes(session: Session) -> None:
+    """Lock every customer, in the same order: commits wait until the transaction ends."""
+    for stripe in range(STRIPES):
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_STRIPE_LOCKS, stripe)))
 
 
 def _take_as_they_are(session: Session, added: int) -> int:

@@ -27,6 +27,7 @@ _SUMMARY = struct.Struct("=iIII7Q")
 _REJECT = struct.Struct("=QII")
 _RECORD_BYTES = 256
 _DRAINING = -2
+_HISTOGRAM_VERSION = 1
 _MAX_DURATION_US = 86_400_000_000
 _ERRORS = {
     -1: "malformed histogram",
@@ -114,7 +115,7 @@ def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
     out = ctypes.create_string_buffer(len(left) + len(right))
     length = _kernel.histogram_combine(left, len(left), right, len(right), -1 if subtract else 1, out)
     if length < 0:
-        raise ValueError(_ERRORS[length])
+        raise ValueError(_unknown_version(left) or _unknown_version(right) or _ERRORS[length])
     return out.raw[:length]
 
 
@@ -130,8 +131,15 @@ def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
     wanted = (ctypes.c_uint64 * len(ranks))(*ranks)
     total: int = _kernel.histogram_values_at(encoded, len(encoded), wanted, len(ranks), values)
     if total < 0:
-        raise ValueError(_ERRORS[total])
+        raise ValueError(_unknown_version(encoded) or _ERRORS[total])
     return total, list(values)
+
+
+def _unknown_version(encoded: bytes) -> str | None:
+    """Say what is wrong with a histogram that other code has written."""
+    if not encoded or encoded[0] == _HISTOGRAM_VERSION:
+        return None
+    return f"a histogram of version {encoded[0]}; this code reads version {_HISTOGRAM_VERSION}"
 
 
 Numbers = tuple[int, int, int, int, int, int]
