@@ -72,4 +72,6 @@ def _show(names: list[str], rows: list[list[Any]]) -> None:
         table.add_column(name)
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    console.print(table)
+    with console.capture() as drawn:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines() if line.strip()))
