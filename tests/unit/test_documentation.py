@@ -87,7 +87,11 @@ def test_modules_that_are_run_exist(document: Path) -> None:
 def code_of(document: Path) -> list[str]:
     """All code in a document: blocks, continued lines joined, and what stands in backticks."""
     text = document.read_text()
-    fenced = [block.body.replace("\\\n", " ") for block in walkthrough.blocks(document)]
+    fenced = [
+        block.body.replace("\\\n", " ")
+        for block in walkthrough.blocks(document)
+        if block.language in {"console", "sh"}
+    ]
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     return [*fenced, *(" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose))]
 
@@ -211,7 +215,7 @@ def test_a_marker_that_is_true_is_accepted() -> None:
 
 
 AWS_WORDS = re.compile(
-    r"(?:^|[\s($`])aws (?:--endpoint-url\S* \S+ )?([a-z][a-z0-9-]+(?: [a-z][a-z0-9-]+){0,2})((?:(?![\s($`]aws )[^|;&)])*)",
+    r"(?:^|[\s($`])aws (?:--endpoint-url(?:=| )\S+ )?([a-z][a-z0-9-]+(?: [a-z][a-z0-9-]+){0,2})((?:(?![\s($`]aws )[^|;&)\n])*)",
     re.MULTILINE,
 )
 ASK_AWS = """
