@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 NATIVE := $(VENV)/native.stamp
 SETUP := $(VENV)/setup.stamp
 WHEELS := $(VENV)/wheels.stamp
+AUDIT := build/audit/audit.stamp
 DOCKER ?= docker
 IMAGE ?= logstats/processor
 
@@ -108,12 +109,23 @@ hooks: setup  ## Install the Git hooks: format and lint at commit, `make check` 
 	@$(BIN)/pre-commit install
 
 .PHONY: audit
-audit: setup  ## Look for known weaknesses in the locked packages and the workflows (asks the package registry)
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/audit
-	@$(BIN)/uv pip install --quiet --python build/audit --require-hashes -r .github/requirements.txt
+audit: audit-code audit-packages  ## Both of what follows
+
+.PHONY: audit-packages
+audit-packages: $(AUDIT)  ## Look for known weaknesses in the locked packages (asks the package registry)
 	@for f in $(LOCKED); do echo $$f.txt; \
 	    build/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$f.txt || exit 1; done
-	@build/audit/bin/zizmor --quiet .github
+
+.PHONY: audit-code
+audit-code: $(AUDIT)  ## Look for weak code (bandit), secrets (detect-secrets) and weak workflows (zizmor); offline
+	@build/audit/bin/bandit --quiet --recursive --configfile pyproject.toml cdk functions layers local benchmarks
+	@git ls-files -z | xargs -0 build/audit/bin/detect-secrets-hook --no-verify
+	@build/audit/bin/zizmor --quiet --offline .github
+
+$(AUDIT): $(SETUP) .github/requirements.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/audit
+	@$(BIN)/uv pip install --quiet --python build/audit --require-hashes -r .github/requirements.txt
+	@touch $@
 
 .PHONY: synth
 synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account, no Docker)
@@ -155,9 +167,8 @@ LOCKED := requirements-dev functions/processor/requirements functions/processor/
     local/emulator/requirements .github/requirements
 
 .PHONY: scaling
-scaling: setup  ## Measure costs, check the simulation against measured runs, rewrite docs/scaling.md (quiet machine; 10 minutes)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
-	@$(BIN)/python -m benchmarks.scaling
+scaling: setup  ## Measure costs, check the simulation against measured runs, rewrite docs/scaling.md (quiet machine; 5 minutes)
+	@$(BIN)/python -m benchmarks.scaling $(BENCH)
 
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files

@@ -4,6 +4,7 @@ Prices and loads are inputs; `--write` renews the tables of docs/cost.md. A mont
 """
 
 import argparse
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -167,20 +168,31 @@ def rewritten(page: str, figures: str) -> str:
     return f"{before}{_BEGIN}\n\n{figures}\n\n{_END}{rest.split(_END)[1]}"
 
 
+def _price(text: str) -> tuple[str, float]:
+    name, separator, value = text.partition("=")
+    try:
+        price = float(value)
+    except ValueError:
+        price = -1.0
+    if not separator or not 0 <= price < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=USD, such as aurora_acu_hour=0.14")
+    return name, price
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.cost", description=(__doc__ or "").split(":")[0]
     )
-    parser.add_argument("--price", action="append", default=[], metavar="NAME=USD")
+    parser.add_argument("--price", action="append", default=[], metavar="NAME=USD", type=_price)
     parser.add_argument("--gb-per-day", type=float, action="append", default=[], help="a load of your own")
     parser.add_argument("--write", action="store_true", help="renew docs/cost.md")
     options = parser.parse_args()
-    given = dict(price.split("=", 1) for price in options.price)
+    given = dict(options.price)
     unknown = given.keys() - {price.name for price in fields(Prices)}
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(asdict(Prices()))}")
-    prices = replace(Prices(), **{name: float(value) for name, value in given.items()})
+    prices = replace(Prices(), **given)
     small, large = LOADS[1:]
     own = tuple(
         replace(large, name=f"{gb:g} GB a day", gb=gb, objects=max(24, round(gb * 8)))

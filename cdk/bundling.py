@@ -25,9 +25,23 @@ REQUIREMENTS = (
 LAYER_ROOT = "/opt/python"
 """Where Lambda puts a layer's `python/` folder."""
 
-_LEFT_OUT_FOLDERS = {"bin", "include", "__pycache__", "test", "tests"}
+_LEFT_OUT_FOLDERS = {".agents", "bin", "include", "__pycache__", "sboms", "test", "testing", "tests"}
 _LEFT_OUT_SUFFIXES = {".asm", ".c", ".cmd", ".cpp", ".h", ".hpp", ".obj", ".pxd", ".pyi", ".pyx"}
-_LEFT_OUT_FILES = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "py.typed", "uv_cache.json"}
+_LEFT_OUT_FILES = {
+    ".lock",
+    "INSTALLER",
+    "RECORD",
+    "REQUESTED",
+    "direct_url.json",
+    "py.typed",
+    "uv_cache.json",
+}
+_LEFT_OUT_PARTS = {
+    *(f"sqlalchemy/dialects/{other}" for other in ("mssql", "mysql", "oracle", "sqlite")),
+    "aws_lambda_powertools/event_handler",  # FastAPI handles our events
+    *(f"aws_lambda_powertools/utilities/{part}" for part in ("data_classes", "parser")),
+}
+"""Of packages that are needed otherwise."""
 
 
 class BundlingError(Exception):
@@ -117,7 +131,9 @@ def _install(requirements: Path, platform: Platform, target: Path, *options: str
 
 
 def _leave_out(target: Path) -> None:
-    """Remove what no function needs: scripts, tests, caches, type stubs, C sources, installation records."""
+    """Remove what no function needs: scripts, tests, caches, type stubs, C sources, installation records, and parts."""
+    for part in _LEFT_OUT_PARTS:
+        shutil.rmtree(target / part, ignore_errors=True)  # not every layer has them
     for folder, names, files in os.walk(target, topdown=True):
         for name in [name for name in names if name in _LEFT_OUT_FOLDERS]:
             shutil.rmtree(Path(folder, name))

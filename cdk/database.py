@@ -17,6 +17,12 @@ from cdk.roles import DatabaseRoles
 
 NAME = "logstats"
 """The database's name in the cluster."""
+_SERVER_PARAMETERS = {
+    "rds.force_ssl": "1",
+    # What an operator wants to find in the log: statements of a second or more, and who waits for a lock.
+    "log_min_duration_statement": "1000",
+    "log_lock_waits": "1",
+}
 
 
 class Database(IConstruct, Protocol):
@@ -66,6 +72,10 @@ class ExistingDatabase(Construct):
 class AuroraDatabase(Construct):
     """Aurora PostgreSQL Serverless v2: encrypted, TLS only, IAM authentication, no public address.
 
+    One instance: storage is in three zones anyway, and RDS starts another where the first was lost, within some ten
+    minutes, in which uploads wait and the API answers 503. A second instance would double the price of capacity. No
+    Performance Insights: it wants at least 2 ACU, and this pauses at none.
+
     Attributes
     ----------
     network
@@ -96,7 +106,7 @@ class AuroraDatabase(Construct):
             iam_authentication=True,
             enable_data_api=True,
             storage_encrypted=True,
-            parameters={"rds.force_ssl": "1"},
+            parameters=_SERVER_PARAMETERS,
             writer=rds.ClusterInstance.serverless_v2(
                 "Writer", auto_minor_version_upgrade=True, ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1
             ),

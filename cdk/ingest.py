@@ -69,6 +69,8 @@ class Ingest(Construct):
         """
         bucket = private_bucket(self, "Logs", name, retain=retain, versioned=True)
         bucket.add_lifecycle_rule(noncurrent_version_expiration=Duration.days(30))
+        # Of a deleted object nothing remains then. A rule with a number of days does this by itself, and cannot say so.
+        bucket.add_lifecycle_rule(expired_object_delete_marker=True)
         self.queue.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("s3.amazonaws.com")],

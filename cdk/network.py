@@ -34,6 +34,7 @@ class Network(Construct):
             "Vpc",
             max_azs=2,
             nat_gateways=0,
+            # Nothing uses it. CDK would empty it by a function that may change every security group.
             restrict_default_security_group=False,
             subnet_configuration=[
                 ec2.SubnetConfiguration(name="isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)

@@ -1,11 +1,14 @@
 """The parameters of each environment: typed, read from the context of `cdk.json`, validated."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
+
+from logstats.settings import MAX_RETENTION_DAYS
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -122,8 +125,8 @@ class Api:
             )
         if self.auth != "jwt" and (self.issuer or self.audience):
             raise ValueError("an issuer or audience is only used with auth=jwt")
-        if self.issuer and not self.issuer.startswith("https://"):
-            raise ValueError("the issuer must be an https:// URL")
+        if self.issuer and not re.fullmatch(r"https://[^\s/?#]+[^\s?#]*", self.issuer):
+            raise ValueError("the issuer must be an https:// URL without query, as its tokens name it")
         return self
 
 
@@ -178,6 +181,8 @@ class Parameters:
         Of all CloudWatch logs.
     log_objects_days, rejected_lines_days
         How long log objects and their rejected lines are kept; None is for ever. What has expired goes on counting.
+    retention_days
+        How old a day may get before its statistics are removed for good (docs/decisions/0060); None is for ever.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -191,6 +196,7 @@ class Parameters:
     log_retention: LogRetention = "three_months"
     log_objects_days: Annotated[int, Field(ge=1)] | None = None
     rejected_lines_days: Annotated[int, Field(ge=1)] | None = 90
+    retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
 
     @model_validator(mode="after")
     def _host_is_local(self) -> "Parameters":

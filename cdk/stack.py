@@ -13,6 +13,7 @@ from cdk.migration import Migration
 from cdk.monitoring import FIVE_MINUTES, Monitoring
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
+from cdk.retention import Retention
 
 
 class LogstatsStack(Stack):
@@ -24,6 +25,10 @@ class LogstatsStack(Stack):
             stack_name(parameters.environment),
             description="Daily API statistics from request logs",
             analytics_reporting=False,
+            tags={
+                "application": "logstats",
+                "environment": parameters.environment,
+            },  # for the bill, by CloudFormation
             termination_protection=parameters.retain_data,
         )
         layers = Layers(self, "Layers", parameters.architecture)
@@ -36,9 +41,22 @@ class LogstatsStack(Stack):
         if parameters.backfill.enabled:
             assert isinstance(database, AuroraDatabase)  # noqa: S101 - the parameters have been checked
             Backfill(self, "Backfill", database, (ingest.logs, ingest.rejects), parameters)
-        self._watch(ingest, api, parameters.monitoring)
+        monitoring = self._watch(ingest, api, parameters.monitoring)
+        if parameters.retention_days is not None:
+            retention = Retention(self, "Retention", database, layers, parameters)
+            # A processor of older code knows no horizon.
+            retention.schedule.node.add_dependency(migration.applied, ingest.processor.function)
+            monitoring.alarm(
+                "Retention",
+                retention.failures.metric_approximate_number_of_messages_visible(
+                    statistic="Maximum", period=FIVE_MINUTES
+                ),
+                above=0,
+                meaning="Statistics that are too old could not be removed; the log of the function says why. The next"
+                " daily run does what is left, and so does `logstats expire`.",
+            )
 
-    def _watch(self, ingest: Ingest, api: Api, limits: parameters_.Monitoring) -> None:
+    def _watch(self, ingest: Ingest, api: Api, limits: parameters_.Monitoring) -> Monitoring:
         monitoring = Monitoring(self, "Monitoring", limits)
         monitoring.alarm(
             "DeadLetters",
@@ -69,3 +87,4 @@ class LogstatsStack(Stack):
             periods=2,
             meaning="The API fails, or its database does not answer; the function's log says which.",
         )
+        return monitoring

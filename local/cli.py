@@ -6,6 +6,7 @@ import sys
 import typer
 
 from local.commands.down import down
+from local.commands.expire import expire
 from local.commands.forget import forget
 from local.commands.generate import generate
 from local.commands.ingest import ingest
@@ -27,7 +28,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (generate, ingest, stats, rejects, serve, up, down, forget, redrive, verify, sql, migrate):
+for command in (
+    generate,
+    ingest,
+    stats,
+    rejects,
+    serve,
+    up,
+    down,
+    forget,
+    expire,
+    redrive,
+    verify,
+    sql,
+    migrate,
+):
     app.command()(command)
 
 

@@ -7,17 +7,15 @@ from sqlalchemy.orm import Session
 
 from local.errors import UserError
 from logstats.models import LogObject
-from processor.objects import FILE_BUCKET
+from processor.objects import FILE_BUCKET, SourceError, s3_location
 
 
 def bucket_and_key(source: str) -> tuple[str, str]:
     """Return the ledger's key of a file or an S3 URI; the file need not exist any more."""
-    if not source.startswith("s3://"):
-        return FILE_BUCKET, str(Path(source).resolve())
-    bucket, _, key = source.removeprefix("s3://").partition("/")
-    if not bucket or not key:
-        raise UserError(f"{source}: an S3 object is named s3://bucket/key")
-    return bucket, key
+    try:
+        return s3_location(source) or (FILE_BUCKET, str(Path(source).resolve()))
+    except SourceError as error:
+        raise UserError(str(error)) from None
 
 
 def find(engine: sa.Engine, source: str) -> LogObject:

@@ -1,85 +1,151 @@
 """What one log object costs, split into what runs beside other ingests and what only one may do at a time."""
 
-from dataclasses import asdict, dataclass
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import mul
+from statistics import fmean
 
 from benchmarks.scaling.simulate import Phase
 from benchmarks.scaling.workload import Measured, Workload
 
+Terms = Mapping[str, float]
+
+_SWEEPS, _PRECISE = 100_000, 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds per object, per line and per touched customer-day and histogram bucket, of an ingest outside (`read`) and in its commit.
+    """Fitted costs of an ingest.
 
-    `row_bytes` are those of a stored contribution: of the longest histogram among the runs. The CPU shares are those of the whole ingest: both phases wait for disk and replies in the same proportion.
+    Attributes
+    ----------
+    read, commit
+        Seconds outside the lock of the object's customers, and while holding it, by term: see `read_terms` and
+        `commit_terms`.
+    read_shares, commit_shares
+        CPU seconds per second, of the processor and of PostgreSQL.
+    stored
+        Bytes of a contribution with its share of the indexes: for itself, and for each bucket.
     """
 
-    read_object: float
-    read_line: float
-    read_row: float
-    read_bucket: float
-    commit_object: float
-    commit_row: float
-    commit_bucket: float
-    processor_share: float
-    database_share: float
-    row_bytes: float
+    read: Terms
+    commit: Terms
+    read_shares: tuple[float, float]
+    commit_shares: tuple[float, float]
+    stored: Terms
 
-    def read(self, workload: Workload) -> Phase:
-        """Return what an object takes until its commit begins; it does not hinder other ingests."""
-        return self._phase(self.read_object + self.read_line * workload.lines + self.read_row * workload.rows)
+    def read_phase(self, workload: Workload) -> Phase:
+        """Return what an object takes outside the lock."""
+        return _phase(read_terms(workload), self.read, self.read_shares)
 
-    def commit(self, workload: Workload) -> Phase:
-        """Return what a commit takes; commits that share customers take turns."""
-        return self._phase(
-            self.commit_object + self.commit_row * workload.rows + self.commit_bucket * workload.buckets
-        )
+    def commit_phase(self, workload: Workload, before: int) -> Phase:
+        """Return what a commit takes while it holds the lock, when so many such objects are committed already."""
+        return _phase(commit_terms(workload, before), self.commit, self.commit_shares)
 
-    def _phase(self, seconds: float) -> Phase:
-        return Phase(seconds, seconds * self.processor_share, seconds * self.database_share)
+    def commit_phases(self, workload: Workload) -> list[Phase]:
+        """Return what each commit of a workload takes, in their order."""
+        return [self.commit_phase(workload, before) for before in range(workload.objects)]
 
-    def as_dict(self) -> dict[str, float]:
-        """Return the figures by name."""
-        return asdict(self)
+    def contribution_bytes(self, workload: Workload) -> float:
+        """Return the size of a stored contribution with its share of the indexes."""
+        return _sum(_stored_terms(workload), self.stored)
 
 
-def fit(runs: list[tuple[Workload, Measured]]) -> Costs:
-    """Fit costs to runs with one process: least squares of relative errors, none below 0."""
-    objects = np.array([workload.objects for workload, _ in runs], float)
-    lines = np.array([workload.lines for workload, _ in runs], float)
-    rows = np.array([workload.rows for workload, _ in runs], float)
-    buckets = np.array([workload.buckets for workload, _ in runs], float)
-    seconds = np.array([run.seconds for _, run in runs])
-    commits = np.array([run.commit_seconds for _, run in runs])
-    read = _solve(np.column_stack([np.ones_like(lines), lines, rows, buckets]), (seconds - commits) / objects)
-    commit = _solve(np.column_stack([np.ones_like(rows), rows, buckets]), commits / objects)
-    total = float(seconds.sum())
+def read_terms(workload: Workload) -> Terms:
+    """Return what costs time outside the lock."""
+    return {
+        "object": 1,
+        "line": workload.lines,
+        "row": workload.rows,
+        "bucket": workload.buckets(),
+    }
+
+
+def commit_terms(workload: Workload, before: int) -> Terms:
+    """Return what costs time under the lock.
+
+    The rows that have statistics already, the buckets that are added, those they are added to, and the gaps between
+    these. A customer's first contribution to a day is only copied.
+    """
+    rows, new = workload.rows, workload.buckets()
+    if not before:
+        return {"object": 1, "row": 0, "bucket": new, "stored bucket": 0, "gap": 0, "first row": rows}
+    return {
+        "object": 1,
+        "row": rows,
+        "bucket": new,
+        "stored bucket": workload.buckets(before),
+        "gap": workload.gaps(before + 1),
+        "first row": 0,
+    }
+
+
+def _stored_terms(workload: Workload) -> Terms:
+    return {"row": 1, "bucket": workload.buckets() / workload.rows}
+
+
+def _phase(terms: Terms, costs: Terms, shares: tuple[float, float]) -> Phase:
+    seconds = _sum(terms, costs)
+    return Phase(seconds, seconds * shares[0], seconds * shares[1])
+
+
+def _sum(terms: Terms, costs: Terms) -> float:
+    return sum(count * costs[name] for name, count in terms.items())
+
+
+def fit(runs: Sequence[tuple[Workload, Measured]]) -> Costs:
+    """Fit costs to the single ingests of runs with one process.
+
+    Errors count relative to the mean of their run: relative to each ingest, slow ones would hardly count.
+    """
+    ingests = [(workload, before, one) for workload, run in runs for before, one in enumerate(run.ingests[0])]
+    means = [fmean(one.outside for one in run.ingests[0]) for _, run in runs for _ in run.ingests[0]]
+    held_means = [fmean(one.held for one in run.ingests[0]) for _, run in runs for _ in run.ingests[0]]
+    outside, held = sum(one.outside for *_, one in ingests), sum(one.held for *_, one in ingests)
+    held_cpu = sum(one.held_cpu for *_, one in ingests)
+    held_database_cpu = sum(one.held_database_cpu for *_, one in ingests)
+    cpu = sum(one.cpu for *_, one in ingests)
+    database_cpu = sum(run.database_cpu for _, run in runs)
     return Costs(
-        read_object=read[0],
-        read_line=read[1],
-        read_row=read[2],
-        read_bucket=read[3],
-        commit_object=commit[0],
-        commit_row=commit[1],
-        commit_bucket=commit[2],
-        processor_share=sum(run.processor_cpu for _, run in runs) / total,
-        database_share=sum(run.database_cpu for _, run in runs) / total,
-        row_bytes=max(run.row_bytes for _, run in runs),
+        read=solve(
+            [read_terms(workload) for workload, *_ in ingests], [one.outside for *_, one in ingests], means
+        ),
+        commit=solve(
+            [commit_terms(workload, before) for workload, before, _ in ingests],
+            [one.held for *_, one in ingests],
+            held_means,
+        ),
+        read_shares=((cpu - held_cpu) / outside, (database_cpu - held_database_cpu) / outside),
+        commit_shares=(held_cpu / held, held_database_cpu / held),
+        stored=solve(
+            [_stored_terms(workload) for workload, _ in runs],
+            [run.row_bytes for _, run in runs],
+            [run.row_bytes for _, run in runs],
+        ),
     )
 
 
-def _solve(
-    terms: "np.ndarray[tuple[int, int], np.dtype[np.float64]]",
-    values: "np.ndarray[tuple[int], np.dtype[np.float64]]",
-) -> list[float]:
-    """Solve least squares with relative errors; a cost that comes out negative is 0, and the rest solved again."""
-    used = np.ones(terms.shape[1], bool)
-    while True:
-        solution = np.zeros(terms.shape[1])
-        solution[used] = np.linalg.lstsq(terms[:, used] / values[:, None], np.ones_like(values), rcond=None)[
-            0
-        ]
-        if (solution >= 0).all():
-            return [float(value) for value in solution]
-        used &= solution >= 0
+def solve(terms: Sequence[Terms], values: Sequence[float], scales: Sequence[float]) -> Terms:
+    """Return the costs, none below 0, by which the terms come closest to the values.
+
+    Non-negative least squares of errors relative to scales, by coordinate descent (Franc, Hlaváč, Navara: Sequential
+    coordinate-wise algorithm for the non-negative least squares problem, 2005).
+    """
+    names = list(terms[0])
+    rows = [[one[name] / scale for name in names] for one, scale in zip(terms, scales, strict=True)]
+    wanted = [value / scale for value, scale in zip(values, scales, strict=True)]
+    gram = [[sum(row[i] * row[j] for row in rows) for j in range(len(names))] for i in range(len(names))]
+    moments = [
+        sum(row[i] * value for row, value in zip(rows, wanted, strict=True)) for i in range(len(names))
+    ]
+    costs = [0.0] * len(names)
+    for _ in range(_SWEEPS):
+        change = 0.0
+        for i, line in enumerate(gram):
+            if line[i]:
+                better = max(0.0, costs[i] + (moments[i] - sum(map(mul, line, costs))) / line[i])
+                change = max(change, abs(better - costs[i]) * line[i] ** 0.5)
+                costs[i] = better
+        if change < _PRECISE:
+            break
+    return dict(zip(names, costs, strict=True))

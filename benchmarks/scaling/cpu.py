@@ -1,10 +1,21 @@
-"""CPU time of a process and of all it has started, living or dead."""
+"""CPU time of processes."""
+
+from pathlib import Path
 
 import psutil
 
 
+def own_seconds(pid: int) -> float:
+    """Return CPU seconds of a process with one thread so far: to the nanosecond where Linux says so."""
+    exact = Path(f"/proc/{pid}/schedstat")
+    if exact.exists():
+        return int(exact.read_text().split()[0]) / 1e9
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
 def family_seconds(process: psutil.Process) -> float:
-    """Return CPU seconds, user and system, so far.
+    """Return CPU seconds, user and system, of a process and of all it has started, living or dead, so far.
 
     A dead child counts once its parent has waited for it, as PostgreSQL's postmaster does.
     """
@@ -17,3 +28,9 @@ def family_seconds(process: psutil.Process) -> float:
             continue  # it has just ended: its parent's figure has it now
         total += own.user + own.system
     return total
+
+
+def machine_seconds() -> float:
+    """Return CPU seconds that this machine has spent on anything so far."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)

@@ -1,85 +1,46 @@
-"""What the measured costs mean for a day's load on AWS: how busy each part is, and which is full first."""
-
-from dataclasses import dataclass
+"""How far one database and one function go, from the measured costs: what is full first."""
 
 from benchmarks.scaling.costs import Costs
 from benchmarks.scaling.workload import Workload
 
 DAY = 86_400.0
-BYTES_PER_LINE = 56
-"""Of the generated logs."""
-VCPU_PER_ACU = 0.25
-"""An assumption: AWS gives memory only (2 GiB each), and the instance classes have 8 GiB for one vCPU."""
+LOCK_TIMEOUT = 60.0
+"""Seconds: `DATABASE_LOCK_TIMEOUT_SECONDS`."""
+STORAGE_BYTES, TABLE_BYTES = 128 << 40, 32 << 40
+"""Of an Aurora cluster; of a PostgreSQL table that is not partitioned."""
+OBJECTS_PER_DAY = 1_440
+"""One a minute, of `LINES` lines."""
+LINES = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """A day's logs.
-
-    Attributes
-    ----------
-    name
-        For the table.
-    bytes_per_day, object_bytes
-        Uncompressed; the mean size of an object.
-    customers
-        That have requests in every object.
-    parallel
-        Ingests whose commits need not wait for each other: 1 if every object has every customer.
-    """
-
-    name: str
-    bytes_per_day: float
-    object_bytes: float
-    customers: int
-    parallel: int = 1
-
-    @property
-    def objects(self) -> float:
-        """Objects per day."""
-        return self.bytes_per_day / self.object_bytes
-
-    @property
-    def workload(self) -> Workload:
-        """One object."""
-        lines = round(self.object_bytes / BYTES_PER_LINE)
-        return Workload(1, lines, min(self.customers, lines))
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """How much of each part a load needs, on average over a day.
-
-    Attributes
-    ----------
-    processors
-        Processors at work.
-    commits
-        The share of the time in which a commit holds the lock of its customers: above 1 the queue only grows.
-    acu
-        Capacity units of the database.
-    gigabytes_per_year
-        Storage for the contributions.
-    """
-
-    processors: float
-    commits: float
-    acu: float
-    gigabytes_per_year: float
-
-
-def use(costs: Costs, load: Load) -> Use:
-    """Return what a load needs."""
-    read, commit = costs.read(load.workload), costs.commit(load.workload)
-    database_cpu = read.database_cpu + commit.database_cpu
-    return Use(
-        processors=load.objects * (read.seconds + commit.seconds) / DAY,
-        commits=load.objects * commit.seconds / DAY / load.parallel,
-        acu=load.objects * database_cpu / DAY / VCPU_PER_ACU,
-        gigabytes_per_year=365 * load.objects * load.workload.rows * costs.row_bytes / 1e9,
-    )
+def objects(customers: int) -> Workload:
+    """Return a day's objects, each with all customers."""
+    return Workload(OBJECTS_PER_DAY, LINES, customers)
 
 
 def most_objects_per_second(costs: Costs, customers: int) -> float:
-    """Return at how many objects per second commits of the same customers are one after the other without a pause."""
-    return 1 / costs.commit(Workload(1, customers, customers)).seconds
+    """Return at how many small objects per second commits of the same customers follow each other without a pause."""
+    workload = Workload(1000, customers, customers)  # a line of each customer; many were there before
+    return 1 / costs.commit_phase(workload, workload.objects).seconds
+
+
+def useful_processors(costs: Costs, workload: Workload) -> float:
+    """Return how many processors keep the lock of their customers busy all the time: more would only wait."""
+    commit = costs.commit_phase(workload, workload.objects // 2).seconds
+    return (costs.read_phase(workload).seconds + commit) / commit
+
+
+def most_customers(costs: Costs, seconds: float) -> int:
+    """Return how many customers a commit can merge while it holds their lock for no longer than so many seconds."""
+    each = Workload(1000, 1_000, 1_000)
+    return int(seconds / costs.commit_phase(each, each.objects).seconds * each.customers)
+
+
+def most_customer_days(costs: Costs) -> float:
+    """Return how many customer-days of statistics fill the storage, each with every duration in its histogram."""
+    return STORAGE_BYTES / costs.contribution_bytes(Workload(1, 1_000_000, 1))
+
+
+def days_of_contributions(costs: Costs, customers: int) -> float:
+    """Return how many days of contributions fill their table."""
+    return TABLE_BYTES / (OBJECTS_PER_DAY * customers * costs.contribution_bytes(objects(customers)))

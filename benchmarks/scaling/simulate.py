@@ -1,12 +1,13 @@
 """A discrete-event simulation of ingests that share cores, and a lock for their commits.
 
-Each process takes the next object, reads it, queues for the lock, commits. All that runs at a moment shares
-the cores: when more CPU is wanted than there is, everything slows down alike.
+Each process takes its next object, reads it, queues for the lock, commits. All that runs at a moment shares
+the cores: when more CPU is wanted than there is, everything slows down alike, and switching between processes takes
+its share: caches are lost.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Phase:
     Attributes
     ----------
     seconds
-        On an idle machine, with one ingest at a time.
+        With one ingest at a time.
     processor_cpu, database_cpu
         CPU seconds in it.
     """
@@ -25,56 +26,68 @@ class Phase:
     processor_cpu: float
     database_cpu: float
 
+    @property
+    def demand(self) -> float:
+        """CPU seconds that it wants per second."""
+        return (self.processor_cpu + self.database_cpu) / self.seconds if self.seconds else 0.0
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class _Process:
-    """An ingesting process; `left` is what it still has to do of its phase, in seconds on an idle machine."""
+    """An ingesting process: the phase that it is in, and how many seconds of it are left when nothing slows it down."""
 
     objects: int
-    committing: bool = False
-    waiting: bool = False
-    left: float = 0.0
+    phase: Phase
+    left: float
 
 
-def simulate(read: Phase, commit: Phase, objects: Sequence[int], cores: float) -> float:
+def simulate(
+    read: Phase, commits: Sequence[Phase], objects: Sequence[int], cores: float, switching: float = 0.0
+) -> float:
     """Return the seconds that processes need for their objects.
 
     Parameters
     ----------
-    read, commit
-        The two phases of every object.
+    read
+        What every object takes outside the lock.
+    commits
+        What the first commit of all takes while it holds the lock, the second, and so on: what is stored grows.
     objects
         How many objects each process has.
     cores
         CPU seconds per second that the machine gives.
+    switching
+        By how much everything is slower, beyond the sharing of cores, when twice as much is wanted as there is: 0.1
+        is a tenth. Less when less is wanted.
     """
-    processes = [_Process(count, left=read.seconds) for count in objects if count]
-    now, holder = 0.0, None
-    queue: list[_Process] = []
-    while processes:
-        running = [process for process in processes if not process.waiting]
-        wanted = sum(_share(commit if process.committing else read) for process in running)
-        speed = min(1.0, cores / wanted) if wanted else 1.0
-        step = min((process.left for process in running), default=inf)
-        now += step / speed
-        for process in running:
-            process.left -= step
+    running = [_Process(count, read, read.seconds) for count in objects if count]
+    queue: deque[_Process] = deque()
+    coming, holder, now = iter(commits), None, 0.0
+    while running:
+        now += _advance(running, cores, switching)
         for process in [process for process in running if process.left <= 1e-12]:
-            if process.committing:
-                holder, process.committing = None, False
-                process.objects -= 1
-                process.left = read.seconds
-                if not process.objects:
-                    processes.remove(process)
-            else:
-                process.waiting = True
+            if process is not holder:
+                running.remove(process)
                 queue.append(process)
+                continue
+            holder = None
+            process.objects -= 1
+            process.phase, process.left = read, read.seconds
+            if not process.objects:
+                running.remove(process)
         if holder is None and queue:
-            holder = queue.pop(0)
-            holder.waiting, holder.committing, holder.left = False, True, commit.seconds
+            holder = queue.popleft()
+            holder.phase = next(coming)
+            holder.left = holder.phase.seconds
+            running.append(holder)
     return now
 
 
-def _share(phase: Phase) -> float:
-    """CPU seconds that a phase wants per second."""
-    return (phase.processor_cpu + phase.database_cpu) / phase.seconds if phase.seconds else 0.0
+def _advance(running: list[_Process], cores: float, switching: float) -> float:
+    """Let time go by until the first process ends its phase; return how much."""
+    crowding = max(1.0, sum(process.phase.demand for process in running) / cores)
+    speed = 1 / crowding / (1 + switching * min(1.0, crowding - 1))
+    step = min(process.left for process in running)
+    for process in running:
+        process.left -= step
+    return step / speed

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psutil
 import psycopg
 
-from benchmarks.scaling.cpu import family_seconds
+from benchmarks.scaling.child import Times
+from benchmarks.scaling.cpu import family_seconds, machine_seconds
 from local import postgres
 from local.generator import DURATIONS_MS, Traffic
 from local.postgres import EmbeddedPostgres
@@ -42,12 +44,20 @@ class Workload:
         """Customer-days that each object touches (nearly all customers occur)."""
         return self.customers
 
-    @property
-    def buckets(self) -> float:
-        """Buckets of all histograms together: the durations that differ, of those that the generator draws from."""
-        durations = len(DURATIONS_MS)
-        share: float = 1 - (1 - 1 / durations) ** (self.lines / self.customers)
-        return self.rows * durations * share
+    def buckets(self, objects: int = 1) -> float:
+        """Return the used buckets of the histograms of all customers once so many objects are merged.
+
+        The expected number of different durations among those that the generator draws from.
+        """
+        return self.rows * len(DURATIONS_MS) * self._used(objects)
+
+    def gaps(self, objects: int) -> float:
+        """Return how many of those have an unused one behind them: a histogram with gaps takes longer to add to."""
+        return self.buckets(objects) * (1 - self._used(objects))
+
+    def _used(self, objects: int) -> float:
+        used: float = 1 - (1 - 1 / len(DURATIONS_MS)) ** (objects * self.lines / self.customers)
+        return used
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,77 +68,130 @@ class Measured:
     ----------
     seconds
         From the first ingest to the end of the last.
-    processor_cpu, database_cpu
-        CPU seconds of the ingesting processes, without their start, and of PostgreSQL.
-    commit_seconds
-        Seconds in commits, summed over all objects.
+    ingests
+        Of each process, in order.
+    database_cpu
+        CPU seconds of PostgreSQL.
     row_bytes
         Of a contribution on disk, with its share of the indexes.
+    others
+        CPU seconds per second that other processes took meanwhile.
     """
 
     seconds: float
-    processor_cpu: float
+    ingests: list[list[Times]]
     database_cpu: float
-    commit_seconds: float
     row_bytes: float
+    others: float
 
 
-@contextmanager
-def database() -> Iterator[EmbeddedPostgres]:
-    """An empty PostgreSQL that, unlike the tests', waits for its disk."""
-    with tempfile.TemporaryDirectory(prefix="logstats-scaling-", ignore_cleanup_errors=True) as folder:
-        server = postgres.start(Path(folder) / "postgres")
+class Laboratory:
+    """An empty PostgreSQL that, unlike the tests', waits for its disk, and a folder of log objects."""
+
+    def __init__(self, server: EmbeddedPostgres, folder: Path) -> None:
+        self._server, self._folder = server, folder
+        self._names = map("run_{}".format, count())
+        server.create_database("empty")
+        engine = create_engine(server.settings("empty"))
+        schema.upgrade(engine)
+        engine.dispose()
+
+    @property
+    def postmaster(self) -> int:
+        """PostgreSQL's process."""
+        return int(self._server.server.get_pid())
+
+    def year(self) -> str:
+        """Return the URL of a database with a year of statistics."""
+        log = self._folder / "year.log"
+        log.write_bytes(b"".join(Traffic(days=366, customers=5).log(50_000)))
+        url = self._server.create_database("year", template="empty")
+        child = _start(url, [log])
+        _line(child)
+        child.communicate("go\n")
+        self._execute("year", "VACUUM ANALYZE")
+        return url
+
+    def run(self, workload: Workload, processes: int, *, apart: bool = False) -> Measured:
+        """Ingest a workload into a new database, spread over processes that start together.
+
+        `apart` gives each process the whole workload and a database of its own: they share nothing but the machine.
+        """
+        databases = [next(self._names) for _ in range(processes if apart else 1)]
+        for name in databases:
+            self._server.create_database(name, template="empty")
         try:
-            yield server
+            return self._run(workload, [databases[i % len(databases)] for i in range(processes)], apart=apart)
         finally:
-            server.stop()
+            for name in databases:  # many databases keep autovacuum busy
+                self._execute("postgres", f'DROP DATABASE "{name}" WITH (FORCE)')
 
-
-def run(server: EmbeddedPostgres, name: str, workload: Workload, processes: int) -> Measured:
-    """Ingest a workload into a new database, spread over processes that start together."""
-    server.create_database(name)
-    engine = create_engine(server.settings(name))
-    schema.upgrade(engine)
-    engine.dispose()
-    postmaster = psutil.Process(server.server.get_pid())
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [_object(Path(folder), workload, seed) for seed in range(workload.objects)]
-        children = [_start(server.url(name), paths[index::processes]) for index in range(processes)]
+    def _run(self, workload: Workload, databases: list[str], *, apart: bool) -> Measured:
+        paths = [self._object(workload, seed) for seed in range(workload.objects)]
+        shares = [paths if apart else paths[index :: len(databases)] for index in range(len(databases))]
+        children = [
+            _start(self._server.url(name), share) for name, share in zip(databases, shares, strict=True)
+        ]
         for child in children:
-            assert child.stdout
-            child.stdout.readline()  # ready: all is imported, and the connection open
-        before, started = family_seconds(postmaster), time.monotonic()
+            _line(child)  # ready: all is imported, and the first connections are open
+        self._execute("postgres", "CHECKPOINT")
+        postmaster = psutil.Process(self.postmaster)
+        before, busy, started = family_seconds(postmaster), machine_seconds(), time.monotonic()
         for child in children:
             assert child.stdin
             child.stdin.write("go\n")
             child.stdin.flush()
-        results = [json.loads(child.communicate()[0]) for child in children]
-        seconds, after = time.monotonic() - started, family_seconds(postmaster)
-    return Measured(
-        seconds,
-        sum(result["cpu"] for result in results),
-        after - before,
-        sum(result["commit_seconds"] for result in results),
-        _row_bytes(server.url(name)),
-    )
+        results = [_line(child) for child in children]
+        seconds, busy = time.monotonic() - started, machine_seconds() - busy
+        database_cpu = family_seconds(postmaster) - before
+        for child in children:
+            child.communicate()
+        ingests = [[Times(**times) for times in json.loads(result)] for result in results]
+        own = database_cpu + sum(times.cpu for ingested in ingests for times in ingested)
+        row_bytes = self._row_bytes(databases[0])
+        return Measured(seconds, ingests, database_cpu, row_bytes, max(0.0, busy - own) / seconds)
+
+    def _row_bytes(self, database: str) -> float:
+        self._execute(database, "VACUUM contributions")
+        size = "SELECT pg_total_relation_size('contributions')::float / count(*) FROM contributions"
+        found: float = self._execute(database, size)
+        return found
+
+    def _execute(self, database: str, statement: str) -> float:
+        with psycopg.connect(self._server.url(database), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            row = cursor.fetchone() if cursor.description else None
+            return row[0] if row else 0.0
+
+    def _object(self, workload: Workload, seed: int) -> Path:
+        """Return a log object; they are generated once."""
+        path = self._folder / f"{workload.lines}-{workload.customers}-{seed}.log"
+        if not path.exists():
+            path.write_bytes(
+                b"".join(Traffic(seed, days=1, customers=workload.customers).log(workload.lines))
+            )
+        return path
 
 
-def _row_bytes(url: str) -> float:
-    size = b"SELECT pg_total_relation_size('contributions')::float / count(*) FROM contributions"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM contributions")
-        row = connection.execute(size).fetchone()
-    assert row
-    found: float = row[0]
-    return found
-
-
-def _object(folder: Path, workload: Workload, seed: int) -> Path:
-    path = folder / f"{seed}.log"
-    path.write_bytes(b"".join(Traffic(seed, days=1, customers=workload.customers).log(workload.lines)))
-    return path
+@contextmanager
+def laboratory() -> Iterator[Laboratory]:
+    """Start the server; all is gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="logstats-scaling-", ignore_cleanup_errors=True) as folder:
+        server = postgres.start(Path(folder) / "postgres")
+        try:
+            yield Laboratory(server, Path(folder))
+        finally:
+            server.stop()
 
 
 def _start(url: str, paths: list[Path]) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "benchmarks.scaling.child", url, *map(str, paths)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _line(child: "subprocess.Popen[str]") -> str:
+    assert child.stdout
+    line = child.stdout.readline()
+    if not line:
+        raise SystemExit(f"an ingesting process has failed: exit code {child.wait()}")
+    return line

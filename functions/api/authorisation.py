@@ -20,6 +20,8 @@ from api.settings import Auth
 
 WIDE_SCOPE = "stats:read"
 """The OAuth scope that reads every customer."""
+SCOPE_CLAIMS = ("scope", "scp")
+"""Where issuers put scopes: RFC 9068 has the first, Okta and Microsoft Entra the other; API Gateway knows both."""
 CUSTOMER_CLAIM = "customer_id"
 """The claim that limits a token to one customer."""
 
@@ -68,13 +70,18 @@ def caller(auth: Auth, event: object) -> Caller | None:
 
 
 def _of_token(claims: Mapping[str, Any], token: Mapping[str, Any]) -> Caller:
-    scope, scopes, customer_id = claims.get("scope"), token.get("scopes"), claims.get(CUSTOMER_CLAIM)
-    granted = scope.split(" ") if isinstance(scope, str) else []
+    scopes, customer_id = token.get("scopes"), claims.get(CUSTOMER_CLAIM)
+    granted = [scope for name in SCOPE_CLAIMS for scope in _scopes(claims.get(name))]
     if isinstance(scopes, list):
         granted += scopes
     if not isinstance(customer_id, str) or not customer_id:
         customer_id = None
     return Caller(WIDE_SCOPE in granted, customer_id)
+
+
+def _scopes(claim: object) -> list[str]:
+    """Return the scopes in a claim; API Gateway hands a list on as a string, `[one two]`."""
+    return claim.removeprefix("[").removesuffix("]").split(" ") if isinstance(claim, str) else []
 
 
 def _field(value: object, name: str) -> Mapping[str, Any]:

@@ -49,7 +49,7 @@ LIMIT $4
 _INGESTION = """
 SELECT log_objects.id, log_objects.bucket, log_objects.key, log_objects.version, log_objects.outcome,
     log_objects.lines, log_objects.accepted, log_objects.rejected, log_objects.rejected_by_reason,
-    log_objects.customer_days, log_objects.seconds, log_objects.committed_at, log_objects.rejects_uri
+    log_objects.expired, log_objects.customer_days, log_objects.seconds, log_objects.committed_at, log_objects.rejects_uri
 FROM log_objects
 WHERE log_objects.committed_at IS NOT NULL AND"""
 

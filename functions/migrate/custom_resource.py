@@ -38,7 +38,7 @@ def respond(
     )
     for tries_left in reversed(range(_TRIES)):
         try:
-            with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - see above
+            with urllib.request.urlopen(request, timeout=10):  # nosec B310 # noqa: S310 - see above
                 return
         except urllib.error.URLError:
             if not tries_left:

@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from migrate.roles import READER, WRITER
+from migrate.roles import EXPIRER, READER, WRITER
 
 TABLES: Final[dict[str, dict[str, str]]] = {
     READER: {
@@ -23,9 +23,21 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "attempts": "SELECT, INSERT, UPDATE, DELETE",
         "attempt_parts": "SELECT, INSERT",  # deleted with their attempts
         "contributions": "SELECT, INSERT, DELETE",  # what is staged is never changed
+        "retention": "SELECT",
+    },
+    EXPIRER: {
+        "retention": "SELECT, UPDATE",
+        "daily_statistics": "SELECT, DELETE",
+        "contributions": "SELECT, DELETE",
+        "customers": "SELECT, UPDATE, DELETE",
+        "log_objects": "SELECT",
     },
 }
-SEQUENCES: Final[dict[str, dict[str, str]]] = {READER: {}, WRITER: {"revisions": "USAGE"}}
+SEQUENCES: Final[dict[str, dict[str, str]]] = {
+    READER: {},
+    WRITER: {"revisions": "USAGE"},
+    EXPIRER: {"revisions": "USAGE"},
+}
 
 
 def apply(connection: sa.Connection) -> None:

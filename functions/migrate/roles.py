@@ -13,8 +13,10 @@ WRITER: Final = "logstats_writer"
 """Ingests."""
 READER: Final = "logstats_reader"
 """Answers requests."""
+EXPIRER: Final = "logstats_expirer"
+"""Removes what is behind the retention horizon, and advances it."""
 
-ROLES: Final = (OWNER, WRITER, READER)
+ROLES: Final = (OWNER, WRITER, READER, EXPIRER)
 
 
 def statements(database: str, *, iam: bool = True) -> list[str]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from logstats.models import Attempt, Contribution, LogObject
 from processor import rejects
+from processor.horizon import is_open
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,13 @@ def discard(session: Session, attempt_id: int) -> None:
     session.execute(sa.update(Attempt).where(its_own).values(committed=False))
     session.execute(sa.delete(Attempt).where(its_own, Attempt.rejects_uri.is_(None)))  # its parts go with it
     session.execute(sa.delete(Contribution).where(Contribution.attempt_id == attempt_id))
+
+
+def discard_closed(session: Session, attempt_id: int) -> None:
+    """Delete what an attempt has staged for closed days."""
+    session.execute(
+        sa.delete(Contribution).where(Contribution.attempt_id == attempt_id, ~is_open(Contribution.date))
+    )
 
 
 def collect_abandoned(connection: sa.Connection) -> list[int]:

@@ -3,7 +3,8 @@
 1. Lock the object's row in the ledger; deliveries of one object queue here.
 2. Decide, from version, sequencer and content, what the delivery is.
 3. Lock the stripes of the touched customers; commits that share customers queue here.
-4. Point the ledger at the attempt, merge it into the daily statistics, subtract what it replaces.
+4. Point the ledger at the attempt, merge it into the daily statistics, subtract what it replaces; closed days
+   take no part, and count as expired.
 
 A crash before the end leaves everything as it was.
 """
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from logstats.models import Contribution, LogObject
 from processor import attempts
+from processor.horizon import HORIZON, is_open
 from processor.ledger import (
     Delivery,
     Outcome,
@@ -135,7 +137,6 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
     row = _lock_ledger_row(session, delivery)
     outcome = decide(row, delivery)
     if outcome in (Outcome.INGESTED, Outcome.REPLACED):
-        _check_complete(session, attempt_id, content)
         replaced = row.attempt_id
         row.attempt_id, row.outcome = attempt_id, outcome
         row.content_digest, row.size_bytes = delivery.content_digest, content.size_bytes
@@ -146,6 +147,9 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
         attempts.mark_committed(session, attempt_id)
         session.flush()
         row.customer_days = merge(session, added=attempt_id, removed=replaced)
+        row.expired = _check_complete(session, attempt_id, content)
+        if row.expired:
+            attempts.discard_closed(session, attempt_id)
         row.committed_at = dt.datetime.now(dt.UTC)
         row.seconds = time.monotonic() - content.started
         if replaced is not None:
@@ -168,7 +172,7 @@ def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
     if outcome is Outcome.WITHDRAWN:
         removed = row.attempt_id
         row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
-        row.lines = row.accepted = row.rejected = row.customer_days = 0
+        row.lines = row.accepted = row.rejected = row.expired = row.customer_days = 0
         row.rejected_by_reason, row.size_bytes, row.seconds = {}, None, None
         row.committed_at = dt.datetime.now(dt.UTC)
         session.flush()
@@ -181,15 +185,23 @@ def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
     return _detached(session, row, outcome)
 
 
-def _check_complete(session: Session, attempt_id: int, content: Content) -> None:
-    """Every accepted line is staged: a lost batch must not become a wrong number."""
-    staged = session.scalar(
-        sa.select(sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0)).where(
+def _check_complete(session: Session, attempt_id: int, content: Content) -> int:
+    """Every accepted line is staged: a lost batch must not become a wrong number. Return how many are of closed days.
+
+    The merge has locked the stripes, so this is the horizon that it has seen.
+    """
+    lines = sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0)
+    closed = sa.func.sum(Contribution.total_requests).filter(~is_open(Contribution.date))
+    staged, expired, horizon = session.execute(
+        sa.select(lines, sa.cast(sa.func.coalesce(closed, 0), sa.BigInteger), HORIZON).where(
             Contribution.attempt_id == attempt_id
         )
-    )
+    ).one()
     if staged != content.accepted:
         raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
+    if horizon is None:  # then nothing has been merged
+        raise IntegrityError("the retention horizon is missing")
+    return int(expired)
 
 
 def _ledger_row(delivery: Delivery | Withdrawal) -> sa.Select[LogObject]:
@@ -205,6 +217,7 @@ def _lock_ledger_row(session: Session, delivery: Delivery | Withdrawal) -> LogOb
         "accepted": 0,
         "rejected": 0,
         "rejected_by_reason": {},
+        "expired": 0,
         "customer_days": 0,
     }
     session.execute(insert(LogObject).values(values).on_conflict_do_nothing())

@@ -1,13 +1,14 @@
 """Keep the customers in step with their daily statistics."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
-from logstats.models import REVISIONS, Contribution, Customer, DailyStatistics
+from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
+from processor.horizon import is_open
 
 _Dates = sa.SQLColumnExpression[dt.date]
 _Choice = Callable[[_Dates, _Dates], _Dates]
@@ -60,12 +61,48 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
         )
 
 
+def shrink(session: Session, removed: Mapping[str, int]) -> int:
+    """Bring customers up to date whose oldest days have been removed, in the transaction that has removed them.
+
+    The caller holds the locks of the customers.
+
+    Parameters
+    ----------
+    removed
+        Customers, and how many requests their removed days had.
+
+    Returns
+    -------
+    int
+        The number of customers that have no day left, and are gone.
+    """
+    if not removed:
+        return 0
+    ids = sa.cast(list(removed), ARRAY(CustomerId))
+    days = sa.select(DailyStatistics.date).where(DailyStatistics.customer_id == Customer.customer_id)
+    empty = sa.delete(Customer).where(Customer.customer_id == sa.any_(ids), ~days.exists())
+    gone = session.connection().execute(empty).rowcount
+    requests = sa.cast(list(removed.values()), ARRAY(sa.BigInteger))
+    change = sa.func.unnest(ids, requests).table_valued("customer_id", "requests").render_derived()
+    session.execute(
+        sa.update(Customer)
+        .where(Customer.customer_id == change.c.customer_id)
+        .values(
+            revision=sa.select(REVISIONS.next_value()).scalar_subquery(),
+            total_requests=Customer.total_requests - change.c.requests,
+            first_date=days.with_only_columns(sa.func.min(DailyStatistics.date)).scalar_subquery(),
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    return gone
+
+
 def _newer(_old: _Dates, new: _Dates) -> _Dates:
     return new
 
 
 def _touched(added: int | None, removed: int | None) -> sa.Subquery:
-    """Select each touched customer, by how much its requests have changed, and on which days at the most."""
+    """Select each customer touched on open days, by how much its requests have changed, and its outermost days."""
     attempts: Sequence[int] = [attempt for attempt in (added, removed) if attempt is not None]
     sign = sa.case((Contribution.attempt_id == added, 1), else_=-1)
     change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
@@ -76,7 +113,7 @@ def _touched(added: int | None, removed: int | None) -> sa.Subquery:
             sa.func.min(Contribution.date).label("first_date"),
             sa.func.max(Contribution.date).label("last_date"),
         )
-        .where(Contribution.attempt_id.in_(attempts))
+        .where(Contribution.attempt_id.in_(attempts), is_open(Contribution.date))
         .group_by(Contribution.customer_id)
         .subquery()
     )

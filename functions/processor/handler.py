@@ -1,5 +1,6 @@
 """The Lambda function: S3 events from SQS, each log object ingested and committed on its own."""
 
+import gc
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -108,3 +109,6 @@ def _first_line(error: Exception) -> str:
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Settle every message of a batch; those that fail, and only those, are delivered again."""
     return process_partial_response(event, handle_record, _batch, context)
+
+
+gc.freeze()  # what is here now stays: no collection looks at it again, least of all while a commit holds its lock

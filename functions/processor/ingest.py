@@ -55,7 +55,17 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """What came of a log object. `seconds` runs from opening the source to the commit."""
+    """What came of a log object.
+
+    Attributes
+    ----------
+    lines
+        Accepted and rejected.
+    seconds
+        From opening the source to the commit.
+    expired
+        Accepted lines that do not count: their days were closed (see docs/decisions/0060).
+    """
 
     source: str
     outcome: str
@@ -65,6 +75,7 @@ class IngestSummary:
     rejected_by_reason: dict[str, int]
     customer_days: int
     seconds: float
+    expired: int
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields in their order."""
@@ -278,4 +289,5 @@ def _summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -
         rejected_by_reason=row.rejected_by_reason if known else {},
         customer_days=row.customer_days if known else 0,
         seconds=round(time.monotonic() - started, 6),
+        expired=row.expired if known else 0,
     )

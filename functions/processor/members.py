@@ -4,7 +4,6 @@ Bytewax waits without end for processes that do not come; whoever starts a membe
 """
 
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -21,8 +20,8 @@ from logstats.settings import DatabaseSettings, ProcessorSettings, load
 from processor import attempts
 from processor.ingest import Log
 from processor.monitor import Progress
-from processor.objects import LocalFile, SourceError
-from processor.s3 import S3Object
+from processor.objects import LocalFile, SourceError, s3_location
+from processor.s3 import S3Object, create_client
 from processor.staging import Running, stage
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 _EXIT_SECONDS = 5.0
 POLL_SECONDS = 0.05
 _READ, _ERROR = "read ", "error "  # what a member's lines on stdout start with; Bytewax writes others
-_S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 
 
 class ClusterError(Exception):
@@ -55,17 +53,15 @@ class Layout:
 
 def open_log(source: str) -> Log:
     """Look at a log object: a path, or an S3 URI."""
-    if on_s3 := _S3_URI.fullmatch(source):
-        return S3Object.head(s3_client(), on_s3["bucket"], on_s3["key"])
+    if location := s3_location(source):
+        return S3Object.head(s3_client(), *location)
     return LocalFile.at(Path(source))
 
 
 @lru_cache(maxsize=1)
 def s3_client() -> "S3Client":
     """Return the only client: objects seen through different ones are not equal."""
-    import boto3  # noqa: PLC0415 - slow to import, and a local file needs none
-
-    return boto3.client("s3")
+    return create_client()
 
 
 def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -> None:
@@ -82,8 +78,12 @@ def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -
     engine = create_engine(settings, max_overflow=-1)
     # A member's lock is that of a transaction, which is idle for as long as the member reads.
     holder = create_engine(settings.model_copy(update={"idle_transaction_timeout_seconds": 0}))
-    with attempts.membership(holder, attempt_id):
-        stage(engine, open_log(source), attempt_id, running)
+    try:
+        with attempts.membership(holder, attempt_id):
+            stage(engine, open_log(source), attempt_id, running)
+    finally:
+        engine.dispose()
+        holder.dispose()
 
 
 def member(source: str, layout: Layout, process_id: int, attempt_id: int) -> int:

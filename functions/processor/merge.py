@@ -16,6 +16,7 @@ from logstats.histogram import LatencyHistogram
 from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject, SummaryColumns
 from logstats.summary import DailySummary
 from processor import customers
+from processor.horizon import is_open
 
 Key = tuple[str, dt.date]
 T = TypeVar("T")
@@ -31,7 +32,9 @@ class IntegrityError(Exception):
 
 
 def merge(session: Session, added: int | None, removed: int | None) -> int:
-    """Apply the contributions of attempts to the daily statistics.
+    """Apply the contributions of attempts to the daily statistics, except those of closed days.
+
+    From here on the retention horizon stays where it is until the transaction ends.
 
     Parameters
     ----------
@@ -41,7 +44,7 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
     Returns
     -------
     int
-        The number of (customer, day) pairs of the added attempt.
+        The number of (customer, day) pairs of the added attempt that count.
     """
     attempts = [attempt for attempt in (added, removed) if attempt is not None]
     _lock_stripes(session, attempts)
@@ -62,17 +65,27 @@ def _lock_stripes(session: Session, attempts: Sequence[int]) -> None:
 
     A lock on rows would not do: the rows may not exist yet.
     """
-    stripe = (sa.func.hashtext(Contribution.customer_id).op("&")(STRIPES - 1)).label("stripe")
-    touched = (
-        sa.select(stripe).distinct().where(Contribution.attempt_id.in_(attempts)).order_by(stripe).subquery()
-    )
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_STRIPE_LOCKS, touched.c.stripe))).all()
+    touched = sa.select(_stripe(Contribution.customer_id)).where(Contribution.attempt_id.in_(attempts))
+    _lock(session, touched)
 
 
-def lock_all_stripes(session: Session) -> None:
-    """Lock every customer, in the same order: commits wait until the transaction ends."""
-    for stripe in range(STRIPES):
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_STRIPE_LOCKS, stripe)))
+def lock_customers(session: Session, ids: Sequence[str]) -> None:
+    """Lock the stripes of customers, as a commit does that touches them."""
+    _lock(session, sa.select(_stripe(sa.func.unnest(sa.cast(ids, ARRAY(CustomerId))))))
+
+
+def lock_all(session: Session) -> None:
+    """Lock every stripe: no commit is under way then that touches any customer, and none begins."""
+    _lock(session, sa.select(sa.func.generate_series(0, STRIPES - 1).label("stripe")))
+
+
+def _stripe(customer_id: sa.ColumnElement[str] | sa.SQLColumnExpression[str]) -> sa.Label[int]:
+    return (sa.func.hashtext(customer_id).op("&")(STRIPES - 1)).label("stripe")
+
+
+def _lock(session: Session, stripes: sa.Select[int]) -> None:
+    ordered = stripes.distinct().order_by("stripe").subquery()
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_STRIPE_LOCKS, ordered.c.stripe))).all()
 
 
 def _take_as_they_are(session: Session, added: int) -> int:
@@ -80,7 +93,7 @@ def _take_as_they_are(session: Session, added: int) -> int:
     names = [column.name for column in DailyStatistics.__table__.columns]
     contributions = Contribution.__table__.columns
     new = sa.select(*(contributions[name] for name in names)).where(
-        Contribution.attempt_id == added, ~_has_statistics()
+        Contribution.attempt_id == added, is_open(Contribution.date), ~_has_statistics()
     )
     insertion = sa.insert(DailyStatistics).from_select(
         names, new.order_by(Contribution.customer_id, Contribution.date)
@@ -113,7 +126,11 @@ def _contributions(
         sa.select(
             Contribution.customer_id, Contribution.date, Contribution.attempt_id, *_summary(Contribution)
         )
-        .where(Contribution.attempt_id.in_(attempts), sa.or_(_has_statistics(), _comes_in_parts()))
+        .where(
+            Contribution.attempt_id.in_(attempts),
+            is_open(Contribution.date),
+            sa.or_(_has_statistics(), _comes_in_parts()),
+        )
         .order_by(Contribution.customer_id, Contribution.date),
         execution_options={"yield_per": _BATCH},
     )

@@ -16,6 +16,22 @@ class TransientSourceError(SourceError):
     """A log object cannot be read now; trying again may help."""
 
 
+def s3_location(source: str) -> tuple[str, str] | None:
+    """Return bucket and key of an S3 URI; None for anything else, which is a path.
+
+    Raises
+    ------
+    SourceError
+        If the URI lacks its bucket or its key.
+    """
+    if not source.startswith("s3://"):
+        return None
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise SourceError(f"{source}: an S3 object is named s3://bucket/key")
+    return bucket, key
+
+
 class ByteRange(Protocol):
     """A stretch of a log object, read from its start to its end."""
 

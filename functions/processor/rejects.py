@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from logstats.models import AttemptPart
 from logstats.settings import ProcessorSettings
-from processor.objects import TransientSourceError
+from processor.objects import TransientSourceError, s3_location
 from processor.s3 import create_client
 from processor.source import MAX_REJECT_BYTES, MAX_REJECTS
 
@@ -93,8 +93,8 @@ def delete(uri: str) -> None:
         If it cannot be deleted.
     """
     try:
-        if uri.startswith("s3://"):
-            bucket, _, key = uri.removeprefix("s3://").partition("/")
+        if location := s3_location(uri):
+            bucket, key = location
             create_client().delete_object(Bucket=bucket, Key=key)
         else:
             _partial(Path(uri)).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Date,
     DateTime,
     Double,
@@ -51,7 +52,8 @@ class LogObject(Base):
 
     `version` is the S3 version id, or for a local file the digest of its content. `sequencer` orders the
     S3 events of a key. A `confirmed_current` row was last written without a sequencer, from a version that
-    was the key's current one at the commit.
+    was the key's current one at the commit. `lines` are `accepted` and `rejected`; of the accepted, `expired` did
+    not count, because their days were closed (see `Retention`) when it was committed.
     """
 
     __tablename__ = "log_objects"
@@ -71,6 +73,7 @@ class LogObject(Base):
     accepted: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
     rejected_by_reason: Mapped[dict[str, int]] = mapped_column(default=dict)
+    expired: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     rejects_uri: Mapped[str | None]
     customer_days: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float | None]
@@ -179,3 +182,18 @@ class Customer(Base):
     first_date: Mapped[dt.date]
     last_date: Mapped[dt.date]
     total_requests: Mapped[int]
+
+
+class Retention(Base):
+    """One row: the days before the `horizon` are closed, and it only ever advances.
+
+    What is stored of a closed day is on its way out, and nothing is added to it or subtracted from it. Every commit
+    reads the horizon after it has locked its stripes; whoever advances it holds all stripes. So a commit is wholly
+    before the advance, or wholly after.
+    """
+
+    __tablename__ = "retention"
+    __table_args__ = (CheckConstraint("id = 1", name="retention_is_one_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    horizon: Mapped[dt.date]

@@ -13,6 +13,8 @@ S = TypeVar("S", bound=BaseSettings)
 RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 """The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0014."""
 
+MAX_RETENTION_DAYS = 36_500
+
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
@@ -122,3 +124,17 @@ class ProcessorSettings(BaseSettings):
     withdraw_removed_objects: bool = False
     rejects_bucket: str | None = None
     rejects_folder: Path = Path(".local/rejected")
+
+
+class RetentionSettings(BaseSettings):
+    """Settings of the retention.
+
+    Attributes
+    ----------
+    days
+        Days that are older than so many are closed and removed.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", frozen=True)
+
+    days: int = Field(ge=1, le=MAX_RETENTION_DAYS)

@@ -1,4 +1,4 @@
-"""Certificates for one run of the emulator: an authority of its own, whose key is never written."""
+"""Certificates for one run of the local cloud: an authority of its own, whose key is never written."""
 
 from dataclasses import dataclass
 from pathlib import Path

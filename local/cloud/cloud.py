@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from cdk import outputs
-from local.cloud import database, emulator, endpoint, gateway
+from local.cloud import certificates, database, emulator, endpoint, gateway, issuer
 from local.cloud.deployment import Deployer
 from local.cloud.emulator import Emulator
 from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
 from local.cloud.function import Function
+from local.cloud.issuer import AUDIENCE, Issuer
 from local.cloud.processor import Processor, link_task_root
 from local.cloud.signing import signed_headers
 from local.cloud.state import State
@@ -22,6 +23,22 @@ from local.errors import UserError
 from local.termination import uninterrupted
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the local cloud asks of its callers; nothing by default.
+
+    Attributes
+    ----------
+    enforce_iam
+        Whether the emulator evaluates policies as AWS does, and the API asks for signed requests.
+    tokens
+        Whether the API asks for tokens instead, of an issuer that is started too.
+    """
+
+    enforce_iam: bool = False
+    tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +58,9 @@ class Cloud:
     api_url
         Where the API answers, through the emulated API Gateway.
     enforces_iam
-        Whether the emulator evaluates policies, and the API asks for signed requests.
+        Whether the emulator evaluates policies.
+    issuer
+        Of the tokens that the API asks for; without one it asks for signed requests if IAM is enforced.
     """
 
     emulator: Emulator
@@ -50,6 +69,7 @@ class Cloud:
     outputs: dict[str, str]
     api_url: str
     enforces_iam: bool = False
+    issuer: Issuer | None = None
 
     @property
     def bucket(self) -> str:
@@ -62,7 +82,9 @@ class Cloud:
         return self.outputs[outputs.API_ID]
 
     def headers(self, path: str) -> dict[str, str]:
-        """Return what a GET of a path of the API needs: the administrator's signature, if any."""
+        """Return what a GET of a path of the API needs: a token, the administrator's signature, or nothing."""
+        if self.issuer:
+            return {"Authorization": f"Bearer {self.issuer.for_every_customer()}"}
         return signed_headers(self.outputs[outputs.API_URL] + path) if self.enforces_iam else {}
 
 
@@ -72,8 +94,7 @@ def running(
     emulator_port: int,
     api_port: int,
     report: Callable[[str], None],
-    *,
-    enforce_iam: bool = False,
+    checks: Checks = Checks(),
 ) -> Iterator[Cloud]:
     """Start everything and deploy; stop everything at the end.
 
@@ -83,8 +104,8 @@ def running(
         Where data and logs are kept.
     report
         Is told what happens next.
-    enforce_iam
-        Whether the emulator evaluates policies as AWS does, and the API asks for signed requests.
+    checks
+        What callers are asked for.
 
     Raises
     ------
@@ -99,12 +120,16 @@ def running(
         starting = stack.enter_context(database.running(state.postgres, state.log("postgres")))
         report("Preparing the emulator's and the processor's environments")
         interpreter(EMULATOR)
+        issued = certificates.issue(state.folder / "tls") if checks.enforce_iam or checks.tokens else None
         aws = stack.enter_context(
-            emulator.running(state.folder, emulator_port, state.logs, enforce_iam=enforce_iam)
+            emulator.running(state.folder, emulator_port, state.logs, issued, enforce_iam=checks.enforce_iam)
+        )
+        tokens_of = (
+            stack.enter_context(issuer.serving(issued.authority)) if issued and checks.tokens else None
         )
         interpreter(PROCESSOR)
         report("Synthesising the stack")
-        assembly = cloud_assembly(context={"auth": "iam"} if enforce_iam else None)
+        assembly = cloud_assembly(context=_context(tokens_of, checks))
         report("Starting PostgreSQL and the emulator")
         url = starting.url()
         aws.wait_until_healthy()
@@ -124,12 +149,19 @@ def running(
             api_url = stack.enter_context(gateway.serving(deployed[outputs.API_URL], api_port, tls=aws.tls))
         except OSError as error:
             raise UserError(f"Port {api_port} (the API's) cannot be used: {error.strerror}") from None
-        cloud = Cloud(aws, engine, function, deployed, api_url, enforce_iam)
+        cloud = Cloud(aws, engine, function, deployed, api_url, checks.enforce_iam, tokens_of)
         _warm_up(cloud)
         yield cloud
     finally:
         with uninterrupted():
             stack.close()
+
+
+def _context(tokens_of: Issuer | None, checks: Checks) -> dict[str, str]:
+    """Return who may call the API, in the words of the CDK command line."""
+    if tokens_of:
+        return {"auth": "jwt", "issuer": tokens_of.url, "audience": AUDIENCE}
+    return {"auth": "iam"} if checks.enforce_iam else {}
 
 
 def _warm_up(cloud: Cloud) -> None:

@@ -19,7 +19,6 @@ import botocore.session
 from botocore.config import Config
 
 from cdk import ROOT
-from local.cloud import certificates
 from local.cloud.certificates import Certificates
 from local.cloud.environments import EMULATOR, interpreter
 from local.cloud.processes import Child
@@ -27,7 +26,8 @@ from local.errors import UserError
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
-ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's administrator
+# pragma: allowlist nextline secret - the emulator's administrator, the same for everybody
+ACCESS_KEY = SECRET_KEY = "test"  # nosec B105 # noqa: S105 - see above
 _START_SECONDS = 30.0
 
 
@@ -95,13 +95,11 @@ class Emulator(Endpoint):
     ----------
     child
         Its process.
-    certificates
-        Those of its TLS; None when it enforces no IAM, and its URL is http.
     """
 
-    def __init__(self, endpoint: str, child: Child, log: Path, issued: Certificates | None = None) -> None:
-        super().__init__(endpoint, issued.bundle if issued else None)
-        self.child, self.certificates, self._log = child, issued, log
+    def __init__(self, endpoint: str, child: Child, log: Path, ca_bundle: Path | None = None) -> None:
+        super().__init__(endpoint, ca_bundle)
+        self.child, self._log = child, log
 
     def wait_until_healthy(self) -> None:
         """Wait until it answers.
@@ -125,11 +123,15 @@ class Emulator(Endpoint):
 
 
 @contextmanager
-def running(state: Path, port: int, logs: Path, *, enforce_iam: bool = False) -> Iterator[Emulator]:
+def running(
+    state: Path, port: int, logs: Path, issued: Certificates | None = None, *, enforce_iam: bool = False
+) -> Iterator[Emulator]:
     """Start the emulator; its objects stay in `state`, everything else is forgotten at the end.
 
     Parameters
     ----------
+    issued
+        Its certificates, whose authority it trusts; needed for `enforce_iam`.
     enforce_iam
         Whether signatures are verified and policies evaluated, and TLS is spoken, without which the policies
         would deny everything.
@@ -137,13 +139,15 @@ def running(state: Path, port: int, logs: Path, *, enforce_iam: bool = False) ->
     log = logs / "emulator.log"
     scratch = _scratch(state / "tmp")
     environment = _environment(state, scratch, port, logs)
-    issued = certificates.issue(state / "tls") if enforce_iam else None
+    tls = issued if enforce_iam else None
     if issued:
-        environment |= _enforcement(issued)
+        environment["SSL_CERT_FILE"] = str(issued.bundle)
+    if tls:
+        environment |= _enforcement(tls)
     command = [str(interpreter(EMULATOR)), str(ROOT / "local" / "emulator" / "launcher.py")]
     with Child(command, environment, log) as child:
-        scheme = "https" if issued else "http"
-        started = Emulator(f"{scheme}://127.0.0.1:{port}", child, log, issued)
+        scheme = "https" if tls else "http"
+        started = Emulator(f"{scheme}://127.0.0.1:{port}", child, log, tls.bundle if tls else None)
         try:
             yield started
         finally:
@@ -193,7 +197,6 @@ def _enforcement(issued: Certificates) -> dict[str, str]:
         "MINISTACK_SSL_CERT": str(issued.chain),
         "MINISTACK_SSL_KEY": str(issued.key),
         "AWS_CA_BUNDLE": str(issued.bundle),
-        "SSL_CERT_FILE": str(issued.bundle),
     }
 
 

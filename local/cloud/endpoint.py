@@ -9,10 +9,11 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from local.cloud.execution import FunctionError, InitError, Invocation, TimedOutError
 from local.cloud.function import Function
+from local.cloud.listener import Listener
 
 
 @contextmanager
@@ -36,8 +37,7 @@ def serving(function: Function) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Leave logging to the emulator."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Listener(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -38,9 +38,9 @@ class Context:
         return max(0, int((self._deadline - time.time()) * 1000))
 
 
-def _read(stream: BinaryIO, requests: "queue.Queue[dict[str, Any]]") -> None:
+def _read(stream: BinaryIO, waiting: "queue.Queue[dict[str, Any]]") -> None:
     for line in stream:
-        requests.put(json.loads(line))
+        waiting.put(json.loads(line))
     os.killpg(os.getpgrp(), signal.SIGKILL)  # the parent has gone, or wants this to go
 
 
@@ -54,11 +54,11 @@ def _describe(error: BaseException) -> dict[str, Any]:
 
 def main() -> None:
     """Import the handler, then answer requests."""
-    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    threading.Thread(target=_read, args=(incoming, requests), daemon=True, name="lifeline").start()
+    threading.Thread(target=_read, args=(incoming, waiting), daemon=True, name="lifeline").start()
 
     def answer(message: dict[str, Any]) -> None:
         outgoing.write(json.dumps(message).encode() + b"\n")
@@ -73,7 +73,7 @@ def main() -> None:
         os._exit(1)  # no more can be said, and the lifeline is being read
     answer({"ready": True})
     while True:
-        request = requests.get()
+        request = waiting.get()
         try:
             answer({"result": handler(request["event"], Context(request))})
         except Exception as error:  # noqa: BLE001 - whatever it is, Lambda reports it

@@ -5,9 +5,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from local.cloud.listener import Listener
 
 _NOT_PASSED_ON = {
     *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
@@ -15,11 +17,6 @@ _NOT_PASSED_ON = {
 }
 """Headers of one hop (RFC 9110, section 7.6.1), and those that are written anew."""
 _TIMEOUT_SECONDS = 35.0
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -105,7 +102,7 @@ def serving(
         host = address.netloc
         connect = staticmethod(connect_to_emulator)
 
-    server = _Server((host, port), Handler)
+    server = Listener((host, port), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

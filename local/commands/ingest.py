@@ -1,7 +1,6 @@
 """`logstats ingest`: one log object, from a file or from S3."""
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from processor.ingest import IngestSummary
-
-_S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.DOTALL)
 
 
 def ingest(
@@ -63,18 +60,18 @@ def _ingest(
     from logstats.database import create_engine  # noqa: PLC0415
     from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
     from processor.ingest import Ingestor  # noqa: PLC0415
-    from processor.objects import LocalFile  # noqa: PLC0415
+    from processor.objects import LocalFile, s3_location  # noqa: PLC0415
     from processor.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
     from processor.s3 import S3Object  # noqa: PLC0415
 
     settings = load(ProcessorSettings)
-    on_s3 = _S3_URI.fullmatch(source)
-    client = _s3_client() if on_s3 or settings.rejects_bucket else None
-    file = None if on_s3 else LocalFile.at(Path(source))
+    location = s3_location(source)
+    client = _s3_client() if location or settings.rejects_bucket else None
+    file = None if location else LocalFile.at(Path(source))
 
     def look() -> S3Object:
-        assert client is not None and on_s3 is not None  # noqa: PT018, S101 - only called for S3
-        return S3Object.head(client, on_s3["bucket"], on_s3["key"])
+        assert client is not None and location is not None  # noqa: PT018, S101 - only called for S3
+        return S3Object.head(client, *location)
 
     size = file.size if file else look().size
     with open_database(database_url) as database, _progress_bar(size) as progress:

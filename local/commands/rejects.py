@@ -39,12 +39,14 @@ def rejects(
 def _read(uri: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    from processor.objects import s3_location  # noqa: PLC0415
     from processor.s3 import create_client  # noqa: PLC0415
 
     try:
-        if not uri.startswith("s3://"):
+        location = s3_location(uri)
+        if location is None:
             return Path(uri).read_text(encoding="utf-8")
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = location
         return create_client().get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     except (OSError, BotoCoreError, ClientError) as error:
         raise UserError(f"the rejected lines cannot be read from {uri}: {error}") from error

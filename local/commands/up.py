@@ -21,8 +21,9 @@ from rich.text import Text
 
 from cdk import outputs
 from local.cloud import cloud as cloud_
-from local.cloud.cloud import Cloud
+from local.cloud.cloud import Checks, Cloud
 from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
+from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
 from local.cloud.uploads import deliver_missed, failed_keys, last_line, upload
 from local.commands.database import LOCAL_FOLDER
@@ -62,6 +63,10 @@ def up(
         bool,
         typer.Option("--enforce-iam", help="Evaluate policies and verify signatures, as AWS does; with TLS."),
     ] = False,
+    tokens: Annotated[
+        bool,
+        typer.Option("--tokens", help="The API takes tokens (auth=jwt), of an issuer that runs here too."),
+    ] = False,
     state: StateOption = LOCAL_FOLDER,
 ) -> None:
     """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
@@ -70,7 +75,9 @@ def up(
         stopped_by_exception(),
         here.owned(),
         _progress() as report,
-        cloud_.running(here, emulator_port, port, report, enforce_iam=enforce_iam) as cloud,
+        cloud_.running(
+            here, emulator_port, port, report, Checks(enforce_iam=enforce_iam, tokens=tokens)
+        ) as cloud,
     ):
         missed = deliver_missed(cloud)
         ingested = _upload(cloud, upload_file, report) if upload_file else None
@@ -148,39 +155,57 @@ def _show(cloud: Cloud, state: State) -> None:
         path = f"{customer}{example.month_from}"
         _print_table(example.customer, _get(cloud, f"{customer}{example.week_from}"))
     typer.echo(
-        f"{_who_may_call(cloud)}\n\n{_calls(cloud, path)}"
+        f"{_who_may_call(cloud)}\n\n{_calls(cloud, state, path)}"
         f"  logs           {state.logs}/{{processor,api,migrate,emulator,postgres}}.log\n\n"
         f"Ctrl-C stops it; its data stays in {state.folder}."
     )
 
 
 def _who_may_call(cloud: Cloud) -> str:
+    if cloud.issuer:
+        policies = " IAM policies are evaluated." if cloud.enforces_iam else ""
+        return f"The API takes tokens of {cloud.issuer.url} only.{policies}"
     if cloud.enforces_iam:
         return "The local cloud enforces IAM: the API takes signed requests only, and policies are evaluated."
     return "The local cloud runs with auth=none: whoever reaches 127.0.0.1 may call its API."
 
 
-def _calls(cloud: Cloud, path: str) -> str:
+def _calls(cloud: Cloud, state: State, path: str) -> str:
     """Return how to call what, line by line."""
-    endpoint = cloud.emulator.endpoint
+    endpoint, trusted = cloud.emulator.endpoint, cloud.emulator.ca_bundle
     upload = (
         f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION} "
         f"aws --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/"
     )
-    if cloud.enforces_iam:
-        trusted = cloud.emulator.ca_bundle
-        signed = f"curl --cacert {trusted} --aws-sigv4 aws:amz:{REGION}:execute-api --user {ACCESS_KEY}:{SECRET_KEY}"
+    upload = f"AWS_CA_BUNDLE={trusted} {upload}" if trusted else upload
+    aws = f"  S3             {endpoint}\n  upload a log   {upload}\n"
+    if cloud.issuer:
+        token = _write_tokens(cloud.issuer, state.folder / "tokens")
         return (
-            f"  API Gateway    {signed} '{cloud.outputs[outputs.API_URL]}{path}'\n"
-            f"  S3             {endpoint}\n"
-            f"  upload a log   AWS_CA_BUNDLE={trusted} {upload}\n"
+            f"  API            curl -H \"Authorization: Bearer $(cat '{token}')\" '{cloud.api_url}{path}'\n"
+            f"  page           {cloud.api_url}/ asks for such a token\n"
+            f"  tokens         {token.parent}/ has one of {_FAVOURITE} too; until Ctrl-C, or {LIFETIME_HOURS} hours\n{aws}"
         )
+    if cloud.enforces_iam:
+        signed = f"curl --cacert {trusted} --aws-sigv4 aws:amz:{REGION}:execute-api --user {ACCESS_KEY}:{SECRET_KEY}"
+        return f"  API Gateway    {signed} '{cloud.outputs[outputs.API_URL]}{path}'\n{aws}"
     return (
         f"  API            {cloud.api_url}{path}\n"
-        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n"
-        f"  S3             {endpoint}\n"
-        f"  upload a log   {upload}\n"
+        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n{aws}"
     )
+
+
+def _write_tokens(issuer: Issuer, folder: Path) -> Path:
+    """Write a token that reads one customer, and one that reads all; return the file of the latter."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    wide = folder / "every_customer"
+    for path, token in (
+        (wide, issuer.for_every_customer()),
+        (folder / _FAVOURITE, issuer.for_customer(_FAVOURITE)),
+    ):
+        path.touch(mode=0o600)
+        path.write_text(token, encoding="ascii")
+    return wide
 
 
 def _get(cloud: Cloud, path: str) -> list[dict[str, Any]]:

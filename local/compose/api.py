@@ -23,7 +23,7 @@ def main() -> None:
     with gateway.serving(
         found[outputs.API_URL],
         int(sys.argv[1]),
-        host="0.0.0.0",  # noqa: S104 - in a container; its network decides who calls
+        host="0.0.0.0",  # nosec B104 # noqa: S104 - in a container; its network decides who calls
         emulator_host=host,
     ):
         signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -55,7 +55,7 @@ class Function(RuntimeApi):
 
 def main() -> None:
     """Serve until the container stops."""
-    Function("0.0.0.0", int(sys.argv[1])).serve()  # noqa: S104 - in a container; its network decides who calls
+    Function("0.0.0.0", int(sys.argv[1])).serve()  # nosec B104 # noqa: S104 - in a container; its network decides who calls
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from authorization import ask_for_everything  # type: ignore[import-not-found]  
 from ministack import app
 from ministack.services import lambda_svc, s3
 from ministack.services.cloudformation import custom_resource, provisioners
+from tokens import verify_as_api_gateway_does  # type: ignore[import-not-found]  # beside this script
 
 Create = Callable[[str, dict[str, Any], str], tuple[str, dict[str, Any]]]
 
@@ -122,6 +123,7 @@ if __name__ == "__main__":
     adopt_persisted_buckets()
     delete_only_empty_buckets()
     report_crashed_custom_resources()
+    verify_as_api_gateway_does()
     if app.AUTH:
         ask_for_everything()
     write_function_logs(Path(os.environ["LOGSTATS_FUNCTION_LOGS"]))

@@ -105,7 +105,7 @@ def s3(compose: Compose) -> "S3Client":
         "s3",
         endpoint_url=f"http://127.0.0.1:{compose.variables['EMULATOR_PORT']}",
         aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_secret_access_key="test",  # pragma: allowlist secret - the emulator's
         region_name="us-east-1",
     )
 

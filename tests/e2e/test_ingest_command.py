@@ -46,6 +46,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         "rejected_by_reason",
         "customer_days",
         "seconds",
+        "expired",
     ]
     assert 0 < summary.pop("seconds") < 60
     assert summary == {
@@ -56,6 +57,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         "rejected": 1,
         "rejected_by_reason": {"field_count": 1},
         "customer_days": 20,
+        "expired": 0,
     }
     assert tables.statistics(engine) == oracle.statistics(lines)
 
@@ -65,6 +67,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
     [
         (["missing.log"], {}, "missing.log: No such file or directory"),
         (["/"], {}, "/: Is a directory"),
+        (["s3://bucket/"], {}, "s3://bucket/: an S3 object is named s3://bucket/key"),
         (["{log}"], {"WAIT_FOR_SYSTEM_DURATION": "soon"}, "WAIT_FOR_SYSTEM_DURATION: "),
         (["{log}", "--database-url", "mysql://x"], {}, "is not PostgreSQL's; its form is postgresql://"),
         (["{log}", "--database-url", "postgresql://u@127.0.0.1:1/x"], {}, "does not answer: "),

@@ -101,7 +101,7 @@ class Up:
             "s3",
             endpoint_url=f"http://127.0.0.1:{self.emulator_port}",
             aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_secret_access_key="test",  # pragma: allowlist secret - the emulator's
             region_name="us-east-1",
         )
         s3.put_object(Bucket=bucket, Key=key, Body=body)
@@ -299,4 +299,25 @@ def test_with_iam_enforced_it_signs_and_others_must(start: Start) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         up.total()
     assert f"aws --endpoint-url https://127.0.0.1:{up.emulator_port}" in up.output
+    assert up.end(signal.SIGINT) == (0, "")
+
+
+def test_with_tokens_and_iam_it_says_how_to_use_them(start: Start) -> None:
+    up = start("--tokens", "--enforce-iam", "--upload", str(LOG))
+    up.wait()
+    assert re.search(r"2024-10-03 +\d+ ", up.output), "the table, which was asked for with a token"
+    assert "auth=none" not in up.output
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        up.total()
+    (command,) = re.findall(r"curl -H .*$", up.output, re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --silent --fail"], capture_output=True, text=True, check=True
+    )
+    assert len(json.loads(done.stdout)) == 30
+    files = {path.name: path for path in (up.state / "tokens").iterdir()}
+    assert files.keys() == {"every_customer", "cust_1"}
+    assert {path.stat().st_mode & 0o777 for path in files.values()} == {0o600}
+    other = command.replace("every_customer", "cust_1").replace("/customers/cust_1/", "/customers/cust_2/")
+    refused = subprocess.run(["bash", "-c", f"{other} --silent"], capture_output=True, text=True, check=True)
+    assert json.loads(refused.stdout)["status"] == 403
     assert up.end(signal.SIGINT) == (0, "")

@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from local.cloud.synthesis import cloud_assembly
@@ -9,9 +10,31 @@ from local.cloud.synthesis import cloud_assembly
 Resource = dict[str, Any]
 
 
+VARIANTS = (
+    *("dev", "prod"),
+    *("dev auth=jwt backfill=true", "prod auth=jwt backfill=true"),
+    *("dev auth=none backfill=true", "prod auth=none backfill=true"),
+)
+"""Environments, with what the CDK command line is given besides; what is tested of one holds for all."""
+_ISSUER = {"issuer": "https://id.example", "audience": "stats"}
+
+
+def environment_of(variant: str) -> str:
+    return variant.split(maxsplit=1)[0]
+
+
+def context(variant: str) -> dict[str, str]:
+    given = dict(option.split("=") for option in variant.split()[1:])
+    return given | (_ISSUER if given.get("auth") == "jwt" else {})
+
+
+def assembly(variant: str) -> Path:
+    return cloud_assembly(environment_of(variant), context=context(variant))
+
+
 @lru_cache
-def template(environment: str) -> dict[str, Any]:
-    path = cloud_assembly(environment) / f"logstats-{environment}.template.json"
+def template(variant: str) -> dict[str, Any]:
+    path = assembly(variant) / f"logstats-{environment_of(variant)}.template.json"
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from cdk import ROOT
+from cdk import ROOT, app
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
+from cdk.elf import machine
 from local.cloud.synthesis import cloud_assembly
 
 
@@ -116,3 +117,29 @@ def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -
     folders = {path.relative_to(context).parts[:2] for path in context.rglob("*") if path.is_file()}
     assert folders == {(".dockerignore",), ("functions", "processor"), ("layers", "logstats")}
     assert not [path for path in context.rglob("*") if path.suffix in {".so", ".dylib", ".pyc"}]
+
+
+@pytest.mark.parametrize(("architecture", "elf_machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+def test_functions_layers_and_image_are_of_the_chosen_architecture(
+    architecture: str, elf_machine: str, tmp_path: Path
+) -> None:
+    folder = cloud_assembly("dev")  # arm64 is the default
+    if architecture == "x86_64":
+        folder, context = tmp_path, json.loads((ROOT / "cdk.json").read_text())["context"]
+        context["environments"]["dev"]["architecture"] = architecture
+        app.synthesise(context | {"environment": "dev"}, folder)
+    template = json.loads((folder / "logstats-dev.template.json").read_text())
+    of_kind = {
+        kind: [each["Properties"] for each in template["Resources"].values() if each["Type"] == kind]
+        for kind in ("AWS::Lambda::Function", "AWS::Lambda::LayerVersion")
+    }
+    ours = [each for each in of_kind["AWS::Lambda::Function"] if "DATABASE_URL" in json.dumps(each)]
+    assert len(ours) >= 3
+    assert {each["Architectures"][0] for each in ours} == {architecture}
+    keys = [each["Content"]["S3Key"].partition(".")[0] for each in of_kind["AWS::Lambda::LayerVersion"]]
+    assert len(keys) == 3
+    for key in keys:
+        machines = {machine(path) for path in (folder / f"asset.{key}").rglob("*") if path.is_file()}
+        assert machines - {None} == {elf_machine}
+    (image,) = json.loads((folder / "logstats-dev.assets.json").read_text())["dockerImages"].values()
+    assert image["source"]["platform"] == {"x86_64": "linux/amd64", "arm64": "linux/arm64"}[architecture]

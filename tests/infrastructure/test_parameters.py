@@ -65,6 +65,24 @@ def test_auth_can_be_chosen_on_the_command_line() -> None:
             {**context(dev={}), "auth": "jwt", "issuer": "http://id.example", "audience": "a"},
             "the issuer must be an https:// URL",
         ),
+        *(
+            (
+                {**context(dev={}), "auth": "jwt", "issuer": issuer, "audience": "a"},
+                "the issuer must be an https:// URL without query",
+            )
+            for issuer in (
+                "https://",
+                "https:///x",
+                "https://id.example/?a=b",
+                "https://id.example/ x",
+                "id.example",
+            )
+        ),
+        (
+            {**context(dev={}), "auth": "jwt", "issuer": "https://id.example"},
+            "needs an issuer and an audience",
+        ),
+        ({**context(dev={}), "auth": "none", "audience": "a"}, "only used with auth=jwt"),
         (context(UPPER={}), "environments.UPPER.environment: String should match pattern"),
     ],
 )

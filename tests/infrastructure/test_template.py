@@ -1,4 +1,4 @@
-"""Properties of the templates of dev and prod."""
+"""Properties of the templates: of dev and prod, whoever may call the API, with the backfill and without."""
 
 import json
 from typing import Any
@@ -6,13 +6,32 @@ from typing import Any
 import pytest
 
 from cdk import outputs
-from local.cloud.synthesis import cloud_assembly
 from logstats.settings import RDS_CA_FILE
-from tests.infrastructure.templates import as_list, function, only, resources, statements, template
+from tests.infrastructure.templates import (
+    VARIANTS,
+    as_list,
+    assembly,
+    context,
+    environment_of,
+    function,
+    only,
+    resources,
+    statements,
+    template,
+)
 
-pytestmark = pytest.mark.parametrize("environment", ["dev", "prod"])
+pytestmark = pytest.mark.parametrize("environment", VARIANTS)
 
+JUST_ONE = {"dev", "prod"}
+"""The variants without backfill, whose network has one endpoint and two pairs of groups that talk."""
+WILDCARD_OBJECTS = {
+    "logs": {"s3:GetObject", "s3:GetObjectVersion"},
+    "rejects": {"s3:DeleteObject", "s3:PutObject"},
+}
+"""What may be done with any object of a bucket: log objects may have any name, and rejected lines have theirs."""
 WILDCARD_RESOURCES = {
+    # Has no resource to name: a token of ECR is for all repositories. Only with the backfill.
+    "ecr:GetAuthorizationToken",
     # Has no resource to name.
     "ec2:DescribeManagedPrefixLists",
     # Lambda asks for these on "*" before it places a function in a VPC; some have no resource to name.
@@ -114,12 +133,15 @@ def test_old_versions_rejects_and_broken_uploads_do_not_stay(environment: str) -
     logs, rejects = lifecycle(environment)["logs"], lifecycle(environment)["rejects"]
     assert logs["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rejects["ExpirationInDays"] == 90
+    assert logs["ExpiredObjectDeleteMarker"] is True
     for rules in (logs, rejects):
         assert rules["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
 
 
 def test_log_objects_stay_for_ever_in_prod(environment: str) -> None:
-    assert lifecycle(environment)["logs"].get("ExpirationInDays") == (None if environment == "prod" else 30)
+    assert lifecycle(environment)["logs"].get("ExpirationInDays") == (
+        None if environment_of(environment) == "prod" else 30
+    )
 
 
 def test_the_logs_bucket_is_versioned_and_announces_creations_to_the_queue(environment: str) -> None:
@@ -191,8 +213,10 @@ def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
         for _, statement in statements(environment)
         if statement["Action"] == "rds-db:connect"
     ]
-    assert len(connects) == len(users)
-    assert all(sum(user in arn for arn in connects) == 1 for user in users)
+    backfill = [] if environment in JUST_ONE else ["logstats_writer"]
+    assert len(connects) == len([*users, *backfill])
+    assert all(sum(user in arn for arn in connects) == 1 + backfill.count(user) for user in users)
+    assert "*" not in "".join(connects)
 
 
 def test_the_servers_certificate_is_of_an_authority_that_functions_trust(environment: str) -> None:
@@ -212,10 +236,21 @@ def test_route_tables_lead_to_s3_only(environment: str) -> None:
     assert kinds.isdisjoint(
         {"AWS::EC2::Route", "AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::EIP"}
     )
-    endpoint = only(environment, "AWS::EC2::VPCEndpoint")["Properties"]
-    assert endpoint["VpcEndpointType"] == "Gateway"
-    assert endpoint["ServiceName"]["Fn::Join"][1][-1] == ".s3"
-    assert len(endpoint["RouteTableIds"]) == len(resources(environment, "AWS::EC2::RouteTable"))
+    endpoints = [each["Properties"] for each in resources(environment, "AWS::EC2::VPCEndpoint").values()]
+    (gateway,) = (each for each in endpoints if each["VpcEndpointType"] == "Gateway")
+    assert gateway["ServiceName"]["Fn::Join"][1][-1] == ".s3"
+    assert len(gateway["RouteTableIds"]) == len(resources(environment, "AWS::EC2::RouteTable"))
+    assert [each for each in endpoints if "RouteTableIds" in each] == [gateway]
+    assert len(endpoints) == (1 if environment in JUST_ONE else 4)
+
+
+def test_no_subnet_gives_public_addresses(environment: str) -> None:
+    subnets = resources(environment, "AWS::EC2::Subnet").values()
+    assert [subnet["Properties"]["MapPublicIpOnLaunch"] for subnet in subnets] == [False, False]
+    zones = [json.dumps(subnet["Properties"]["AvailabilityZone"]) for subnet in subnets]
+    assert len(set(zones)) == 2
+    placed = only(environment, "AWS::RDS::DBSubnetGroup")["Properties"]["SubnetIds"]
+    assert {subnet["Ref"] for subnet in placed} == set(resources(environment, "AWS::EC2::Subnet"))
 
 
 def test_nobody_may_reach_in_from_everywhere(environment: str) -> None:
@@ -242,10 +277,14 @@ def test_those_who_use_the_database_reach_it_and_s3_and_nothing_else(environment
     (to_s3,) = groups[clients]["Properties"]["SecurityGroupEgress"]
     assert set(to_s3) == {"Description", "DestinationPrefixListId", "FromPort", "IpProtocol", "ToPort"}
     (outwards,) = (
-        rule["Properties"] for rule in resources(environment, "AWS::EC2::SecurityGroupEgress").values()
+        rule["Properties"]
+        for rule in resources(environment, "AWS::EC2::SecurityGroupEgress").values()
+        if rule["Properties"]["GroupId"] == {"Fn::GetAtt": [clients, "GroupId"]}
     )
     (inwards,) = (
-        rule["Properties"] for rule in resources(environment, "AWS::EC2::SecurityGroupIngress").values()
+        rule["Properties"]
+        for rule in resources(environment, "AWS::EC2::SecurityGroupIngress").values()
+        if rule["Properties"]["GroupId"] == {"Fn::GetAtt": [database, "GroupId"]}
     )
     assert outwards["GroupId"] == inwards["SourceSecurityGroupId"] == {"Fn::GetAtt": [clients, "GroupId"]}
     assert (
@@ -290,6 +329,84 @@ def test_no_policy_is_for_every_resource_but_those_listed(environment: str) -> N
     for name, statement in statements(environment):
         if statement["Effect"] == "Allow" and "*" in as_list(statement.get("Resource", [])):
             assert set(as_list(statement["Action"])) <= WILDCARD_RESOURCES, name
+
+
+def test_no_policy_is_for_part_of_everything_but_objects_of_our_buckets(environment: str) -> None:
+    """A star may be anywhere in a resource: `arn:aws:s3:::bucket/*`."""
+    buckets = {
+        key: word
+        for key in resources(environment, "AWS::S3::Bucket")
+        for word in WILDCARD_OBJECTS
+        if word.title() in key
+    }
+    assert len(buckets) == 2
+    for policy, statement in statements(environment):
+        for resource in as_list(statement.get("Resource", [])):
+            if statement["Effect"] != "Allow" or resource == "*" or "*" not in json.dumps(resource):
+                continue
+            bucket, rest = resource["Fn::Join"][1]
+            assert rest == "/*", policy
+            assert set(as_list(statement["Action"])) == WILDCARD_OBJECTS[buckets[bucket["Fn::GetAtt"][0]]], (
+                policy
+            )
+
+
+def test_nobody_is_allowed_anything_by_everybody(environment: str) -> None:
+    """Resource policies allow services of AWS, for resources of this account; and nothing has a policy of AWS's."""
+    for policy, statement in statements(environment):
+        if "Principal" in statement and statement["Effect"] == "Allow":
+            assert set(statement["Principal"]) == {"Service"}, policy
+            assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}, (
+                policy
+            )
+    for role, resource in resources(environment, "AWS::IAM::Role").items():
+        assert not resource["Properties"].get("ManagedPolicyArns"), role
+        (trust,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert set(trust["Principal"]) == {"Service"}, role
+
+
+def test_only_a_route_of_this_api_may_invoke_its_function(environment: str) -> None:
+    permissions = [each["Properties"] for each in resources(environment, "AWS::Lambda::Permission").values()]
+    (gateway,) = resources(environment, "AWS::ApiGatewayV2::Api")
+    allowed = [each for each in permissions if each["Principal"] == "apigateway.amazonaws.com"]
+    sources = {json.dumps(each["SourceArn"]) for each in allowed}
+    assert len(sources) == len(resources(environment, "AWS::ApiGatewayV2::Route"))
+    assert all(f'{{"Ref": "{gateway}"}}' in source for source in sources)
+    # An account's own services are told apart by their ARN, or at least by their account.
+    assert all("SourceArn" in each or "SourceAccount" in each for each in permissions)
+
+
+def test_no_secret_is_in_the_template_or_in_a_variable(environment: str) -> None:
+    """RDS makes the master user's password and keeps it; everybody else has tokens."""
+    text = json.dumps(template(environment))
+    assert "{{resolve:" not in text
+    assert "MasterUserPassword" not in text.replace("ManageMasterUserPassword", "")
+    assert only(environment, "AWS::RDS::DBCluster")["Properties"]["ManageMasterUserPassword"] is True
+    for properties in functions(environment):
+        for variable, value in properties.get("Environment", {}).get("Variables", {}).items():
+            assert not {"PASSWORD", "SECRET", "TOKEN", "KEY"} & set(variable.split("_")), variable
+            assert "MasterUserSecret" not in json.dumps(value), variable
+
+
+def test_slow_statements_and_waits_for_locks_are_logged(environment: str) -> None:
+    parameters = only(environment, "AWS::RDS::DBClusterParameterGroup")["Properties"]["Parameters"]
+    assert 0 < int(parameters["log_min_duration_statement"]) <= 5000
+    assert parameters["log_lock_waits"] == "1"
+
+
+def test_backups_are_kept_as_the_parameters_say_and_the_database_pauses(environment: str) -> None:
+    cluster = only(environment, "AWS::RDS::DBCluster")["Properties"]
+    assert cluster["BackupRetentionPeriod"] == {"dev": 1, "prod": 35}[environment_of(environment)]
+    scaling = cluster["ServerlessV2ScalingConfiguration"]
+    assert (scaling["MinCapacity"], scaling["SecondsUntilAutoPause"]) == (0, 300)
+    assert cluster["EngineVersion"].split(".")[0] == "18"
+    assert cluster["CopyTagsToSnapshot"] is True
+
+
+def test_the_bill_can_tell_the_stack_by_its_tags(environment: str) -> None:
+    manifest = json.loads((assembly(environment) / "manifest.json").read_text())
+    stack = manifest["artifacts"][f"logstats-{environment_of(environment)}"]["properties"]
+    assert stack["tags"] == {"application": "logstats", "environment": environment_of(environment)}
 
 
 def test_no_policy_allows_every_action_of_a_service(environment: str) -> None:
@@ -373,17 +490,19 @@ def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) 
         route["Properties"]["RouteKey"]: route["Properties"]["AuthorizationType"]
         for route in resources(environment, "AWS::ApiGatewayV2::Route").values()
     }
+    auth = context(environment).get("auth", "iam")
+    kind = {"iam": "AWS_IAM", "jwt": "JWT", "none": "NONE"}[auth]
     assert kinds == {
-        "GET /customers": "AWS_IAM",
-        "GET /customers/{customer_id}/stats": "AWS_IAM",
-        "GET /ingestions": "AWS_IAM",
-        "GET /ingestions/{id}": "AWS_IAM",
-        "GET /docs": "AWS_IAM",
-        "GET /openapi.json": "AWS_IAM",
+        "GET /customers": kind,
+        "GET /customers/{customer_id}/stats": kind,
+        "GET /ingestions": kind,
+        "GET /ingestions/{id}": kind,
+        "GET /docs": kind,
+        "GET /openapi.json": kind,
         "GET /": "NONE",
         "GET /static/{proxy+}": "NONE",
     }
-    assert function(environment, "Api")["Properties"]["Environment"]["Variables"]["API_AUTH"] == "iam"
+    assert function(environment, "Api")["Properties"]["Environment"]["Variables"]["API_AUTH"] == auth
 
 
 def test_the_api_throttles_and_logs(environment: str) -> None:
@@ -438,19 +557,20 @@ def test_the_stack_has_every_named_output(environment: str) -> None:
         outputs.PROCESSOR_FUNCTION,
         outputs.SCHEMA_REVISION,
         outputs.ALARM_TOPIC,
+        *([] if environment in JUST_ONE else [outputs.BACKFILL_COMMAND]),
     }
 
 
 def test_prod_cannot_be_deleted_by_mistake(environment: str) -> None:
-    manifest = json.loads((cloud_assembly(environment) / "manifest.json").read_text())
-    stack = manifest["artifacts"][f"logstats-{environment}"]["properties"]
-    assert stack.get("terminationProtection", False) is (environment == "prod")
+    manifest = json.loads((assembly(environment) / "manifest.json").read_text())
+    stack = manifest["artifacts"][f"logstats-{environment_of(environment)}"]["properties"]
+    assert stack.get("terminationProtection", False) is (environment_of(environment) == "prod")
 
 
 def test_data_outlives_the_prod_stack_and_not_that_of_dev(environment: str) -> None:
     policies = {bucket["DeletionPolicy"] for bucket in resources(environment, "AWS::S3::Bucket").values()}
     cluster = only(environment, "AWS::RDS::DBCluster")
-    if environment == "prod":
+    if environment_of(environment) == "prod":
         assert policies == {"Retain"}
         assert cluster["DeletionPolicy"] == "Snapshot"
         assert cluster["Properties"]["DeletionProtection"] is True

@@ -35,13 +35,19 @@ class Ingestion(BaseModel):
         examples=["ingested"],
     )
     lines: Count = Field(description="Lines, accepted and rejected.", examples=[10_000])
-    accepted: Count = Field(description="Lines that count.", examples=[9_998])
+    accepted: Count = Field(
+        description="Lines that can be read. They count, except those that are `expired`.", examples=[9_998]
+    )
     rejected: Count = Field(description="Lines that cannot be read.", examples=[2])
     rejected_by_reason: dict[str, int] = Field(
         description="Rejected lines by the first reason that applies.", examples=[{"duration": 2}]
     )
+    expired: Count = Field(
+        description="Accepted lines that do not count, because their days were behind the retention horizon when it was committed.",
+        examples=[0],
+    )
     customer_days: Count = Field(
-        description="Customers times days that it has requests of.", examples=[1_500]
+        description="Customers times days that it has counted requests of.", examples=[1_500]
     )
     seconds: float | None = Field(description="From opening the object to the commit.", examples=[0.3])
     committed_at: dt.datetime = Field(description="When it became visible.")

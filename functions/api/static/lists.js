@@ -64,11 +64,15 @@ function fileLine(file) {
     h("th", { scope: "row" }, h("bdi", {}, name)),
     h("td", {}, h("span", { class: `outcome ${file.outcome}` }, file.outcome)),
     number("lines"),
-    number("accepted"),
+    h("td", {}, h("data", { value: file.accepted, "data-field": "accepted" }, count(file.accepted)), ...expired(file)),
     h("td", {}, h("data", { value: file.rejected, "data-field": "rejected" }, count(file.rejected)), ...reasons(file)),
     number("customer_days"),
     h("td", {}, file.seconds === null ? "" : `${file.seconds.toFixed(2)}\u00a0s`),
   );
+}
+
+function expired({ expired: number }) {
+  return number ? [h("ul", { class: "reasons", "aria-label": "Do not count" }, h("li", {}, `${count(number)} expired`))] : [];
 }
 
 function reasons({ rejected_by_reason: byReason }) {

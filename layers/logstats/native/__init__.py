@@ -27,7 +27,7 @@ _SUMMARY = struct.Struct("=iIII7Q")
 _REJECT = struct.Struct("=QII")
 _RECORD_BYTES = 256
 _DRAINING = -2
-_HISTOGRAM_VERSION = 1
+_HISTOGRAM_VERSIONS = (1,)
 _MAX_DURATION_US = 86_400_000_000
 _ERRORS = {
     -1: "malformed histogram",
@@ -137,9 +137,9 @@ def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
 
 def _unknown_version(encoded: bytes) -> str | None:
     """Say what is wrong with a histogram that other code has written."""
-    if not encoded or encoded[0] == _HISTOGRAM_VERSION:
+    if not encoded or encoded[0] in _HISTOGRAM_VERSIONS:
         return None
-    return f"a histogram of version {encoded[0]}; this code reads version {_HISTOGRAM_VERSION}"
+    return f"a histogram of version {encoded[0]}, which this code does not know"
 
 
 Numbers = tuple[int, int, int, int, int, int]

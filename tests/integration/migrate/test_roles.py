@@ -1,5 +1,6 @@
 """The database's roles on a real PostgreSQL: what each may do, all that it must, and nothing else."""
 
+import datetime as dt
 import inspect
 import os
 import subprocess
@@ -19,13 +20,15 @@ from logstats.database import create_engine
 from logstats.models import Base
 from logstats.settings import DatabaseSettings
 from migrate import grants, schema
-from migrate.roles import OWNER, READER, ROLES, WRITER, statements
+from migrate.roles import EXPIRER, OWNER, READER, ROLES, WRITER, statements
+from processor import retention
 from processor.cluster import on_this_machine
 from processor.commit import withdraw
 from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
 from processor.objects import FILE_BUCKET, LocalFile
 from processor.rejects import LocalRejectStore
+from tests import tables
 from tests.logs import as_bytes, random_lines
 
 MASTER = "master"
@@ -140,7 +143,7 @@ def test_the_roles_have_the_listed_rights_and_no_other(migrated: EmbeddedPostgre
         granted = connection.execute(
             "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants"
             " WHERE grantee = ANY(%s)",
-            [[READER, WRITER]],
+            [list(grants.TABLES)],
         ).fetchall()
     assert set(granted) == listed
 
@@ -236,6 +239,54 @@ def test_the_writer_may_do_all_that_the_processor_does(writer: DatabaseSettings,
     engine.dispose()
     assert outcomes == ["ingested", "unchanged", "replaced", "ingested", "replaced", "withdrawn", "withdrawn"]
     assert left["daily_statistics"] == left["attempts"] == 0
+
+
+def test_the_expirer_may_do_all_that_the_retention_does(
+    migrated: EmbeddedPostgres, writer: DatabaseSettings, tmp_path: Path
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(as_bytes(random_lines(seed=1, count=200, customers=3)))
+    owner, engine = create_engine(writer), create_engine(as_user(migrated, EXPIRER))
+    ingestor = Ingestor(owner, LocalRejectStore(tmp_path / "rejected"), workers=1)
+    ingestor.ingest_file(LocalFile.at(log))
+    for horizon, left in ((dt.date(2024, 9, 6), 6), (dt.date(2024, 9, 8), 0)):  # some days, then all
+        preview = retention.preview(engine, horizon)
+        assert retention.expire(engine, horizon) == preview
+        assert preview.customer_days == 6
+        assert len(tables.statistics(owner)) == left
+    assert tables.customers(owner) == {}
+    log.write_bytes(as_bytes(random_lines(seed=2, count=200, customers=3)))
+    assert ingestor.ingest_file(LocalFile.at(log)).expired == 200
+    withdraw(owner, Withdrawal(FILE_BUCKET, str(log)))
+    for each in (owner, engine):
+        each.dispose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO daily_statistics SELECT * FROM daily_statistics",
+        "UPDATE daily_statistics SET total_requests = 1",
+        "UPDATE contributions SET total_requests = 1",
+        "DELETE FROM log_objects",
+        "UPDATE log_objects SET accepted = 1",
+        "DELETE FROM attempts",
+        "DELETE FROM retention",
+        "INSERT INTO retention VALUES (1, '2024-01-01')",
+        "TRUNCATE daily_statistics",
+        "CREATE TABLE own (id int)",
+        f"SET ROLE {WRITER}",
+    ],
+)
+def test_the_expirer_can_do_nothing_else(migrated: EmbeddedPostgres, statement: str) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        execute(as_user(migrated, EXPIRER), statement)
+
+
+def test_the_writer_cannot_move_the_horizon(writer: DatabaseSettings) -> None:
+    for statement in ("UPDATE retention SET horizon = '2000-01-01'", "DELETE FROM retention"):
+        with pytest.raises(InsufficientPrivilege):
+            execute(writer, statement)
 
 
 def test_a_database_without_the_roles_is_left_as_it_is(engine: sa.Engine) -> None:

@@ -1,5 +1,6 @@
 """Migrations against a real PostgreSQL: complete, repeatable, concurrent, all or nothing."""
 
+import datetime as dt
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -219,3 +221,34 @@ def test_the_path_may_hold_a_percent_sign(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(schema, "__file__", str(folder / "schema.py"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     assert schema.head() == expected
+
+
+def upgrade_to(empty: sa.Engine, revision: str) -> None:
+    """Bring a database to an earlier schema, as older code has."""
+    with empty.begin() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_0004_keeps_what_is_there_and_lets_older_code_go_on(empty: sa.Engine) -> None:
+    """The ledger's rows get a count of expired lines, and no day is closed."""
+    upgrade_to(empty, "0003")
+    row = (
+        "INSERT INTO log_objects (bucket, key, confirmed_current, lines, accepted, rejected, rejected_by_reason,"
+        " customer_days) VALUES ('b', '{}', false, 3, 2, 1, '{{}}', 1)"
+    )
+    with empty.begin() as connection:
+        connection.execute(sa.text(row.format("before")))
+        file = sa.text("SELECT pg_relation_filenode('log_objects')")
+        before = connection.scalar(file)
+    assert schema.upgrade(empty) == ("0003", schema.head())
+    with empty.begin() as connection:
+        connection.execute(sa.text(row.format("after")))  # as a processor of older code does
+        rows = connection.execute(
+            sa.text("SELECT key, lines, accepted, rejected, expired FROM log_objects ORDER BY id")
+        ).all()
+        assert connection.scalar(file) == before, "the table was not rewritten"
+        horizon = connection.scalar(sa.text("SELECT horizon FROM retention"))
+    assert [tuple(each) for each in rows] == [("before", 3, 2, 1, 0), ("after", 3, 2, 1, 0)]
+    assert horizon == dt.date(1970, 1, 1)

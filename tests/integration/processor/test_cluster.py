@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +16,14 @@ import sqlalchemy as sa
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from processor import cluster
+from processor import attempts, cluster
 from processor.cluster import Coordinator, on_this_machine
-from processor.ingest import Ingestor
-from processor.members import ClusterError, Layout
+from processor.ingest import Ingestor, Log
+from processor.members import ClusterError, Layout, member
 from processor.monitor import Progress
 from processor.objects import LocalFile
 from processor.rejects import LocalRejectStore
+from processor.staging import Running
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 
@@ -95,12 +97,22 @@ def test_two_processes_give_the_tables_of_one(
 
 
 def test_reading_may_take_longer_than_a_transaction_may_be_idle(
-    ingestor: Ingestor, database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The members' locks are held by transactions that are idle meanwhile."""
-    monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.02")
-    log.write_bytes(log.read_bytes() * 8)
-    assert clustered(ingestor, database, log).ingest_file(LocalFile.at(log)).outcome == "ingested"
+    """A member's lock is held by a transaction, which is idle meanwhile."""
+    for name, value in environment(database).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.2")
+    members_while_reading: list[int] = []
+
+    def read_slowly(engine: sa.Engine, _log: Log, attempt_id: int, _running: Running) -> None:
+        time.sleep(0.6)
+        members_while_reading.append(attempts.count_members(engine, attempt_id))
+
+    monkeypatch.setattr("processor.members.stage", read_slowly)
+    monkeypatch.setattr("processor.members._end_with_parent", lambda _: None)
+    assert member(str(log), Layout((), 1), process_id=0, attempt_id=1) == 0
+    assert members_while_reading == [1]
 
 
 def test_a_killed_process_leaves_nothing_and_the_next_run_succeeds(

@@ -25,9 +25,12 @@ def ingest(ingestor: Ingestor, path: Path, lines: list[str]) -> None:
 
 
 def expected(lines: list[str]) -> dict[str, tuple[str, str, int]]:
+    return summarised(oracle.statistics(lines))
+
+
+def summarised(statistics: oracle.Statistics) -> dict[str, tuple[str, str, int]]:
     days = sorted(
-        (customer, date, fields["total_requests"])
-        for (customer, date), fields in oracle.statistics(lines).items()
+        (customer, date, fields["total_requests"]) for (customer, date), fields in statistics.items()
     )
     return {
         customer: (

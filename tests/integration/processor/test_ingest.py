@@ -45,7 +45,7 @@ def ingest(ingestor: Ingestor, path: Path, data: bytes | Iterable[str]) -> Inges
 def test_the_tables_equal_brute_force(ingestor: Ingestor, tmp_path: Path) -> None:
     summary = ingest(ingestor, tmp_path / "a.log", LINES)
     assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
-    expected = IngestSummary(str(tmp_path / "a.log"), "ingested", 4_000, 4_000, 0, {}, 20, summary.seconds)
+    expected = IngestSummary(str(tmp_path / "a.log"), "ingested", 4_000, 4_000, 0, {}, 20, summary.seconds, 0)
     assert summary == expected
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from processor import verify
+from processor import retention, verify
 from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
 from processor.merge import IntegrityError
@@ -19,7 +19,7 @@ from tests.logs import as_bytes, random_lines
 
 FIRST, SECOND, THIRD = (random_lines(seed, 400, customers=3) for seed in (1, 2, 3))
 DAY = dt.date(2024, 9, 4)
-OTHER_VERSION = b"\x02\x01\x01"
+OTHER_VERSION = b"\x09\x01\x01"
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_contributions_of_another_histogram_version_are_named_and_stay(ingestor:
     told: list[Difference] = []
     assert check(engine, told.append, mending=True).differences == 1
     assert str(told[0]) == (
-        "cust_1 2024-09-04: its contributions cannot be read: a histogram of version 2; this code reads version 1"
+        "cust_1 2024-09-04: its contributions cannot be read: a histogram of version 9, which this code does not know"
     )
     assert tables.merged_rows(engine) == before
 
@@ -164,7 +164,7 @@ def test_an_ingest_onto_another_histogram_version_is_one_error_and_changes_nothi
     before = tables.merged_rows(ingestor.engine)
     path = tmp_path / "d.log"
     path.write_bytes(as_bytes(SECOND))
-    with pytest.raises(IntegrityError, match="a histogram of version 2; this code reads version 1"):
+    with pytest.raises(IntegrityError, match="a histogram of version 9, which this code does not know"):
         ingestor.ingest_file(LocalFile.at(path))
     assert tables.merged_rows(ingestor.engine) == before
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
@@ -189,3 +189,28 @@ def test_ingests_may_go_on_meanwhile(
     monkeypatch.setattr(verify, "_of_customer", interrupted)
     assert list(verification.differences()) == []
     assert tables.statistics(ingestor.engine) == oracle.statistics([*FIRST, *SECOND, *THIRD])
+
+
+def test_what_is_left_of_closed_days_is_neither_a_difference_nor_mended(ingestor: Ingestor) -> None:
+    """A run of the retention that was cut off after it had closed the days; one of them has lost a contribution."""
+    engine = ingestor.engine
+    execute(engine, "UPDATE retention SET horizon = '2024-09-06'")
+    execute(engine, "DELETE FROM contributions WHERE customer_id = 'cust_2' AND date = '2024-09-04'")
+    before = tables.merged_rows(engine)
+    assert differences(engine) == []
+    execute(
+        engine,
+        "UPDATE daily_statistics SET client_errors = 0 WHERE customer_id = 'cust_2' AND date >= '2024-09-06'",
+    )
+    assert check(engine, lambda _: None, mending=True).mended == 1
+    assert tables.merged_rows(engine) == before
+    assert tables.customers(engine)["cust_2"][0] == "2024-09-04"
+
+
+def test_after_the_retention_it_agrees(ingestor: Ingestor) -> None:
+    retention.expire(ingestor.engine, dt.date(2024, 9, 6))
+    assert differences(ingestor.engine) == []
+    assert {date for _, date, *_ in tables.merged_rows(ingestor.engine)} == {
+        dt.date(2024, 9, 6),
+        dt.date(2024, 9, 7),
+    }

@@ -111,6 +111,9 @@ def test_every_route_is_tried_here() -> None:
         ("iam", IAM, set(TARGETS)),
         ("jwt", WIDE, set(TARGETS)),
         ("jwt", token({"scope": "x"}, ["stats:read"]), set(TARGETS)),
+        ("jwt", token({"scp": "openid stats:read"}), set(TARGETS)),
+        ("jwt", token({"scp": "[openid stats:read]"}), set(TARGETS)),  # a list, as API Gateway hands it on
+        ("jwt", token({"scp": "[stats:readonly]"}), OPEN),
         ("jwt", CUST_1, CUSTOMERS_OWN | OPEN),
         ("jwt", token({"customer_id": "cust_2"}), OPEN),
         ("jwt", token({"customer_id": "CUST_1"}), OPEN),

@@ -87,6 +87,7 @@ def ingestions(*conditions: Any) -> sa.Select[*tuple[Any, ...]]:  # noqa: ANN401
         row.accepted,
         row.rejected,
         row.rejected_by_reason,
+        row.expired,
         row.customer_days,
         row.seconds,
         row.committed_at,

@@ -42,6 +42,16 @@ def test_it_assumes_the_memory_that_is_deployed() -> None:
     assert f"({Processor().memory_mib} MiB)" in PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    "price", ["s3_gb_month", "s3_gb_month=", "s3_gb_month=much", "s3_gb_month=-1", "=1=2"]
+)
+def test_a_wrong_price_is_one_clear_error(price: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.cost", "--price", price]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert f"{price!r}: give NAME=USD" in result.stderr
+
+
 def test_a_price_and_a_load_of_ones_own() -> None:
     command = [sys.executable, "-m", "benchmarks.cost", "--price", "s3_gb_month=1", "--gb-per-day", "10"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -8,6 +8,7 @@ from local.errors import UserError
     ("url", "plain", "tls", "ca_file"),
     [
         ("postgresql://u@h:5432/n", "postgresql://u@h:5432/n", "prefer", None),
+        # pragma: allowlist nextline secret - of nobody
         ("postgres://u:p%40ss@h/n", "postgres://u:p%40ss@h/n", "prefer", None),
         ("postgresql://u@/n?host=/run/socket", "postgresql://u@/n?host=%2Frun%2Fsocket", "prefer", None),
         ("postgresql://u@[::1]:5/n?sslmode=disable", "postgresql://u@[::1]:5/n", "disable", None),

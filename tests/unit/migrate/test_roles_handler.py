@@ -13,6 +13,7 @@ from tests.unit.migrate.test_custom_resource import Listener, listener
 
 __all__ = ["listener"]  # a fixture
 
+# pragma: allowlist nextline secret - a name
 PROPERTIES = {"Cluster": "arn:cluster", "Secret": "arn:secret", "Database": "logstats"}
 
 

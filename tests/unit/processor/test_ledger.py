@@ -10,8 +10,8 @@ from processor.ledger import Delivery, Outcome, SupersededError, advance, decide
 @pytest.mark.parametrize(
     ("older", "newer"),
     [
-        ("0055AED6DCD90281E5", "0055AED6DCD90281E6"),
-        ("0055AED6DCD90281E5", "0055aed6dcd90281e6"),
+        ("0055AED6DCD90281E5", "0055AED6DCD90281E6"),  # pragma: allowlist secret - sequencers
+        ("0055AED6DCD90281E5", "0055aed6dcd90281e6"),  # pragma: allowlist secret - sequencers
         ("0A", "1"),
         ("1", "11"),
         ("0FFFFFFFFFFFFFFFFF", "1"),

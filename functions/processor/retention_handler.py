@@ -1,0 +1,54 @@
+"""The Lambda function that a schedule invokes: one run of the retention."""
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from sqlalchemy.exc import DBAPIError
+
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings, RetentionSettings, load
+from processor import retention
+from processor.connection import is_lost
+from processor.retention import Expiry
+
+_MARGIN_SECONDS = 75.0
+"""Kept back: a transaction may wait a minute for its locks."""
+_PATIENCE_SECONDS = 120.0
+_PAUSE_SECONDS = 5.0
+
+logger = Logger(service="retention")
+
+
+class UnfinishedError(Exception):
+    """The time was not enough; another run goes on from there."""
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+    """Remove what is too old. What is left in the end is an error, so that Lambda tries again."""
+    days = load(RetentionSettings).days
+    until = time.monotonic() + context.get_remaining_time_in_millis() / 1_000 - _MARGIN_SECONDS
+    found = _expire(days, until).as_dict()
+    logger.info("Retention applied", extra={"retention": found})
+    if not found["finished"]:
+        raise UnfinishedError(f"the time was not enough: {found}")
+    return found
+
+
+def _expire(days: int, until: float) -> Expiry:
+    """Run once, and again while the database does not answer: it may be resuming (docs/decisions/0012)."""
+    engine = create_engine(load(DatabaseSettings))
+    patience = time.monotonic() + _PATIENCE_SECONDS
+    try:
+        while True:
+            try:
+                return retention.expire(engine, retention.horizon_of(engine, days), until=until)
+            except DBAPIError as error:
+                if not is_lost(error) or time.monotonic() + _PAUSE_SECONDS > min(patience, until):
+                    raise
+                logger.warning("The database does not answer; trying again in %s s", _PAUSE_SECONDS)
+                time.sleep(_PAUSE_SECONDS)
+    finally:
+        engine.dispose()  # a frozen function must not keep Aurora awake

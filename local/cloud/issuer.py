@@ -1,0 +1,129 @@
+"""An issuer of tokens beside the local cloud: OpenID Connect discovery and keys, over https, on 127.0.0.1.
+
+Its key lives as long as the run. Sources: OpenID Connect Discovery 1.0, section 4; RFC 7517 (keys); RFC 9068 (claims).
+"""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import jwt
+import trustme
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from api.authorisation import WIDE_SCOPE
+from local.cloud.listener import Listener
+
+AUDIENCE = "logstats"
+LIFETIME_HOURS = 12
+"""Of a token that does not say otherwise."""
+_ALGORITHM = "RS256"
+_KEY_BITS = 2048
+_KEY_ID = "local-1"
+_DISCOVERY = "/.well-known/openid-configuration"
+_KEYS = "/.well-known/jwks.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Issues tokens that API Gateway can verify.
+
+    Attributes
+    ----------
+    url
+        What tokens name as `iss`, and where its keys are found.
+    key
+        Signs.
+    """
+
+    url: str
+    key: rsa.RSAPrivateKey
+
+    def for_every_customer(self) -> str:
+        """Return a token that reads every customer."""
+        return self.token(scope=WIDE_SCOPE)
+
+    def for_customer(self, customer_id: str) -> str:
+        """Return a token that reads one customer."""
+        return self.token(customer_id=customer_id)
+
+    def token(self, key: rsa.RSAPrivateKey | None = None, key_id: str = _KEY_ID, **claims: object) -> str:
+        """Return a token; claims that are given replace its own, and those that are None are left out.
+
+        Parameters
+        ----------
+        key, key_id
+            Of another signer, for a token that must be refused.
+        """
+        now = int(time.time())
+        usual = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "local",
+            "iat": now,
+            "exp": now + LIFETIME_HOURS * 3600,
+        }
+        kept = {name: value for name, value in {**usual, **claims}.items() if value is not None}
+        return jwt.encode(kept, key or self.key, _ALGORITHM, {"kid": key_id})
+
+
+@contextmanager
+def serving(authority: trustme.CA, port: int = 0) -> Iterator[Issuer]:
+    """Run an issuer whose certificate an authority signs.
+
+    Parameters
+    ----------
+    port
+        Of 127.0.0.1; by default one that is free.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS)
+    server = _Server(("127.0.0.1", port), _Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    issuer = Issuer(f"https://localhost:{server.server_port}", key)
+    server.documents = _documents(issuer)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield issuer
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _documents(issuer: Issuer) -> dict[str, bytes]:
+    public: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(issuer.key.public_key(), as_dict=True)
+    keys = {"keys": [{**public, "kid": _KEY_ID, "alg": _ALGORITHM, "use": "sig"}]}
+    discovery = {
+        "issuer": issuer.url,
+        "jwks_uri": issuer.url + _KEYS,
+        "id_token_signing_alg_values_supported": [_ALGORITHM],
+    }
+    return {_DISCOVERY: json.dumps(discovery).encode(), _KEYS: json.dumps(keys).encode()}
+
+
+class _Server(Listener):
+    documents: dict[str, bytes]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 10.0
+
+    def do_GET(self) -> None:
+        """Answer with a document, or 404."""
+        body = self.server.documents.get(self.path)
+        self.send_response_only(404 if body is None else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: whoever asks has a log."""

@@ -1,0 +1,105 @@
+"""`logstats expire`: remove what is older than the statistics are to be kept."""
+
+import datetime as dt
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from local.commands.database import DatabaseUrlOption, open_database
+from local.errors import UserError
+from logstats.settings import MAX_RETENTION_DAYS
+
+if TYPE_CHECKING:
+    from processor.retention import Expiry
+
+
+def expire(
+    *,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_RETENTION_DAYS,
+            show_default=False,
+            help="Remove days that are older than so many days.",
+        ),
+    ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", show_default=False, help="Or remove the days before this one."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    database_url: DatabaseUrlOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as one line of JSON.")] = False,
+) -> None:
+    """Close the days that are too old, for good, and remove their statistics.
+
+    Later lines of a closed day are counted as expired, and change nothing. An interrupted run is finished by the next.
+    """
+    first = _date(before) if before is not None else None
+    if (days is None) == (first is None):
+        raise UserError("Give either --days or --before.")
+    started = time.monotonic()
+    found = _expire(days, first, database_url, dry_run=dry_run)
+    seconds = round(time.monotonic() - started, 6)
+    if as_json:
+        print(json.dumps({**found.as_dict(), "dry_run": dry_run, "seconds": seconds}))
+    else:
+        typer.echo(_line(found, dry_run=dry_run))
+
+
+def _date(text: str) -> dt.date:
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
+
+    from api.parameters import CalendarDate  # noqa: PLC0415
+
+    try:
+        date: dt.date = TypeAdapter(CalendarDate).validate_python(text)
+    except ValidationError as error:
+        raise UserError(f"--before: {error.errors()[0]['msg']}.") from None
+    return date
+
+
+def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> "Expiry":
+    from logstats.database import create_engine  # noqa: PLC0415 - slow to import
+    from processor import retention  # noqa: PLC0415
+
+    with open_database(database_url) as database:
+        engine = create_engine(database)
+        try:
+            horizon = first or retention.horizon_of(engine, days or 0)
+            if dry_run:
+                return retention.preview(engine, horizon)
+            with _progress() as progress:
+                return retention.expire(engine, horizon, progress=progress)
+        except retention.RetentionError as error:
+            raise UserError(f"{error}.") from None
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """Count on a terminal; nothing in a pipe."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
+    removed = 0
+    with Console(stderr=True).status("") as status:
+
+        def show(customer_days: int) -> None:
+            nonlocal removed
+            removed += customer_days
+            status.update(f"{removed:,} customer-days removed")
+
+        yield show
+
+
+def _line(found: "Expiry", *, dry_run: bool) -> str:
+    counts = f"{found.customer_days:,} customer-days ({found.contributions:,} contributions)"
+    if dry_run:
+        return f"would remove {counts} before {found.horizon}; {found.customers:,} customers would have none left"
+    return f"removed {counts} before {found.horizon}; {found.customers:,} customers have none left"

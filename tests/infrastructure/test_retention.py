@@ -1,0 +1,153 @@
+"""The retention: nothing of it by default; with `retention_days`, a function of its own and a daily schedule."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from cdk import ROOT
+from cdk.app import synthesise
+from cdk.parameters import ParametersError, read
+from tests.infrastructure.templates import as_list, template
+
+Resources = dict[str, dict[str, Any]]
+
+
+def context(environment: str, retention_days: object) -> dict[str, Any]:
+    committed: dict[str, Any] = copy.deepcopy(json.loads((ROOT / "cdk.json").read_text())["context"])
+    committed["environments"][environment]["retention_days"] = retention_days
+    return committed | {"environment": environment}
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    """Those of dev with a retention of 90 days; cdk-nag has passed."""
+    folder = tmp_path_factory.mktemp("retention")
+    synthesise(context("dev", 90), folder)
+    found: Resources = json.loads((folder / "logstats-dev.template.json").read_text())["Resources"]
+    return found
+
+
+def added(resources: Resources) -> Resources:
+    return {name: each for name, each in resources.items() if name not in template("dev")["Resources"]}
+
+
+def only(resources: Resources, kind: str) -> tuple[str, dict[str, Any]]:
+    ((name, resource),) = ((name, each) for name, each in added(resources).items() if each["Type"] == kind)
+    return name, resource
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod", "local"])
+def test_it_is_off_by_default(environment: str) -> None:
+    found = template(environment)["Resources"]
+    assert not [name for name in found if "Retention" in name]
+    assert not [name for name, each in found.items() if each["Type"] == "AWS::Scheduler::Schedule"]
+
+
+def test_it_changes_nothing_else(resources: Resources) -> None:
+    default = template("dev")["Resources"]
+    assert {name for name in default if resources.get(name) != default[name]} == set()
+    assert all("Retention" in name for name in added(resources))
+
+
+def test_the_function_is_in_the_network_and_has_a_role_of_its_own(resources: Resources) -> None:
+    _, function = only(resources, "AWS::Lambda::Function")
+    properties = function["Properties"]
+    migration = next(
+        each["Properties"]
+        for name, each in resources.items()
+        if name.startswith("MigrationFunction") and each["Type"] == "AWS::Lambda::Function"
+    )
+    assert properties["VpcConfig"] == migration["VpcConfig"]
+    assert properties["Layers"] == migration["Layers"]
+    variables = properties["Environment"]["Variables"]
+    assert variables["RETENTION_DAYS"] == "90"
+    assert "logstats_expirer@" in json.dumps(variables["DATABASE_URL"])
+    assert properties["Timeout"] == 900
+    assert properties["LoggingConfig"]["LogGroup"]
+
+
+def statements(resources: Resources) -> list[dict[str, Any]]:
+    return [
+        statement
+        for each in added(resources).values()
+        if each["Type"] == "AWS::IAM::Policy"
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def test_it_may_do_only_what_it_does(resources: Resources) -> None:
+    allowed = {action for statement in statements(resources) for action in as_list(statement["Action"])}
+    network = {action for action in allowed if action.startswith("ec2:")}
+    assert allowed - network == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "rds-db:connect",
+        "lambda:InvokeFunction",
+        "sqs:SendMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+    }
+    for statement in statements(resources):
+        if statement["Resource"] == "*":
+            assert set(as_list(statement["Action"])) == network
+    (connect,) = (statement for statement in statements(resources) if statement["Action"] == "rds-db:connect")
+    assert json.dumps(connect["Resource"]).count("/logstats_expirer") == 1
+
+
+def test_it_runs_every_day_and_what_fails_for_good_is_kept(resources: Resources) -> None:
+    function, _ = only(resources, "AWS::Lambda::Function")
+    failures, queue = only(resources, "AWS::SQS::Queue")
+    _, schedule = only(resources, "AWS::Scheduler::Schedule")
+    properties = schedule["Properties"]
+    assert properties["ScheduleExpression"] == "cron(17 2 * * ? *)"
+    assert properties.get("State", "ENABLED") == "ENABLED"
+    target = properties["Target"]
+    assert target["Arn"] == {"Fn::GetAtt": [function, "Arn"]}
+    arn = {"Fn::GetAtt": [failures, "Arn"]}
+    assert target["DeadLetterConfig"] == {"Arn": arn}
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 10}
+    _, invocation = only(resources, "AWS::Lambda::EventInvokeConfig")
+    assert invocation["Properties"]["MaximumRetryAttempts"] == 2
+    assert invocation["Properties"]["DestinationConfig"] == {"OnFailure": {"Destination": arn}}
+    assert queue["Properties"]["SqsManagedSseEnabled"]
+    assert queue["Properties"]["MessageRetentionPeriod"] == 86_400, "the alarm ends by itself"
+
+
+def test_only_the_scheduler_of_this_account_takes_the_role(resources: Resources) -> None:
+    (trusted,) = (
+        statement
+        for each in added(resources).values()
+        if each["Type"] == "AWS::IAM::Role"
+        for statement in each["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    )
+    assert trusted["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_it_begins_after_the_migration_and_the_processor(resources: Resources) -> None:
+    """A processor of older code would add to closed days."""
+    _, schedule = only(resources, "AWS::Scheduler::Schedule")
+    needed = " ".join(schedule["DependsOn"])
+    assert "MigrationApplied" in needed
+    assert "IngestProcessorFunction" in needed
+    assert "RetentionSchedulerRoleDefaultPolicy" in needed
+
+
+def test_failures_raise_an_alarm(resources: Resources) -> None:
+    failures, _ = only(resources, "AWS::SQS::Queue")
+    (alarm,) = (
+        each["Properties"]
+        for each in resources.values()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+        and failures in json.dumps(each["Properties"].get("Dimensions"))
+    )
+    assert (alarm["Threshold"], alarm["MetricName"]) == (0, "ApproximateNumberOfMessagesVisible")
+    assert alarm["AlarmActions"]
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 36_501, 1.5, "90", True])
+def test_nonsense_is_refused(wrong: object) -> None:
+    with pytest.raises(ParametersError, match=r"environments\.dev\.retention_days: Input should be"):
+        read(context("dev", wrong))

@@ -1,0 +1,79 @@
+"""docs/scaling.md: what the benchmark writes there, and when it refuses to."""
+
+import re
+
+import pytest
+
+from benchmarks.scaling.__main__ import TOLERANCE, refuse
+from benchmarks.scaling.page import PAGE, costs, limits, loads, rewritten, simulation
+from benchmarks.scaling.runs import CALIBRATION, CHECKS, Check, typical
+from benchmarks.scaling.workload import Measured, Workload
+from tests.unit.benchmarks.test_scaling_costs import KNOWN, QUERIES
+
+WORKLOAD = Workload(2, 1_000, 10)
+
+
+def test_tables_are_renewed_between_their_marks() -> None:
+    page = "before <!-- a -->old<!-- end of a --> between <!-- b --><!-- end of b --> after"
+    assert rewritten(page, {"a": "new", "b": "too"}) == (
+        "before <!-- a -->\n\nnew\n\n<!-- end of a --> between <!-- b -->\n\ntoo\n\n<!-- end of b --> after"
+    )
+
+
+def test_a_page_without_the_mark_is_an_error() -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        rewritten("nothing", {"a": "new"})
+
+
+def test_the_page_takes_every_table() -> None:
+    tables = {
+        "costs": costs(KNOWN, QUERIES),
+        "simulation": simulation([Check(WORKLOAD, 2, 1.0, 1.1)], 0.05),
+        "limits": limits(KNOWN, QUERIES),
+        "loads": loads(KNOWN, QUERIES),
+    }
+    page = rewritten(PAGE.read_text(encoding="utf-8"), tables)
+    for table in tables.values():
+        assert table in page
+        head, rule, *rows = (line for line in table.splitlines() if line.startswith("|"))
+        assert all(line.count("|") == head.count("|") for line in (rule, *rows))
+    assert "| 2 objects of 1,000 lines, 10 customers | 2 | 1.00 | 1.10 | +10% |" in page
+
+
+def test_the_page_shows_simulated_runs_within_the_tolerance() -> None:
+    """As measured when the page was last written: with one, two and four processes, each within 20 %."""
+    text = (
+        PAGE.read_text(encoding="utf-8")
+        .split("<!-- simulation -->")[1]
+        .split("<!-- end of simulation -->")[0]
+    )
+    rows = re.findall(
+        r"^\| .* customers \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([+-]\d+)% \|$", text, re.MULTILINE
+    )
+    assert {int(processes) for processes, *_ in rows} >= {1, 2, 4}
+    for _, measured, simulated, off in rows:
+        assert abs(int(off)) <= 20
+        assert int(off) == pytest.approx(100 * (float(simulated) / float(measured) - 1), abs=2)
+
+
+def test_no_run_that_is_checked_has_a_part_in_the_costs() -> None:
+    assert not set(CALIBRATION) & {workload for workload, _ in CHECKS}
+
+
+@pytest.mark.parametrize("simulated", [0.79, 1.21])
+def test_a_simulation_that_is_off_is_refused(simulated: float) -> None:
+    checks = [Check(WORKLOAD, 1, 1.0, 1.0), Check(WORKLOAD, 4, 1.0, simulated)]
+    with pytest.raises(SystemExit, match=r"10 customers, 4 processes: [+-]21%.*took 1\.5 cores") as refused:
+        refuse(checks, "other processes took 1.5 cores")
+    assert "1 processes" not in str(refused.value)
+
+
+def test_a_simulation_within_the_tolerance_is_not() -> None:
+    refuse([Check(WORKLOAD, 1, 1.0, 1 - TOLERANCE + 1e-9), Check(WORKLOAD, 1, 1.0, 1 + TOLERANCE - 1e-9)], "")
+
+
+def test_the_median_of_the_quieter_half_counts() -> None:
+    others = (0.9, 0.1, 1.5, 0.2, 0.3)
+    runs = [Measured(float(number), [], 0.0, 0.0, busy) for number, busy in enumerate(others)]
+    assert typical(runs).seconds == 3  # of 1, 3 and 4
+    assert typical(runs[:1]) is runs[0]

@@ -1,0 +1,72 @@
+"""The local issuer: what OpenID Connect asks of one, over https, trusted by its own authority only."""
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from local.cloud import certificates
+from local.cloud.certificates import Certificates
+from local.cloud.issuer import AUDIENCE, Issuer, serving
+
+
+@pytest.fixture
+def issued(tmp_path: Path) -> Certificates:
+    return certificates.issue(tmp_path)
+
+
+@pytest.fixture
+def issuer(issued: Certificates) -> Iterator[Issuer]:
+    with serving(issued.authority) as started:
+        yield started
+
+
+def document(url: str, trusted: ssl.SSLContext) -> Any:  # noqa: ANN401 - JSON
+    handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted))
+    with urllib.request.build_opener(*handlers).open(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def test_its_tokens_are_verified_by_what_it_publishes(issuer: Issuer, issued: Certificates) -> None:
+    trusted = ssl.create_default_context(cafile=issued.bundle)
+    discovered = document(f"{issuer.url}/.well-known/openid-configuration", trusted)
+    assert discovered["issuer"] == issuer.url
+    token = issuer.for_customer("cust_1")
+    key = jwt.PyJWKClient(discovered["jwks_uri"], ssl_context=trusted).get_signing_key_from_jwt(token)
+    claims = jwt.decode(token, key, ["RS256"], audience=AUDIENCE, issuer=issuer.url)
+    assert claims["customer_id"] == "cust_1"
+    assert "scope" not in claims
+    assert claims["exp"] - claims["iat"] == 12 * 3600
+
+
+def test_no_private_number_is_published(issuer: Issuer, issued: Certificates) -> None:
+    trusted = ssl.create_default_context(cafile=issued.bundle)
+    (key,) = document(f"{issuer.url}/.well-known/jwks.json", trusted)["keys"]
+    assert set(key) <= {"kty", "n", "e", "kid", "alg", "use", "key_ops"}
+
+
+def test_there_is_nothing_else(issuer: Issuer, issued: Certificates) -> None:
+    trusted = ssl.create_default_context(cafile=issued.bundle)
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        document(f"{issuer.url}/token", trusted)
+
+
+def test_others_do_not_trust_it(
+    issuer: Issuer, issued: Certificates, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
+        document(f"{issuer.url}/.well-known/jwks.json", ssl.create_default_context())
+    trusted = ssl.create_default_context(cafile=issued.bundle)
+    assert document(f"{issuer.url}/.well-known/jwks.json", trusted)["keys"]
+    assert capfd.readouterr().err == ""
+
+
+def test_every_run_has_its_own_key(issuer: Issuer, issued: Certificates) -> None:
+    with serving(issued.authority) as another:
+        assert another.key.public_key() != issuer.key.public_key()
