@@ -1,11 +1,11 @@
 """Figures into docs/performance.md, and a chart beside it."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.run import Result
+from benchmarks.ratios import ratios
+from benchmarks.results import Result
 
 END = dt.date(2024, 10, 3)
 PAGE = Path("docs/performance.md")
@@ -13,6 +13,7 @@ CHART = Path("docs/performance.svg")
 NAMES = {
     "ours": "logstats, result in memory",
     "committed": "logstats, committed to PostgreSQL",
+    "committed_first": "the same, first ingest of a process",
     "duckdb_query": "DuckDB 2",
     "polars_query": "Polars 2",
     "textbook": "textbook Bytewax flow",
@@ -22,10 +23,12 @@ NAMES = {
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 
-def write(sections: "dict[str, list[Result]]", machine: str, largest: int) -> None:
-    """Replace the figures of the page, and draw its chart."""
+def write(sections: Mapping[str, Sequence[Result]], machine: str) -> None:
+    """Replace the figures of the page, and draw its chart: of the largest size."""
     parts = [
-        f"Machine: {machine}. Seconds and CPU seconds are medians; CPU is that of the process alone, without the database's."
+        f"Machine: {machine}. Seconds and CPU seconds are medians; CPU is that of the process alone, without the database's.",
+        "### What follows\n\n| | |\n|---|---|\n"
+        + "\n".join(f"| {claim} | {figure} |" for claim, figure in ratios(sections)),
     ]
     for title, results in sections.items():
         rows = [
@@ -43,12 +46,15 @@ def write(sections: "dict[str, list[Result]]", machine: str, largest: int) -> No
     before, _, rest = PAGE.read_text().partition(_BEGIN)
     after = rest.partition(_END)[2]
     PAGE.write_text(f"{before}{_BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{_END}{after}")
+    largest = max(
+        (title for title in sections if title.startswith("Peers")), key=lambda title: sections[title][0].lines
+    )
     CHART.write_text(
-        _chart(f"{largest:,} lines: seconds, less is better", sections[f"Peers, {largest:,} lines"])
+        _chart(f"{sections[largest][0].lines:,} lines: seconds, less is better", sections[largest])
     )
 
 
-def _chart(title: str, results: "list[Result]") -> str:
+def _chart(title: str, results: Sequence[Result]) -> str:
     """Draw bars as SVG."""
     scale = 380 / max(result.seconds for result in results)
     lines = [
@@ -60,7 +66,7 @@ def _chart(title: str, results: "list[Result]") -> str:
     ]
     for number, result in enumerate(results):
         y, width = 40 + 30 * number, max(1, result.seconds * scale)
-        colour = "#1f77b4" if result.peer in ("ours", "committed") else "#aaa"
+        colour = "#1f77b4" if result.peer.startswith(("ours", "committed")) else "#aaa"
         threads = f"{result.threads} thread{'s' if result.threads > 1 else ''}"
         lines.append(
             f'<text x="280" y="{y + 16}" text-anchor="end">{NAMES[result.peer]}, {threads}</text>'

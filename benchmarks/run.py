@@ -7,35 +7,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import psutil
 
 from benchmarks import report
+from benchmarks.ratios import ratios
+from benchmarks.results import BROKEN, Result
 from local.generator import Traffic
 
 FOLDER = Path(".local/bench")
-PEERS = (("ours", 2), ("ours", 1), ("committed", 2), ("duckdb_query", 2), ("polars_query", 2))
+PEERS = (
+    ("ours", 2),
+    ("ours", 1),
+    ("committed", 2),
+    ("committed_first", 2),
+    ("duckdb_query", 2),
+    ("polars_query", 2),
+)
 DESIGNS = (("ours", 1), ("arrow_numpy", 1), ("numpy_words", 1), ("duckdb_query", 1), ("polars_query", 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Several runs of a peer on one file: medians of seconds and CPU seconds, the best time, the highest peak in bytes."""
-
-    peer: str
-    threads: int
-    log: str
-    lines: int
-    runs: int
-    seconds: float
-    best: float
-    cpu: float
-    peak: int
-    busy: float
-    """The share of the machine that others used just before, at most."""
 
 
 def log(lines: int, *, customers: int = 50, days: int = 30, broken: bool = False) -> Path:
@@ -100,43 +91,65 @@ def _wait_for_quiet(patience: float = 5) -> float:
     return busy
 
 
-def main() -> None:
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument(
-        "--lines", type=int, nargs="*", default=[1_000_000], help="sizes; all but the textbook flow"
+        "--lines",
+        type=int,
+        nargs="+",
+        default=[1_000_000, 10_000_000, 50_000_000],
+        help="sizes; all but the textbook flow",
     )
     parser.add_argument(
         "--textbook", type=int, nargs="*", default=[100_000], help="its sizes; 1 million takes minutes"
     )
+    parser.add_argument(
+        "--cardinality",
+        type=int,
+        nargs=3,
+        action="append",
+        metavar=("LINES", "CUSTOMERS", "DAYS"),
+        help="logs of many customers or days, ingested once",
+    )
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    sections: dict[str, list[Result]] = {}
-    for lines in options.lines:
-        sections[f"Peers, {lines:,} lines"] = compare(PEERS, log(lines), lines, options.runs)
-    largest = max(options.lines)
-    if len(options.lines) > 1:
-        sections["Growth"] = [
-            result
-            for name, section in sections.items()
-            for result in section
-            if result.peer in ("ours", "committed")
-        ]
-    middle = sorted(options.lines)[len(options.lines) // 2]
+    options.cardinality = options.cardinality or [[5_000_000, 1_000_000, 1], [1_000_000, 100, 365]]
+    return options
+
+
+def _measure(options: argparse.Namespace) -> dict[str, list[Result]]:
+    """Run everything; results by the title of their table."""
+    sizes, runs = sorted(options.lines), options.runs
+    sections = {f"Peers, {lines:,} lines": compare(PEERS, log(lines), lines, runs) for lines in sizes}
+    middle = sizes[len(sizes) // 2]
     sections[f"Designs of the kernel, {middle:,} lines, one thread"] = compare(
-        DESIGNS, log(middle), middle, options.runs
+        DESIGNS, log(middle), middle, runs
     )
-    broken = compare([("ours", 1)], log(middle, broken=True), middle, options.runs)
-    sections["Every tenth line broken"] = broken
+    sections[BROKEN] = compare([("ours", 1)], log(middle, broken=True), middle, runs)
     for lines in options.textbook:
-        runs = options.runs if lines <= 100_000 else 1
+        once = runs if lines <= 100_000 else 1
         sections[f"Textbook flow, {lines:,} lines"] = compare(
-            [("textbook", 1), ("ours", 1)], log(lines), lines, runs
+            [("textbook", 1), ("ours", 1)], log(lines), lines, once
         )
+    for lines, customers, days in options.cardinality:
+        path = log(lines, customers=customers, days=days)
+        sections[f"{customers:,} customers, {_days(days)}"] = compare([("committed", 2)], path, lines, 1)
+    return sections
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'s' if count > 1 else ''}"
+
+
+def main() -> None:
+    sections = _measure(_parse())
     machine = (
         f"{psutil.cpu_count()} cores ({platform.processor() or platform.machine()}), {platform.system()}, "
     )
     machine += f"CPython {platform.python_version()}"
-    report.write(sections, machine, largest)
+    report.write(sections, machine)
+    for claim, figure in ratios(sections):
+        print(f"{claim}: {figure}")
 
 
 if __name__ == "__main__":

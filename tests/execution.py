@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +43,16 @@ class ExecutionEnvironment:
 
 
 @contextlib.contextmanager
-def execution_environment(handler: str, variables: Mapping[str, str]) -> Iterator[ExecutionEnvironment]:
-    """Run a handler under the real `awslambdaric`, in Lambda's environment and limits (see `lambda_sandbox`)."""
+def execution_environment(
+    handler: str, variables: Mapping[str, str], within: Sequence[str] = ()
+) -> Iterator[ExecutionEnvironment]:
+    """Run a handler under the real `awslambdaric`, in Lambda's environment and limits (see `lambda_sandbox`).
+
+    `within` is a command that starts the runtime, if it needs another one around it.
+    """
     with RuntimeApi() as api:
         process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", handler],
+            [*within, sys.executable, "-m", "awslambdaric", handler],
             env={
                 "PATH": os.defpath,
                 "PYTHONPATH": str(SANDBOX),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from logstats.native import Aggregator, _kernel
 from tests.blocks import block
-from tests.reference import MAX_REJECT_BYTES, aggregate, encode, told_by
+from tests.reference import MAX_REJECT_BYTES, MILLISECONDS, aggregate, encode, told_by
 
 PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
@@ -78,14 +78,16 @@ def check_histograms(memory: GuardedMemory) -> None:
         {0: 1},
         {5: 300, 381_047: 2**40},
         {bucket: bucket + 1 for bucket in range(0, 50_000, 127)},
+        {bucket: ms % 300 + 1 for bucket, ms in MILLISECONDS.items() if ms % 100 < 90 and ms < 1_000},
     ):
         encoded = encode(Counter(buckets))
-        out = ctypes.create_string_buffer(2 * len(encoded))
         for length in range(1, len(encoded) + 1):
             view = memory.at_end(encoded[:length])
             pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
             total = _kernel.histogram_values_at(pointer, length, None, 0, None)
-            combined = _kernel.histogram_combine(encoded, len(encoded), pointer, length, 1, out)
+            out = ctypes.c_void_p()
+            combined = _kernel.histogram_combine(encoded, len(encoded), pointer, length, 1, ctypes.byref(out))
+            _kernel.kernel_free(out)
             assert (total < 0) == (combined < 0)
             assert length < len(encoded) or total == sum(buckets.values())
 
@@ -95,13 +97,15 @@ def check_batches(memory: GuardedMemory) -> None:
     aggregator = Aggregator()
     aggregator.feed(b"".join(b"2024-09-03 12:00:00 c%d /a 200 0.%d\n" % (i % 7, i) for i in range(300)))
     [(_, _, batch)] = aggregator.drain_batches(1)
-    out = ctypes.create_string_buffer(2 * len(batch) + 256 * 7)
     for length in range(1, len(batch) + 1):
         view = memory.at_end(batch[:length])
         pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
         count = _kernel.batch_count(pointer, length)
-        added = _kernel.batch_add(batch, len(batch), pointer, length, out)
-        copied = _kernel.batch_copy_rows(pointer, length, 1, 1, out)
+        sum_at, rows_at = ctypes.c_void_p(), ctypes.c_void_p()
+        added = _kernel.batch_add(batch, len(batch), pointer, length, ctypes.byref(sum_at))
+        _kernel.kernel_free(sum_at)
+        copied = _kernel.batch_copy_rows(pointer, length, 1, 1, ctypes.byref(rows_at))
+        _kernel.kernel_free(rows_at)
         assert (count < 0) == (added < 0) == (copied < 0)
         assert length < len(batch) or count == 7
 

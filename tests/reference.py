@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from logstats.line import LogLine, RejectReason, parse_line
@@ -87,9 +87,47 @@ def bucket(us: int) -> int:
     return (shift << 14) + (us >> shift)
 
 
+MILLISECONDS = {bucket(ms * 1000): ms for ms in range(64 * 256)}
+"""The whole millisecond of each bucket that has one which may be in a page."""
+
+
 def encode(buckets: Counter[int]) -> bytes:
-    """The canonical encoding."""
-    out, before = bytearray([1]), -1
+    """The canonical encoding: pages of 64 milliseconds where 8 are used, and a list of what is left."""
+    pages = defaultdict[int, dict[int, int]](dict)
+    for number, count in buckets.items():
+        if number in MILLISECONDS:
+            page, place = divmod(MILLISECONDS[number], 64)
+            pages[page][place] = count
+    dense = {
+        page: counts for page, counts in pages.items() if len(counts) >= 8 and max(counts.values()) < 1 << 16
+    }
+    rest = {number: buckets[number] for number in buckets if MILLISECONDS.get(number, -1) // 64 not in dense}
+    out = bytearray([2, len(dense) - 1] if dense else [1])
+    for page in sorted(dense):
+        bits = next(bits for bits in (1, 2, 4, 8, 16) if max(dense[page].values()) < 1 << bits)
+        out += bytes([page, bits]) + _packed(dense[page], bits)
+    return bytes(out) + _list_of(rest)
+
+
+def encode_without_pages(buckets: Counter[int]) -> bytes:
+    """Version 1, which histograms had before there were pages."""
+    return b"\x01" + _list_of(buckets)
+
+
+def _packed(counts: dict[int, int], bits: int) -> bytes:
+    """Count i is in byte i modulo the page's bytes, above those that are there already."""
+    size = 8 * bits
+    if bits == 16:
+        low, high = ([counts.get(i, 0) >> shift & 255 for i in range(64)] for shift in (0, 8))
+        return bytes(low + high)
+    out = bytearray(size)
+    for i, count in counts.items():
+        out[i % size] |= count << i // size * bits
+    return bytes(out)
+
+
+def _list_of(buckets: Mapping[int, int]) -> bytes:
+    out, before = bytearray(), -1
     for number in sorted(buckets):
         out += _leb128(number - before) + _leb128(buckets[number])
         before = number

@@ -6,7 +6,7 @@ An object can be a block repeated many times, so that gigabytes need no disk. (m
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -47,10 +47,19 @@ class Version:
 
 @dataclass(slots=True)
 class S3Double:
-    """The server, on a free port of 127.0.0.1."""
+    """The server, on a free port of 127.0.0.1.
+
+    Attributes
+    ----------
+    fault
+        Asked with the method of each HEAD, GET and PUT of an object, before the answer: "slow down" answers 503,
+        "cut" sends half of the body and ends the connection, "empty" nothing of it, "stall" never answers; anything else is no fault.
+    """
 
     objects: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
     released: threading.Event = field(default_factory=threading.Event)
+    fault: Callable[[str], str] = lambda _: ""
+    is_versioned: bool = True
     _server: ThreadingHTTPServer | None = None
 
     @property
@@ -91,14 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self) -> None:
-        if version := self._version():
+        if not self._fails() and (version := self._version()):
             self._start(200, version, version.size)
 
     def do_GET(self) -> None:
         if "list-type=2" in self.path:
             self._list()
             return
-        if not (version := self._version()):
+        if (fault := self._fails()) == "answered" or not (version := self._version()):
             return
         if self.headers.get("If-Match", version.etag) != version.etag:
             self._start(412, version, 0)
@@ -111,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.s3.released.wait()
             self.close_connection = True
             return
+        if fault in ("cut", "empty"):
+            self.close_connection, end = True, (start + end) // 2 if fault == "cut" else start
         try:
             for piece in version.read(start, end):
                 self.wfile.write(piece)
@@ -118,9 +129,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def do_PUT(self) -> None:
+        if self._fails():
+            return
         bucket, key, _ = self._name()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self._start(200, self.s3.put(bucket, key, body), 0)
+
+    def do_DELETE(self) -> None:
+        if not self._fails():
+            bucket, key, _ = self._name()
+            self.s3.objects.pop((bucket, key), None)
+            self._start(204, None, 0)
 
     def _list(self) -> None:
         """Answer `ListObjectsV2`, two keys to a page."""
@@ -144,6 +163,22 @@ class _Handler(BaseHTTPRequestHandler):
         self._start(200, None, len(body.encode()))
         self.wfile.write(body.encode())
 
+    def _fails(self) -> str:
+        """Answer by a fault ("answered"), or say which one the answer is to have."""
+        fault = self.s3.fault(self.command)
+        if fault == "stall":
+            self.s3.released.wait()
+            self.close_connection = True
+            return "answered"
+        if fault == "slow down":
+            body = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+            self.close_connection = True  # the body of a PUT has not been read
+            self._start(503, None, len(body))
+            if self.command != "HEAD":
+                self.wfile.write(body)
+            return "answered"
+        return fault
+
     def _name(self) -> tuple[str, str, str | None]:
         url = urlsplit(self.path)
         _, bucket, key = unquote(url.path).split("/", 2)
@@ -159,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if version:
             self.send_header("ETag", version.etag)
-            self.send_header("x-amz-version-id", version.version_id)
+            if self.s3.is_versioned:
+                self.send_header("x-amz-version-id", version.version_id)
         self.send_header("Content-Length", str(length))
         self.end_headers()

@@ -9,9 +9,7 @@ from bytewax.run import cli_main
 
 from benchmarks.peers import Row
 from logstats.batch import SummaryBatch
-from logstats.histogram import nearest_rank
-from logstats.native import records, values_at
-from logstats.summary import PERCENTILES
+from logstats.native import percentiles, records
 from processor.flow import PartReport, build_flow
 from processor.monitor import Monitor
 from processor.objects import LocalFile
@@ -39,24 +37,25 @@ class _ListSink(DynamicSink[T]):
 
 def aggregate(path: Path, threads: int) -> list[Row]:
     """From opening the file to rows with percentiles."""
-    batches: list[SummaryBatch] = []
-    reports: list[PartReport] = []
+    staged: list[SummaryBatch | PartReport] = []
     monitor = Monitor()
     source = LogSource(LocalFile.at(path), threads, monitor)
-    flow = build_flow(source, _ListSink(batches), _ListSink(reports), dt.timedelta.max)
+    flow = build_flow(source, _ListSink(staged), dt.timedelta.max)
     cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error
-    rows = [row for batch in batches for row in _rows(batch)]
-    assert sum(report.accepted for report in reports) == sum(row[2] for row in rows)
+    rows = [row for item in staged if isinstance(item, SummaryBatch) for row in _rows(item)]
+    accepted = sum(item.accepted for item in staged if isinstance(item, PartReport))
+    assert accepted == sum(row[2] for row in rows)
     return rows
 
 
 def _rows(batch: SummaryBatch) -> list[Row]:
+    ranks = iter(percentiles(batch.encoded))
+    dates: dict[int, str] = {}
     rows = []
-    for customer, day, (total, client, server, duration_sum, _, most), histogram in records(batch.encoded):
-        ranks = [nearest_rank(percent, total) for percent in PERCENTILES]
-        p50, p90, p95, p99 = values_at(histogram, ranks)[1]
-        date = (EPOCH + dt.timedelta(days=day)).isoformat()
+    for summary, p50, p90, p95, p99 in zip(records(batch.encoded), ranks, ranks, ranks, ranks, strict=True):
+        customer, day, (total, client, server, duration_sum, _, most), _ = summary
+        date = dates.get(day) or dates.setdefault(day, (EPOCH + dt.timedelta(days=day)).isoformat())
         rows.append((customer.decode(), date, total, client, server, duration_sum, p50, p90, p95, p99, most))
     return rows

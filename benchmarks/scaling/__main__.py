@@ -12,8 +12,8 @@ from statistics import median
 
 from benchmarks.scaling import page, query
 from benchmarks.scaling.costs import fit
+from benchmarks.scaling.laboratory import laboratory
 from benchmarks.scaling.runs import Check, Runs
-from benchmarks.scaling.workload import laboratory
 
 TOLERANCE = 0.2
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import psutil
 
 from benchmarks.scaling.costs import Costs
+from benchmarks.scaling.laboratory import Laboratory
 from benchmarks.scaling.simulate import Phase, simulate
-from benchmarks.scaling.workload import Laboratory, Measured, Workload
+from benchmarks.scaling.workload import Measured, Workload
 
 CALIBRATION = (
     Workload(30, 1_000, 50),

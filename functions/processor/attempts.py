@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 _LOCKS = 0x61747470 << 32  # "attp": the upper half of the lock keys; the lower is the id
 _MEMBERS = 0x6D656D62  # "memb": likewise
+_WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
+"""What is staged need not be safe on disk before the commit, which is behind it in the log and waits for both. The
+attempt's own row must be: its id must never come again."""
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
@@ -70,12 +73,18 @@ class LostAttemptError(Exception):
 def hold(connection: sa.Connection, attempt_id: int) -> None:
     """Keep an attempt from being collected until the transaction ends; call it before staging rows.
 
+    The transaction's commit does not wait for the disk.
+
     Raises
     ------
     LostAttemptError
         If it has been collected: rows staged now would never be.
     """
-    held = sa.select(Attempt.id).where(Attempt.id == attempt_id).with_for_update(read=True, key_share=True)
+    held = (
+        sa.select(Attempt.id, _WITHOUT_WAITING)
+        .where(Attempt.id == attempt_id)
+        .with_for_update(read=True, key_share=True)
+    )
     if connection.scalar(held) is None:
         raise LostAttemptError(f"attempt {attempt_id} was collected: its database session has ended")
 

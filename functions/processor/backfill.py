@@ -30,10 +30,10 @@ from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
 from processor.cluster import on_this_machine
 from processor.commit import withdraw
-from processor.ingest import Ingestor, IngestSummary, source_of
+from processor.ingest import Ingestor, IngestSummary
 from processor.ledger import Withdrawal
 from processor.members import ClusterError
-from processor.objects import SourceError
+from processor.objects import SourceError, source_of
 from processor.rejects import reject_store
 from processor.s3 import S3Object, create_client
 from processor.verify import check

@@ -50,8 +50,7 @@ class PartReport:
 
 def build_flow(
     source: FixedPartitionedSource[ShardDay | PartReport, None],
-    contributions: DynamicSink[SummaryBatch],
-    reports: DynamicSink[PartReport],
+    sink: DynamicSink[SummaryBatch | PartReport],
     wait_for_system_duration: dt.timedelta,
 ) -> Dataflow:
     """Return the dataflow.
@@ -60,8 +59,8 @@ def build_flow(
     ----------
     source
         Reads a log object; emits partial summaries, and one report per byte range.
-    contributions, reports
-        Sinks; `contributions` accepts several partial summaries per customer and day.
+    sink
+        Takes contributions and reports; it must accept several partial summaries per customer and day.
     wait_for_system_duration
         How long the event clock waits for out-of-order data. A window that closed early frees its state; what
         comes after it is late, and merged like everything else.
@@ -87,8 +86,7 @@ def build_flow(
     )
     on_time = op.map("on_time", daily.down, lambda keyed: keyed[1][1].total())
     late = op.map("late", daily.late, lambda keyed: keyed[1][1].summaries)
-    op.output("stage", op.merge("with_late", on_time, late), contributions)
-    op.output("report", part_reports, reports)
+    op.output("stage", op.merge("all", on_time, late, part_reports), sink)
     return flow
 
 

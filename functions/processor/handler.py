@@ -2,7 +2,7 @@
 
 import gc
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
@@ -16,10 +16,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
-from processor.deadline import Deadline
-from processor.ingest import Ingestor, source_of
+from processor.deadline import Deadline, DeadlineError
+from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
-from processor.objects import SourceError, TransientSourceError, is_log
+from processor.objects import SourceError, TransientSourceError, is_log, source_of
 from processor.rejects import reject_store
 from processor.s3 import create_client, current_version
 
@@ -51,38 +51,49 @@ def _s3() -> "S3Client":
     return create_client()
 
 
-def handle_record(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    """Settle what one message announces; a message may carry several S3 records."""
-    deadline = Deadline.after(lambda_context.get_remaining_time_in_millis() / 1_000)
+def handle_record(record: SQSRecord, deadline: Deadline) -> None:
+    """Settle what one message announces."""
     try:
         _handle(record.json_body, replace(_ingestor(), deadline=deadline))
-    except SourceError as error:
-        again = isinstance(error, TransientSourceError)
-        logger.error(  # noqa: TRY400 - one sentence; Powertools keeps the traceback
-            "%s (%s)",
-            error,
-            "to be delivered again" if again else "trying again will not help; fix the cause",
-        )
-        raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {_first_line(error)}"
-        logger.error("%s (to be delivered again)", reason)  # noqa: TRY400 - as above
+        _log(error)
         raise
+
+
+def _log(error: Exception) -> None:
+    """Say in one sentence what failed, and whether trying again may help; Powertools keeps the traceback."""
+    if isinstance(error, SourceError):
+        again = isinstance(error, TransientSourceError)
+        consequence = "to be delivered again" if again else "trying again will not help; fix the cause"
+        logger.error("%s (%s)", error, consequence)
+    elif isinstance(error, DeadlineError):
+        logger.error("%s (to be delivered again)", error)
+    else:
+        logger.error("%s: %s (to be delivered again)", type(error).__name__, _first_line(error))
 
 
 def _handle(body: dict[str, Any], ingestor: Ingestor) -> None:
+    """Settle every S3 record; one that fails does not keep those behind it in the message from counting."""
     if body.get("Event") == "s3:TestEvent":
         logger.info("S3 has tested the notification")
         return
+    first: Exception | None = None
     for s3_record in S3Event(body).records:
-        _settle(s3_record, ingestor)
+        try:
+            _settle(s3_record, ingestor)
+        except Exception as error:  # noqa: BLE001 - raised again below
+            if first:
+                _log(error)
+            first = first or error
+    if first:
+        raise first
 
 
 def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
     bucket, entry = record.s3.bucket.name, record.s3.get_object
     key, kind = unquote_plus(entry.key), record.event_name.removeprefix("s3:")
     if kind.startswith("ObjectCreated:"):
-        summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.sequencer)
+        summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.get("sequencer"))
     elif kind.startswith("ObjectRemoved:") and is_log(key) and _settings().withdraw_removed_objects:
         summary = ingestor.withdraw(_withdrawal(bucket, key, kind, entry))
     else:
@@ -108,7 +119,8 @@ def _first_line(error: Exception) -> str:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Settle every message of a batch; those that fail, and only those, are delivered again."""
-    return process_partial_response(event, handle_record, _batch, context)
+    deadline = Deadline.after(context.get_remaining_time_in_millis() / 1_000)
+    return process_partial_response(event, partial(handle_record, deadline=deadline), _batch, context)
 
 
 gc.freeze()  # what is here now stays: no collection looks at it again, least of all while a commit holds its lock

@@ -4,10 +4,11 @@ import datetime as dt
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import psycopg
 import sqlalchemy as sa
@@ -18,13 +19,13 @@ from sqlalchemy.orm import Session
 from logstats.models import AttemptPart, LogObject
 from processor import attempts
 from processor.commit import Content, commit, ignore, settle_without_reading, withdraw
-from processor.connection import is_lost
+from processor.connection import ended_at, is_lost
 from processor.deadline import Deadline
 from processor.ledger import Delivery, Outcome, SupersededError, Withdrawal
 from processor.merge import IntegrityError
 from processor.monitor import Progress
-from processor.objects import FILE_BUCKET, LocalFile, SourceError, is_log
-from processor.rejects import RejectStore, encode, rejected_lines
+from processor.objects import LocalFile, SourceError, is_log, source_of
+from processor.rejects import RejectStore, delete, encode, rejected_lines
 from processor.s3 import S3Object, current_version
 from processor.staging import Running, stage, usable_cores
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Log = LocalFile | S3Object
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ class Ingestor:
     Attributes
     ----------
     engine
-        Must allow as many connections as there are workers, and two more.
+        Must allow two connections, and one more for each worker that holds much (`processor.sink`).
     rejects
         Where rejected lines are kept.
     wait_for_system_duration
@@ -145,12 +147,15 @@ class Ingestor:
         """
 
         def is_current() -> bool:
-            return current_version(client, bucket, key) == version
+            return self._bound(partial(current_version, client, bucket, key)) == version
 
         known = Delivery(bucket, key, version, sequencer, is_current=is_current)
-        return self._ingest(
-            known, partial(S3Object.head, client, bucket, key, version), partial(_with_digest, known)
-        )
+        try:
+            return self._ingest(
+                known, partial(S3Object.head, client, bucket, key, version), partial(_with_digest, known)
+            )
+        except SupersededError:  # without a sequencer, only the current version can be put in order
+            return _summarise(known, LogObject(outcome=Outcome.STALE), time.monotonic())
 
     def ingest_current(self, look: Callable[[], S3Object]) -> IngestSummary:
         """Ingest the current version of an S3 object, which no event has named.
@@ -174,19 +179,48 @@ class Ingestor:
 
     def withdraw(self, withdrawal: Withdrawal) -> IngestSummary:
         """Take a log object out of the statistics, and leave a tombstone in the ledger."""
-        started = time.monotonic()
-        return _summarise(withdrawal, withdraw(self.engine, withdrawal), started)
+        current = replace(withdrawal, is_current=partial(self._bound, withdrawal.is_current))
+
+        def once(ingestor: Ingestor) -> IngestSummary:
+            started = time.monotonic()
+            return _summarise(withdrawal, withdraw(ingestor.engine, current), started)
+
+        return self._again(once)
+
+    @contextmanager
+    def _in_time(self) -> Iterator["Ingestor"]:
+        """Yield an ingestor that waits for the database no longer than the time lasts."""
+        if self.deadline is None:
+            yield self
+            return
+        try:
+            with ended_at(self.engine, self.deadline.at) as engine:
+                yield replace(self, engine=engine)
+        except (DBAPIError, psycopg.OperationalError):
+            self.deadline.check()
+            raise
+
+    def _bound(self, call: Callable[[], T], undo: Callable[[], object] = lambda: None) -> T:
+        """Wait for S3 no longer than the time lasts."""
+        return self.deadline.bound(call, undo) if self.deadline else call()
 
     def _ingest(
         self, known: Delivery, look: Callable[[], Log], delivery_of: Callable[[str | None], Delivery]
     ) -> IngestSummary:
+        return self._again(lambda ingestor: ingestor._ingest_once(known, look, delivery_of))  # noqa: SLF001
+
+    def _again(self, once: Callable[["Ingestor"], IngestSummary]) -> IngestSummary:
         """Try again when the connection to the database is lost; a COMMIT without an answer is never guessed.
 
         Each try starts from the ledger, so one that follows a commit finds it there.
         """
+        with self._in_time() as ingestor:
+            return ingestor._retry(partial(once, ingestor))  # noqa: SLF001 - its own
+
+    def _retry(self, once: Callable[[], IngestSummary]) -> IngestSummary:
         for pause in (*_PAUSES, None):
             try:
-                return self._ingest_once(known, look, delivery_of)
+                return once()
             except (DBAPIError, psycopg.OperationalError, attempts.LostAttemptError) as error:
                 lost = isinstance(error, attempts.LostAttemptError) or is_lost(error)
                 if not lost or pause is None or self._is_late(pause):
@@ -200,16 +234,17 @@ class Ingestor:
     ) -> IngestSummary:
         started = time.monotonic()
         if not is_log(known.key):
-            return _summarise(known, ignore(self.engine, known, look().size), started)
+            return _summarise(known, ignore(self.engine, known, self._bound(look).size), started)
         if row := settle_without_reading(self.engine, known):
             return _summarise(known, row, started)
-        log = look()
+        log = self._bound(look)
         if self.deadline:
+            log = replace(log, deadline=self.deadline) if isinstance(log, S3Object) else log
             self.deadline.check_size(log, self.workers or usable_cores())
         with self.engine.connect() as connection:
             attempts.collect_abandoned(connection)
             with attempts.attempt(connection, log.bucket, log.key) as attempt_id:
-                parts = self._stage(log, attempt_id)
+                parts = self._stage(connection, log, attempt_id)
                 digest = blake3(b"".join(part.digests for part in parts)).hexdigest()
                 uri = self._keep_rejects(connection, log, attempt_id, parts)
                 content = _content(log, parts, uri, started)
@@ -227,14 +262,14 @@ class Ingestor:
         if self.deadline:
             self.deadline.check()
 
-    def _stage(self, log: Log, attempt_id: int) -> list[AttemptPart]:
+    def _stage(self, connection: sa.Connection, log: Log, attempt_id: int) -> list[AttemptPart]:
         """Run the dataflow; return the reports of all byte ranges, in order."""
         if self.cluster:
             ranges = self.cluster.stage(log, attempt_id)
         else:
             running = Running(self.workers or usable_cores(), self.wait_for_system_duration, self._read)
-            ranges = stage(self.engine, log, attempt_id, running)
-        with Session(self.engine) as session:
+            ranges = stage(self.engine, log, attempt_id, running, connection)
+        with Session(connection) as session:
             staged = sa.select(AttemptPart).where(AttemptPart.attempt_id == attempt_id)
             parts = list(session.scalars(staged.order_by(AttemptPart.part)))
         if [part.part for part in parts] != list(range(ranges)):
@@ -248,9 +283,11 @@ class Ingestor:
         if not any(part.rejected_by_reason for part in parts):
             return None
         name = f"{log.bucket}/{log.key.lstrip('/')}/{attempt_id}.jsonl"
-        attempts.note_rejects(connection, attempt_id, self.rejects.uri(name))
-        self.rejects.put(name, encode(rejected_lines(parts)))
-        return self.rejects.uri(name)
+        uri = self.rejects.uri(name)
+        attempts.note_rejects(connection, attempt_id, uri)
+        kept = encode(rejected_lines(parts))
+        self._bound(partial(self.rejects.put, name, kept), partial(delete, uri))
+        return uri
 
 
 def _content(log: Log, parts: list[AttemptPart], rejects_uri: str | None, started: float) -> Content:
@@ -271,11 +308,6 @@ def _is_same(look: Callable[[], S3Object], log: S3Object) -> bool:
 
 def _it(log: Log) -> Log:
     return log
-
-
-def source_of(bucket: str, key: str) -> str:
-    """Return the name by which people know a log object."""
-    return key if bucket == FILE_BUCKET else f"s3://{bucket}/{key}"
 
 
 def _summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -> IngestSummary:

@@ -121,11 +121,17 @@ def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | No
 
 
 def _is_late(row: LogObject, request: Delivery | Withdrawal) -> bool:
-    """Whether an event is older than what the ledger knows."""
+    """Whether an event is older than what the ledger knows.
+
+    Equal sequencers, which S3 does not give to two versions of a key, are put in order like missing ones.
+    """
     if request.sequencer is None:
         return False
-    if row.sequencer is not None and precedes(request.sequencer, row.sequencer):
-        return True
+    if row.sequencer is not None:
+        if precedes(request.sequencer, row.sequencer):
+            return True
+        if not precedes(row.sequencer, request.sequencer):
+            return not request.is_current()
     return row.confirmed_current and not request.is_current()
 
 
@@ -155,7 +161,13 @@ def advance(row: LogObject, delivery: Delivery) -> None:
 
 
 def advance_withdrawal(row: LogObject, withdrawal: Withdrawal) -> None:
-    """Note the newest sequencer. The version stays: one that was withdrawn does not count again by itself."""
+    """Note the newest sequencer. The version stays: one that was withdrawn does not count again by itself.
+
+    The deletion of a version says nothing of the key's other versions: a newer one may still be announced, with
+    an older sequencer than the deletion's.
+    """
+    if withdrawal.version is not None:
+        return
     if withdrawal.sequencer is not None:
         row.confirmed_current = False
     _advance_sequencer(row, withdrawal.sequencer)

@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from logstats.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
-from processor.objects import ByteRange, LogObject, SourceError, is_gzip
+from processor.objects import ByteRange, LogObject, SourceError, is_gzip, source_of
 
 CHUNK_BYTES = 4 << 20
 """What is read, and digested, at a time. Ranges start at multiples of it, so that the digests of an object
@@ -46,17 +46,20 @@ class LineBuffer:
 
     def advance(self, count: int, *, is_first: bool = False) -> None:
         """Take the `count` bytes put into `space()`, and feed the lines that they complete."""
-        start, end = self._carry, self._carry + count
+        start, end, begin = self._carry, self._carry + count, 0
         if self._skipping or self._dropping:
             found = self._buffer.find(_LF, start, end)
             if found < 0:
                 return
-            end = self._remove(start, found + self._skipping, end)
+            if self._skipping:
+                begin = found + 1
+            else:
+                end = self._remove(start, found, end)
             self._skipping = self._dropping = False
         if is_first and self._buffer.startswith(_BOM, 0, end):
-            end = self._remove(0, len(_BOM), end)
-        whole = self._buffer.rfind(_LF, 0, end) + 1
-        self._aggregator.feed(self._buffer, whole)
+            begin = len(_BOM)
+        whole = max(begin, self._buffer.rfind(_LF, begin, end) + 1)
+        self._aggregator.feed(memoryview(self._buffer)[begin:], whole - begin)
         self._carry = self._remove(0, whole, end)
         if self._carry > _LONGEST:
             self._carry = _LONGEST
@@ -95,7 +98,7 @@ def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> 
     opened = log.open_range(max(start - 1, 0), end)
     try:
         if is_gzip(log.key):
-            yield from _feed_gzip(opened, aggregator)
+            yield from _feed_gzip(opened, aggregator, source_of(log.bucket, log.key))
             return
         first = bytearray(1)
         at_line_start = start == 0 or _fill(opened, memoryview(first)) == 0 or first == _LF
@@ -126,7 +129,7 @@ def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
     lines.finish()
 
 
-def _feed_gzip(opened: ByteRange, aggregator: Aggregator) -> Iterator[bytes]:
+def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator[bytes]:
     """Decompress one member after the other (RFC 1952); zeros may pad the last one."""
     lines = LineBuffer(aggregator, at_line_start=True)
     chunk = memoryview(bytearray(CHUNK_BYTES))
@@ -145,7 +148,7 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator) -> Iterator[bytes]:
             try:
                 plain = member.decompress(data, len(space))
             except zlib.error as error:
-                raise SourceError(f"not valid gzip: {error}") from error
+                raise SourceError(f"{name}: not valid gzip: {error}") from error
             started = True
             space[: len(plain)] = plain
             lines.advance(len(plain), is_first=is_first)
@@ -153,7 +156,7 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator) -> Iterator[bytes]:
             data = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
             more = bool(data) or (len(plain) == len(space) and not member.eof)
     if started and not member.eof:
-        raise SourceError("not valid gzip: it ends in the middle")
+        raise SourceError(f"{name}: not valid gzip: it ends in the middle")
     lines.finish()
 
 

@@ -74,6 +74,11 @@ def is_log(key: str) -> bool:
     return key.endswith((".log", ".log.gz"))
 
 
+def source_of(bucket: str, key: str) -> str:
+    """Return the name by which people know a log object."""
+    return key if bucket == FILE_BUCKET else f"s3://{bucket}/{key}"
+
+
 class _FileRange:
     def __init__(self, path: str, start: int, end: int) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)

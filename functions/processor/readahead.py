@@ -5,6 +5,7 @@ from contextlib import suppress
 from queue import Empty, Queue
 from threading import Event, Thread
 
+from processor.deadline import Deadline, DeadlineError
 from processor.objects import ByteRange
 
 _FIRST_BYTES = 64 << 10
@@ -20,11 +21,11 @@ class ReadAhead:
     """A byte range read by a thread of its own, a bounded distance ahead.
 
     Blocks grow from 64 KiB, so that a range which is closed early has not fetched much in vain. An error of
-    the range is raised where its bytes would have come.
+    the range is raised where its bytes would have come. Nobody waits for them beyond the deadline, if there is one.
     """
 
-    def __init__(self, source: ByteRange) -> None:
-        self._source = source
+    def __init__(self, source: ByteRange, deadline: Deadline | None = None) -> None:
+        self._source, self._deadline = source, deadline
         self._blocks: Queue[memoryview | Exception] = Queue(_BLOCKS)
         self._block = memoryview(b"")
         self._is_done = False
@@ -52,7 +53,7 @@ class ReadAhead:
     def readinto(self, buffer: memoryview) -> int:
         """Fill the buffer as far as bytes are there; return how many, 0 at the end."""
         if not self._block and not self._is_done:
-            block = self._blocks.get()
+            block = self._next()
             if isinstance(block, Exception):
                 self._is_done = True
                 raise block
@@ -61,6 +62,14 @@ class ReadAhead:
         buffer[:count] = self._block[:count]
         self._block = self._block[count:]
         return count
+
+    def _next(self) -> memoryview | Exception:
+        if self._deadline is None:
+            return self._blocks.get()
+        try:
+            return self._blocks.get(timeout=self._deadline.left())
+        except Empty:
+            raise DeadlineError from None
 
     def close(self) -> None:
         """Let the thread stop after what it reads now; do not wait long for a hanging connection."""

@@ -95,7 +95,7 @@ def delete(uri: str) -> None:
     try:
         if location := s3_location(uri):
             bucket, key = location
-            create_client().delete_object(Bucket=bucket, Key=key)
+            create_client(patient=False).delete_object(Bucket=bucket, Key=key)
         else:
             _partial(Path(uri)).unlink(missing_ok=True)
             Path(uri).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
+from processor.deadline import Deadline
 from processor.objects import ByteRange, SourceError, TransientSourceError
 from processor.readahead import ReadAhead
 
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 _TRIES = 6
 """In a row and without a byte of progress; with the pauses, about 6 s."""
 
+_PASSING = {"ExpiredToken", "RequestTimeout", "ThrottlingException", "KMS.ThrottlingException"}
+"""Errors that S3 calls the request's fault (400), but that pass."""
+
 _CUT_SHORT = (HTTPClientError, IncompleteReadError, HTTPError, OSError)
 
 
@@ -30,24 +34,38 @@ class MissingError(SourceError):
     """The object or the version is not there."""
 
 
-def create_client(**options: Any) -> "S3Client":  # noqa: ANN401 - boto3's
+_PATIENT = Config(
+    retries={"mode": "standard", "total_max_attempts": 8},
+    connect_timeout=5,
+    read_timeout=20,
+    tcp_keepalive=True,
+    max_pool_connections=32,
+)
+_IMPATIENT = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=2)
+
+
+def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noqa: ANN401 - boto3's
     """Return a client that repeats throttled and failed requests, with growing and random pauses.
 
     Mode `standard` of botocore covers 503 SlowDown, other 5xx, and connections that break before the answer.
+
+    Parameters
+    ----------
+    patient
+        If not, the client gives up at once: for what somebody else will try again.
     """
-    retries = Config(
-        retries={"mode": "standard", "total_max_attempts": 8},
-        connect_timeout=5,
-        read_timeout=20,
-        tcp_keepalive=True,
-        max_pool_connections=32,
-    )
-    return boto3.client("s3", config=retries, **options)
+    return boto3.client("s3", config=_PATIENT if patient else _IMPATIENT, **options)
 
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """One version of an S3 object. Every read names the version and its ETag."""
+    """One version of an S3 object. Every read names the version and its ETag.
+
+    Attributes
+    ----------
+    deadline
+        How long a read may wait; None for as long as it takes.
+    """
 
     client: "S3Client"
     bucket: str
@@ -55,6 +73,7 @@ class S3Object:
     version: str | None
     etag: str
     size: int
+    deadline: Deadline | None = field(default=None, compare=False)
 
     @classmethod
     def head(cls, client: "S3Client", bucket: str, key: str, version: str | None = None) -> "S3Object":
@@ -76,7 +95,7 @@ class S3Object:
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`; they are fetched ahead."""
-        return ReadAhead(_S3Range(self, start, end))
+        return ReadAhead(_S3Range(self, start, end), self.deadline)
 
     def check_unchanged(self) -> None:
         """Do nothing: every read has checked the ETag."""
@@ -153,6 +172,7 @@ def _fail(name: str, error: ClientError | BotoCoreError) -> NoReturn:
         raise MissingError(f"{name}: this version does not exist; it was deleted, or never was") from error
     if status == HTTPStatus.PRECONDITION_FAILED:
         raise TransientSourceError(f"{name}: it was replaced while it was read") from error
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+    busy = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    if busy or error.response.get("Error", {}).get("Code") in _PASSING:
         raise TransientSourceError(f"{name}: S3 is busy or out of order: {error}") from error
     raise SourceError(f"{name}: {error}") from error

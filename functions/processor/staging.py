@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from bytewax.run import cli_main
 from processor.flow import build_flow
 from processor.monitor import Monitor, Progress
 from processor.objects import LogObject
-from processor.sink import ContributionSink, ReportSink
+from processor.sink import StagingSink
 from processor.source import LogSource
 
 
@@ -42,8 +43,21 @@ class Running:
     addresses: tuple[str, ...] = ()
 
 
-def stage(engine: sa.Engine, log: LogObject, attempt_id: int, running: Running) -> int:
+def stage(
+    engine: sa.Engine,
+    log: LogObject,
+    attempt_id: int,
+    running: Running,
+    connection: sa.Connection | None = None,
+) -> int:
     """Read this process' share of a log object and stage the contributions of its customers.
+
+    Parameters
+    ----------
+    engine
+        Has connections for workers that hold much.
+    connection
+        Where the rest is written; by default another one of the engine's.
 
     Returns
     -------
@@ -57,12 +71,8 @@ def stage(engine: sa.Engine, log: LogObject, attempt_id: int, running: Running) 
     """
     monitor = Monitor(running.progress)
     source = LogSource(log, running.workers * max(1, len(running.addresses)), monitor)
-    flow = build_flow(
-        source,
-        ContributionSink(engine, attempt_id, monitor),
-        ReportSink(engine, attempt_id, monitor),
-        running.wait_for_system_duration,
-    )
+    sink = StagingSink(engine, attempt_id, monitor)
+    flow = build_flow(source, sink, running.wait_for_system_duration)
     if running.addresses:
         cli_main(  # type: ignore[no-untyped-call]
             flow,
@@ -74,4 +84,6 @@ def stage(engine: sa.Engine, log: LogObject, attempt_id: int, running: Running) 
         cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error
+    with nullcontext(connection) if connection else engine.connect() as own, own.begin():
+        sink.finish(own)
     return len(source.ranges)

@@ -27,9 +27,10 @@ class LatencyHistogram:
     Attributes
     ----------
     encoded
-        The serialised form: a version byte (1), then for each used bucket in ascending order the distance
-        from the bucket before and the count, as LEB128 numbers. Equal histograms are equal bytes. The size
-        is bounded by the buckets (at most 381 048), whatever the number of requests.
+        The serialised form (`native/encoding.h`): pages of 64 whole milliseconds, packed, where enough of them
+        are used; for each other used bucket the distance from the one before and the count, as LEB128 numbers.
+        Equal histograms that this version has written are equal bytes. The size is bounded by the buckets (at
+        most 381 048), whatever the number of requests.
 
     Examples
     --------

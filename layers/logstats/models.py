@@ -197,3 +197,6 @@ class Retention(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     horizon: Mapped[dt.date]
+
+
+Base.registry.configure()  # now, while a function starts, rather than at its first statement

@@ -3,11 +3,18 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from cdk import outputs
 from cdk.ingest import MAX_RECEIVES
+from local.cloud.uploads import failed_keys
+from logstats.models import LogObject
 from tests.e2e.enforced import BrokenError, Enforced, eventually
 from tests.logs import as_bytes, random_lines
 
@@ -58,6 +65,65 @@ def test_a_poison_message_does_not_block_others_and_comes_back(enforced: Enforce
     assert (row.outcome, row.lines, row.rejected) == ("ingested", 21, 1)
     assert depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 0
     assert redrive(enforced) == 0
+
+
+@contextmanager
+def batches(enforced: Enforced, size: int) -> Iterator[None]:
+    """The event source hands over so many messages at a time, and those only that come within."""
+    functions = enforced.client("lambda")
+    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+
+    def change(**options: object) -> None:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], **options)
+
+    change(Enabled=False, BatchSize=size)
+    time.sleep(2)  # a poll that has begun ends
+    try:
+        yield
+        change(Enabled=True)
+    finally:
+        change(Enabled=True)
+
+
+def test_a_poison_message_does_not_block_others_in_its_batch(enforced: Enforced) -> None:
+    """The template's batches have one message; were they larger, only the failed one would come again."""
+    sqs, queue = enforced.client("sqs"), enforced.cloud.outputs[outputs.QUEUE_URL]
+    kept = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    enforced.cloud.processor.failures.clear()
+    policy = enforced.policy("Processor")
+    (statement,) = (each for each in policy.statements if "s3:PutObject" in each["Action"])
+    keys = ["first.log", "second.log", "third.log"]
+    with policy.without(statement):
+        with batches(enforced, 10):
+            good = {key: enforced.put(key, as_bytes(LINES)) for key in keys[:1]}
+            poison = enforced.put("batch poison.log", as_bytes([*LINES, "broken"]))
+            good |= {key: enforced.put(key, as_bytes(LINES)) for key in keys[1:]}
+        for key, version in good.items():
+            assert settled_in_batch(enforced, key, version)
+        assert eventually(lambda: depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 1, 30)
+    failed = [failed_keys(each.event) for each in enforced.cloud.processor.failures]
+    assert failed == [["batch poison.log"]] * (MAX_RECEIVES - 1), "once with others, which were not retried"
+    enforced.cloud.processor.failures.clear()
+
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes=kept)
+    with batches(enforced, 1):
+        pass
+    assert redrive(enforced) == 1
+    row = enforced.settled("batch poison.log", poison)
+    assert (row.outcome, row.lines, row.rejected) == ("ingested", 21, 1)
+    assert depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 0
+
+
+def settled_in_batch(enforced: Enforced, key: str, version: str) -> bool:
+    with Session(enforced.cloud.engine) as session:
+        wanted = sa.select(LogObject).where(LogObject.key == key, LogObject.version == version)
+
+        def there() -> bool:
+            session.rollback()
+            return session.scalar(wanted) is not None
+
+        return bool(eventually(there, 20))
 
 
 def test_without_a_local_cloud_it_says_so(tmp_path: str) -> None:

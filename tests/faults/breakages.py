@@ -1,16 +1,17 @@
-"""Five ways to break the protocol on purpose. The tests must notice each of them."""
+"""Five ways to break the protocol on purpose, and more for its state machine. The tests must notice each of them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from logstats.models import Contribution
-from processor import commit, ledger, merge
-from processor.ledger import Delivery, Outcome
+from logstats.models import Contribution, LogObject
+from processor import attempts, commit, ledger, merge
+from processor.ledger import Delivery, Outcome, Withdrawal
 
 
 @contextmanager
@@ -70,4 +71,106 @@ def reversed_lock_order() -> Iterator[None]:
             session.execute(sa.select(sa.func.pg_sleep(0.005)))
 
     with mock.patch.object(merge, "_lock_stripes", lock), mock.patch.object(commit, "_TRIES", 1):
+        yield
+
+
+# ---- What only the state machine can see: each a line of the ledger's rules, left out or turned around ----
+
+
+@contextmanager
+def tombstone_without_sequencer() -> Iterator[None]:
+    """A deletion does not note its sequencer."""
+    with mock.patch.object(commit, "advance_withdrawal"):
+        yield
+
+
+@contextmanager
+def a_versions_deletion_advances() -> Iterator[None]:
+    """The deletion of a version makes newer versions that are announced later look late."""
+
+    def advance(row: LogObject, withdrawal: Withdrawal) -> None:
+        ledger._advance_sequencer(row, withdrawal.sequencer)
+
+    with mock.patch.object(commit, "advance_withdrawal", advance):
+        yield
+
+
+@contextmanager
+def any_versions_deletion_withdraws() -> Iterator[None]:
+    """The deletion of a version withdraws the key, whichever version counts."""
+    decide = ledger.decide_withdrawal
+
+    def of_key(row: LogObject | None, withdrawal: Withdrawal) -> Outcome:
+        return decide(row, replace(withdrawal, version=None, sequencer=None))
+
+    with mock.patch.object(commit, "decide_withdrawal", of_key):
+        yield
+
+
+@contextmanager
+def equal_sequencers_come_again() -> Iterator[None]:
+    """An event with the tombstone's own sequencer, or an equal one, counts as newer."""
+    precedes = ledger.precedes
+
+    def precedes_or_equals(one: str, other: str) -> bool:
+        return not precedes(other, one)
+
+    with mock.patch.object(ledger, "precedes", precedes_or_equals):
+        yield
+
+
+@contextmanager
+def confirmation_ignored() -> Iterator[None]:
+    """A late event undoes a backfill."""
+
+    def is_late(row: LogObject, request: Delivery | Withdrawal) -> bool:
+        known = row.sequencer is not None and request.sequencer is not None
+        return known and ledger.precedes(str(request.sequencer), str(row.sequencer))
+
+    with mock.patch.object(ledger, "_is_late", is_late):
+        yield
+
+
+@contextmanager
+def unchanged_does_not_advance() -> Iterator[None]:
+    """Contents A, B, A that arrive as 1, 3, 2 end as B."""
+    advance = ledger.advance
+
+    def of_new_attempts(row: LogObject, delivery: Delivery) -> None:
+        if row.attempt_id not in seen:
+            seen.add(row.attempt_id)
+            advance(row, delivery)
+
+    seen: set[int | None] = set()
+    with mock.patch.object(commit, "advance", of_new_attempts):
+        yield
+
+
+@contextmanager
+def late_events_undo_a_withdrawal() -> Iterator[None]:
+    """After a tombstone everything counts again."""
+
+    def again(_row: LogObject, delivery: Delivery) -> Outcome | None:
+        return Outcome.INGESTED if delivery.content_digest else None
+
+    with mock.patch.object(ledger, "_decide_after_withdrawal", again):
+        yield
+
+
+@contextmanager
+def withdrawn_versions_come_again() -> Iterator[None]:
+    """A tombstone forgets which version it stands for."""
+    decide = ledger._decide_after_withdrawal
+
+    def of_another_version(row: LogObject, delivery: Delivery) -> Outcome | None:
+        return decide(row, replace(delivery, version=f"not {delivery.version}"))
+
+    with mock.patch.object(ledger, "_decide_after_withdrawal", of_another_version):
+        yield
+
+
+@contextmanager
+def abandoned_attempts_stay() -> Iterator[None]:
+    """What dead attempts have staged is never collected."""
+    with mock.patch.object(attempts, "_discard_uncommitted", return_value=False):
         yield

@@ -24,12 +24,18 @@ class VersionedBucket:
     """Stands in for a boto3 client. A version without data is a delete marker."""
 
     versions: dict[str, list[tuple[str, bytes | None]]] = field(default_factory=dict)
+    puts: dict[str, int] = field(default_factory=dict)
 
     def put(self, key: str, data: bytes | None) -> str:
         """Add a version, or a delete marker, and return its id."""
         history = self.versions.setdefault(key, [])
-        history.append((f"v{len(history) + 1}", data))
+        history.append((f"v{self.puts.setdefault(key, 0) + 1}", data))
+        self.puts[key] += 1
         return history[-1][0]
+
+    def remove(self, key: str, version: str) -> None:
+        """Delete a version, or a delete marker, for good."""
+        self.versions[key] = [entry for entry in self.versions[key] if entry[0] != version]
 
     def only(self, key: str) -> "VersionedBucket":
         """A bucket with one key of this one."""

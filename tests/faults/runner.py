@@ -37,8 +37,16 @@ class Countdown:
     def __init__(self, engine: sa.Engine) -> None:
         self._lock, self._left = threading.Lock(), -1
         self._act: Any = None
-        sa.event.listen(engine, "before_cursor_execute", lambda connection, *_: self._count(connection))
-        sa.event.listen(engine, "commit", self._count)
+        self._listening = (
+            (engine, "before_cursor_execute", lambda connection, *_: self._count(connection)),
+            (engine, "commit", self._count),
+        )
+        for listening in self._listening:
+            sa.event.listen(*listening)
+
+    def remove(self) -> None:
+        for listening in self._listening:
+            sa.event.remove(*listening)
 
     def arm(self, statements: int, act: Any) -> None:  # noqa: ANN401 - a callable on the connection
         self._left, self._act = statements, act
@@ -49,6 +57,13 @@ class Countdown:
             now = self._left == -1
         if now:
             self._act(connection)
+
+
+def cut(side: sa.Engine, connection: sa.Connection) -> None:
+    """Let the server end a connection's session."""
+    driver: Any = connection.connection.driver_connection
+    with side.connect() as other:
+        other.exec_driver_sql(f"SELECT pg_terminate_backend({driver.info.backend_pid}, 1000)")
 
 
 def body_of(event: Event) -> dict[str, Any]:
@@ -165,9 +180,7 @@ class Runner:
         self._countdown.arm(-1, None)
 
     def _cut(self, connection: sa.Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        with self._side.connect() as side:
-            side.execute(sa.select(sa.func.pg_terminate_backend(driver.info.backend_pid, 1_000)))
+        cut(self._side, connection)
 
     def _deliver(self, event: Event) -> None:
         for tries_left in reversed(range(_DELIVERIES)):

@@ -6,6 +6,7 @@ The schedules of `test_schedules` are longer and crash; here every step is check
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -24,29 +25,47 @@ from processor.commit import withdraw
 from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
 from processor.rejects import LocalRejectStore
+from processor.s3 import MissingError, S3Object
 from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
-from tests.faults.runner import body_of, wired
+from tests.faults.runner import Countdown, body_of, cut, wired
 from tests.faults.schedule import Event
 from tests.logs import as_bytes, random_lines
+
+# A cursor of a lost connection says so when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 CONTENTS = [tuple(random_lines(seed, count, customers=2, days=2)) for seed, count in enumerate((0, 3, 5, 5))]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Known:
-    """What the model knows of a key: the newest event, and what counts."""
+    """What the model knows of a key: the place of what was settled last in the key's true history, and what counts.
 
-    order: str = ""
-    is_forgotten: bool = False
+    Attributes
+    ----------
+    place
+        Of the newest upload or delete marker that was delivered, or backfilled.
+    version
+        The last one that counted.
+    is_withdrawn
+        Deleted, or forgotten; then nothing counts.
+    is_confirmed
+        Last settled by a backfill, which knows no sequencer: only what is current can then be told to be newer.
+    """
+
+    place: int = -1
     version: str | None = None
     lines: tuple[str, ...] = ()
+    is_withdrawn: bool = False
+    is_confirmed: bool = False
 
 
 class Protocol(RuleBasedStateMachine):
-    """Two keys; uploads, deletions, deliveries in any order and number, operators, dead attempts."""
+    """Two keys; uploads, deletions, deliveries in any order and number, operators, cut sessions, dead attempts."""
 
     engine: sa.Engine
+    side: sa.Engine
     folder: Path
     numbers = itertools.count()
 
@@ -55,16 +74,35 @@ class Protocol(RuleBasedStateMachine):
         self.bucket = VersionedBucket()
         self.prefix = f"{next(self.numbers)}"  # a database for all examples; each has its keys and customers
         self.events: list[Event] = []
+        self.removed: list[Event] = []
         self.known: dict[str, Known] = {}
         self.ingestor = Ingestor(self.engine, LocalRejectStore(self.folder), workers=1)
+        self.countdown = Countdown(self.engine)
         self.wiring = wired(self.bucket)
         self.wiring.__enter__()
 
     def teardown(self) -> None:
         self.wiring.__exit__(None, None, None)
+        self.countdown.remove()
+        with self.engine.connect() as connection:
+            attempts.collect_abandoned(connection)
+        assert set(tables.leftovers(self.engine).values()) == {0}
 
-    def _lines(self, content: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return content and tuple(line.replace("cust_", f"{self.prefix}-") for line in content)
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}/{name}.log"
+
+    def _sequencer(self, pad: int) -> str:
+        """Ever greater numbers; some are longer than others that are greater."""
+        return f"{9 + len(self.events) + len(self.removed):X}".rjust(4, "0") + "F" * pad
+
+    def _current(self, key: str) -> Event | None:
+        """What a GET would find: the last upload that was not deleted for good, unless a marker hides it."""
+        left = [event for event in self.events if event.key == key and event not in self._gone()]
+        return left[-1] if left and left[-1].lines is not None else None
+
+    def _gone(self) -> list[Event]:
+        return [event for event in self.events for gone in self.removed if gone.version == event.version
+                and gone.key == event.key]  # fmt: skip
 
     @rule(
         name=st.sampled_from("ab"),
@@ -73,24 +111,88 @@ class Protocol(RuleBasedStateMachine):
     )
     def upload(self, name: str, content: tuple[str, ...] | None, pad: int) -> None:
         """A new version, or with no content a delete marker; nobody is told yet."""
-        lines = self._lines(content)
+        lines = content and tuple(line.replace("cust_", f"{self.prefix}-") for line in content)
         data = None if lines is None else as_bytes(list(lines))
-        key = f"{self.prefix}/{name}.log"
-        sequencer = f"{9 + len(self.events):X}".rjust(4, "0") + "F" * pad
-        self.events.append(Event(key, sequencer, lines, data, self.bucket.put(key, data)))
+        key = self._key(name)
+        self.events.append(Event(key, self._sequencer(pad), lines, data, self.bucket.put(key, data)))
+
+    @precondition(lambda self: len(self._gone()) < len(self.events))
+    @rule(data=st.data(), pad=st.integers(0, 2))
+    def delete_for_good(self, data: st.DataObject, pad: int) -> None:
+        """A version, or a delete marker, is gone; nobody is told yet."""
+        event = data.draw(st.sampled_from([each for each in self.events if each not in self._gone()]))
+        self.bucket.remove(event.key, event.version)
+        self.removed.append(Event(event.key, self._sequencer(pad), None, None, event.version))
 
     @precondition(lambda self: self.events)
-    @rule(data=st.data(), times=st.integers(1, 2))
-    def deliver(self, data: st.DataObject, times: int) -> None:
-        """Any event that ever was, once or twice."""
+    @rule(data=st.data(), times=st.integers(1, 2), at=st.one_of(st.just(-1), st.integers(0, 25)))
+    def deliver(self, data: st.DataObject, times: int, at: int) -> None:
+        """Any event that ever was, once or twice; the server may end the session before a statement."""
         event = data.draw(st.sampled_from(self.events))
-        known = self.known.setdefault(event.key, Known())
         for _ in range(times):
-            handler._handle(body_of(event), self.ingestor)
-            if event.order > known.order and not (known.is_forgotten and event.version == known.version):
-                self.known[event.key] = known = Known(
-                    event.order, version=event.version, lines=event.lines or ()
-                )
+            expected = self._after(event)
+            self.countdown.arm(at, lambda connection: cut(self.side, connection))
+            try:
+                handler._handle(body_of(event), self.ingestor)
+            except MissingError:
+                assert event in self._gone()
+                assert expected != self.known.get(event.key, Known())
+                return
+            finally:
+                self.countdown.arm(-1, None)
+            self.known[event.key] = expected
+
+    def _after(self, event: Event) -> Known:
+        """What the model knows after an upload or a delete marker is delivered."""
+        known = self.known.get(event.key, Known())
+        place = self.events.index(event)
+        is_marker, current = event.lines is None, self._current(event.key)
+        if is_marker and known.is_withdrawn:
+            return Known(max(place, known.place), known.version, is_withdrawn=True)
+        if not is_marker and event.version == known.version:
+            if known.is_withdrawn:
+                return known
+            return Known(max(place, known.place), event.version, known.lines)
+        is_current = current is None if is_marker else event == current
+        is_late = place < known.place or ((known.is_confirmed or place == known.place) and not is_current)
+        if is_late:
+            return known
+        version = known.version if is_marker else event.version
+        return Known(place, version, event.lines or (), is_withdrawn=is_marker)
+
+    @precondition(lambda self: self.removed)
+    @rule(data=st.data())
+    def deliver_deletion(self, data: st.DataObject) -> None:
+        """Only the deletion of the version that counts matters."""
+        gone = data.draw(st.sampled_from(self.removed))
+        body = body_of(gone)
+        body["Records"][0]["eventName"] = "ObjectRemoved:Delete"
+        handler._handle(body, self.ingestor)
+        known = self.known.get(gone.key, Known())
+        if gone.version == known.version:
+            self.known[gone.key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003
+
+    @precondition(lambda self: self.events)
+    @rule(name=st.sampled_from("ab"))
+    def backfill(self, name: str) -> None:
+        """Somebody ingests the current version, which no event has named."""
+        key = self._key(name)
+        current, known = self._current(key), self.known.get(key, Known())
+
+        def look() -> S3Object:
+            client: Any = self.bucket
+            return S3Object.head(client, "logs", key)
+
+        if current is None:
+            with pytest.raises(MissingError):
+                look()
+            return
+        self.ingestor.ingest_current(look)
+        if current.version == known.version:
+            place, confirmed = known.place, known.is_confirmed
+        else:
+            place, confirmed = self.events.index(current), True
+        self.known[key] = Known(place, current.version, current.lines or (), is_confirmed=confirmed)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -99,43 +201,73 @@ class Protocol(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.known)))
         withdraw(self.engine, Withdrawal("logs", key))
         known = self.known[key]
-        self.known[key] = Known(known.order, is_forgotten=True, version=known.version)
+        self.known[key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003
 
     @rule(name=st.sampled_from("ab"))
     def abandon(self, name: str) -> None:
         """An attempt begins, and its session dies."""
         with self.engine.connect() as connection:
-            attempts.begin(connection, "logs", f"{self.prefix}/{name}.log")
+            attempts.begin(connection, "logs", self._key(name))
             connection.invalidate()
 
     @invariant()
     def the_tables_are_the_models(self) -> None:
         lines = [line for known in self.known.values() for line in known.lines]
+        expected = oracle.statistics(lines)
+        ours = f"{self.prefix}-"
         found = {
-            key: numbers
-            for key, numbers in tables.statistics(self.engine).items()
-            if key[0].startswith(f"{self.prefix}-")
+            key: numbers for key, numbers in tables.statistics(self.engine).items() if key[0].startswith(ours)
         }
-        assert found == oracle.statistics(lines)
+        assert found == expected
+        customers = {
+            name: span for name, span in tables.customers(self.engine).items() if name.startswith(ours)
+        }
+        assert customers == spans(expected)
+
+    @invariant()
+    def the_ledger_tells_what_counts(self) -> None:
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                sa.text("SELECT key, accepted FROM log_objects WHERE key LIKE :ours AND accepted > 0"),
+                {"ours": f"{self.prefix}/%"},
+            )
+            found = {row.key: row.accepted for row in rows}
+        assert found == {key: len(known.lines) for key, known in self.known.items() if known.lines}
+
+
+def spans(statistics: oracle.Statistics) -> dict[str, tuple[str, str, int]]:
+    """First day, last day and requests of each customer."""
+    found: dict[str, tuple[str, str, int]] = {}
+    for (customer, day), numbers in sorted(statistics.items()):
+        first, _, requests = found.get(customer, (day, day, 0))
+        found[customer] = (first, day, requests + numbers["total_requests"])
+    return found
 
 
 @pytest.fixture
 def machine(engine: sa.Engine, tmp_path: Path) -> type[Protocol]:
-    return type("Machine", (Protocol,), {"engine": engine, "folder": tmp_path, "numbers": itertools.count()})
+    return make_machine(engine, tmp_path)
 
 
-def run(machine: type[Protocol], examples: int, steps: int) -> None:
+def make_machine(engine: sa.Engine, folder: Path) -> type[Protocol]:
+    side = sa.create_engine(engine.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with_what = {"engine": engine, "side": side, "folder": folder, "numbers": itertools.count()}
+    return type("Machine", (Protocol,), with_what)
+
+
+def run(machine: type[Protocol], examples: int, steps: int, **more: Any) -> None:  # noqa: ANN401 - Hypothesis'
     checks = settings(
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        **more,
     )
     run_state_machine_as_test(machine, settings=checks)
 
 
 def test_random_histories_follow_the_model(machine: type[Protocol]) -> None:
-    run(machine, examples=15, steps=12)
+    run(machine, examples=20, steps=15)
 
 
 @pytest.mark.nightly

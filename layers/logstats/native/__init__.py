@@ -25,9 +25,9 @@ REASONS = (
 
 _SUMMARY = struct.Struct("=iIII7Q")
 _REJECT = struct.Struct("=QII")
-_RECORD_BYTES = 256
 _DRAINING = -2
-_HISTOGRAM_VERSIONS = (1,)
+_HISTOGRAM_VERSIONS = (1, 2)
+"""See `encoding.h`."""
 _MAX_DURATION_US = 86_400_000_000
 _ERRORS = {
     -1: "malformed histogram",
@@ -35,6 +35,7 @@ _ERRORS = {
     -3: "the histograms hold more values than can be counted",
     -4: "malformed batch of summaries",
 }
+_NO_MEMORY = -5
 
 
 class _LineCounts(ctypes.Structure):
@@ -58,8 +59,9 @@ def _load() -> ctypes.CDLL:
     pointer, size, signed, unsigned = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_uint64
     out = ctypes.POINTER(pointer)
     for name, result, arguments in (
-        ("histogram_encode", signed, (pointer, size, pointer)),
-        ("histogram_combine", signed, (ctypes.c_char_p, size, ctypes.c_char_p, size, ctypes.c_int, pointer)),
+        ("kernel_free", None, (pointer,)),
+        ("histogram_encode", signed, (pointer, size, out)),
+        ("histogram_combine", signed, (ctypes.c_char_p, size, ctypes.c_char_p, size, ctypes.c_int, out)),
         ("histogram_values_at", signed, (ctypes.c_char_p, size, pointer, size, pointer)),
         ("aggregator_new", pointer, (unsigned, unsigned)),
         ("aggregator_free", None, (pointer,)),
@@ -68,9 +70,10 @@ def _load() -> ctypes.CDLL:
         ("aggregator_counts", None, (pointer, ctypes.POINTER(_LineCounts))),
         ("aggregator_drain", signed, (pointer, ctypes.c_uint32, ctypes.POINTER(_BatchKey), out)),
         ("aggregator_rejects", signed, (pointer, out)),
-        ("batch_add", signed, (ctypes.c_char_p, size, ctypes.c_char_p, size, pointer)),
+        ("batch_add", signed, (ctypes.c_char_p, size, ctypes.c_char_p, size, out)),
         ("batch_count", signed, (ctypes.c_char_p, size)),
-        ("batch_copy_rows", signed, (ctypes.c_char_p, size, signed, signed, pointer)),
+        ("batch_percentiles", signed, (ctypes.c_char_p, size, pointer)),
+        ("batch_copy_rows", signed, (ctypes.c_char_p, size, signed, signed, out)),
         ("classify_line", ctypes.c_int, (ctypes.c_char_p, size)),
     ):
         function = getattr(library, name)
@@ -98,9 +101,7 @@ def encode(values: Sequence[int]) -> bytes:
     """
     if values and not 0 <= min(values) <= max(values) <= _MAX_DURATION_US:
         raise ValueError(f"a duration is not within 0 to {_MAX_DURATION_US} microseconds")
-    out = ctypes.create_string_buffer(1 + 15 * len(values))
-    length = _kernel.histogram_encode((ctypes.c_uint64 * len(values))(*values), len(values), out)
-    return out.raw[:length]
+    return _returned(_kernel.histogram_encode, (ctypes.c_uint64 * len(values))(*values), len(values))
 
 
 def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
@@ -112,11 +113,10 @@ def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
         If an encoding is malformed, `right` is to be subtracted but holds values that `left` does not, or the
         sum would hold 2^63 values or more.
     """
-    out = ctypes.create_string_buffer(len(left) + len(right))
-    length = _kernel.histogram_combine(left, len(left), right, len(right), -1 if subtract else 1, out)
-    if length < 0:
-        raise ValueError(_unknown_version(left) or _unknown_version(right) or _ERRORS[length])
-    return out.raw[:length]
+    try:
+        return _returned(_kernel.histogram_combine, left, len(left), right, len(right), -1 if subtract else 1)
+    except ValueError as error:
+        raise ValueError(_unknown_version(left) or _unknown_version(right) or str(error)) from None
 
 
 def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
@@ -154,13 +154,25 @@ def add_batches(left: bytes, right: bytes) -> bytes:
     ValueError
         If an encoding is malformed.
     """
-    out = ctypes.create_string_buffer(len(left) + len(right))
-    return ctypes.string_at(out, _checked(_kernel.batch_add(left, len(left), right, len(right), out)))
+    return _returned(_kernel.batch_add, left, len(left), right, len(right))
 
 
 def count_summaries(batch: bytes) -> int:
     """Return how many summaries an encoded batch holds; a `ValueError` if it is malformed."""
     return _checked(_kernel.batch_count(batch, len(batch)))
+
+
+def percentiles(batch: bytes) -> list[int]:
+    """Return p50, p90, p95 and p99 of each summary of an encoded batch, in microseconds, one after the other.
+
+    Raises
+    ------
+    ValueError
+        If the encoding is malformed.
+    """
+    values = (ctypes.c_uint64 * (4 * count_summaries(batch)))()
+    _checked(_kernel.batch_percentiles(batch, len(batch), values))
+    return list(values)
 
 
 def copy_rows(batch: bytes, attempt_id: int, part: int) -> bytes:
@@ -171,8 +183,7 @@ def copy_rows(batch: bytes, attempt_id: int, part: int) -> bytes:
     ValueError
         If the encoding is malformed.
     """
-    out = ctypes.create_string_buffer(len(batch) + _RECORD_BYTES * count_summaries(batch))
-    return ctypes.string_at(out, _checked(_kernel.batch_copy_rows(batch, len(batch), attempt_id, part, out)))
+    return _returned(_kernel.batch_copy_rows, batch, len(batch), attempt_id, part)
 
 
 def records(batch: bytes) -> Iterator[tuple[bytes, int, Numbers, bytes]]:
@@ -197,9 +208,20 @@ def records(batch: bytes) -> Iterator[tuple[bytes, int, Numbers, bytes]]:
 
 
 def _checked(length: int) -> int:
+    if length == _NO_MEMORY:
+        raise MemoryError
     if length < 0:
         raise ValueError(_ERRORS[length])
     return length
+
+
+def _returned(function: "ctypes._NamedFuncPointer", *arguments: object) -> bytes:
+    """Call a function that allocates what it returns; take it, and give the memory back."""
+    out = ctypes.c_void_p()
+    try:
+        return ctypes.string_at(out, _checked(function(*arguments, ctypes.byref(out))))
+    finally:
+        _kernel.kernel_free(out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@
  * Memory follows the customers and days, not the lines. A summary's durations start as a short list and
  * become counters: one per whole millisecond below 16.384 s, a hash table for anything else.
  */
+#include "encoding.h"
 #include "line.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_LIMIT 128      /* durations kept as a list before they become counters */
+#define LIST_LIMIT 64       /* durations kept as a list before they become counters */
 #define DENSE_LIMIT 16384   /* milliseconds counted directly; each has a bucket of its own */
 #define PENDING 32          /* durations on their way: their counters are fetched from memory meanwhile */
 #define DAY_CACHE 256       /* dates seen lately: a log has few */
@@ -47,8 +48,8 @@ struct aggregator {
     uint32_t slot_mask;
     uint64_t memory;
     uint64_t max_rejects, max_reject_bytes, rejects_kept;
-    uint8_t *rejects; size_t rejects_length, rejects_capacity;
-    uint8_t *out; size_t out_length, out_capacity;
+    buffer rejects, out;
+    writer writer;
     cached_day days[DAY_CACHE];
     pending pending[PENDING];
     uint32_t next_pending;
@@ -57,18 +58,6 @@ struct aggregator {
 };
 
 /* ---- Memory ------------------------------------------------------------------------------------ */
-
-/* Room for `more` bytes behind `length`; doubles. Returns 0, or -1 when out of memory. */
-static int reserve(uint8_t **buffer, size_t *capacity, size_t length, size_t more) {
-    if (length + more <= *capacity) return 0;
-    size_t wanted = *capacity ? *capacity : 65536;
-    while (wanted < length + more) wanted *= 2;
-    uint8_t *grown = realloc(*buffer, wanted);
-    if (!grown) return -1;
-    *buffer = grown;
-    *capacity = wanted;
-    return 0;
-}
 
 aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes) {
     aggregator *a = calloc(1, sizeof *a);
@@ -97,7 +86,8 @@ static void forget_summaries(aggregator *a) {
 void aggregator_free(aggregator *a) {
     if (!a) return;
     forget_summaries(a);
-    free(a->summaries); free(a->slots); free(a->rejects); free(a->out); free(a);
+    free_writer(&a->writer);
+    free(a->summaries); free(a->slots); free(a->rejects.bytes); free(a->out.bytes); free(a);
 }
 
 /* ---- Summaries --------------------------------------------------------------------------------- */
@@ -220,6 +210,12 @@ static inline int count_duration(aggregator *a, summary *s, uint64_t us) {
 
 static int list_duration(aggregator *a, summary *s, uint64_t us) {
     if (s->list_length == LIST_LIMIT) {
+        uint64_t longest = 0;
+        for (uint32_t i = 0; i < s->list_length; i++) {
+            const uint64_t ms = s->list[i] / 1000;
+            if (ms * 1000 == s->list[i] && ms < DENSE_LIMIT && ms > longest) longest = ms;
+        }
+        if (longest && grow_dense(a, s, longest)) return -1; /* once, not step by step */
         s->counting = 1;
         for (uint32_t i = 0; i < s->list_length; i++)
             if (count_duration(a, s, s->list[i])) return -1;
@@ -282,10 +278,11 @@ static int reject(aggregator *a, enum reason reason, const uint8_t *line, size_t
     if (a->rejects_kept == a->max_rejects) return 0;
     if (length > a->max_reject_bytes) length = a->max_reject_bytes;
     const reject_header header = {a->counts.physical_lines, (uint32_t)reason, (uint32_t)length};
-    if (reserve(&a->rejects, &a->rejects_capacity, a->rejects_length, sizeof header + length)) return -1;
-    memcpy(a->rejects + a->rejects_length, &header, sizeof header);
-    memcpy(a->rejects + a->rejects_length + sizeof header, line, length);
-    a->rejects_length += sizeof header + length;
+    if (reserve(&a->rejects, sizeof header + length)) return -1;
+    uint8_t *to = a->rejects.bytes + a->rejects.length;
+    memcpy(to, &header, sizeof header);
+    memcpy(to + sizeof header, line, length);
+    a->rejects.length += sizeof header + length;
     a->rejects_kept++;
     return 0;
 }
@@ -433,47 +430,61 @@ static int by_bucket(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Milliseconds and table merged in bucket order. Up to four bytes beyond what counts may be written. */
-static uint8_t *write_counters(summary *s, uint8_t *to) {
-    uint32_t entries = 0;
+/* Write what the table holds up to a bucket. Returns the first entry beyond. */
+static const table_entry *write_table(writer *w, const table_entry *next, const table_entry *stop, int64_t last) {
+    for (; next < stop && (int64_t)next->bucket <= last; next++)
+        if (write_count(w, next->bucket, next->count)) return NULL;
+    return next;
+}
+
+/* 64 milliseconds, and what the table holds up to their last: more of a millisecond, or what lies between. */
+static const table_entry *write_mixed(writer *w, const table_entry *next, const table_entry *stop, int page,
+                                      const uint8_t *dense) {
+    for (int i = 0; i < PAGE; i++) {
+        const int64_t bucket = millisecond_bucket(page * PAGE + i);
+        uint64_t count = dense[i];
+        if (!(next = write_table(w, next, stop, bucket - 1))) return NULL;
+        if (next < stop && next->bucket == bucket) count += next++->count;
+        if (count && write_count(w, bucket, count)) return NULL;
+    }
+    return next;
+}
+
+/* Milliseconds and table merged in bucket order. */
+static int append_counters(aggregator *a, summary *s) {
+    uint32_t entries = 0, counts[PAGE];
     for (uint32_t i = 0; i < s->table_capacity; i++)
         if (s->table[i].used) s->table[entries++] = s->table[i];
     if (entries) qsort(s->table, entries, sizeof *s->table, by_bucket); /* without entries there is no table */
     const table_entry *next = s->table, *stop = s->table + entries;
-    int64_t written = -1;
-    *to++ = HISTOGRAM_VERSION;
-    for (uint32_t ms = 0; ms < s->dense_capacity; ms++) {
-        if (ms % 8 == 0 && load8(s->dense + ms) == 0) { ms += 7; continue; }
-        uint64_t count = s->dense[ms];
-        const uint32_t bucket = bucket_index((uint64_t)ms * 1000);
-        for (; next < stop && next->bucket < bucket; written = next++->bucket)
-            to = write_bucket(to, (uint64_t)(next->bucket - written), next->count);
-        if (next < stop && next->bucket == bucket) count += next++->count;
-        to = write_bucket(to, (uint64_t)(bucket - written), count);
-        written = count ? bucket : written;
+    begin_histogram(&a->writer);
+    for (int page = 0; page * PAGE < (int)s->dense_capacity; page++) {
+        const uint8_t *dense = s->dense + page * PAGE;
+        uint64_t any = 0;
+        for (int i = 0; i < PAGE; i += 8) any |= load8(dense + i);
+        if (!any) continue; /* the table's own entries have no need of it */
+        if (entries && next < stop && (int64_t)next->bucket <= millisecond_bucket(page * PAGE + PAGE - 1)) {
+            if (!(next = write_mixed(&a->writer, next, stop, page, dense))) return -1;
+            continue;
+        }
+        for (int i = 0; i < PAGE; i++) counts[i] = dense[i];
+        if (write_page(&a->writer, page, counts)) return -1;
     }
-    for (; next < stop; written = next++->bucket)
-        to = write_bucket(to, (uint64_t)(next->bucket - written), next->count);
-    return to;
+    if (entries && !write_table(&a->writer, next, stop, NO_BUCKET)) return -1;
+    return finish_histogram(&a->writer, &a->out);
 }
 
 /* Append a summary's record to `out`. Returns 0, or -1 when out of memory. */
 static int write_record(aggregator *a, summary *s) {
-    const size_t distinct = s->list_length + s->table_length +
-        (s->total < s->dense_capacity ? s->total : s->dense_capacity);
-    const size_t most = sizeof(summary_header) + s->customer_length + 1 + 15 * distinct + 4;
-    if (reserve(&a->out, &a->out_capacity, a->out_length, most)) return -1;
-    uint8_t *header_at = a->out + a->out_length;
-    uint8_t *histogram = header_at + sizeof(summary_header) + s->customer_length;
-    const size_t histogram_length = s->counting
-        ? (size_t)(write_counters(s, histogram) - histogram)
-        : (size_t)histogram_encode(s->list, s->list_length, histogram);
+    const size_t header_at = a->out.length, histogram_at = header_at + sizeof(summary_header) + s->customer_length;
+    if (reserve(&a->out, histogram_at - header_at)) return -1;
+    memcpy(a->out.bytes + header_at + sizeof(summary_header), s->customer, s->customer_length);
+    a->out.length = histogram_at;
+    if (s->counting ? append_counters(a, s) : append_encoded(&a->writer, s->list, s->list_length, &a->out)) return -1;
     const summary_header header = {
-        s->day, s->customer_length, (uint32_t)histogram_length, 0, s->total, s->client_errors,
+        s->day, s->customer_length, (uint32_t)(a->out.length - histogram_at), 0, s->total, s->client_errors,
         s->server_errors, (uint64_t)s->sum, (uint64_t)(s->sum >> 64), s->min, s->max};
-    memcpy(header_at, &header, sizeof header);
-    memcpy(header_at + sizeof header, s->customer, s->customer_length);
-    a->out_length += sizeof header + s->customer_length + histogram_length;
+    memcpy(a->out.bytes + header_at, &header, sizeof header);
     return 0;
 }
 
@@ -510,8 +521,8 @@ static int put_in_order(aggregator *a, uint32_t shards) {
 
 int64_t aggregator_drain(aggregator *a, uint32_t shards, batch_key *key, const uint8_t **out) {
     if (!a->order && put_in_order(a, shards)) return -1;
-    a->out_length = 0;
-    *out = a->out;
+    a->out.length = 0;
+    *out = a->out.bytes;
     if (a->handed_out == a->length) {
         forget_summaries(a);
         return 0;
@@ -525,13 +536,13 @@ int64_t aggregator_drain(aggregator *a, uint32_t shards, batch_key *key, const u
         free(s->customer); free(s->list); free(s->dense); free(s->table);
         *s = (summary){0};
     }
-    *out = a->out;
-    return (int64_t)a->out_length;
+    *out = a->out.bytes;
+    return (int64_t)a->out.length;
 }
 
 int64_t aggregator_rejects(aggregator *a, const uint8_t **out) {
-    const int64_t length = (int64_t)a->rejects_length;
-    a->rejects_length = 0;
-    *out = a->rejects;
+    const int64_t length = (int64_t)a->rejects.length;
+    a->rejects.length = 0;
+    *out = a->rejects.bytes;
     return length;
 }

@@ -1,5 +1,5 @@
 /* Batches of summaries: adding two, and rows for PostgreSQL. */
-#include "logstats.h"
+#include "encoding.h"
 
 #include <string.h>
 
@@ -39,13 +39,16 @@ int64_t batch_count(const uint8_t *batch, size_t length) {
 
 /* ---- Addition ---------------------------------------------------------------------------------- */
 
-static int64_t add_records(const record *a, const record *b, uint8_t *out) {
+static int add_records(const record *a, const record *b, writer *w, buffer *out) {
     summary_header sum = a->header;
-    const int64_t length = histogram_combine(a->histogram, a->header.histogram_length, b->histogram,
-                                             b->header.histogram_length, 1,
-                                             out + sizeof sum + sum.customer_length);
-    if (length < 0) return length;
-    sum.histogram_length = (uint32_t)length;
+    const size_t header_at = out->length, histogram_at = header_at + sizeof sum + sum.customer_length;
+    if (reserve(out, sizeof sum + sum.customer_length)) return NO_MEMORY;
+    memcpy(out->bytes + header_at + sizeof sum, a->customer, sum.customer_length);
+    out->length = histogram_at;
+    const int failed = append_combined(w, a->histogram, a->header.histogram_length, b->histogram,
+                                       b->header.histogram_length, 1, out);
+    if (failed) return failed;
+    sum.histogram_length = (uint32_t)(out->length - histogram_at);
     sum.total += b->header.total;
     sum.client_errors += b->header.client_errors;
     sum.server_errors += b->header.server_errors;
@@ -53,33 +56,42 @@ static int64_t add_records(const record *a, const record *b, uint8_t *out) {
     sum.sum_high += b->header.sum_high + (sum.sum_low < b->header.sum_low);
     if (b->header.min < sum.min) sum.min = b->header.min;
     if (b->header.max > sum.max) sum.max = b->header.max;
-    memcpy(out, &sum, sizeof sum);
-    memcpy(out + sizeof sum, a->customer, sum.customer_length);
-    return (int64_t)(sizeof sum + sum.customer_length) + length;
+    memcpy(out->bytes + header_at, &sum, sizeof sum);
+    return 0;
 }
 
-int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, uint8_t *out) {
+static int append_record(const record *in, buffer *out) {
+    if (reserve(out, in->length)) return NO_MEMORY;
+    memcpy(out->bytes + out->length, in->at, in->length);
+    out->length += in->length;
+    return 0;
+}
+
+static int append_sum(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, writer *w, buffer *out) {
     record left = {.at = a}, right = {.at = b};
-    uint8_t *to = out;
     if (next_record(&left, a + a_length) || next_record(&right, b + b_length)) return BATCH_MALFORMED;
     while (left.length || right.length) {
         const int order = !right.length ? -1 : !left.length ? 1
             : compare_customers(left.customer, left.header.customer_length,
                                 right.customer, right.header.customer_length);
-        if (order == 0) {
-            const int64_t length = add_records(&left, &right, to);
-            if (length < 0) return length;
-            to += length;
-        } else {
-            const record *smaller = order < 0 ? &left : &right;
-            memcpy(to, smaller->at, smaller->length);
-            to += smaller->length;
-        }
+        const int failed = order == 0 ? add_records(&left, &right, w, out)
+                                      : append_record(order < 0 ? &left : &right, out);
+        if (failed) return failed;
         if ((order <= 0 && next_record(&left, a + a_length)) ||
             (order >= 0 && next_record(&right, b + b_length)))
             return BATCH_MALFORMED;
     }
-    return to - out;
+    return 0;
+}
+
+int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, uint8_t **out) {
+    writer w = {0};
+    buffer sum = {0};
+    const int failed = reserve(&sum, a_length > b_length ? a_length : b_length)
+        ? NO_MEMORY : append_sum(a, a_length, b, b_length, &w, &sum);
+    free_writer(&w);
+    *out = sum.bytes;
+    return failed ? failed : (int64_t)sum.length;
 }
 
 /* ---- COPY ... (FORMAT BINARY): numbers are big-endian, each value has its length before it -------- */
@@ -138,27 +150,45 @@ static int percentiles(const record *in, uint64_t values[4]) {
     return 0;
 }
 
-int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t *out) {
-    enum { COLUMNS = 15, DAYS_TO_2000 = 10957 };
+static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer *out) {
+    enum { COLUMNS = 15, DAYS_TO_2000 = 10957, FIXED_BYTES = 256 };
+    uint64_t values[4];
+    if (percentiles(in, values)) return BATCH_MALFORMED;
+    if (reserve(out, in->length + FIXED_BYTES)) return NO_MEMORY;
+    const summary_header *header = &in->header;
+    uint8_t *to = put_bigint(put16(out->bytes + out->length, COLUMNS), (uint64_t)attempt_id);
+    to = put_bytes(to, in->customer, header->customer_length);
+    to = put32(put32(to, 4), (uint32_t)(header->day - DAYS_TO_2000));
+    to = put_bigint(to, (uint64_t)part);
+    to = put_bigint(to, header->total);
+    to = put_bigint(to, header->client_errors);
+    to = put_bigint(to, header->server_errors);
+    to = put_numeric(to, (unsigned __int128)header->sum_high << 64 | header->sum_low);
+    to = put_bigint(to, header->min);
+    to = put_bigint(to, header->max);
+    to = put_bytes(to, in->histogram, header->histogram_length);
+    for (int i = 0; i < 4; i++) to = put_bigint(to, values[i]);
+    out->length = (size_t)(to - out->bytes);
+    return 0;
+}
+
+int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t **out) {
     record in = {.at = batch};
-    uint8_t *to = out;
+    buffer rows = {0};
+    int failed = reserve(&rows, length + length / 4);
     for (;;) {
-        uint64_t values[4];
+        failed = failed ? NO_MEMORY : next_record(&in, batch + length);
+        if (!failed && in.length) failed = append_row(&in, attempt_id, part, &rows);
+        *out = rows.bytes;
+        if (failed || !in.length) return failed ? failed : (int64_t)rows.length;
+    }
+}
+
+int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out) {
+    record in = {.at = batch};
+    for (int64_t count = 0;; count++) {
         if (next_record(&in, batch + length)) return BATCH_MALFORMED;
-        if (!in.length) return to - out;
-        if (percentiles(&in, values)) return BATCH_MALFORMED;
-        const summary_header *header = &in.header;
-        to = put_bigint(put16(to, COLUMNS), (uint64_t)attempt_id);
-        to = put_bytes(to, in.customer, header->customer_length);
-        to = put32(put32(to, 4), (uint32_t)(header->day - DAYS_TO_2000));
-        to = put_bigint(to, (uint64_t)part);
-        to = put_bigint(to, header->total);
-        to = put_bigint(to, header->client_errors);
-        to = put_bigint(to, header->server_errors);
-        to = put_numeric(to, (unsigned __int128)header->sum_high << 64 | header->sum_low);
-        to = put_bigint(to, header->min);
-        to = put_bigint(to, header->max);
-        to = put_bytes(to, in.histogram, header->histogram_length);
-        for (int i = 0; i < 4; i++) to = put_bigint(to, values[i]);
+        if (!in.length) return count;
+        if (percentiles(&in, out + 4 * count)) return BATCH_MALFORMED;
     }
 }

@@ -1,114 +1,63 @@
-/* Arithmetic on encoded histograms.
- *
- * Encoding: one version byte, then for each bucket in ascending order the distance to the bucket
- * before it (the first: to -1) and its count, both non-zero LEB128 numbers. The encoding is canonical:
- * equal histograms are equal bytes.
- */
-#include "logstats.h"
+/* Arithmetic on encoded histograms. */
+#include "encoding.h"
 
 #include <stdlib.h>
 
-typedef struct {
-    const uint8_t *at, *end;
-    int64_t bucket; /* -1 before the first */
-    uint64_t count; /* 0: exhausted */
-    uint64_t total; /* counts read so far, below 2^63 */
-} cursor;
-
-static inline int64_t last_bucket(void) { return bucket_index(MAX_DURATION_US); }
-
-/* A non-zero varint, or 0 when there is none. */
-static uint64_t read_varint(cursor *in) {
-    uint64_t value = 0;
-    for (int shift = 0; in->at < in->end && shift < 64; shift += 7) {
-        const uint8_t byte = *in->at++;
-        if (shift == 63 && byte > 1) return 0;
-        value |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) return shift && byte == 0 ? 0 : value;
-    }
-    return 0;
-}
-
-/* The next bucket in the short form that nearly all have: one or two bytes of distance, one of count. */
-typedef struct { uint64_t distance, count, length; } short_form; /* length: 0 when it has another form */
-
-static inline short_form read_short(const cursor *in) {
-    if (in->end - in->at < 8) return (short_form){0};
-    const uint64_t word = load8(in->at), two = word >> 7 & 1;
-    const uint64_t distance = (word & 0x7F) | (word >> 1 & 0x3F80 & (0 - two));
-    const uint64_t count = word >> (8 + 8 * two) & 0xFF;
-    const uint64_t is_short = (count - 1 < 0x7F) & (distance - 1 >= two * 0x7F) & !(word & (two << 15)) & (distance != 0);
-    return (short_form){distance, count, is_short ? 2 + two : 0};
-}
-
-static int next_bucket(cursor *in) {
-    in->count = 0;
-    if (in->at == in->end) return 0;
-    uint64_t distance, count;
-    const short_form found = read_short(in);
-    if (found.length) {
-        distance = found.distance;
-        count = found.count;
-        in->at += found.length;
-    } else {
-        distance = read_varint(in);
-        count = distance ? read_varint(in) : 0;
-    }
-    if (distance == 0 || distance > (uint64_t)(last_bucket() - in->bucket)) return HISTOGRAM_MALFORMED;
-    if (count == 0 || count > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
-    in->bucket += (int64_t)distance;
-    in->count = count;
-    in->total += count;
-    return 0;
-}
-
-static int open_histogram(cursor *in, const uint8_t *data, size_t length) {
-    if (length == 0 || data[0] != HISTOGRAM_VERSION) return HISTOGRAM_MALFORMED;
-    *in = (cursor){data + 1, data + length, -1, 0, 0};
-    return next_bucket(in);
-}
-
-/* Take a short form, or nothing, into a cursor. Without branches: which side comes next cannot be predicted. */
-static inline void take(cursor *in, const short_form *next, uint64_t taken) {
-    in->at += taken * next->length;
-    in->bucket += (int64_t)(taken * next->distance);
-    in->count = taken ? next->count : in->count;
-    in->total += taken * next->count;
-}
-
-int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length,
-                          int sign, uint8_t *out) {
-    cursor left, right;
-    if (open_histogram(&left, a, a_length) || open_histogram(&right, b, b_length)) return HISTOGRAM_MALFORMED;
-    const uint64_t factor = sign < 0 ? UINT64_MAX : 1, most = INT64_MAX - 0x7F;
-    uint8_t *to = out;
-    int64_t written = -1;
-    *to++ = HISTOGRAM_VERSION;
-    while (left.count || right.count) {
-        const short_form after_left = read_short(&left), after_right = read_short(&right);
-        const int is_short = after_left.length && after_right.length && left.count && right.count &&
-            left.total < most && right.total < most;
-        const uint64_t take_left = left.count && (!right.count || left.bucket <= right.bucket);
-        const uint64_t take_right = right.count && (!left.count || right.bucket <= left.bucket);
-        const int64_t bucket = take_left ? left.bucket : right.bucket;
-        const uint64_t count = take_left * left.count + factor * (take_right * right.count);
-        if (sign < 0 && count > INT64_MAX) return HISTOGRAM_NEGATIVE;
-        const uint64_t distance = (uint64_t)(bucket - written);
-        written = count ? bucket : written;
-        if (is_short) { /* so eight bytes are left in each, and four have room in `out` */
-            to = write_bucket(to, distance, count);
-            take(&left, &after_left, take_left);
-            take(&right, &after_right, take_right);
-            if (left.bucket > last_bucket() || right.bucket > last_bucket()) return HISTOGRAM_MALFORMED;
-        } else {
-            if (count) to = write_varint(write_varint(to, distance), count);
-            if ((take_left && next_bucket(&left)) || (take_right && next_bucket(&right)))
-                return HISTOGRAM_MALFORMED;
+/* The page of both, added or subtracted. Returns 0, HISTOGRAM_MALFORMED, HISTOGRAM_NEGATIVE or NO_MEMORY. */
+static int combine_pages(reader *a, reader *b, int sign, int page, writer *out) {
+    static const uint32_t none[PAGE];
+    const uint32_t *left = a->page == page ? a->counts : none, *right = b->page == page ? b->counts : none;
+    uint32_t counts[PAGE], is_negative = 0;
+    if (sign > 0)
+        for (int i = 0; i < PAGE; i++) counts[i] = left[i] + right[i];
+    else
+        for (int i = 0; i < PAGE; i++) {
+            is_negative |= left[i] < right[i];
+            counts[i] = left[i] - right[i];
         }
+    if (is_negative) return HISTOGRAM_NEGATIVE;
+    if (write_page(out, page, counts)) return NO_MEMORY;
+    if ((a->page == page && next_page(a)) || (b->page == page && next_page(b))) return HISTOGRAM_MALFORMED;
+    return 0;
+}
+
+/* The next bucket of both. */
+static int combine_buckets(reader *a, reader *b, int sign, writer *out) {
+    const int64_t bucket = next_bucket(a) < next_bucket(b) ? next_bucket(a) : next_bucket(b);
+    uint64_t left = 0, right = 0;
+    if ((next_bucket(a) == bucket && take_bucket(a, &left)) || (next_bucket(b) == bucket && take_bucket(b, &right)))
+        return HISTOGRAM_MALFORMED;
+    if (sign < 0 && left < right) return HISTOGRAM_NEGATIVE;
+    const uint64_t count = sign < 0 ? left - right : left + right;
+    return count && write_count(out, bucket, count) ? NO_MEMORY : 0;
+}
+
+int append_combined(writer *w, const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, int sign,
+                    buffer *out) {
+    reader left, right;
+    if (open_histogram(&left, a, a_length) || open_histogram(&right, b, b_length)) return HISTOGRAM_MALFORMED;
+    begin_histogram(w);
+    while (next_bucket(&left) != NO_BUCKET || next_bucket(&right) != NO_BUCKET) {
+        const int page = whole_page(&left, &right);
+        const int failed = page >= 0 && page != w->open ? combine_pages(&left, &right, sign, page, w)
+                                                        : combine_buckets(&left, &right, sign, w);
+        if (failed) return failed;
     }
     if (sign > 0 && left.total + right.total > INT64_MAX) return HISTOGRAM_TOO_MANY;
-    return to - out;
+    return finish_histogram(w, out) ? NO_MEMORY : 0;
 }
+
+int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, int sign,
+                          uint8_t **out) {
+    writer w = {0};
+    buffer sum = {0};
+    const int failed = append_combined(&w, a, a_length, b, b_length, sign, &sum);
+    free_writer(&w);
+    *out = sum.bytes;
+    return failed ? failed : (int64_t)sum.length;
+}
+
+void kernel_free(uint8_t *bytes) { free(bytes); }
 
 /* What a bucket stands for: the whole millisecond in it, if there is one, or else its middle. */
 static uint64_t representative(uint64_t bucket) {
@@ -120,33 +69,45 @@ static uint64_t representative(uint64_t bucket) {
     return millisecond < low + width ? millisecond : low + width / 2;
 }
 
-/* Skip buckets in which the total stays below a rank; four at a time, while each has one byte of distance and one of
- * count: such a word has no high bit and no zero byte. */
-static inline void skip_plain(cursor *in, uint64_t rank) {
+/* Skip the list's buckets while the total stays below a rank, four at a time: while each has one byte of distance and one
+ * of count, a word has no high bit and no zero byte. */
+static inline void skip_list(reader *in, uint64_t rank, uint64_t *total) {
     const uint64_t lanes = UINT64_C(0x00FF00FF00FF00FF), sum = UINT64_C(0x0001000100010001);
-    while (in->end - in->at >= 8) {
-        const uint64_t word = load8(in->at);
-        const uint64_t total = in->total + ((word >> 8 & lanes) * sum >> 48);
-        const int64_t bucket = in->bucket + (int64_t)((word & lanes) * sum >> 48);
-        if (((word | (word - ONES)) & HIGH) || total >= rank || bucket > last_bucket()) return;
-        in->bucket = bucket;
-        in->total = total;
+    while (in->end - in->at >= 8 && in->list_bucket != NO_BUCKET) {
+        const uint64_t word = load8(in->at), last = word >> 56;
+        const uint64_t counts = (word >> 8 & lanes) * sum >> 48, taken = in->list_count + counts - last;
+        const int64_t bucket = in->list_bucket + (int64_t)((word & lanes) * sum >> 48);
+        if (((word | (word - ONES)) & HIGH) || *total + taken >= rank || bucket >= in->page_bucket ||
+            bucket > last_bucket() || in->total > INT64_MAX - counts)
+            return;
+        *total += taken;
+        in->total += counts;
+        in->list_bucket = bucket;
+        in->list_count = last;
         in->at += 8;
     }
 }
 
 int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *ranks, size_t count,
                             uint64_t *values) {
-    cursor in;
+    reader in;
     if (open_histogram(&in, data, length)) return HISTOGRAM_MALFORMED;
+    uint64_t total = 0;
     size_t next = 0;
-    while (in.count) {
-        for (; next < count && ranks[next] <= in.total; next++)
-            values[next] = representative((uint64_t)in.bucket);
-        skip_plain(&in, next < count && ranks[next] < INT64_MAX ? ranks[next] : INT64_MAX);
-        if (next_bucket(&in)) return HISTOGRAM_MALFORMED;
+    while (next_bucket(&in) != NO_BUCKET) {
+        if (whole_page(&in, &in) >= 0 && (next == count || ranks[next] > total + in.page_total)) {
+            total += in.page_total; /* no rank is in it */
+            if (next_page(&in)) return HISTOGRAM_MALFORMED;
+            continue;
+        }
+        skip_list(&in, next < count ? ranks[next] : UINT64_MAX, &total);
+        const int64_t bucket = next_bucket(&in);
+        uint64_t here;
+        if (take_bucket(&in, &here)) return HISTOGRAM_MALFORMED;
+        total += here;
+        for (; next < count && ranks[next] <= total; next++) values[next] = representative((uint64_t)bucket);
     }
-    return (int64_t)in.total;
+    return (int64_t)total;
 }
 
 static int compare(const void *a, const void *b) {
@@ -154,19 +115,22 @@ static int compare(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-int64_t histogram_encode(uint64_t *values, size_t count, uint8_t *out) {
+int append_encoded(writer *w, uint64_t *values, size_t count, buffer *out) {
     for (size_t i = 0; i < count; i++) values[i] = bucket_index(values[i]);
     qsort(values, count, sizeof *values, compare);
-    uint8_t *to = out;
-    int64_t written = -1;
-    *to++ = HISTOGRAM_VERSION;
-    for (size_t i = 0; i < count;) {
-        size_t same = i;
-        while (same < count && values[same] == values[i]) same++;
-        to = write_varint(to, (uint64_t)((int64_t)values[i] - written));
-        to = write_varint(to, same - i);
-        written = (int64_t)values[i];
-        i = same;
+    begin_histogram(w);
+    for (size_t i = 0, same; i < count; i = same) {
+        for (same = i; same < count && values[same] == values[i];) same++;
+        if (write_count(w, (int64_t)values[i], same - i)) return NO_MEMORY;
     }
-    return to - out;
+    return finish_histogram(w, out) ? NO_MEMORY : 0;
+}
+
+int64_t histogram_encode(uint64_t *values, size_t count, uint8_t **out) {
+    writer w = {0};
+    buffer encoded = {0};
+    const int failed = append_encoded(&w, values, count, &encoded);
+    free_writer(&w);
+    *out = encoded.bytes;
+    return failed ? failed : (int64_t)encoded.length;
 }

@@ -12,12 +12,11 @@
 
 /* ---- Latency histogram: log-linear buckets over integer microseconds ------------------------- */
 
-#define HISTOGRAM_VERSION 1
 #define SUB_BUCKET_BITS 14 /* 16 384 buckets per octave: exact for milliseconds below 16.7 s */
 
 #define MAX_DURATION_US UINT64_C(86400000000)
 
-enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3 };
+enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3, NO_MEMORY = -5 };
 
 /* Index of the bucket that holds a duration. Values below 2^15 have a bucket each. */
 static inline uint32_t bucket_index(uint64_t us) {
@@ -54,15 +53,18 @@ static inline uint8_t *write_bucket(uint8_t *out, uint64_t distance, uint64_t co
     return out + (count ? 2 + two : 0);
 }
 
-/* Encode microsecond values up to MAX_DURATION_US in any order (they are replaced by their sorted buckets).
- * `out` holds at least 1 + 15 bytes per value. Returns the length. */
-int64_t histogram_encode(uint64_t *values, size_t count, uint8_t *out);
+/* The encoding is described in encoding.h. What is returned in `out` is to be freed with kernel_free, also after a
+ * failure. */
+void kernel_free(uint8_t *);
 
-/* a + b (sign > 0) or a - b (sign < 0) into `out` of at least a_length + b_length bytes.
- * Returns the length, HISTOGRAM_MALFORMED, HISTOGRAM_NEGATIVE if b holds more than a, or
- * HISTOGRAM_TOO_MANY if the sum would hold 2^63 values or more. */
-int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length,
-                          int sign, uint8_t *out);
+/* Encode microsecond values up to MAX_DURATION_US in any order (they are replaced by their sorted buckets).
+ * Returns the length, or NO_MEMORY. */
+int64_t histogram_encode(uint64_t *values, size_t count, uint8_t **out);
+
+/* a + b (sign > 0) or a - b (sign < 0). Returns the length, HISTOGRAM_MALFORMED, HISTOGRAM_NEGATIVE if b holds more
+ * than a, HISTOGRAM_TOO_MANY if the sum would hold 2^63 values or more, or NO_MEMORY. */
+int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, int sign,
+                          uint8_t **out);
 
 /* The representative value, in microseconds, of each of the ascending 1-based ranks. Returns the
  * number of values recorded, or HISTOGRAM_MALFORMED; ranks beyond that number are left alone. */
@@ -124,23 +126,27 @@ int64_t aggregator_rejects(aggregator *, const uint8_t **out);
 
 /* ---- Batches ----------------------------------------------------------------------------------- */
 
-enum { BATCH_MALFORMED = -4, BATCH_RECORD_BYTES = 256 };
+enum { BATCH_MALFORMED = -4 };
 
 /* Order of customers: bytes, then length, as PostgreSQL's collation "C". */
 int compare_customers(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length);
 
-/* The sum of two batches of one day, into `out` of at least a_length + b_length bytes. Returns the length,
- * BATCH_MALFORMED, or what histogram_combine returns. */
-int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, uint8_t *out);
+/* The sum of two batches of one day; `out` is to be freed with kernel_free. Returns the length, BATCH_MALFORMED, or
+ * what histogram_combine returns. */
+int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, uint8_t **out);
 
 /* How many summaries a batch holds, or BATCH_MALFORMED. */
 int64_t batch_count(const uint8_t *batch, size_t length);
 
 /* Rows for COPY ... (FORMAT BINARY), without its header and trailer: attempt_id, customer_id, date, part,
  * total_requests, client_errors, server_errors, duration_sum_us, duration_min_us, duration_max_us,
- * histogram, then p50, p90, p95 and p99. `out` has room for `length` and BATCH_RECORD_BYTES a summary.
- * Returns the length, or BATCH_MALFORMED. */
-int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t *out);
+ * histogram, then p50, p90, p95 and p99. `out` is to be freed with kernel_free. Returns the length, BATCH_MALFORMED or
+ * NO_MEMORY. */
+int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t **out);
+
+/* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary. Returns the number of
+ * summaries, or BATCH_MALFORMED. */
+int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
 
 /* Exposed for tests: the strict parser's verdict on one line without its LF; a blank one is ACCEPTED. */
 enum reason classify_line(const uint8_t *line, size_t length);

@@ -2,7 +2,8 @@
 
 from benchmarks.scaling import query
 from benchmarks.scaling.costs import fit
-from benchmarks.scaling.workload import Workload, laboratory
+from benchmarks.scaling.laboratory import laboratory
+from benchmarks.scaling.workload import Workload
 
 
 def test_every_ingest_is_measured() -> None:

@@ -30,6 +30,7 @@ def test_what_is_forgotten_no_longer_counts(
     run("ingest", str(path), *url)
     shown = run("rejects", str(path), *url)
     assert (shown["rejected"], [line["line"] for line in shown["kept"]]) == (1, [301])
+    assert [line["text"] for line in shown["kept"]] == ["broken"]
     assert run("forget", str(path), *url)["outcome"] == "withdrawn"
     assert tables.statistics(engine) == {}
     assert run("forget", str(path), *url)["outcome"] == "unchanged"

@@ -96,6 +96,21 @@ def test_two_processes_give_the_tables_of_one(
     assert sorted(writers) == [0, 1]
 
 
+def test_rejected_lines_have_the_numbers_of_the_whole_log(
+    ingestor: Ingestor, database: DatabaseSettings, log: Path
+) -> None:
+    """Broken lines throughout, so that every process has some."""
+    lines = log.read_bytes().split(b"\n")
+    for at in range(0, len(lines), 9_973):
+        lines[at] = f"broken {at}".encode()
+    log.write_bytes(b"\n".join(lines))
+    expected = [number for number, line in enumerate(lines, 1) if line.startswith((b"broken", b"not a line"))]
+    assert clustered(ingestor, database, log).ingest_file(LocalFile.at(log)).rejected == len(expected)
+    uri = tables.ledger(ingestor.engine, str(log)).rejects_uri
+    assert uri is not None
+    assert [json.loads(line)["line"] for line in Path(uri).read_text().splitlines()] == expected
+
+
 def test_reading_may_take_longer_than_a_transaction_may_be_idle(
     database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -295,6 +295,38 @@ def test_only_the_deletion_of_the_version_that_counts_withdraws(s3: "S3Client", 
 
 
 @pytest.mark.usefixtures("withdrawing")
+def test_a_version_uploaded_before_another_was_deleted_for_good_counts(
+    s3: "S3Client", engine: sa.Engine
+) -> None:
+    """1: upload, 2: upload of another version, 3: the first is deleted for good; 2 is announced last."""
+    old = put(s3, "a.log", as_bytes(A))
+    assert deliver(records(created("a.log", old, "01"))) == []
+    new = put(s3, "a.log", as_bytes(B))
+    delete(s3, "a.log", VersionId=old)
+    assert deliver(records(removed("a.log", old, "03", "Delete"))) == []
+    assert tables.statistics(engine) == {}
+    assert deliver(records(created("a.log", new, "02")), records(created("a.log", old, "01"))) == []
+    assert tables.statistics(engine) == oracle.statistics(B)
+
+
+@pytest.mark.usefixtures("withdrawing")
+def test_an_object_whose_delete_marker_is_removed_counts_when_it_is_ingested(
+    s3: "S3Client", engine: sa.Engine
+) -> None:
+    first = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
+    marker = delete(s3, "a.log")
+    deleted = records(removed("a.log", marker, "02"))
+    assert deliver(first, deleted) == []
+    delete(s3, "a.log", VersionId=marker)
+    assert deliver(records(removed("a.log", marker, "03", "Delete")), first) == []
+    assert tables.statistics(engine) == {}
+    again = module._ingestor().ingest_current(lambda: S3Object.head(s3, BUCKET, "a.log"))
+    assert again.outcome == "ingested"
+    assert deliver(deleted, first) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+@pytest.mark.usefixtures("withdrawing")
 def test_objects_that_a_lifecycle_rule_expires_go_on_counting(s3: "S3Client", engine: sa.Engine) -> None:
     version = put(s3, "a.log", as_bytes(A))
     expired = {**created("a.log", version, "02"), "eventName": "LifecycleExpiration:Delete"}

@@ -4,8 +4,9 @@ import datetime as dt
 import gzip
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,67 @@ def test_rejected_lines_are_counted_and_kept_with_their_line_numbers(
     assert [entry["cut"] for entry in kept] == [True] + [False] * 7
     assert len(kept[0]["text"]) == 1_024
     assert kept[1]["text"] == "2024-09-04 00:00:00 c\\xff /a 200 1"
+
+
+def numbered(data: bytes) -> list[tuple[int, str]]:
+    """The broken lines of a log and their numbers, counted as an editor does."""
+    return [
+        (number, line.removesuffix(b"\r").decode())
+        for number, line in enumerate(data.split(b"\n"), start=1)
+        if line.startswith(b"broken")
+    ]
+
+
+def kept_by(ingestor: Ingestor, path: Path) -> list[tuple[int, str]]:
+    uri = tables.ledger(ingestor.engine, str(path)).rejects_uri
+    assert uri is not None
+    entries = [json.loads(line) for line in Path(uri).read_text(encoding="utf-8").splitlines()]
+    return [(entry["line"], entry["text"]) for entry in entries]
+
+
+def mixed(seed: int, count: int) -> bytes:
+    """A log with broken lines, blank lines, both line ends and some over-long lines in it."""
+    rng = random.Random(seed)
+    kinds: list[Callable[[int], bytes]] = [
+        lambda number: f"broken {number}".encode(),
+        lambda _: b"",
+        lambda number: f"broken {number} ".encode() + b"x" * rng.choice([10, 5_000, 70_000]),
+    ]
+    lines = [line.encode() for line in random_lines(seed, count)]
+    for number in range(count // 10):
+        lines.insert(rng.randrange(len(lines) + 1), rng.choices(kinds, [8, 4, 1])[0](number))
+    return b"".join(line + rng.choice([b"\n", b"\r\n"]) for line in lines) + b"broken at the end"
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("workers", [1, 2, 7, 50])
+@pytest.mark.parametrize("seed", range(3))
+def test_line_numbers_are_right_however_a_log_is_divided(
+    ingestor: Ingestor, tmp_path: Path, workers: int, seed: int
+) -> None:
+    """50 ranges of a log with lines longer than a range: some ranges own no line at all."""
+    data = mixed(seed, 3_000)
+    path = tmp_path / "a.log"
+    ingest(replace(ingestor, workers=workers), path, data)
+    with ingestor.engine.connect() as connection:
+        ranges = connection.scalar(sa.text("SELECT count(*) FROM attempt_parts"))
+    assert ranges == workers
+    assert kept_by(ingestor, path) == [(number, line[:1_024]) for number, line in numbered(data)]
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("cuts", [[], [1], [7_000, 7_001, 60_000], list(range(100, 20_000, 997))])
+def test_line_numbers_go_on_through_the_members_of_a_gzip(
+    ingestor: Ingestor, tmp_path: Path, cuts: list[int]
+) -> None:
+    """Members end in the middle of lines, one is empty, and zeros pad the last."""
+    data = mixed(5, 3_000)
+    bounds = [0, *cuts, len(data)]
+    members = [gzip.compress(data[start:end]) for start, end in pairwise(bounds)]
+    members.insert(1, gzip.compress(b""))
+    path = tmp_path / "a.log.gz"
+    ingest(replace(ingestor, workers=3), path, b"".join(members) + b"\0" * 512)
+    assert kept_by(ingestor, path) == [(number, line[:1_024]) for number, line in numbered(data)]
 
 
 @pytest.mark.usefixtures("small_chunks")

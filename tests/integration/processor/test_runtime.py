@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -142,13 +143,57 @@ def test_a_killed_environment_leaves_nothing_and_the_next_delivery_succeeds(
     assert set(tables.leftovers(engine).values()) == {0}
 
 
-def test_a_handler_that_has_no_time_left_fails_its_message_by_itself(
+def test_a_handler_whose_time_runs_out_fails_its_message_by_itself(
     s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
 ) -> None:
+    """The body never comes; the function answers before it is cut off, and lives on."""
+    first = s3.put(BUCKET, "first.log", as_bytes(B))
+    assert (
+        processor.invoke(sqs_event(created(BUCKET, "first.log", first.version_id, "01"))).kind == "response"
+    )
     version = s3.put(BUCKET, "a.log", as_bytes(A), stalled=True)
-    result = processor.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01")), timeout=4)
+    event = sqs_event(created(BUCKET, "a.log", version.version_id, "01"))
+    result = processor.invoke(event, timeout=9)
     assert result.kind == "error"
-    assert tables.statistics(engine) == {}
+    assert "the function's time is up; the next delivery starts again" in result.payload["errorMessage"]
+    assert tables.statistics(engine) == oracle.statistics(B)
+    s3.objects.pop((BUCKET, "a.log"))
+    s3.put(BUCKET, "a.log", as_bytes(A))
+    assert processor.invoke(event).payload == {"batchItemFailures": []}
+    assert tables.statistics(engine) == oracle.statistics([*A, *B])
+
+
+FULL_TMP = """
+mount --make-rprivate / &&
+mount --bind "$SOCKETS" /mnt &&
+mount -t tmpfs -o size=64k tmpfs /tmp &&
+mkdir -p "$SOCKETS" && mount --bind /mnt "$SOCKETS" &&
+{ cat /dev/zero > /tmp/full 2>/dev/null; exec "$@"; }
+"""
+
+
+def test_a_full_tmp_does_not_matter_when_rejected_lines_have_a_bucket(
+    s3: S3Double, variables: dict[str, str], engine: sa.Engine, postgres_folder: Path
+) -> None:
+    """In a mount namespace of its own, /tmp is a file system of 64 KiB without a free byte."""
+    within = ["unshare", "--mount", "env", f"SOCKETS={postgres_folder}", "sh", "-c", FULL_TMP, "sh"]
+    if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a mount namespace needs root")
+    version = s3.put(BUCKET, "a.log", as_bytes(A) + b"broken\n")
+    event = sqs_event(created(BUCKET, "a.log", version.version_id, "01"))
+    with execution_environment(HANDLER, variables, within) as environment:
+        assert environment.invoke(event).payload == {"batchItemFailures": []}
+    assert tables.statistics(engine) == oracle.statistics(A)
+    del variables["REJECTS_BUCKET"]
+    variables["REJECTS_FOLDER"] = "/tmp/rejected"  # noqa: S108 - Lambda's
+    other = s3.put(BUCKET, "b.log", as_bytes(B) + b"broken\n")
+    event = sqs_event(created(BUCKET, "b.log", other.version_id, "01"))
+    with execution_environment(HANDLER, variables, within) as environment:
+        result = environment.invoke(event)
+    assert result.kind == "error"
+    assert "No space left on device" in result.payload["errorMessage"]
+    assert tables.statistics(engine) == oracle.statistics(A)
+    assert set(tables.leftovers(engine).values()) == {0}
 
 
 def test_trap_12_the_sandbox_has_a_read_only_root_and_no_semaphores(

@@ -3,13 +3,14 @@
 import math
 import random
 from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logstats.histogram import LatencyHistogram, nearest_rank
-from tests.reference import bucket, encode
+from tests.reference import MILLISECONDS, bucket, encode, encode_without_pages
 
 LONGEST_US = 86_400_000_000
 LAST_BUCKET = 381_047
@@ -26,9 +27,30 @@ durations = st.lists(
     ),
     max_size=60,
 )
-buckets = st.dictionaries(
-    st.integers(0, LAST_BUCKET), st.one_of(st.integers(1, 300), st.integers(1, 2**40)), max_size=40
-).map(Counter)
+counts = st.one_of(
+    st.integers(1, 3),
+    st.integers(1, 300),
+    st.integers(2**16 - 2, 2**16 + 1),
+    st.integers(1, 2**40),
+)
+scattered = st.dictionaries(st.integers(0, LAST_BUCKET), counts, max_size=40)
+milliseconds = st.builds(  # some of them in a row, so that there are pages
+    lambda first, times: {bucket((first + i) % 16_400 * 1000): n for i, n in enumerate(times) if n},
+    st.integers(0, 16_400),
+    st.lists(st.one_of(st.integers(0, 1), st.integers(0, 20), st.just(0), counts), max_size=150),
+)
+near_milliseconds = st.dictionaries(  # buckets of a page, and between them
+    st.integers(0, 80).flatmap(lambda ms: st.sampled_from([bucket(ms * 1000), bucket(ms * 1000) + 1])),
+    st.integers(1, 5),
+    max_size=60,
+)
+buckets = st.lists(st.one_of(scattered, milliseconds, near_milliseconds), max_size=2).map(
+    lambda some: sum(map(Counter, some), Counter[int]())
+)
+
+
+def page_of(milliseconds: Iterable[int]) -> Counter[int]:
+    return Counter(bucket(ms * 1000) for ms in milliseconds)
 
 
 def of(counts: Counter[int]) -> LatencyHistogram:
@@ -47,6 +69,8 @@ def test_encoding_is_that_of_the_reference(values: list[int]) -> None:
 
 
 @given(buckets, buckets)
+@example(page_of(range(65, 90)), page_of([64]))  # the list begins a page of the other
+@example(page_of(range(64, 90)), page_of(range(70, 90)) + Counter({bucket(64_000) + 1: 1}))
 def test_sum_is_exact_and_its_subtraction_gives_the_same_bytes(a: Counter[int], b: Counter[int]) -> None:
     both = of(a) + of(b)
     assert both.encoded == encode(a + b)
@@ -91,6 +115,27 @@ def test_counts_up_to_the_limit_and_not_beyond() -> None:
 def test_durations_beyond_a_day_are_an_error(values: list[int]) -> None:
     with pytest.raises(ValueError, match="not within 0 to 86400000000"):
         LatencyHistogram.of(values)
+
+
+@given(buckets, buckets)
+def test_what_was_written_before_there_were_pages_counts_the_same(a: Counter[int], b: Counter[int]) -> None:
+    old_a, old_b = (LatencyHistogram(encode_without_pages(counts)) for counts in (a, b))
+    assert old_a + LatencyHistogram() == of(a)
+    assert old_a + old_b == old_a + of(b) == of(a) + old_b == of(a + b)
+    assert of(a + b) - old_b == of(a)
+    total = a.total()
+    ranks = sorted({1, (total + 1) // 2, total}) if total else []
+    assert old_a.values_at(ranks) == of(a).values_at(ranks)
+    assert len(old_a) == len(of(a)) == total
+
+
+def test_pages_make_millisecond_histograms_small() -> None:
+    """6 667 requests, evenly from 0.1 to 2 s: as in 10 million lines of 50 customers and 30 days."""
+    rng = random.Random(1)
+    values = [rng.randint(100, 2_000) * 1000 for _ in range(6_667)]
+    encoded = LatencyHistogram.of(values).encoded
+    assert encoded[0] == 2
+    assert 3 * len(encoded) < len(encode_without_pages(Counter(map(bucket, values))))
 
 
 # ---- Quantiles -------------------------------------------------------------------------------------
@@ -174,6 +219,13 @@ def test_size_is_bounded_by_the_buckets() -> None:
     assert len(of(every).encoded) == 1 + 8 * (LAST_BUCKET + 1)
     assert len(of(every) + of(every)) == 2**43 * (LAST_BUCKET + 1)
     assert len((of(every) + of(every)).encoded) == len(of(every).encoded)
+    whole = Counter(dict.fromkeys(MILLISECONDS, 1))
+    assert len(of(whole).encoded) == 2 + 256 * (2 + 8)
+    for times, bits in ((3, 2), (15, 4), (255, 8), (2**16 - 1, 16)):
+        multiple = of(Counter(dict.fromkeys(whole, times)))
+        assert len(multiple.encoded) == 2 + 256 * (2 + 8 * bits)
+        assert multiple + of(whole) == of(Counter(dict.fromkeys(whole, times + 1)))
+        assert multiple - multiple == LatencyHistogram()
 
 
 @pytest.mark.parametrize(
@@ -181,8 +233,8 @@ def test_size_is_bounded_by_the_buckets() -> None:
     [
         b"",
         b"\x00",
-        b"\x02",
-        b"\x02\x01\x01",
+        b"\x03",
+        b"\x03\x01\x01",
         b"\x01\x01",  # no count
         b"\x01\x00\x01",  # no distance
         b"\x01\x01\x00",  # nothing counted
@@ -195,6 +247,20 @@ def test_size_is_bounded_by_the_buckets() -> None:
         b"\x01\x01" + b"\xff" * 9 + b"\x02",  # beyond 64 bits
         b"\x01\x01" + b"\xff" * 10 + b"\x01",
         b"\x01" + b"\xff" * 9 + b"\x01\x01",
+        b"\x02",  # no pages
+        b"\x02\x00",
+        b"\x02\x00\x05",
+        b"\x02\x00\x05\x01" + b"\xff" * 7,  # cut off
+        b"\x02\x01\x05\x01" + b"\xff" * 8,  # one page of two
+        b"\x02\x00\x05\x01" + b"\x00" * 8,  # nothing counted
+        b"\x02\x00\x05\x00" + b"\xff" * 64,  # bits that are none
+        b"\x02\x00\x05\x03" + b"\xff" * 24,
+        b"\x02\x00\x05\x20" + b"\xff" * 256,
+        b"\x02\x00\x05\xff" + b"\xff" * 2040,
+        b"\x02\x01\x05\x01" + b"\xff" * 8 + b"\x05\x01" + b"\xff" * 8,  # the same page twice
+        b"\x02\x01\x05\x01" + b"\xff" * 8 + b"\x04\x01" + b"\xff" * 8,  # in descending order
+        b"\x02\x00\x00\x01" + b"\xff" * 8 + b"\x01\x01",  # a bucket of the page in the list, too
+        b"\x02\x00\x00\x01" + b"\xff" * 8 + b"\x02" + b"\xff" * 8 + b"\x7f",  # 2^63 - 1, and 64 more
         encode(Counter({LAST_BUCKET + 1: 1})),
         encode(Counter({2**32: 1})),
         encode(Counter({5: 1, 2**63: 1})),
@@ -214,9 +280,25 @@ def test_malformed_encodings_are_an_error(encoded: bytes) -> None:
         good - bad
 
 
-@given(st.binary(max_size=40).map(lambda data: b"\x01" + data), st.binary(max_size=3))
-def test_what_is_not_malformed_is_canonical(encoded: bytes, more: bytes) -> None:
-    """Arbitrary bytes are refused, or are exactly the encoding of what they hold."""
+pages = st.lists(
+    st.tuples(
+        st.integers(0, 255), st.sampled_from([0, 1, 2, 3, 4, 8, 16]), st.binary(min_size=1, max_size=9)
+    ),
+    min_size=1,
+    max_size=3,
+).map(
+    lambda some: (
+        bytes([2, len(some) - 1])
+        + b"".join(bytes([page, bits]) + (data * 128)[: 8 * bits] for page, bits, data in sorted(some))
+    )
+)
+
+
+@given(
+    st.one_of(st.just(b"\x01"), st.binary(max_size=40).map(lambda data: b"\x01" + data), pages),
+    st.binary(max_size=9),
+)
+def test_arbitrary_bytes_are_refused_or_become_canonical(encoded: bytes, more: bytes) -> None:
     histogram = LatencyHistogram(encoded + more)
     try:
         same = histogram + LatencyHistogram()
@@ -224,8 +306,12 @@ def test_what_is_not_malformed_is_canonical(encoded: bytes, more: bytes) -> None
         with pytest.raises(ValueError, match="malformed"):
             len(histogram)
     else:
-        assert same == histogram
-        assert len(histogram) >= 0
+        values = histogram.values_at(range(1, min(len(histogram), 3) + 1))
+        assert len(same) == len(histogram)
+        assert same + LatencyHistogram() == same
+        assert same.values_at(range(1, len(values) + 1)) == values
+        if len(histogram) < 10_000:
+            assert same.encoded == encode(Counter(map(bucket, histogram.values_at(range(1, len(same) + 1)))))
 
 
 @given(buckets, st.data())

@@ -4,7 +4,17 @@ from dataclasses import replace
 import pytest
 
 from logstats.models import LogObject
-from processor.ledger import Delivery, Outcome, SupersededError, advance, decide, precedes
+from processor.ledger import (
+    Delivery,
+    Outcome,
+    SupersededError,
+    Withdrawal,
+    advance,
+    advance_withdrawal,
+    decide,
+    decide_withdrawal,
+    precedes,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,23 @@ def test_an_event_for_an_old_version_cannot_undo_a_backfill() -> None:
     backfilled = row(sequencer=None, confirmed_current=True)
     assert decide(backfilled, delivery(is_current=lambda: False)) == Outcome.STALE
     assert decide(backfilled, delivery(is_current=lambda: True)) == Outcome.REPLACED
+
+
+@pytest.mark.parametrize("sequencer", ["B0", "b", "B000"])
+def test_equal_sequencers_are_put_in_order_by_what_is_current(sequencer: str) -> None:
+    assert decide(row(), delivery(sequencer=sequencer, is_current=lambda: False)) == Outcome.STALE
+    assert decide(row(), delivery(sequencer=sequencer)) == Outcome.REPLACED
+    again = Withdrawal("b", "k", None, sequencer, lambda: False)
+    assert decide_withdrawal(row(), again) == Outcome.STALE, "the marker's event again, after a backfill"
+    assert decide_withdrawal(row(), replace(again, is_current=lambda: True)) == Outcome.WITHDRAWN
+
+
+def test_the_deletion_of_a_version_does_not_advance_the_key() -> None:
+    known = row(confirmed_current=True)
+    advance_withdrawal(known, Withdrawal("b", "k", "v1", "D0"))
+    assert (known.sequencer, known.confirmed_current) == ("B0", True)
+    advance_withdrawal(known, Withdrawal("b", "k", None, "D0"))
+    assert (known.sequencer, known.confirmed_current) == ("D0", False)
 
 
 def test_without_a_sequencer_only_the_current_version_counts() -> None:

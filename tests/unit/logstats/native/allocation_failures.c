@@ -20,6 +20,7 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #define record batch_record /* aggregate.c has a function of that name */
 #include "batch.c"
 #undef record
+#include "encoding.c"
 #include "histogram.c"
 #include "line.c"
 
@@ -39,9 +40,22 @@ static int work(void) {
         const uint8_t *out;
         batch_key key;
         int64_t length = 0;
-        while (!failed && (length = aggregator_drain(a, 8, &key, &out)) > 0) {}
+        while (!failed && (length = aggregator_drain(a, 8, &key, &out)) > 0) {
+            uint8_t *sum, *rows = NULL;
+            failed = batch_add(out, (size_t)length, out, (size_t)length, &sum) < 0 ||
+                batch_copy_rows(out, (size_t)length, 1, 1, &rows) < 0;
+            kernel_free(sum);
+            kernel_free(rows);
+        }
         failed = failed || length < 0;
     }
+    uint64_t values[] = {1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 9001};
+    uint8_t *encoded = NULL, *sum = NULL;
+    int64_t length = 0;
+    failed = failed || (length = histogram_encode(values, 10, &encoded)) < 0 ||
+        histogram_combine(encoded, (size_t)length, encoded, (size_t)length, 1, &sum) < 0;
+    kernel_free(encoded);
+    kernel_free(sum);
     aggregator_free(a);
     return failed;
 }

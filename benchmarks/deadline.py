@@ -1,0 +1,107 @@
+"""How fast an ingest from S3 is per core, against what `processor.deadline` takes for sure.
+
+``python -m benchmarks.deadline [--megabytes 200] [--runs 3]``
+
+One worker reads from an S3 double in a process of its own, into a PostgreSQL of its own. "CPU" is the time that the
+ingest's own process has computed; on a quiet core, and with a database that keeps up, it is what passes by the
+clock. The margin is the measured speed over the assumed one: below 1, an object may be begun that cannot be ended.
+"""
+
+import argparse
+import gzip
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from local import postgres
+from logstats.database import create_engine
+from logstats.models import Base
+from migrate import schema
+from processor.deadline import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
+from processor.ingest import Ingestor
+from processor.rejects import LocalRejectStore
+from processor.s3 import create_client
+from tests.logs import as_bytes, random_lines
+from tests.s3_double import S3Double
+
+CASES = {"50 customers": (50, 30), "100,000 customers": (100_000, 30)}
+_LINES = 200_000
+
+
+def serve(pipe: Connection, objects: dict[str, tuple[bytes, int]]) -> None:
+    """In a process of its own: S3, until the other end closes."""
+    with S3Double() as s3:
+        for key, (block, repeats) in objects.items():
+            s3.put("logs", key, block, repeats)
+        pipe.send(s3.endpoint)
+        pipe.recv()
+
+
+def objects_of(plain_bytes: int) -> dict[str, tuple[bytes, int]]:
+    """A block and how often it comes, for each key."""
+    found = {}
+    for name, (customers, days) in CASES.items():
+        block = as_bytes(random_lines(1, _LINES, customers, days))
+        repeats = max(1, plain_bytes // len(block))
+        found[f"{name}.log"] = (block, repeats)
+        found[f"{name}.log.gz"] = (gzip.compress(block), repeats)
+    return found
+
+
+def measure(engine: sa.Engine, key: str, folder: Path) -> tuple[float, float]:
+    """Return seconds by the clock, and of this process' computing."""
+    client = create_client(region_name="eu-west-1")
+    ingestor = Ingestor(engine, LocalRejectStore(folder / "rejected"), workers=1)
+    clock, cpu = time.perf_counter(), time.process_time()
+    assert ingestor.ingest_event(client, "logs", key, "v1", "01").outcome == "ingested"
+    taken = time.perf_counter() - clock, time.process_time() - cpu
+    with engine.begin() as connection:
+        tables = ", ".join(table.name for table in reversed(Base.metadata.sorted_tables))
+        connection.execute(sa.text(f"TRUNCATE {tables}"))
+    client.close()
+    return taken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--megabytes", type=int, default=200, help="of plain text in each object")
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    objects = objects_of(options.megabytes * 1_000_000)
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, objects), daemon=True)
+    server.start()
+    os.environ |= {"AWS_ENDPOINT_URL": here.recv(), "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    with tempfile.TemporaryDirectory() as folder:
+        database = postgres.start(Path(folder) / "data")
+        try:
+            database.create_database("logstats")
+            engine = create_engine(database.settings(), max_overflow=-1)
+            schema.upgrade(engine)
+            print("| object | stored bytes | by the clock, MB/s | per second of CPU, MB | assumed | margin |")
+            print("|---|---|---|---|---|---|")
+            for key, (block, repeats) in objects.items():
+                size = len(block) * repeats
+                runs = [measure(engine, key, Path(folder)) for _ in range(options.runs)]
+                clock, cpu = (size / statistics.median(each) / 1e6 for each in zip(*runs, strict=True))
+                assumed = (GZIP_BYTES_PER_SECOND if key.endswith(".gz") else BYTES_PER_SECOND) / 1e6
+                print(
+                    f"| {key} | {size / 1e6:,.0f} MB | {clock:,.0f} | {cpu:,.0f} | {assumed:.0f} |"
+                    f" {cpu / assumed:.1f} |",
+                    flush=True,
+                )
+            engine.dispose()
+        finally:
+            database.stop()
+    here.send("done")
+    server.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""A function whose time runs out: it stops before it is cut off, whatever it waits for, and the message comes again."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from processor.deadline import BYTES_PER_SECOND, Deadline, DeadlineError, TooLargeError
+from processor.ingest import Ingestor
+from processor.ledger import Withdrawal
+from processor.objects import LocalFile
+from processor.rejects import LocalRejectStore, S3RejectStore
+from processor.s3 import create_client
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+from tests.s3_double import S3Double
+
+# A cursor of a lost connection says so when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+LINES = random_lines(1, 2_000)
+SECONDS = 6.5
+"""The function's time; five of them are kept back."""
+
+
+@pytest.fixture
+def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
+    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> LocalFile:
+    path = tmp_path / "a.log"
+    path.write_bytes(as_bytes(LINES))
+    return LocalFile.at(path)
+
+
+@contextmanager
+def stopped_in_time() -> Iterator[Deadline]:
+    """What happens within is stopped by the deadline, before the function would be cut off."""
+    started = time.monotonic()
+    deadline = Deadline.after(SECONDS)
+    with pytest.raises(DeadlineError, match="the function's time is up; the next delivery starts again"):
+        yield deadline
+    assert deadline.at <= time.monotonic() < started + SECONDS
+
+
+def assert_the_next_delivery_succeeds(ingestor: Ingestor, log: LocalFile) -> None:
+    assert ingestor.ingest_file(log).outcome == "ingested"
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_while_it_reads(ingestor: Ingestor, log: LocalFile) -> None:
+    with stopped_in_time() as deadline:
+        slow = replace(ingestor, deadline=deadline, progress=lambda _: time.sleep(deadline.left()))
+        slow.ingest_file(log)
+    assert tables.statistics(ingestor.engine) == {}
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+    assert_the_next_delivery_succeeds(ingestor, log)
+
+
+@pytest.mark.parametrize(
+    "table", ["attempts", "contributions", "attempt_parts", "log_objects", "daily_statistics"]
+)
+def test_while_it_waits_for_a_lock(ingestor: Ingestor, log: LocalFile, table: str) -> None:
+    """Before reading, while staging, and in the commit."""
+    with ingestor.engine.begin() as holder:
+        holder.execute(sa.text(f"LOCK TABLE {table}"))
+        with stopped_in_time() as deadline:
+            replace(ingestor, deadline=deadline).ingest_file(log)
+    assert tables.statistics(ingestor.engine) == {}
+    assert_the_next_delivery_succeeds(ingestor, log)
+
+
+def test_while_another_delivery_of_the_object_commits(ingestor: Ingestor, log: LocalFile) -> None:
+    ingestor.ingest_file(log)
+    with ingestor.engine.begin() as holder:
+        holder.execute(sa.text("SELECT 1 FROM log_objects FOR UPDATE"))
+        with stopped_in_time() as deadline:
+            replace(ingestor, deadline=deadline).ingest_file(log)
+        with stopped_in_time() as deadline:
+            replace(ingestor, deadline=deadline).withdraw(Withdrawal(log.bucket, log.key))
+    assert ingestor.ingest_file(log).outcome == "unchanged"
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+
+
+def test_while_the_commit_runs_many_statements(ingestor: Ingestor, log: LocalFile) -> None:
+    """Each is short enough for `statement_timeout`; together they are not."""
+
+    def delay(_connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
+        if "daily_statistics" in statement:
+            time.sleep(1.4)
+
+    sa.event.listen(ingestor.engine, "before_cursor_execute", delay)
+    with stopped_in_time() as deadline:
+        replace(ingestor, deadline=deadline).ingest_file(log)
+    sa.event.remove(ingestor.engine, "before_cursor_execute", delay)
+    assert_the_next_delivery_succeeds(ingestor, log)
+
+
+def test_while_the_server_works_on_the_commit(ingestor: Ingestor, log: LocalFile) -> None:
+    """A deferred trigger runs within COMMIT."""
+    with ingestor.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql"
+                " AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'"
+            )
+        )
+        connection.execute(
+            sa.text(
+                "CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON daily_statistics"
+                " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pause()"
+            )
+        )
+    with stopped_in_time() as deadline:
+        replace(ingestor, deadline=deadline).ingest_file(log)
+    assert tables.statistics(ingestor.engine) == {}
+    with ingestor.engine.begin() as connection:
+        connection.execute(sa.text("DROP TRIGGER pause ON daily_statistics"))
+    assert_the_next_delivery_succeeds(ingestor, log)
+
+
+@dataclass
+class Frozen:
+    """Backends of PostgreSQL that are stopped by SIGSTOP: they cannot even be asked to cancel."""
+
+    pids: list[int] = field(default_factory=list)
+
+    def freeze(self, connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        self.pids.append(driver.info.backend_pid)
+        os.kill(self.pids[-1], signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        while self.pids:
+            os.kill(self.pids.pop(), signal.SIGCONT)
+
+
+@pytest.fixture
+def frozen() -> Iterator[Frozen]:
+    backends = Frozen()
+    yield backends
+    backends.thaw()
+
+
+def test_while_a_commit_is_not_answered(ingestor: Ingestor, log: LocalFile, frozen: Frozen) -> None:
+    """The server gets the COMMIT, but says nothing: nobody knows, and the next delivery finds it done."""
+
+    def freeze(connection: sa.Connection) -> None:
+        if connection.scalar(sa.text("SELECT count(*) FROM log_objects WHERE attempt_id > 0")):
+            frozen.freeze(connection)
+
+    sa.event.listen(ingestor.engine, "commit", freeze)
+    with stopped_in_time() as deadline:
+        replace(ingestor, deadline=deadline).ingest_file(log)
+    sa.event.remove(ingestor.engine, "commit", freeze)
+    assert tables.statistics(ingestor.engine) == {}
+    frozen.thaw()
+    assert ingestor.ingest_file(log).outcome == "unchanged"
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_while_the_server_hangs_in_the_middle_of_the_commit(
+    ingestor: Ingestor, log: LocalFile, frozen: Frozen
+) -> None:
+    def freeze(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
+        if statement.startswith("INSERT INTO daily_statistics"):
+            frozen.freeze(connection)
+
+    sa.event.listen(ingestor.engine, "before_cursor_execute", freeze)
+    with stopped_in_time() as deadline:
+        replace(ingestor, deadline=deadline).ingest_file(log)
+    sa.event.remove(ingestor.engine, "before_cursor_execute", freeze)
+    frozen.thaw()
+    assert_the_next_delivery_succeeds(ingestor, log)
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET", "PUT"])
+def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """The look at the object, its body, the keeping of its rejected lines."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with S3Double() as s3:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+        s3.put("logs", "a.log", as_bytes(LINES) + b"broken\n")
+        client = create_client(region_name="eu-west-1")
+        remote = replace(ingestor, rejects=S3RejectStore(client, "rejects"))
+        s3.fault = lambda asked: "stall" if asked == method else ""
+        with stopped_in_time() as deadline:
+            replace(remote, deadline=deadline).ingest_event(client, "logs", "a.log", "v1", "01")
+        assert tables.statistics(ingestor.engine) == {}
+        s3.fault = lambda _: ""
+        assert remote.ingest_event(client, "logs", "a.log", "v1", "01").outcome == "ingested"
+        assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+        assert set(tables.leftovers(ingestor.engine).values()) == {0}
+        client.close()
+
+
+def test_what_the_whole_time_would_do_for_is_left_to_the_next_delivery(log: LocalFile) -> None:
+    big = replace(log, size=BYTES_PER_SECOND * 100)
+    deadline = Deadline(time.monotonic() + 50, 200)
+    deadline.check_size(big, cores=4)
+    with pytest.raises(DeadlineError, match="need about 100 s, and only 50 s are left; the next delivery"):
+        deadline.check_size(big, cores=1)
+    with pytest.raises(TooLargeError, match="need about 100 s, and the function has 60 s; ingest it from"):
+        Deadline(time.monotonic() + 50, 60).check_size(big, cores=1)
+
+
+def test_a_call_that_nobody_waits_for_any_longer_is_undone() -> None:
+    release, undone = threading.Event(), threading.Event()
+    with pytest.raises(DeadlineError):
+        Deadline(time.monotonic() + 0.2, 1).bound(release.wait, undone.set)
+    release.set()
+    assert undone.wait(5)
+
+
+def test_a_call_in_time_is_as_if_called_directly() -> None:
+    def fail() -> None:
+        raise TimeoutError("its own")
+
+    undone = threading.Event()
+    deadline = Deadline.after(60)
+    assert deadline.bound(lambda: 42, undone.set) == 42
+    with pytest.raises(TimeoutError, match="its own"):
+        deadline.bound(fail, undone.set)
+    assert not undone.is_set()
