@@ -14,8 +14,10 @@ from local.commands.migrate import migrate
 from local.commands.redrive import redrive
 from local.commands.rejects import rejects
 from local.commands.serve import serve
+from local.commands.sql import sql
 from local.commands.stats import stats
 from local.commands.up import up
+from local.commands.verify import verify
 from local.errors import UserError
 from logstats.settings import SettingsError
 
@@ -26,7 +28,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (generate, ingest, stats, rejects, serve, up, down, forget, expire, redrive, migrate):
+for command in (
+    generate,
+    ingest,
+    stats,
+    rejects,
+    serve,
+    up,
+    down,
+    forget,
+    expire,
+    redrive,
+    verify,
+    sql,
+    migrate,
+):
     app.command()(command)
 
 

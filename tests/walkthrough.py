@@ -2,12 +2,15 @@
 
 A command follows `$ `; the lines up to the next are its output, where `...` stands for anything and a line of
 it alone for any number of lines. No output shown: any will do. Output that starts with "error:" must come with a
-status other than 0, all other with 0. Blocks of one document share a shell. A block of language `sh` is not run:
-an HTML comment before it says why (`not run: …`), or which tests run it (`run by: test_…`).
+status other than 0, all other with 0. Blocks of one document share a shell. A block of language `sh` is not run like
+this: an HTML comment before it says why (`not run: …`), or which test takes it by `shown` and runs it (`run by: test_…`).
 """
 
+import os
 import re
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +18,9 @@ from pathlib import Path
 _BLOCK = re.compile(
     r"(?:<!-- (?P<comment>[^>]*) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
+ROOT = Path(__file__).parents[1]
 _END = "end-of-command"
+_PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,20 @@ def blocks(document: Path) -> list[Block]:
     return [Block(match["language"], match["comment"] or "", match["body"]) for match in found]
 
 
+def documents(*languages: str) -> list[Path]:
+    """All documents, or those with blocks in one of some languages."""
+    found = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")])
+    return [
+        path for path in found if not languages or {block.language for block in blocks(path)} & {*languages}
+    ]
+
+
+def shown(document: str, start: str) -> str:
+    """Return the one block of a document that starts so: for tests that run it themselves."""
+    (block,) = (each for each in blocks(ROOT / document) if each.body.startswith(start))
+    return block.body
+
+
 def run(
     commands: list[Command], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[tuple[Command, int, str]]:
@@ -71,21 +90,30 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     assert shell.stdin
-    assert shell.stdout
     with shell:
         for command in commands:
             shell.stdin.write(f"{command.text}\nstatus=$?; echo; echo {_END} $status\n")
             shell.stdin.flush()
-            output = ""
-            for line in shell.stdout:
-                if line.startswith(_END):
-                    yield command, int(line.split()[1]), output
-                    break
-                output += line
+            yield command, *_answer(shell, command)
         shell.stdin.write("kill $(jobs -p) 2>/dev/null; wait\n")
         shell.stdin.close()
+
+
+def _answer(shell: "subprocess.Popen[str]", command: Command) -> tuple[int, str]:
+    """Read a command's output up to its end; one that does not come to an end is an error."""
+    assert shell.stdout
+    watchdog = threading.Timer(_PATIENCE_SECONDS, os.killpg, [shell.pid, signal.SIGKILL])
+    watchdog.start()
+    output = ""
+    for line in shell.stdout:
+        if line.startswith(_END):
+            watchdog.cancel()
+            return int(line.split()[1]), output
+        output += line
+    raise AssertionError(f"$ {command.text}\n{output}\n(it did not end)")
 
 
 def _divide(text: str) -> tuple[str, str]:

@@ -11,6 +11,11 @@ from alembic.script import ScriptDirectory
 from migrate import grants
 
 _MIGRATION_LOCK = 0x6C6F6773  # "logs": any fixed number; concurrent deploys wait for each other
+_NEW_REVISIONS = sa.text(
+    "SELECT setval('revisions', greatest(nextval('revisions'),"
+    " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint))"
+)
+"""A database restored from a snapshot must not give revisions again that clients know of other content."""
 
 
 class NewerSchemaError(Exception):
@@ -66,5 +71,6 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
             raise NewerSchemaError(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        connection.execute(_NEW_REVISIONS)
         grants.apply(connection)
         return before, head()

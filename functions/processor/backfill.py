@@ -1,9 +1,13 @@
-"""Ingest every log object under a prefix: ``python -m processor.backfill s3://bucket/prefix [--processes N]``.
+"""Ingest every log object under a prefix: ``python -m processor.backfill s3://bucket/prefix [--processes N] [--again]``.
 
 One object after the other, in the order of the keys, each in its current version. A large one is read by a Bytewax
 cluster of several processes on this machine, a small one by the worker threads of this process. What is known already
 is `unchanged`, so a run that was stopped can simply be started again, and several may run at once. Each object's summary
-is a line of JSON on stdout; an object that fails is a line on stderr, and the others go on.
+is a line of JSON on stdout; an object that fails is a line on stderr, and the others go on. With ``--again``, what counts
+already is read again and replaced.
+
+Where no command line reaches the database, the same task also does what an operator would do there:
+``s3://bucket/key --withdraw`` takes one log object out of the statistics, ``--verify [--mend]`` compares all tables.
 
 On AWS this is a task on Fargate (docs/decisions/0015).
 """
@@ -14,18 +18,26 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from logstats import failures
 from logstats.database import create_engine
+from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
 from processor.cluster import on_this_machine
+from processor.commit import withdraw
 from processor.ingest import Ingestor, IngestSummary
+from processor.ledger import Withdrawal
 from processor.members import ClusterError
 from processor.objects import SourceError, source_of
 from processor.rejects import reject_store
 from processor.s3 import S3Object, create_client
+from processor.verify import check
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,12 +59,14 @@ def keys(client: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, in
 class Backfill:
     """Ingests objects of one bucket, with a cluster where it pays."""
 
-    def __init__(self, client: "S3Client", database: DatabaseSettings, processes: int) -> None:
+    def __init__(
+        self, client: "S3Client", database: DatabaseSettings, processes: int, *, again: bool = False
+    ) -> None:
         settings = load(ProcessorSettings)
         rejects = reject_store(settings, lambda: client)
         self._client, self._database, self._processes = client, database, processes
         self._engine = create_engine(database, max_overflow=-1)
-        self._ingestor = Ingestor(self._engine, rejects, settings.wait_for_system_duration)
+        self._ingestor = Ingestor(self._engine, rejects, settings.wait_for_system_duration, again=again)
 
     def ingest(self, bucket: str, key: str, size: int) -> IngestSummary:
         """Ingest the current version of an object.
@@ -81,7 +95,7 @@ class Backfill:
         self._engine.dispose()
 
 
-def run(uri: str, processes: int) -> int:
+def run(uri: str, processes: int, *, again: bool = False) -> int:
     """Ingest what is under a prefix, and return the number of objects that failed.
 
     Raises
@@ -89,14 +103,12 @@ def run(uri: str, processes: int) -> int:
     SettingsError
         If a setting is missing or malformed.
     """
-    found = _PREFIX.fullmatch(uri)
-    if not found:
-        raise SettingsError(f"{uri} is not of the form s3://bucket/prefix")
-    bucket, client = found["bucket"], create_client()
-    backfill = Backfill(client, load(DatabaseSettings), processes)
+    bucket, prefix = _bucket_and_prefix(uri)
+    client = create_client()
+    backfill = Backfill(client, load(DatabaseSettings), processes, again=again)
     failed = 0
     try:
-        for key, size in keys(client, bucket, found["prefix"] or ""):
+        for key, size in keys(client, bucket, prefix):
             try:
                 print(json.dumps(backfill.ingest(bucket, key, size).as_dict()), flush=True)
             except (SourceError, ClusterError) as error:
@@ -107,17 +119,65 @@ def run(uri: str, processes: int) -> int:
     return failed
 
 
+def withdraw_object(uri: str) -> None:
+    """Take one log object out of the statistics, which the ledger must know, and print what came of it."""
+    bucket, key = _bucket_and_prefix(uri)
+    with _engine() as engine:
+        with Session(engine) as session:
+            known = sa.select(LogObject.id).where(LogObject.bucket == bucket, LogObject.key == key)
+            if session.scalar(known) is None:
+                raise SettingsError(f"{uri}: the ledger does not know this log object")
+        outcome = withdraw(engine, Withdrawal(bucket, key)).outcome
+    print(json.dumps({"source": uri, "outcome": outcome}), flush=True)
+
+
+def verify(*, mending: bool) -> int:
+    """Compare all tables, print each difference and a summary, and return the number of differences."""
+    with _engine() as engine:
+        verdict = check(engine, lambda difference: print(difference, flush=True), mending=mending)
+    print(json.dumps(asdict(verdict)), flush=True)
+    return verdict.differences
+
+
+@contextmanager
+def _engine() -> Iterator[sa.Engine]:
+    engine = create_engine(load(DatabaseSettings))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _bucket_and_prefix(uri: str) -> tuple[str, str]:
+    found = _PREFIX.fullmatch(uri)
+    if not found:
+        raise SettingsError(f"{uri} is not of the form s3://bucket/prefix")
+    return found["bucket"], found["prefix"] or ""
+
+
 def main() -> int:
-    """Run the command line: status 0 when every object is settled, and 1 when one is not."""
+    """Run the command line: status 0 when every object is settled, or no difference found, and else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m processor.backfill", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("prefix", help="s3://bucket/prefix")
+    parser.add_argument("prefix", nargs="?", help="s3://bucket/prefix")
     parser.add_argument("--processes", type=int, default=1, help="processes of a large object's cluster")
+    parser.add_argument("--mend", action="store_true", help="with --verify: write what differs anew")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--again", action="store_true", help="read what counts already again")
+    what.add_argument("--withdraw", action="store_true", help="take the one log object out of the statistics")
+    what.add_argument("--verify", action="store_true", help="compare the statistics with the contributions")
     options = parser.parse_args()
+    if options.verify == bool(options.prefix) or (options.mend and not options.verify):
+        parser.error("give either a prefix, or --verify [--mend]")
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     try:
-        failed = run(options.prefix, options.processes)
+        if options.verify:
+            return 1 if verify(mending=options.mend) else 0
+        if options.withdraw:
+            withdraw_object(options.prefix)
+            return 0
+        failed = run(options.prefix, options.processes, again=options.again)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1

@@ -107,6 +107,9 @@ class Ingestor:
         When the caller will be cut off; None if never.
     measurements
         Takes what the next ingest costs; a caller that wants it gives a new one for each.
+    again
+        Whether files and current versions are read again though they count already: their contributions are replaced
+        by what this code makes of them. Events are not.
     """
 
     engine: sa.Engine
@@ -117,6 +120,7 @@ class Ingestor:
     cluster: Cluster | None = None
     deadline: Deadline | None = None
     measurements: Measurements = field(default_factory=Measurements)
+    again: bool = False
 
     def ingest_file(self, file: LocalFile) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -125,7 +129,7 @@ class Ingestor:
             file.check_unchanged()
             return True
 
-        known = Delivery(file.bucket, file.key, None, is_current=is_current)
+        known = Delivery(file.bucket, file.key, None, is_current=is_current, again=self.again)
         return self._ingest(
             known, lambda: file, lambda digest: replace(known, version=digest, content_digest=digest)
         )
@@ -167,7 +171,8 @@ class Ingestor:
         """
         log = look()
         for _ in range(_TRIES):
-            known = Delivery(log.bucket, log.key, log.version, is_current=partial(_is_same, look, log))
+            is_current = partial(_is_same, look, log)
+            known = Delivery(log.bucket, log.key, log.version, is_current=is_current, again=self.again)
             try:
                 return self._ingest(known, partial(_it, log), partial(_with_digest, known))
             except SupersededError:

@@ -37,6 +37,8 @@ class Delivery:
     is_current
         Whether the version is the key's current one; asked under the ledger's lock when sequencers cannot
         tell.
+    again
+        Whether an operator wants it read again and counted anew, though the same content counts already.
     """
 
     bucket: str
@@ -45,6 +47,7 @@ class Delivery:
     sequencer: str | None = None
     content_digest: str | None = None
     is_current: Callable[[], bool] = lambda: True
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +100,14 @@ def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
         return Outcome.INGESTED if delivery.content_digest else None
     if row.outcome == Outcome.WITHDRAWN:
         return _decide_after_withdrawal(row, delivery)
-    if delivery.version is not None and delivery.version == row.version:
+    if delivery.version is not None and delivery.version == row.version and not delivery.again:
         return Outcome.UNCHANGED
     if _is_late(row, delivery):
         return Outcome.STALE
     if delivery.content_digest is None:
         return None
-    return Outcome.UNCHANGED if delivery.content_digest == row.content_digest else Outcome.REPLACED
+    counts = delivery.content_digest == row.content_digest and not delivery.again
+    return Outcome.UNCHANGED if counts else Outcome.REPLACED
 
 
 def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | None:

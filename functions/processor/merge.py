@@ -49,8 +49,11 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
     attempts = [attempt for attempt in (added, removed) if attempt is not None]
     _lock_stripes(session, attempts)
     customer_days = 0
-    for batch in _batches(_contributions(session, attempts)):
-        customer_days += _apply(session, batch, added)
+    try:
+        for batch in _batches(_contributions(session, attempts)):
+            customer_days += _apply(session, batch, added)
+    except ValueError as error:
+        raise IntegrityError(f"stored summaries cannot be merged: {error}") from error
     if added is not None:
         customer_days += _take_as_they_are(session, added)
     customers.refresh(session, added, removed)

@@ -29,6 +29,9 @@ def ingest(
     ] = 1,
     database_url: DatabaseUrlOption = None,
     *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read it again, though this content counts already.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
 ) -> None:
     """Ingest a log object into the daily statistics.
@@ -36,19 +39,24 @@ def ingest(
     However often the same content is ingested, it counts once. New content under the same name replaces the old.
     """
     from processor.members import ClusterError  # noqa: PLC0415 - other commands need no processor
+    from processor.merge import IntegrityError  # noqa: PLC0415
     from processor.objects import SourceError  # noqa: PLC0415
 
     try:
-        summary = _ingest(source, workers, processes, database_url)
+        summary = _ingest(source, workers, processes, database_url, again=again)
     except (SourceError, ClusterError) as error:
         raise UserError(str(error)) from error
+    except IntegrityError as error:
+        raise UserError(f"nothing was changed: {error}; see: logstats verify") from error
     if as_json:
         print(json.dumps(summary.as_dict()))
     else:
         _show(summary)
 
 
-def _ingest(source: str, workers: int | None, processes: int, database_url: str | None) -> "IngestSummary":
+def _ingest(
+    source: str, workers: int | None, processes: int, database_url: str | None, *, again: bool
+) -> "IngestSummary":
     from logstats.database import create_engine  # noqa: PLC0415
     from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
     from processor.ingest import Ingestor  # noqa: PLC0415
@@ -73,7 +81,9 @@ def _ingest(source: str, workers: int | None, processes: int, database_url: str 
             if client and settings.rejects_bucket
             else LocalRejectStore(LOCAL_FOLDER / "rejected")
         )
-        ingestor = Ingestor(engine, rejects, settings.wait_for_system_duration, workers, progress)
+        ingestor = Ingestor(
+            engine, rejects, settings.wait_for_system_duration, workers, progress, again=again
+        )
         if processes > 1:
             from processor.cluster import on_this_machine  # noqa: PLC0415
 

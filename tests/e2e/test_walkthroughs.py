@@ -1,78 +1,89 @@
-"""Every command that the README, the tutorial and the runbook show is run, or says why it is not."""
+"""The commands that the documents show are run, in a clone in which `make run` serves."""
 
-import os
-import re
-import shutil
-import sys
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from logstats.settings import DatabaseSettings
+from tests import clone as clones
 from tests import walkthrough
-from tests.integration.local.cloud.conftest import free_port
+from tests.clone import Clone
 from tests.walkthrough import Command
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [
-    ROOT / "README.md",
-    *(path for path in (ROOT / "docs/tutorial.md", ROOT / "docs/runbook.md") if path.exists()),
-]
-LOGSTATS = """#!{python}
-from pathlib import Path
-import local.commands.database
-local.commands.database.LOCAL_FOLDER = Path("{folder}", ".local")
-from local.cli import main
-main()
-"""
-HOME = "/home/you/logstats"
-"""The clone in the documents."""
-PORT = "8889"
-"""The port in the documents; a test takes a free one."""
-
-documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+pytestmark = pytest.mark.timeout(900)
 
 
-@documents
-def test_the_commands_do_what_the_document_shows(
-    document: Path, database: DatabaseSettings, tmp_path: Path
-) -> None:
-    install(tmp_path)
-    shutil.copy(ROOT / "api_requests.log", tmp_path)
-    environment = {**os.environ, "DATABASE_URL": database.url, "COLUMNS": "160"}
-    port = str(free_port())
+@pytest.fixture(scope="module")
+def served() -> Iterator[Clone]:
+    with clones.running() as clone:
+        yield clone
+
+
+@pytest.fixture
+def clone(served: Clone) -> Clone:
+    served.reset()
+    return served
+
+
+@pytest.mark.parametrize("document", walkthrough.documents("console"), ids=lambda path: path.stem)
+def test_the_commands_do_what_the_document_shows(document: Path, clone: Clone) -> None:
     commands = [
-        Command(
-            command.text.replace(PORT, port), command.shown.replace(PORT, port).replace(HOME, str(tmp_path))
-        )
+        Command(clone.here(command.text), clone.here(command.shown))
         for block in walkthrough.blocks(document)
         if block.language == "console"
         for command in block.commands()
     ]
-    for command, status, output in walkthrough.run(commands, tmp_path, environment):
+    for command, status, output in walkthrough.run(commands, clone.folder, clone.environment):
         command.check(status, output)
 
 
-def install(folder: Path) -> None:
-    """Put a `logstats` into a folder as `make setup` does, which keeps its files there."""
-    command = folder / ".venv/bin/logstats"
-    command.parent.mkdir(parents=True)
-    command.write_text(LOGSTATS.format(python=sys.executable, folder=folder))
-    command.chmod(0o755)
+def test_make_run_is_what_the_clone_runs(served: Clone) -> None:
+    for document in ("README.md", "docs/tutorial.md"):
+        shown = walkthrough.shown(document, "make run")
+        assert served.started == clones.recipe(shown.split()[1])
+    with urllib.request.urlopen(f"http://127.0.0.1:{served.ports[clones.PORT]}/ready") as answer:
+        assert answer.status == 200
 
 
-@documents
-def test_what_is_not_run_says_why(document: Path) -> None:
-    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    for block in walkthrough.blocks(document):
-        if block.language == "sh":
-            kind, _, reason = block.comment.partition(": ")
-            assert kind in {"not run", "run by"}, block.body
-            assert reason, block.body
-            if kind == "run by":
-                assert all(f"def {name}(" in tests for name in re.findall(r"\w+", reason)), reason
-        else:
-            assert block.language in {"console", "text", "json", "mermaid"}, block.body
+FAKES = """
+aws() { if [[ "$*" == *describe-stacks* ]]; then printf '%s\\n' "$ANSWER"; else printf '%s\\n' "$@"; fi; }
+curl() { printf '%s\\n' "$@"; }
+"""
+BACKFILL_COMMAND = (
+    "aws ecs run-task --region eu-west-1 --cluster c --task-definition t --launch-type FARGATE"
+    " --network-configuration 'awsvpcConfiguration={subnets=[s],securityGroups=[a,b],assignPublicIp=DISABLED}'"
+    """ --overrides '{"containerOverrides": [{"name": "backfill", "command": ["s3://logs/"]}]}'"""
+)
+
+
+def bash(script: str, **variables: str) -> list[str]:
+    given = {"PATH": "/usr/bin:/bin", "PWD": "/", **variables}
+    done = subprocess.run(["bash", "-c", script], env=given, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_on_aws_the_same_words_mean_the_same() -> None:
+    """`aws` and `curl` say what they are called with, and the stack's outputs are as `cdk.backfill` writes them."""
+    words = walkthrough.shown("docs/runbook.md", 'export PATH="$PWD/.venv/bin:$PATH" STACK=logstats-prod')
+    called = bash(f"{FAKES}{words}task 's3://logs/a b.log' --withdraw", ANSWER=BACKFILL_COMMAND)
+    assert called[:3] == ["ecs", "run-task", "--region"]
+    assert "awsvpcConfiguration={subnets=[s],securityGroups=[a,b],assignPublicIp=DISABLED}" in called
+    assert json.loads(called[called.index("--overrides") + 1]) == {
+        "containerOverrides": [{"name": "backfill", "command": ["s3://logs/a b.log", "--withdraw"]}]
+    }
+    keys = {
+        "AWS_REGION": "r",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_SESSION_TOKEN": "t",
+    }
+    asked = bash(f"{FAKES}{words}ask '/customers?limit=2'", ANSWER="https://api/", **keys)
+    assert asked[-1] == "https://api/customers?limit=2"
+    assert "aws:amz:r:execute-api" in asked
 
 
 def check(shown: str, output: str, status: int = 0) -> None:
@@ -94,3 +105,10 @@ def test_a_difference_is_noticed() -> None:
     ):
         with pytest.raises(AssertionError):
             check(shown, output, status)
+
+
+def test_a_command_without_an_end_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walkthrough, "_PATIENCE_SECONDS", 0.5)
+    commands = [Command("echo begun; while true; do sleep 0.1; done", "")]
+    with pytest.raises(AssertionError, match="it did not end"):
+        list(walkthrough.run(commands, tmp_path, {"PATH": "/usr/bin:/bin"}))

@@ -1,6 +1,11 @@
 """The documents tell the truth: commands, options, make targets, tests and links."""
 
+import ast
+import importlib.util
+import json
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -8,9 +13,11 @@ import pytest
 from typer.main import get_command
 
 from local.cli import app
+from tests import walkthrough
+from tests.walkthrough import Block
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = walkthrough.documents()
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]  # a group has commands
 
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -61,11 +68,211 @@ def test_no_other_command_is_documented() -> None:
     assert re.findall(r"^## logstats (\w+)$", text, re.MULTILINE) == list(COMMANDS)
 
 
-def test_the_readme_shows_no_option_that_does_not_exist() -> None:
-    for command, rest in re.findall(r"logstats ([a-z]+)([^|\n]*)", (ROOT / "README.md").read_text()):
-        assert command in COMMANDS, command
-        code = rest.split("`")[0].split("#")[0]
-        assert set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", code)) <= options(command), (command, rest)
+@documents
+def test_commands_that_are_shown_exist_with_their_options(document: Path) -> None:
+    for code in code_of(document):
+        for command, rest in re.findall(r"(?:^|[\s/])logstats ([a-z]+)([^|;&]*)", code, re.MULTILINE):
+            assert command in COMMANDS, code
+            named = re.findall(r"(?<![\w-])--?[a-z][a-z-]*", unquoted(rest).split("#")[0].split("\n")[0])
+            assert set(named) <= options(command), code
+
+
+@documents
+def test_modules_that_are_run_exist(document: Path) -> None:
+    for code in code_of(document):
+        for module in re.findall(r"python3? -m ([\w.]+)", code):
+            assert importlib.util.find_spec(module), code
+
+
+def code_of(document: Path) -> list[str]:
+    """All code in a document: blocks, continued lines joined, and what stands in backticks."""
+    text = document.read_text()
+    fenced = [
+        block.body.replace("\\\n", " ")
+        for block in walkthrough.blocks(document)
+        if block.language in {"console", "sh"}
+    ]
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [*fenced, *(" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose))]
+
+
+def unquoted(code: str) -> str:
+    """Code without its quoted arguments, in which anything may stand."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "_", code)
+
+
+# ---- What is shown is run, or says why not -------------------------------------------------------------
+
+
+LANGUAGES = {"console", "sh", "text", "json", "mermaid", "python", "yaml"}
+COMMAND_LINE = re.compile(
+    r"^\s*(\$ |(make|aws|curl|npx|docker|git|pip|python3?|logstats|\.venv/bin/\S+) [\w.'\"-])", re.MULTILINE
+)
+
+
+@documents
+def test_commands_are_in_blocks_that_are_looked_at(document: Path) -> None:
+    """No command hides in a block of text, or in one without a language."""
+    assert document.read_text().count("\n```") % 2 == 0
+    for block in walkthrough.blocks(document):
+        assert block.language in LANGUAGES, block.body
+        if block.language not in {"console", "sh"}:
+            drawing = "──" in block.body
+            assert drawing or not COMMAND_LINE.search(block.body), block.body
+
+
+def judge(document: str, block: Block) -> None:
+    """A block that the walk-through does not run has a reason, or a test that takes its text from the document."""
+    kind, _, reason = block.comment.partition(": ")
+    assert kind in {"not run", "run by"}, f"neither run nor a reason: {block.body}"
+    if kind == "not run":
+        assert len(reason.split()) > 2, f"no reason: {block.body}"
+        assert all(takes for takes in map(function_exists, re.findall(r"test_\w+(?!\w*[./])", reason))), (
+            reason
+        )
+        return
+    assert re.fullmatch(r"test_\w+", reason), reason
+    assert any(
+        where == document and block.body.startswith(start) for where, start in blocks_taken_by(reason)
+    ), f"{reason} does not take this block: {block.body}"
+
+
+def function_exists(name: str) -> bool:
+    return f"def {name}(" in all_tests() or bool([*(ROOT / "tests").rglob(f"{name}.py")])
+
+
+def blocks_taken_by(test: str) -> list[tuple[str, str]]:
+    """The documents and beginnings that a test gives to `walkthrough.shown`, whose answer it uses.
+
+    A loop over a tuple of documents counts as each of them.
+    """
+    taken = []
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        if f"def {test}(" not in (text := path.read_text()):
+            continue
+        for function in ast.walk(ast.parse(text)):
+            if isinstance(function, ast.FunctionDef) and function.name == test:
+                taken += _taken_in(function)
+    return taken
+
+
+def _taken_in(function: ast.FunctionDef) -> list[tuple[str, str]]:
+    loops = {
+        node.target.id: [each.value for each in node.iter.elts if isinstance(each, ast.Constant)]
+        for node in ast.walk(function)
+        if isinstance(node, ast.For)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.iter, ast.Tuple)
+    }
+    dropped = {id(node.value) for node in ast.walk(function) if isinstance(node, ast.Expr)}
+    taken = []
+    for node in ast.walk(function):
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "walkthrough.shown"
+            and id(node) not in dropped
+        ):
+            document, start = node.args
+            assert isinstance(start, ast.Constant)
+            names = [document.value] if isinstance(document, ast.Constant) else loops[ast.unparse(document)]
+            taken += [(str(name), str(start.value)) for name in names]
+    return taken
+
+
+@documents
+def test_what_is_not_run_says_why(document: Path) -> None:
+    for block in walkthrough.blocks(document):
+        if block.language == "sh":
+            judge(str(document.relative_to(ROOT)), block)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "",
+        "todo: later",
+        "not run: ",
+        "not run: because",
+        "not run: test_that_does_not_exist does it on the emulator",
+        "run by: ",
+        "run by: test_that_does_not_exist",
+        "run by: test_what_is_not_run_says_why",
+        "run by: test_on_aws_the_same_words_mean_the_same",
+    ],
+)
+def test_a_marker_that_is_not_true_is_noticed(comment: str) -> None:
+    with pytest.raises(AssertionError):
+        judge("README.md", Block("sh", comment, "make run\n"))
+
+
+def test_a_marker_that_is_true_is_accepted() -> None:
+    judge("README.md", Block("sh", "run by: test_make_run_is_what_the_clone_runs", "make run\n"))
+    with pytest.raises(AssertionError):
+        judge("README.md", Block("sh", "run by: test_make_run_is_what_the_clone_runs", "make clean\n"))
+
+
+# ---- The AWS command line -------------------------------------------------------------------------------
+
+
+AWS_WORDS = re.compile(
+    r"(?:^|[\s($`])aws (?:--endpoint-url(?:=| )\S+ )?([a-z][a-z0-9-]+(?: [a-z][a-z0-9-]+){0,2})((?:(?![\s($`]aws )[^|;&)\n])*)",
+    re.MULTILINE,
+)
+ASK_AWS = """
+import json, sys
+from awscli.clidriver import create_clidriver
+driver, found = create_clidriver(), {}
+for words in json.loads(sys.argv[1]):
+    command, table, known = None, driver._get_command_table(), []
+    for word in words.split():
+        if word not in table:
+            break
+        command, known = table[word], [*known, word]
+        table = getattr(command, "subcommand_table", None) or getattr(command, "_get_command_table", dict)()
+    complete = command is not None and not table
+    found[words] = [len(known), sorted(command.arg_table)] if complete else None
+print(json.dumps({"general": sorted(driver._get_argument_table()), "found": found}))
+"""
+
+
+def aws_calls(code: str) -> list[tuple[str, list[str]]]:
+    """The operations of `aws` in some code, with their options."""
+    return [
+        (words, re.findall(r"(?<![\w-])--([a-z][a-z0-9-]*)", rest))
+        for words, rest in AWS_WORDS.findall(unquoted(code))
+    ]
+
+
+def wrong_aws_calls(calls: list[tuple[str, list[str]]]) -> list[str]:
+    """Ask the AWS command line itself."""
+    asked = json.dumps(sorted({words for words, _ in calls}))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ASK_AWS, asked], capture_output=True, text=True, check=True
+    )
+    answer = json.loads(done.stdout)
+    wrong = []
+    for words, given in calls:
+        found = answer["found"][words]
+        if found is None:
+            wrong.append(f"aws {words}: there is no such operation")
+        else:
+            unknown = {*given} - {*answer["general"], *found[1]}
+            wrong += [f"aws {words}: there is no option --{name}" for name in sorted(unknown)]
+    return wrong
+
+
+def test_aws_operations_and_options_exist() -> None:
+    calls = [call for document in DOCUMENTS for code in code_of(document) for call in aws_calls(code)]
+    assert len(calls) > 30
+    assert wrong_aws_calls(calls) == []
+
+
+def test_an_aws_call_that_does_not_exist_is_noticed() -> None:
+    code = "x=$(aws rds describe-clusters) && aws sqs list-queues --queue-name-prefix a --prefix 'b' | aws s3 cp a b"
+    assert wrong_aws_calls(aws_calls(code)) == [
+        "aws rds describe-clusters: there is no such operation",
+        "aws sqs list-queues: there is no option --prefix",
+    ]
 
 
 @documents

@@ -26,6 +26,8 @@ REASONS = (
 _SUMMARY = struct.Struct("=iIII7Q")
 _REJECT = struct.Struct("=QII")
 _DRAINING = -2
+_HISTOGRAM_VERSIONS = (1, 2)
+"""See `encoding.h`."""
 _MAX_DURATION_US = 86_400_000_000
 _ERRORS = {
     -1: "malformed histogram",
@@ -111,7 +113,10 @@ def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
         If an encoding is malformed, `right` is to be subtracted but holds values that `left` does not, or the
         sum would hold 2^63 values or more.
     """
-    return _returned(_kernel.histogram_combine, left, len(left), right, len(right), -1 if subtract else 1)
+    try:
+        return _returned(_kernel.histogram_combine, left, len(left), right, len(right), -1 if subtract else 1)
+    except ValueError as error:
+        raise ValueError(_unknown_version(left) or _unknown_version(right) or str(error)) from None
 
 
 def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
@@ -126,8 +131,15 @@ def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
     wanted = (ctypes.c_uint64 * len(ranks))(*ranks)
     total: int = _kernel.histogram_values_at(encoded, len(encoded), wanted, len(ranks), values)
     if total < 0:
-        raise ValueError(_ERRORS[total])
+        raise ValueError(_unknown_version(encoded) or _ERRORS[total])
     return total, list(values)
+
+
+def _unknown_version(encoded: bytes) -> str | None:
+    """Say what is wrong with a histogram that other code has written."""
+    if not encoded or encoded[0] in _HISTOGRAM_VERSIONS:
+        return None
+    return f"a histogram of version {encoded[0]}, which this code does not know"
 
 
 Numbers = tuple[int, int, int, int, int, int]

@@ -1,0 +1,47 @@
+"""`logstats verify`: whether the statistics are what the log objects have contributed."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from local.commands.database import DatabaseUrlOption, open_database
+
+if TYPE_CHECKING:
+    from processor.verify import Difference
+
+_MOST_LISTED = 1_000
+
+
+def verify(
+    database_url: DatabaseUrlOption = None,
+    *,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Write the rows of customers that differ anew, and compare again.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
+) -> None:
+    """Compare daily statistics and customers with the contributions of the log objects that count.
+
+    Status 0 when they agree, 1 when they do not. Ingests may go on meanwhile.
+    """
+    from logstats.database import create_engine  # noqa: PLC0415 - slow to import
+    from processor.verify import check  # noqa: PLC0415
+
+    listed: list[dict[str, str]] = []
+
+    def tell(difference: "Difference") -> None:
+        if not as_json:
+            typer.echo(str(difference))
+        elif len(listed) < _MOST_LISTED:
+            listed.append({name: str(value) for name, value in asdict(difference).items() if value})
+
+    with open_database(database_url) as database:
+        engine = create_engine(database)
+        try:
+            verdict = check(engine, tell, mending=mend)
+        finally:
+            engine.dispose()
+    typer.echo(json.dumps({**asdict(verdict), "listed": listed}) if as_json else str(verdict))
+    raise typer.Exit(1 if verdict.differences else 0)

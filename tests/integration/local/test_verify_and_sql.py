@@ -1,0 +1,97 @@
+"""`verify`, `sql` and `ingest --again`, as commands."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner, Result
+
+from local.cli import app
+from local.errors import UserError
+from logstats.settings import DatabaseSettings
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+
+LINES = random_lines(1, 300, customers=2)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+@pytest.fixture
+def url(database: DatabaseSettings, tmp_path: Path) -> str:
+    (tmp_path / "a.log").write_bytes(as_bytes(LINES))
+    assert run("ingest", str(tmp_path / "a.log"), "--database-url", database.url).exit_code == 0
+    return database.url
+
+
+def break_a_day(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE daily_statistics SET server_errors = 99 WHERE customer_id = 'cust_1'")
+        )
+
+
+def test_verify_says_what_differs_and_mends_it(url: str, engine: sa.Engine) -> None:
+    days = len(oracle.statistics(LINES))
+    good = run("verify", "--database-url", url)
+    assert (good.exit_code, good.stdout) == (0, f"2 customers, {days} customer days: 0 differences\n")
+    break_a_day(engine)
+    bad = run("verify", "--database-url", url)
+    assert bad.exit_code == 1
+    assert "server_errors is 99, not" in bad.stdout.splitlines()[0]
+    broken = run("verify", "--database-url", url, "--json")
+    assert (broken.exit_code, len(broken.stdout.splitlines())) == (1, 1)
+    told = json.loads(broken.stdout)
+    assert told["differences"] == len(told["listed"]) == len(bad.stdout.splitlines()) - 1
+    mended = run("verify", "--database-url", url, "--mend")
+    assert (mended.exit_code, mended.stdout.splitlines()[-1]) == (
+        0,
+        f"2 customers, {days} customer days: 0 differences, 1 customers mended",
+    )
+    assert tables.statistics(engine) == oracle.statistics(LINES)
+
+
+def test_again_replaces_what_counts_already(url: str, engine: sa.Engine, tmp_path: Path) -> None:
+    before = tables.merged_rows(engine)
+    arguments = ("ingest", str(tmp_path / "a.log"), "--database-url", url, "--json")
+    assert json.loads(run(*arguments).stdout)["outcome"] == "unchanged"
+    assert json.loads(run(*arguments, "--again").stdout)["outcome"] == "replaced"
+    assert tables.merged_rows(engine) == before
+    assert set(tables.leftovers(engine).values()) == {0}
+
+
+def test_sql_shows_rows(url: str) -> None:
+    query = "SELECT customer_id, total_requests, histogram, first_date FROM daily_statistics NATURAL JOIN customers"
+    rows = json.loads(
+        run(
+            "sql",
+            query.replace(" NATURAL JOIN customers", "").replace(", first_date", ""),
+            "--database-url",
+            url,
+            "--json",
+        ).stdout
+    )
+    assert sum(row["total_requests"] for row in rows) == len(LINES)
+    assert rows[0]["histogram"].endswith(" bytes>")
+    shown = run("sql", "SELECT key, outcome, NULL AS nothing FROM log_objects", "--database-url", url).stdout
+    assert "ingested" in shown
+    assert "None" not in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("DELETE FROM customers", "cannot execute DELETE in a read-only transaction"),
+        ("SELECT nothing", 'column "nothing" does not exist'),
+        ("COMMIT; DELETE FROM customers", "cannot insert multiple commands"),
+        ("SET x.y = 1", "does not return rows"),
+    ],
+)
+def test_sql_only_reads(url: str, engine: sa.Engine, query: str, message: str) -> None:
+    before = tables.customers(engine)
+    with pytest.raises(UserError, match=message):
+        run("sql", query, "--database-url", url)
+    assert tables.customers(engine) == before
