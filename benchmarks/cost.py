@@ -29,6 +29,9 @@ class Prices:
     http_api_million_requests: float = 1.00
     logs_gb: float = 0.50
     alarm_month: float = 0.10
+    metric_month: float = 0.30
+    dashboard_month: float = 3.00
+    million_traces: float = 5.00
     secret_month: float = 0.40
     ecr_gb_month: float = 0.10
     endpoint_hour: float = 0.01
@@ -72,7 +75,10 @@ PROCESSOR_GB, API_GB = 3538 / 1024, 1769 / 1024
 CONTRIBUTION_GB = 4e-6
 IOS_PER_CONTRIBUTION = 4
 GETS_PER_OBJECT = 16
-ALARMS = 4
+ALARMS = 13  # metrics that alarms look at
+DASHBOARDS = 2
+PROCESSOR_METRICS, API_METRICS = 14, 10  # with a value in an hour with uploads, and with requests
+SAMPLED = 0.05  # of the traces, beyond the first of each second
 IMAGE_GB = 0.27
 POLLS_MONTH = 5 * 3 * 60 * HOURS  # five pollers of the event source mapping, each asking every 20 s
 LOG_GB_PER_INVOCATION = 2e-6
@@ -103,10 +109,25 @@ def monthly(load: Load, prices: Prices) -> dict[str, float]:
         + requests / 1e6 * prices.lambda_million_requests,
         "API Gateway": requests / 1e6 * prices.http_api_million_requests,
         "SQS": (POLLS_MONTH + 4 * objects) / 1e6 * prices.sqs_million_requests,
-        "CloudWatch: logs and alarms": (objects + requests) * LOG_GB_PER_INVOCATION * prices.logs_gb
-        + ALARMS * prices.alarm_month,
+        "CloudWatch: logs": (objects + requests) * LOG_GB_PER_INVOCATION * prices.logs_gb,
+        "CloudWatch: metrics": _busy(load.objects) * PROCESSOR_METRICS * prices.metric_month
+        + _busy(load.requests) * API_METRICS * prices.metric_month,
+        "CloudWatch: alarms and dashboards": ALARMS * prices.alarm_month
+        + DASHBOARDS * prices.dashboard_month,
+        "X-Ray": (_traced(load.objects) + _traced(load.requests)) * DAYS / 1e6 * prices.million_traces,
         "Secret and image": prices.secret_month + IMAGE_GB * prices.ecr_gb_month,
     }
+
+
+def _busy(events: int) -> float:
+    """Return the share of a day's hours in which a metric has a value: a metric is paid for by the hour."""
+    return min(events, 24) / 24
+
+
+def _traced(events: int) -> float:
+    """Return how many events of a day are traced, if they are spread evenly: one a second, and 5 % of the others."""
+    first = min(events, 86_400)
+    return first + SAMPLED * (events - first)
 
 
 def backfill(prices: Prices) -> tuple[float, float]:

@@ -30,17 +30,17 @@ PROTECTED_ROUTES = (
 OPEN_ROUTES = ("/", "/static/{proxy+}")
 """Routes without data: the page's own files."""
 
-_ACCESS_LOG = {
+ACCESS_LOG = {
     "requestId": "$context.requestId",
     "time": "$context.requestTimeEpoch",
     "ip": "$context.identity.sourceIp",
     "route": "$context.routeKey",
-    "path": "$context.path",
     "status": "$context.status",
     "latencyMs": "$context.responseLatency",
     "integrationError": "$context.integrationErrorMessage",
     "authorizerError": "$context.authorizer.error",
 }
+"""The fields of the access log. The path is none of them: it holds a customer's id."""
 
 
 class Api(Construct):
@@ -127,7 +127,7 @@ class Api(Construct):
         resource = stage.node.default_child
         assert isinstance(resource, apigateway.CfnStage)  # noqa: S101 - what an L2 stage is made of
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=access_log.log_group_arn, format=json.dumps(_ACCESS_LOG)
+            destination_arn=access_log.log_group_arn, format=json.dumps(ACCESS_LOG)
         )
 
 

@@ -24,6 +24,8 @@ class Migration(Construct):
 
     Attributes
     ----------
+    function
+        Migrates.
     applied
         The custom resource: what needs the schema depends on it.
     """
@@ -37,7 +39,7 @@ class Migration(Construct):
         log_retention: LogRetention,
     ) -> None:
         super().__init__(scope, construct_id)
-        function = zip_function(
+        self.function = function = zip_function(
             self,
             "migrate",
             "migrate.handler.handler",

@@ -1,6 +1,8 @@
-"""Alarms on what nobody looks at until it is too late, sent to one SNS topic."""
+"""What watches the stack: a topic, the alarms that tell it, the dashboards."""
 
-from aws_cdk import CfnOutput, Duration, Stack
+from dataclasses import dataclass
+
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
@@ -11,7 +13,30 @@ from constructs import Construct
 from cdk import outputs
 from cdk.parameters import Monitoring as MonitoringParameters
 
-FIVE_MINUTES = Duration.minutes(5)
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the metrics of AWS's services are about, by the names that are their dimensions.
+
+    Attributes
+    ----------
+    cluster
+        Of the database; None if it is not ours.
+    retention_failures
+        The queue of runs of the retention that have failed; None without a retention.
+    processor_timeout_seconds
+        Of one invocation.
+    """
+
+    environment: str
+    queue: str
+    dead_letters: str
+    processor: str
+    processor_timeout_seconds: int
+    api: str
+    gateway: str
+    cluster: str | None
+    retention_failures: str | None
 
 
 class Monitoring(Construct):
@@ -23,6 +48,7 @@ class Monitoring(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, parameters: MonitoringParameters) -> None:
         super().__init__(scope, construct_id)
+        self._runbook = parameters.runbook
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -36,26 +62,48 @@ class Monitoring(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(parameters.email))
         CfnOutput(Stack.of(self), outputs.ALARM_TOPIC, value=self.topic.topic_arn)
 
-    def alarm(
-        self, name: str, metric: cloudwatch.IMetric, *, above: float, meaning: str, periods: int = 1
-    ) -> None:
-        """Raise an alarm when a metric is above a threshold in so many periods on end; no data is well.
+    def alarm(self, name: str, metric: cloudwatch.IMetric, when: "When", meaning: str) -> None:
+        """Raise an alarm.
 
         Parameters
         ----------
+        name
+            Also the heading of its section in docs/runbook.md.
         meaning
-            What has happened and what to do, for whoever is woken by it.
+            What has happened, for whoever is woken by it; the section's address is added.
         """
         alarm = cloudwatch.Alarm(
             self,
             name,
-            alarm_description=meaning,
+            alarm_description=f"{meaning} Runbook: {self._runbook}#{name.lower()}",
             metric=metric,
-            threshold=above,
+            threshold=when.above,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=periods,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            datapoints_to_alarm=when.periods,
+            evaluation_periods=when.of or when.periods,
+            treat_missing_data=when.missing,
         )
         action = actions.SnsAction(self.topic)
         alarm.add_alarm_action(action)
         alarm.add_ok_action(action)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """When a metric raises an alarm.
+
+    Attributes
+    ----------
+    above
+        The threshold.
+    periods, of
+        In so many periods, of the last so many; without `of` in so many on end.
+    missing
+        What a period without data means: by default that nothing has happened, as most metrics are published only
+        when something does.
+    """
+
+    above: float
+    periods: int = 1
+    of: int | None = None
+    missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING

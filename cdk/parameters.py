@@ -150,23 +150,58 @@ class Backfill:
     processes: Annotated[int, Field(ge=1, le=16)] = 2
 
 
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
 @dataclass(frozen=True, config=_STRICT)
 class Monitoring:
-    """When to raise an alarm, and whom to tell.
+    """When to raise an alarm and whom to tell; what to log and to trace.
 
     Attributes
     ----------
     email
         Gets every alarm, once its owner has confirmed it; more can subscribe to the topic `AlarmTopic`.
+    runbook
+        Where docs/runbook.md can be read: every alarm's description ends with this and the anchor of its section.
+    log_level, debug_sample_rate
+        Of our own code; and the share of invocations that log at DEBUG whatever the level is, 0 to 1.
+    traces
+        Whether the processor and the API are traced: a request in a second and 5 % of the others, by X-Ray's default.
+    dashboards
+        Whether there are the two dashboards: three US dollars each a month, beyond an account's first three.
     oldest_message_minutes
         How old the oldest waiting message may get. One that failed once waits half an hour, so more than that.
+    freshness_minutes
+        How long after its upload an object may be visible (the 90th percentile). Reading one takes at most five
+        minutes; a single one that came again is no alarm.
+    rejected_percent, rejected_lines
+        The share of lines that may be rejected in a quarter of an hour, and from how many rejected lines on it
+        counts: half of a file of ten lines is a typing error, 5 % of a day are a change of format.
+    duration_percent
+        Of the function's timeout that an ingest may take. What takes longer soon fails, and must be backfilled.
     server_errors
         How many answers of the API may be 5xx in five minutes: while Aurora resumes, a few are.
+    latency_seconds
+        What the 99th percentile of the API may take, a quarter of an hour long: longer than a cold start, which with
+        few requests is the 99th percentile.
+    capacity_percent
+        Of the database's `maximum_acu` that may be used, a quarter of an hour long.
     """
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    runbook: Annotated[str, Field(pattern=r"^[^#\s]+$", max_length=200)] = "docs/runbook.md"
+    log_level: LogLevel = "INFO"
+    debug_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0
+    traces: bool = True
+    dashboards: bool = True
     oldest_message_minutes: Annotated[int, Field(ge=1, le=20_160)] = 60
+    freshness_minutes: Annotated[int, Field(ge=1, le=20_160)] = 10
+    rejected_percent: Annotated[float, Field(gt=0, lt=100)] = 5
+    rejected_lines: Annotated[int, Field(ge=1)] = 100
+    duration_percent: Annotated[int, Field(ge=1, le=99)] = 80
     server_errors: Annotated[int, Field(ge=0)] = 10
+    latency_seconds: Annotated[float, Field(gt=0, le=29)] = 3
+    capacity_percent: Annotated[int, Field(ge=1, le=99)] = 90
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -3,14 +3,16 @@
 from aws_cdk import Stack
 from constructs import Construct
 
-from cdk import parameters as parameters_
+from cdk.alarms import add_alarms
 from cdk.api import Api
 from cdk.backfill import Backfill
-from cdk.database import AuroraDatabase, create_database
+from cdk.dashboards import add_dashboards
+from cdk.database import AuroraDatabase, Database, create_database
 from cdk.ingest import Ingest
 from cdk.layers import Layers
 from cdk.migration import Migration
-from cdk.monitoring import FIVE_MINUTES, Monitoring
+from cdk.monitoring import Monitoring, Watched
+from cdk.observation import observe
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
 from cdk.retention import Retention
@@ -41,50 +43,37 @@ class LogstatsStack(Stack):
         if parameters.backfill.enabled:
             assert isinstance(database, AuroraDatabase)  # noqa: S101 - the parameters have been checked
             Backfill(self, "Backfill", database, (ingest.logs, ingest.rejects), parameters)
-        monitoring = self._watch(ingest, api, parameters.monitoring)
+        retention = None
         if parameters.retention_days is not None:
             retention = Retention(self, "Retention", database, layers, parameters)
             # A processor of older code knows no horizon.
             retention.schedule.node.add_dependency(migration.applied, ingest.processor.function)
-            monitoring.alarm(
-                "Retention",
-                retention.failures.metric_approximate_number_of_messages_visible(
-                    statistic="Maximum", period=FIVE_MINUTES
-                ),
-                above=0,
-                meaning="Statistics that are too old could not be removed; the log of the function says why. The next"
-                " daily run does what is left, and so does `logstats expire`.",
-            )
+            observe(retention.function, parameters)
+        observe(migration.function, parameters)
+        for function in (ingest.processor.function, api.function):
+            observe(function, parameters, traced=True)
+        self._watch(ingest, api, database, retention, parameters)
 
-    def _watch(self, ingest: Ingest, api: Api, limits: parameters_.Monitoring) -> Monitoring:
-        monitoring = Monitoring(self, "Monitoring", limits)
-        monitoring.alarm(
-            "DeadLetters",
-            ingest.dead_letters.metric_approximate_number_of_messages_visible(
-                statistic="Maximum", period=FIVE_MINUTES
-            ),
-            above=0,
-            meaning="Log objects could not be ingested. The processor's log says why; mend the cause, then run"
-            " `logstats redrive`.",
+    def _watch(
+        self,
+        ingest: Ingest,
+        api: Api,
+        database: Database,
+        retention: Retention | None,
+        parameters: Parameters,
+    ) -> None:
+        watched = Watched(
+            environment=parameters.environment,
+            queue=ingest.queue.queue_name,
+            dead_letters=ingest.dead_letters.queue_name,
+            processor=ingest.processor.function.function_name,
+            processor_timeout_seconds=parameters.processor.timeout_seconds,
+            api=api.function.function_name,
+            gateway=api.gateway.api_id,
+            cluster=database.cluster.cluster_identifier if isinstance(database, AuroraDatabase) else None,
+            retention_failures=retention.failures.queue_name if retention else None,
         )
-        monitoring.alarm(
-            "Backlog",
-            ingest.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=FIVE_MINUTES),
-            above=limits.oldest_message_minutes * 60,
-            meaning="Log objects wait too long: more arrive than are ingested, or one fails again and again.",
-        )
-        monitoring.alarm(
-            "ProcessorErrors",
-            ingest.processor.function.metric_errors(statistic="Sum", period=FIVE_MINUTES),
-            above=0,
-            periods=3,
-            meaning="The processor crashes, runs out of memory or of time; its log says which.",
-        )
-        monitoring.alarm(
-            "ServerErrors",
-            api.gateway.metric_server_error(statistic="Sum", period=FIVE_MINUTES),
-            above=limits.server_errors,
-            periods=2,
-            meaning="The API fails, or its database does not answer; the function's log says which.",
-        )
-        return monitoring
+        monitoring = Monitoring(self, "Monitoring", parameters.monitoring)
+        add_alarms(monitoring, watched, parameters.monitoring)
+        if parameters.monitoring.dashboards:
+            add_dashboards(monitoring, watched)

@@ -22,9 +22,9 @@ class ExecutionEnvironment:
     api: RuntimeApi
     process: "subprocess.Popen[bytes]"
 
-    def invoke(self, event: object, timeout: float = 30.0) -> Result:
-        """Invoke the handler, which is told of the timeout."""
-        return self.api.invoke(Invocation(event, time.time() + timeout), self._is_alive)
+    def invoke(self, event: object, timeout: float = 90.0, **options: str) -> Result:
+        """Invoke the handler, which is told of the timeout; `options` are the invocation's."""
+        return self.api.invoke(Invocation(event, time.time() + timeout, **options), self._is_alive)
 
     def invoke_and_kill(self, event: object, after: float) -> None:
         """Kill the environment in the middle of an invocation."""
@@ -44,13 +44,17 @@ class ExecutionEnvironment:
 
 @contextlib.contextmanager
 def execution_environment(
-    handler: str, variables: Mapping[str, str], within: Sequence[str] = ()
+    handler: str,
+    variables: Mapping[str, str],
+    log: Path = Path(os.devnull),
+    within: Sequence[str] = (),
 ) -> Iterator[ExecutionEnvironment]:
     """Run a handler under the real `awslambdaric`, in Lambda's environment and limits (see `lambda_sandbox`).
 
-    `within` is a command that starts the runtime, if it needs another one around it.
+    Whatever it writes is appended to `log`. `within` is a command that starts the runtime, if it needs another one
+    around it.
     """
-    with RuntimeApi() as api:
+    with RuntimeApi() as api, log.open("ab") as output:
         process = subprocess.Popen(
             [*within, sys.executable, "-m", "awslambdaric", handler],
             env={
@@ -61,8 +65,8 @@ def execution_environment(
             },
             cwd="/",
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
         try:
             yield ExecutionEnvironment(api, process)

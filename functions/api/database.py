@@ -11,6 +11,7 @@ import asyncpg
 
 from api import iam
 from api.settings import ApiSettings
+from logstats import failures, traces
 from logstats.settings import DatabaseSettings
 
 T = TypeVar("T")
@@ -116,7 +117,7 @@ class Database:
                         await self.close()  # if one has been ended, so have the others
                 return await self._run(await asyncpg.connect(**self._arguments), run)
         except _BROKEN as error:
-            raise DatabaseAwayError(str(error) or type(error).__name__) from error
+            raise DatabaseAwayError(failures.describe(error)) from error
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
@@ -135,7 +136,8 @@ class Database:
         self, connection: asyncpg.Connection, run: Callable[[asyncpg.Connection], Awaitable[T]]
     ) -> T:
         try:
-            result = await run(connection)
+            with traces.span("query"):
+                result = await run(connection)
         except BaseException:
             connection.terminate()
             raise

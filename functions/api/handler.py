@@ -9,19 +9,21 @@ import gc
 gc.disable()  # an import leaves hardly any garbage, but a tenth of its time goes into looking for it
 
 import asyncio
+import time
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
+from api import telemetry
 from api.app import app_from_environment
 from api.problems import ProblemResponse
 from api.requests import RequestIdFilter
 from api.settings import ApiSettings
+from logstats import failures, logs
 from logstats.settings import load
 
-logger = Logger(service="api")
+logger = logs.create_logger("api")
 logger.addFilter(RequestIdFilter())
 
 _loop = asyncio.new_event_loop()
@@ -38,8 +40,24 @@ gc.freeze()  # what is here now stays: no collection looks at it again
 gc.enable()
 
 
-@logger.inject_lambda_context
+class UnansweredError(Exception):
+    """A request got no answer; the text says why, and shows nothing of the request."""
+
+
+@logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's
-    """Answer one request, on the one event loop that owns the database connection."""
+    """Answer one request, on the one event loop that owns the database connection.
+
+    Raises
+    ------
+    UnansweredError
+        Of any error that leaves the app, and without it: Lambda writes its text and its causes to the log.
+    """
     asyncio.set_event_loop(_loop)  # any asyncio.run() takes it away
-    return _adapter(event, context)
+    started = time.perf_counter()
+    try:
+        answer: dict[str, Any] = _adapter(event, context)
+    except Exception as error:  # noqa: BLE001 - see above
+        raise UnansweredError(failures.describe(error)) from None
+    telemetry.answered(event, answer["statusCode"], time.perf_counter() - started)
+    return answer

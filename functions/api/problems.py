@@ -84,8 +84,13 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
         return problem(error.status_code, error.detail, dict(error.headers or {}))
 
-    async def away(_request: Request, error: Exception) -> Response:
-        logger.warning("The database is away: %s", error)
+    async def away(request: Request, error: Exception) -> Response:
+        logger.warning(
+            "The database is away: %s: %s",
+            requests.route(request.scope),
+            error,
+            extra=requests.identifiers(request.scope),
+        )
         return problem(
             503,
             f"The database is not available yet. Ask again in {settings.retry_after_seconds} seconds.",

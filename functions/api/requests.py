@@ -9,6 +9,9 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from logstats import failures
+from logstats.pseudonyms import pseudonym
+
 logger = logging.getLogger("api")
 
 HEADER = b"x-request-id"
@@ -47,12 +50,24 @@ class RequestIds:
 
         try:
             await self._app(scope, receive, send_with_id)
-        except Exception:
-            logger.exception("The request failed: %s %s", scope["method"], scope["path"])
+        except Exception as error:
+            what = failures.describe(error)
+            logger.exception("The request failed: %s: %s", route(scope), what, extra=identifiers(scope))
             if not complete:
                 raise
         finally:
             _current.reset(token)
+
+
+def route(scope: MutableMapping[str, Any]) -> str:
+    """Return method and route of a request, as they are declared: a path holds a customer's id."""
+    return f"{scope['method']} {getattr(scope.get('route'), 'path', '(no route)')}"
+
+
+def identifiers(scope: MutableMapping[str, Any]) -> dict[str, str]:
+    """Return what a log line may name of a request: the customer by pseudonym only."""
+    customer_id = (scope.get("path_params") or {}).get("customer_id")
+    return {} if customer_id is None else {"customer": pseudonym(customer_id)}
 
 
 def current() -> str | None:

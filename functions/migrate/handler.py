@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, load
 from migrate import schema
@@ -16,10 +16,10 @@ from migrate.custom_resource import respond
 PHYSICAL_ID = "logstats-schema"
 _MARGIN_SECONDS = 5
 
-logger = Logger(service="migrate")
+logger = logs.create_logger("migrate")
 
 
-@logger.inject_lambda_context
+@logger.inject_lambda_context(log_event=False)  # its ResponseURL is a signed one
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Migrate on create and update; keep the data on delete.
 
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             data = {} if event["RequestType"] == "Delete" else {"Revision": _migrate()}
     except Exception as error:
         logger.exception("The migration has failed")
-        respond(event, PHYSICAL_ID, failure=f"The schema migration has failed: {error}")
+        respond(event, PHYSICAL_ID, failure=f"The schema migration has failed: {failures.describe(error)}")
     else:
         respond(event, PHYSICAL_ID, data)
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from logstats import failures
 from logstats.database import create_engine
 from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
@@ -179,6 +180,9 @@ def main() -> int:
         failed = run(options.prefix, options.processes, again=options.again)
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever it is: its own text may quote what was read
+        print(failures.trace(error), file=sys.stderr)
         return 1
     if failed:
         print(f"{failed} objects have failed; run this again when the cause is mended", file=sys.stderr)

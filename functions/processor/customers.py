@@ -40,7 +40,7 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
             first,
             last,
             touched.c.change,
-        ),
+        ).order_by(touched.c.customer_id),  # the order of the index, in which it grows at its end
     )
     new = statement.excluded
     session.execute(

@@ -6,7 +6,6 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes import S3Event
@@ -14,11 +13,14 @@ from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord,
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
+from processor import telemetry
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
+from processor.measurements import Measurements
 from processor.objects import SourceError, TransientSourceError, is_log, source_of
 from processor.rejects import reject_store
 from processor.s3 import create_client, current_version
@@ -26,7 +28,7 @@ from processor.s3 import create_client, current_version
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-logger = Logger(service="processor")
+logger = logs.create_logger("processor")
 _batch = BatchProcessor(event_type=EventType.SQS)
 
 
@@ -51,47 +53,67 @@ def _s3() -> "S3Client":
     return create_client()
 
 
+class UnsettledError(Exception):
+    """A message could not be settled; the text says why, and shows nothing of what was read."""
+
+
 def handle_record(record: SQSRecord, deadline: Deadline) -> None:
-    """Settle what one message announces."""
+    """Settle what one message announces; an S3 record that fails does not keep those behind it from counting.
+
+    Raises
+    ------
+    UnsettledError
+        Of the first error, and without it: Lambda writes its text and its causes to the log.
+    """
+    measurements = Measurements()
+    logger.append_keys(
+        message_id=record.message_id, receive_count=telemetry.receive_count(record), object=None
+    )
+    telemetry.received(record)
     try:
-        _handle(record.json_body, replace(_ingestor(), deadline=deadline))
-    except Exception as error:
-        _log(error)
-        raise
-
-
-def _log(error: Exception) -> None:
-    """Say in one sentence what failed, and whether trying again may help; Powertools keeps the traceback."""
-    if isinstance(error, SourceError):
-        again = isinstance(error, TransientSourceError)
-        consequence = "to be delivered again" if again else "trying again will not help; fix the cause"
-        logger.error("%s (%s)", error, consequence)
-    elif isinstance(error, DeadlineError):
-        logger.error("%s (to be delivered again)", error)
-    else:
-        logger.error("%s: %s (to be delivered again)", type(error).__name__, _first_line(error))
-
-
-def _handle(body: dict[str, Any], ingestor: Ingestor) -> None:
-    """Settle every S3 record; one that fails does not keep those behind it in the message from counting."""
-    if body.get("Event") == "s3:TestEvent":
-        logger.info("S3 has tested the notification")
-        return
-    first: Exception | None = None
-    for s3_record in S3Event(body).records:
+        ingestor = replace(_ingestor(), deadline=deadline, measurements=measurements)
+        announced = _announced(record.json_body)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
+        unsettled = _unsettled(error, measurements)
+        raise unsettled from None
+    first: UnsettledError | None = None
+    for s3_record in announced:
         try:
             _settle(s3_record, ingestor)
-        except Exception as error:  # noqa: BLE001 - raised again below
-            if first:
-                _log(error)
-            first = first or error
+        except Exception as error:  # noqa: BLE001 - as above
+            unsettled = _unsettled(error, measurements)
+            first = first or unsettled
     if first:
         raise first
+
+
+def _unsettled(error: Exception, measurements: Measurements) -> UnsettledError:
+    """Say in one sentence what went wrong and what comes of it; where, if nobody has foreseen it."""
+    telemetry.failed(measurements)
+    is_foreseen = isinstance(error, SourceError | DeadlineError)
+    again = not isinstance(error, SourceError) or isinstance(error, TransientSourceError)
+    logger.error(
+        "%s (%s)",
+        error if is_foreseen else failures.describe(error),
+        "to be delivered again" if again else "trying again will not help; fix the cause",
+        extra={"error": type(error).__name__},
+        exc_info=None if is_foreseen else error,
+    )
+    return UnsettledError(failures.describe(error))
+
+
+def _announced(body: dict[str, Any]) -> list[S3EventRecord]:
+    if body.get("Event") == "s3:TestEvent":
+        logger.info("S3 has tested the notification")
+        return []
+    return list(S3Event(body).records)
 
 
 def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
     bucket, entry = record.s3.bucket.name, record.s3.get_object
     key, kind = unquote_plus(entry.key), record.event_name.removeprefix("s3:")
+    ingestor.measurements.clear()
+    logger.append_keys(object={"bucket": bucket, "key": key, "version": entry.version_id})
     if kind.startswith("ObjectCreated:"):
         summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.get("sequencer"))
     elif kind.startswith("ObjectRemoved:") and is_log(key) and _settings().withdraw_removed_objects:
@@ -99,6 +121,7 @@ def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
     else:
         logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})
         return
+    telemetry.settled(record, summary, ingestor.measurements)
     logger.info("Log object settled", extra={"ingest": summary.as_dict()})
 
 
@@ -112,11 +135,7 @@ def _withdrawal(bucket: str, key: str, kind: str, entry: S3Object) -> Withdrawal
     return Withdrawal(bucket, key, version, entry.sequencer, is_current)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
-
-
-@logger.inject_lambda_context
+@logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Settle every message of a batch; those that fail, and only those, are delivered again."""
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1_000)

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from processor.commit import Content, commit, ignore, settle_without_reading, wi
 from processor.connection import ended_at, is_lost
 from processor.deadline import Deadline
 from processor.ledger import Delivery, Outcome, SupersededError, Withdrawal
+from processor.measurements import Measurements
 from processor.merge import IntegrityError
 from processor.monitor import Progress
 from processor.objects import LocalFile, SourceError, is_log, source_of
@@ -104,6 +105,8 @@ class Ingestor:
         Runs the dataflow in other processes; by default it runs in this one.
     deadline
         When the caller will be cut off; None if never.
+    measurements
+        Takes what the next ingest costs; a caller that wants it gives a new one for each.
     again
         Whether files and current versions are read again though they count already: their contributions are replaced
         by what this code makes of them. Events are not.
@@ -116,6 +119,7 @@ class Ingestor:
     progress: Progress = lambda _: None
     cluster: Cluster | None = None
     deadline: Deadline | None = None
+    measurements: Measurements = field(default_factory=Measurements)
     again: bool = False
 
     def ingest_file(self, file: LocalFile) -> IngestSummary:
@@ -225,6 +229,7 @@ class Ingestor:
                 lost = isinstance(error, attempts.LostAttemptError) or is_lost(error)
                 if not lost or pause is None or self._is_late(pause):
                     raise
+                self.measurements.lost_connections += 1
                 logger.warning("The database connection was lost; trying again in %s s", pause)
                 time.sleep(pause)
         raise AssertionError  # pragma: no cover - the last try returns or raises
@@ -244,13 +249,15 @@ class Ingestor:
         with self.engine.connect() as connection:
             attempts.collect_abandoned(connection)
             with attempts.attempt(connection, log.bucket, log.key) as attempt_id:
-                parts = self._stage(connection, log, attempt_id)
+                with self.measurements.parsing(log.size):
+                    parts = self._stage(connection, log, attempt_id)
                 digest = blake3(b"".join(part.digests for part in parts)).hexdigest()
                 uri = self._keep_rejects(connection, log, attempt_id, parts)
                 content = _content(log, parts, uri, started)
                 if self.deadline:
                     self.deadline.check()
-                row = commit(connection, delivery_of(digest), attempt_id, content)
+                with self.measurements.committing():
+                    row = commit(connection, delivery_of(digest), attempt_id, content)
         return _summarise(known, row, started)
 
     def _is_late(self, pause: float) -> bool:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from logstats import failures
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
 from processor import attempts
@@ -90,11 +91,13 @@ def member(source: str, layout: Layout, process_id: int, attempt_id: int) -> int
     """Run a member, and return its exit status; its error goes to stdout too."""
     try:
         _run_member(source, layout, process_id, attempt_id)
-    except Exception as error:
+    except SourceError as error:
         print(f"{_ERROR}{' '.join(str(error).split())}", flush=True)
-        if isinstance(error, SourceError):
-            return 1
-        raise
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others must hear of it
+        print(f"{_ERROR}{failures.describe(error)}", flush=True)
+        print(failures.trace(error), file=sys.stderr, flush=True)
+        return 1
     return 0
 
 

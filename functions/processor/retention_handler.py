@@ -3,10 +3,10 @@
 import time
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from sqlalchemy.exc import DBAPIError
 
+from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, RetentionSettings, load
 from processor import retention
@@ -18,19 +18,27 @@ _MARGIN_SECONDS = 75.0
 _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 5.0
 
-logger = Logger(service="retention")
+logger = logs.create_logger("retention")
 
 
 class UnfinishedError(Exception):
     """The time was not enough; another run goes on from there."""
 
 
-@logger.inject_lambda_context
+class RetentionFailedError(Exception):
+    """A run has failed; the text says why, and shows no data."""
+
+
+@logger.inject_lambda_context(log_event=False)
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Remove what is too old. What is left in the end is an error, so that Lambda tries again."""
     days = load(RetentionSettings).days
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1_000 - _MARGIN_SECONDS
-    found = _expire(days, until).as_dict()
+    try:
+        found = _expire(days, until).as_dict()
+    except Exception as error:
+        logger.exception("The retention has failed", extra={"error": type(error).__name__})
+        raise RetentionFailedError(failures.describe(error)) from None
     logger.info("Retention applied", extra={"retention": found})
     if not found["finished"]:
         raise UnfinishedError(f"the time was not enough: {found}")

@@ -30,7 +30,10 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
         arguments["sslmode"] = settings.tls
         if settings.tls == "verify-full":
             arguments["sslrootcert"] = settings.ca_file or "system"
-    engine = sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, **options)
+    # Parameters are customers' data, and rejected lines: no error shows them.
+    engine = sa.create_engine(
+        url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **options
+    )
     if settings.iam_auth:
         _sign_in_with_iam(engine)
     return engine

@@ -45,11 +45,12 @@ class Result:
 
 @dataclass(slots=True)
 class Invocation:
-    """An event on its way. `deadline` is a Unix time."""
+    """An event on its way. `deadline` is a Unix time, `trace` X-Ray's header."""
 
     event: object
     deadline: float
     function_arn: str = FUNCTION_ARN
+    trace: str = "Root=1-00000000-000000000000000000000000;Sampled=0"
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     handed_over: float = field(default=0.0, init=False)
     answers: "queue.SimpleQueue[Result]" = field(default_factory=queue.SimpleQueue, init=False)
@@ -177,7 +178,7 @@ class RuntimeHandler(BaseHTTPRequestHandler):
                 "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
                 "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
                 "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
-                "Lambda-Runtime-Trace-Id": "Root=1-00000000-000000000000000000000000;Sampled=0",
+                "Lambda-Runtime-Trace-Id": invocation.trace,
             }
             self.reply(200, invocation.event, headers)
         else:

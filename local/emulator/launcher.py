@@ -112,6 +112,20 @@ def report_crashed_custom_resources() -> None:
     lambda_svc._execute_function_with_config_scope = execute_and_report  # noqa: SLF001
 
 
+def accept_metric_math() -> None:
+    """Keep alarms on expressions over several metrics; they are described, and never leave their first state."""
+    record: Callable[[str, dict[str, Any]], dict[str, Any]] = provisioners._cw_metric_alarm_record  # noqa: SLF001
+
+    def record_with_expression(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        if not properties.get("Metrics"):
+            return record(name, properties)
+        nothing = {"Metrics": None, "MetricName": "expression", "Namespace": "expression"}
+        alarm = record(name, properties | nothing)
+        return alarm | {"Metrics": properties["Metrics"], "MetricName": "", "Namespace": ""}
+
+    provisioners._cw_metric_alarm_record = record_with_expression  # noqa: SLF001
+
+
 def take_no_other_port() -> None:
     """Listen on the gateway's port only; with TLS, MiniStack takes port 443 too when it can."""
     app._port_is_bindable = lambda *_: False  # noqa: SLF001
@@ -122,6 +136,7 @@ if __name__ == "__main__":
     take_no_other_port()
     adopt_persisted_buckets()
     delete_only_empty_buckets()
+    accept_metric_math()
     report_crashed_custom_resources()
     verify_as_api_gateway_does()
     if app.AUTH:

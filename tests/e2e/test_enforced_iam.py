@@ -107,6 +107,21 @@ def test_the_list_is_documented(function: str, action: str) -> None:
     assert f"`{action}`" in (ROOT / "docs" / "emulation.md").read_text(), function
 
 
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_traces_are_among_what_the_emulator_cannot_judge(environment: str) -> None:
+    """They share a statement with the network interfaces, which have no resource to name either."""
+    sent = {
+        action
+        for policy in resources(environment, "AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in as_list(statement["Action"])
+        if action.startswith("xray:")
+    }
+    assert sent == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+    page = (ROOT / "docs" / "emulation.md").read_text()
+    assert all(f"`{action}`" in page for action in sent)
+
+
 PATH = "/customers/cust_1/stats?from=2024-09-03"
 
 

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from processor import attempts, handler
+from processor import attempts
 from processor.commit import withdraw
 from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
@@ -28,7 +28,7 @@ from processor.rejects import LocalRejectStore
 from processor.s3 import MissingError, S3Object
 from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
-from tests.faults.runner import Countdown, body_of, cut, wired
+from tests.faults.runner import Countdown, body_of, cut, settle, wired
 from tests.faults.schedule import Event
 from tests.logs import as_bytes, random_lines
 
@@ -133,7 +133,7 @@ class Protocol(RuleBasedStateMachine):
             expected = self._after(event)
             self.countdown.arm(at, lambda connection: cut(self.side, connection))
             try:
-                handler._handle(body_of(event), self.ingestor)
+                settle(body_of(event), self.ingestor)
             except MissingError:
                 assert event in self._gone()
                 assert expected != self.known.get(event.key, Known())
@@ -167,7 +167,7 @@ class Protocol(RuleBasedStateMachine):
         gone = data.draw(st.sampled_from(self.removed))
         body = body_of(gone)
         body["Records"][0]["eventName"] = "ObjectRemoved:Delete"
-        handler._handle(body, self.ingestor)
+        settle(body, self.ingestor)
         known = self.known.get(gone.key, Known())
         if gone.version == known.version:
             self.known[gone.key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003

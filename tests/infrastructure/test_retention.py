@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
@@ -151,3 +152,14 @@ def test_failures_raise_an_alarm(resources: Resources) -> None:
 def test_nonsense_is_refused(wrong: object) -> None:
     with pytest.raises(ParametersError, match=r"environments\.dev\.retention_days: Input should be"):
         read(context("dev", wrong))
+
+
+def test_the_runbook_has_a_section_for_the_alarm_and_finds_what_it_names(resources: Resources) -> None:
+    _, alarm = only(resources, "AWS::CloudWatch::Alarm")
+    assert alarm["Properties"]["AlarmDescription"].endswith("docs/runbook.md#retention")
+    runbook = (ROOT / "docs/runbook.md").read_text("utf-8")
+    named = re.findall(r"\$\(resource (\S+) (Retention\w+)\)", runbook)
+    assert len(named) == 2
+    for kind, start in named:
+        found = [name for name, each in resources.items() if each["Type"] == kind and name.startswith(start)]
+        assert len(found) == 1, (kind, start)

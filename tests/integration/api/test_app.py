@@ -19,6 +19,7 @@ from api.settings import ApiSettings
 from api.statements import CUSTOMERS, INGESTIONS
 from logstats.settings import DatabaseSettings
 from migrate import schema
+from processor import retention
 from processor.ingest import Ingestor
 from processor.ledger import Withdrawal
 from processor.objects import LocalFile
@@ -241,6 +242,30 @@ def test_the_ledger_is_shown_newest_first(client: Client, folder: Folder) -> Non
     assert (broken["lines"], broken["accepted"], broken["rejected"]) == (11, 10, 1)
     assert broken["rejected_by_reason"] == {"field_count": 1}
     assert (broken["bucket"], broken["outcome"]) == ("file", "ingested")
+
+
+def test_removed_days_are_gone_from_answers_and_validators(
+    client: Client, engine: sa.Engine, folder: Folder
+) -> None:
+    """Also from those that are kept; and what comes too late is shown in the ledger."""
+    lines = random_lines(1, 200, customers=2)
+    folder.put("a.log", lines)
+    target = "/customers/cust_1/stats?from=2024-09-01"
+    before = client.get(target)
+    assert [day["date"] for day in before.json()] == ["2024-09-04", "2024-09-05", "2024-09-06", "2024-09-07"]
+    assert client.get(target, if_none_match=before.headers["etag"]).status_code == 304
+    retention.expire(engine, dt.date(2024, 9, 6))
+    after = client.get(target, if_none_match=before.headers["etag"])
+    assert after.status_code == 200
+    assert after.json() == before.json()[2:]
+    assert client.json("/customers")["customers"][0]["first_date"] == "2024-09-06"
+    folder.put("b.log", lines)
+    late = client.json("/ingestions?limit=1")["ingestions"][0]
+    assert (late["lines"], late["accepted"]) == (200, 200)
+    assert late["expired"] == sum(line[:10] < "2024-09-06" for line in lines) > 0
+    assert late["customer_days"] == 4
+    retention.expire(engine, dt.date(2024, 9, 8))
+    assert client.json(target) == client.json("/customers")["customers"] == []
 
 
 def test_an_object_is_found_by_its_uri(client: Client, engine: sa.Engine) -> None:

@@ -181,14 +181,14 @@ def test_a_full_tmp_does_not_matter_when_rejected_lines_have_a_bucket(
         pytest.skip("a mount namespace needs root")
     version = s3.put(BUCKET, "a.log", as_bytes(A) + b"broken\n")
     event = sqs_event(created(BUCKET, "a.log", version.version_id, "01"))
-    with execution_environment(HANDLER, variables, within) as environment:
+    with execution_environment(HANDLER, variables, within=within) as environment:
         assert environment.invoke(event).payload == {"batchItemFailures": []}
     assert tables.statistics(engine) == oracle.statistics(A)
     del variables["REJECTS_BUCKET"]
     variables["REJECTS_FOLDER"] = "/tmp/rejected"  # noqa: S108 - Lambda's
     other = s3.put(BUCKET, "b.log", as_bytes(B) + b"broken\n")
     event = sqs_event(created(BUCKET, "b.log", other.version_id, "01"))
-    with execution_environment(HANDLER, variables, within) as environment:
+    with execution_environment(HANDLER, variables, within=within) as environment:
         result = environment.invoke(event)
     assert result.kind == "error"
     assert "No space left on device" in result.payload["errorMessage"]

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.cost import LOADS, PAGE, Prices, backfill, monthly, rewritten, tables
+from benchmarks.cost import ALARMS, DASHBOARDS, LOADS, PAGE, Prices, backfill, monthly, rewritten, tables
 from cdk.parameters import Processor
+from tests.infrastructure.templates import resources
 
 
 def test_the_page_is_what_the_script_writes() -> None:
@@ -18,8 +19,8 @@ def test_the_page_is_what_the_script_writes() -> None:
 def test_idle_nothing_has_a_price_by_the_hour() -> None:
     idle, *_ = LOADS
     month = monthly(idle, Prices())
-    assert month["Aurora: capacity"] == 0
-    assert sum(month.values()) < 2
+    assert month["Aurora: capacity"] == month["CloudWatch: metrics"] == month["X-Ray"] == 0
+    assert sum(month.values()) - DASHBOARDS * Prices().dashboard_month < 3
 
 
 def test_a_terabyte_is_counted_by_hand() -> None:
@@ -63,3 +64,18 @@ def test_an_unknown_price_is_named() -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "unknown: gold; known: aurora_acu_hour" in result.stderr
+
+
+def test_alarms_and_dashboards_are_those_of_the_template() -> None:
+    looked_at = sum(
+        len(
+            [
+                query
+                for query in alarm["Properties"].get("Metrics", [{"MetricStat": {}}])
+                if "MetricStat" in query
+            ]
+        )
+        for alarm in resources("prod", "AWS::CloudWatch::Alarm").values()
+    )
+    assert looked_at == ALARMS
+    assert len(resources("prod", "AWS::CloudWatch::Dashboard")) == DASHBOARDS

@@ -1,0 +1,55 @@
+"""`logstats expire` as a user runs it: one line, one clear error, and killed at any moment."""
+
+import json
+import random
+import signal
+import subprocess
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from logstats.settings import DatabaseSettings
+from tests import oracle, tables
+from tests.e2e.test_ingest_command import COMMAND, run
+from tests.logs import as_bytes, random_lines
+
+
+def test_it_prints_one_line_and_its_errors_are_one_line(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(as_bytes(random_lines(1, 100)))
+    assert run("ingest", str(log), DATABASE_URL=database.url).returncode == 0
+    refused = run("expire", "--before", "2999-01-01", DATABASE_URL=database.url)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("logstats: 2999-01-01 is in the future; today, ")
+    assert refused.stderr.count("\n") == 1
+    done = run("expire", "--before", "2024-09-07", "--json", DATABASE_URL=database.url)
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    assert json.loads(done.stdout)["customer_days"] == 15
+    assert {day for _, day in tables.statistics(engine)} == {"2024-09-07"}
+
+
+def test_kill_9_at_random_moments_leaves_nothing_wrong(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    """The next run does what is left."""
+    lines = random_lines(1, 60_000, customers=400, days=30)
+    log = tmp_path / "a.log"
+    log.write_bytes(as_bytes(lines))
+    assert run("ingest", str(log), DATABASE_URL=database.url).returncode == 0
+    whole = oracle.statistics(lines)
+    rng = random.Random(1)
+    command = [COMMAND, "expire", "--before", "2024-09-20", "--database-url", database.url]
+    for _ in range(4):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=rng.uniform(0.6, 1.6))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+        found = tables.statistics(engine)
+        assert found == {key: whole[key] for key in found}, "each day is whole or gone"
+    assert run(*command[1:]).returncode == 0
+    assert tables.statistics(engine) == {key: whole[key] for key in whole if key[1] >= "2024-09-20"}
+    assert set(tables.leftovers(engine).values()) == {0}

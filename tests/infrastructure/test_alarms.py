@@ -1,0 +1,322 @@
+"""Alarms and dashboards: the metrics that they look at exist, and each alarm is raised by what it is for."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from cdk import ROOT
+from cdk.parameters import read
+from logstats.metrics import METRICS, SERVICE, namespace
+from tests.cloudwatch import Alarm, CloudWatch
+from tests.infrastructure.templates import only, resources
+
+ENVIRONMENTS = ("dev", "prod")
+environments = pytest.mark.parametrize("environment", ENVIRONMENTS)
+
+AWS_METRICS = {
+    # Amazon SQS developer guide, "Available CloudWatch metrics for Amazon SQS"
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
+    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): {"QueueName"},
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
+    # AWS Lambda developer guide, "Types of metrics for Lambda functions"
+    ("AWS/Lambda", "Errors"): {"FunctionName"},
+    ("AWS/Lambda", "Duration"): {"FunctionName"},
+    ("AWS/Lambda", "Throttles"): {"FunctionName"},
+    ("AWS/Lambda", "ConcurrentExecutions"): {"FunctionName"},
+    # Amazon API Gateway developer guide, "Monitor CloudWatch metrics for HTTP APIs"
+    ("AWS/ApiGateway", "Count"): {"ApiId"},
+    ("AWS/ApiGateway", "4xx"): {"ApiId"},
+    ("AWS/ApiGateway", "5xx"): {"ApiId"},
+    ("AWS/ApiGateway", "Latency"): {"ApiId"},
+    # Amazon Aurora user guide, "Amazon CloudWatch metrics for Amazon Aurora"
+    ("AWS/RDS", "ACUUtilization"): {"DBClusterIdentifier"},
+    ("AWS/RDS", "CPUUtilization"): {"DBClusterIdentifier"},
+    ("AWS/RDS", "ServerlessDatabaseCapacity"): {"DBClusterIdentifier"},
+    ("AWS/RDS", "DatabaseConnections"): {"DBClusterIdentifier"},
+}
+"""What AWS's services publish, by which dimensions, and where that is written."""
+AWS_UNITS = {
+    "Duration": "Milliseconds",
+    "Latency": "Milliseconds",
+    "ApproximateAgeOfOldestMessage": "Seconds",
+}
+
+ALARMS = {
+    "DeadLetters",
+    "Backlog",
+    "ProcessorErrors",
+    "ProcessorDuration",
+    "ProcessorThrottles",
+    "RejectedShare",
+    "Freshness",
+    "ServerErrors",
+    "ApiLatency",
+    "ApiErrors",
+    "ApiThrottles",
+    "DatabaseCapacity",
+}
+OPTIONAL = {"Retention"}
+"""Of parts that are off by default; their own tests look at them."""
+
+
+def resolved(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """A template's value with names in the places of references."""
+    if isinstance(value, dict):
+        if "Ref" in value:
+            return value["Ref"]
+        if "Fn::GetAtt" in value:
+            return value["Fn::GetAtt"][0]
+        if "Fn::Join" in value:
+            separator, parts = value["Fn::Join"]
+            return separator.join(map(resolved, parts))
+        return {key: resolved(each) for key, each in value.items()}
+    return [resolved(each) for each in value] if isinstance(value, list) else value
+
+
+def alarms(environment: str) -> dict[str, Alarm]:
+    """By their names in the code, which are in their logical ids."""
+    found = resources(environment, "AWS::CloudWatch::Alarm")
+    names = {name: re.sub(r"^Monitoring(\w+?)[0-9A-F]{8}$", r"\1", name) for name in found}
+    return {names[name]: resolved(alarm["Properties"]) for name, alarm in found.items()}
+
+
+def looked_at(alarm: Alarm) -> list[dict[str, Any]]:
+    """The metrics of an alarm: namespace, name, dimensions, unit."""
+    if "Metrics" not in alarm:
+        return [alarm]
+    return [
+        {**query["MetricStat"]["Metric"], "Unit": query["MetricStat"].get("Unit")}
+        for query in alarm["Metrics"]
+        if "MetricStat" in query
+    ]
+
+
+def plotted(environment: str) -> Iterator[dict[str, Any]]:
+    """The metrics of the dashboards, in the same form but without units, which a dashboard does not have."""
+    for dashboard in resources(environment, "AWS::CloudWatch::Dashboard").values():
+        for widget in json.loads(resolved(dashboard["Properties"]["DashboardBody"]))["widgets"]:
+            assert widget["properties"]["metrics"], widget
+            for line in widget["properties"]["metrics"]:
+                texts = [part for part in line if isinstance(part, str)]
+                pairs = zip(texts[2::2], texts[3::2], strict=True)
+                yield {
+                    "Namespace": texts[0],
+                    "MetricName": texts[1],
+                    "Dimensions": [{"Name": name, "Value": value} for name, value in pairs],
+                }
+
+
+def check(metric: dict[str, Any], environment: str) -> None:
+    """That somebody publishes a metric with these dimensions and this unit."""
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+    if metric["Namespace"].startswith("AWS/"):
+        assert set(dimensions) == AWS_METRICS[metric["Namespace"], metric["MetricName"]], metric
+        assert metric.get("Unit") is None
+        return
+    assert metric["Namespace"] == namespace(environment)
+    (ours,) = (
+        each for each in METRICS if (each.name, each.service) == (metric["MetricName"], dimensions[SERVICE])
+    )
+    assert set(ours.dimensions) == set(dimensions), metric
+    assert metric.get("Unit") in (None, ours.unit), metric
+
+
+@environments
+def test_every_metric_that_an_alarm_looks_at_is_published(environment: str) -> None:
+    assert set(alarms(environment)) == ALARMS
+    for alarm in alarms(environment).values():
+        for metric in looked_at(alarm):
+            check(metric, environment)
+
+
+@environments
+def test_every_metric_on_a_dashboard_is_published_and_all_of_ours_are_there(environment: str) -> None:
+    shown = list(plotted(environment))
+    for metric in shown:
+        check(metric, environment)
+    ours = {metric["MetricName"] for metric in shown if not metric["Namespace"].startswith("AWS/")}
+    assert ours == {metric.name for metric in METRICS}
+
+
+def test_a_metric_that_nobody_publishes_would_be_noticed() -> None:
+    good = looked_at(alarms("dev")["Freshness"])[0]
+    check(good, "dev")
+    dimensions = [{"Name": "service", "Value": "processor"}]
+    for change in (
+        {"MetricName": "Fresh"},
+        {"Namespace": "logstats-prod"},
+        {"Unit": "Milliseconds"},
+        {"Dimensions": [*dimensions, {"Name": "outcome", "Value": "failed"}]},
+        {"Dimensions": [{"Name": "service", "Value": "api"}]},
+        {"Namespace": "AWS/SQS"},
+    ):
+        with pytest.raises((AssertionError, KeyError, ValueError)):
+            check({**good, **change}, "dev")
+
+
+@environments
+def test_aws_metrics_are_those_of_our_own_resources(environment: str) -> None:
+    kinds = {
+        "QueueName": "AWS::SQS::Queue",
+        "FunctionName": "AWS::Lambda::Function",
+        "ApiId": "AWS::ApiGatewayV2::Api",
+        "DBClusterIdentifier": "AWS::RDS::DBCluster",
+    }
+    for metric in [*(each for alarm in alarms(environment).values() for each in looked_at(alarm))]:
+        for dimension in metric["Dimensions"]:
+            if dimension["Name"] in kinds:
+                assert dimension["Value"] in resources(environment, kinds[dimension["Name"]])
+    words = {
+        "DeadLetters": "IngestDeadLetters",
+        "Backlog": "IngestQueue",
+        "ProcessorErrors": "IngestProcessor",
+        "ProcessorDuration": "IngestProcessor",
+        "ProcessorThrottles": "IngestProcessor",
+        "ApiErrors": "ApiFunction",
+        "ApiThrottles": "ApiFunction",
+        "ServerErrors": "ApiGateway",
+        "ApiLatency": "ApiGateway",
+        "DatabaseCapacity": "DatabaseCluster",
+    }
+    for name, word in words.items():
+        assert alarms(environment)[name]["Dimensions"][0]["Value"].startswith(word)
+
+
+@environments
+def test_every_alarm_tells_the_topic_when_it_begins_and_when_it_ends(environment: str) -> None:
+    (topic,) = resources(environment, "AWS::SNS::Topic")
+    for name, alarm in alarms(environment).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], name
+
+
+@environments
+def test_every_alarm_says_what_has_happened_and_names_its_section_of_the_runbook(environment: str) -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    section = re.search(r"^## Alarms\n(.*?)(?=^## |\Z)", runbook, re.DOTALL | re.MULTILINE)
+    assert section
+    parts = re.split(r"^### (\w+)\n", section[1], flags=re.MULTILINE)
+    written = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert set(written) == ALARMS | OPTIONAL
+    for name, alarm in alarms(environment).items():
+        meaning, address = alarm["AlarmDescription"].split(" Runbook: ")
+        assert len(meaning) > 15, name
+        assert address == f"docs/runbook.md#{name.lower()}"
+        for question in ("What it means.", "How to look.", "What to do.", "When it is over."):
+            assert f"**{question}**" in written[name], (name, question)
+
+
+def test_the_address_of_the_runbook_is_a_parameter() -> None:
+    (chosen,) = read({"environments": {"dev": {"monitoring": {"runbook": "https://wiki.example/runbook"}}}})
+    assert chosen.monitoring.runbook == "https://wiki.example/runbook"
+
+
+def test_limits_leave_room_for_what_is_normal() -> None:
+    """Each limit is beyond what its parameter's reason says is no alarm."""
+    for environment in ENVIRONMENTS:
+        found = alarms(environment)
+        timeout = next(
+            resource["Properties"]["Timeout"]
+            for name, resource in resources(environment, "AWS::Lambda::Function").items()
+            if "Processor" in name
+        )
+        visibility = max(
+            queue["Properties"].get("VisibilityTimeout", 0)
+            for queue in resources(environment, "AWS::SQS::Queue").values()
+        )
+        assert found["Backlog"]["Threshold"] > visibility, "a message that failed once is no backlog"
+        assert 0 < found["ProcessorDuration"]["Threshold"] < timeout * 1_000
+        assert timeout < found["Freshness"]["Threshold"], "the longest ingest is no delay"
+        assert found["ApiLatency"]["Threshold"] < 8_000, "the API itself gives up after 8 s"
+        assert found["DeadLetters"]["Threshold"] == found["ApiErrors"]["Threshold"] == 0
+
+
+@pytest.fixture
+def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudWatch]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        yield CloudWatch(boto3.client("cloudwatch"))
+
+
+def datum(alarm: Alarm, value: float) -> dict[str, Any]:
+    unit = AWS_UNITS.get(alarm["MetricName"], "Count")
+    return {
+        "MetricName": alarm["MetricName"],
+        "Dimensions": alarm["Dimensions"],
+        "Unit": unit,
+        "Value": value,
+    }
+
+
+OF_AWS = sorted(ALARMS - {"RejectedShare", "Freshness"})
+"""Those on metrics that AWS publishes; tests/integration/test_metrics.py drives the others by real log lines."""
+
+
+@pytest.mark.parametrize("name", OF_AWS)
+def test_an_alarm_is_raised_by_its_metric_and_ends(name: str, cloudwatch: CloudWatch) -> None:
+    alarm = alarms("prod")[name]
+    period, needed = alarm["Period"], alarm["DatapointsToAlarm"]
+    assert cloudwatch.state(alarm) == "OK", "without data"
+    for ago in range(needed):
+        assert cloudwatch.state(alarm) == "OK", f"after {ago} of {needed} periods"
+        cloudwatch.put(alarm["Namespace"], datum(alarm, alarm["Threshold"] + 1), ago, period)
+    assert cloudwatch.state(alarm) == "ALARM"
+
+
+@pytest.mark.parametrize("name", OF_AWS)
+def test_an_alarm_is_not_raised_by_less_or_by_another(name: str, cloudwatch: CloudWatch) -> None:
+    alarm = alarms("prod")[name]
+    (dimension,) = alarm["Dimensions"]
+    for ago in range(alarm["EvaluationPeriods"]):
+        cloudwatch.put(alarm["Namespace"], datum(alarm, alarm["Threshold"]), ago, alarm["Period"])
+        other = datum(alarm, alarm["Threshold"] + 1) | {"Dimensions": [{**dimension, "Value": "another"}]}
+        cloudwatch.put(alarm["Namespace"], other, ago, alarm["Period"])
+    assert cloudwatch.state(alarm) == "OK"
+
+
+def test_cloudwatch_takes_every_alarm(cloudwatch: CloudWatch) -> None:
+    """With the parameters' names and values as the API has them; botocore knows its model."""
+    for environment in ENVIRONMENTS:
+        for name, alarm in alarms(environment).items():
+            cloudwatch.client.put_metric_alarm(AlarmName=f"{environment}-{name}", **alarm)
+    described = cloudwatch.client.describe_alarms()["MetricAlarms"]
+    assert len(described) == len(ENVIRONMENTS) * len(ALARMS)
+
+
+def test_there_are_two_dashboards() -> None:
+    names = [
+        resolved(dashboard["Properties"]["DashboardName"])
+        for dashboard in resources("prod", "AWS::CloudWatch::Dashboard").values()
+    ]
+    assert sorted(names) == ["logstats-prod-internals", "logstats-prod-service"]
+
+
+@environments
+def test_the_functions_log_measure_and_trace_as_the_parameters_say(environment: str) -> None:
+    found = resources(environment, "AWS::Lambda::Function")
+    for word in ("IngestProcessor", "ApiFunction", "MigrationFunction"):
+        (properties,) = (each["Properties"] for name, each in found.items() if name.startswith(word))
+        variables = properties["Environment"]["Variables"]
+        assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
+        assert variables["POWERTOOLS_LOGGER_SAMPLE_RATE"] == "0"
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == namespace(environment)
+        assert variables["PSEUDONYM_KEY"] == {"Ref": "AWS::StackId"}
+        assert properties["LoggingConfig"]["LogFormat"] == "JSON"
+        assert properties["LoggingConfig"]["ApplicationLogLevel"] == "INFO", (
+            "above it metrics would be dropped"
+        )
+        traced = word != "MigrationFunction"
+        assert properties.get("TracingConfig") == ({"Mode": "Active"} if traced else None)
+
+
+def test_no_traces_are_sent_from_a_laptop() -> None:
+    for function in resources("local", "AWS::Lambda::Function").values():
+        assert "TracingConfig" not in function["Properties"]
+    assert "xray" not in json.dumps(resources("local", "AWS::IAM::Policy"))
+    assert only("local", "AWS::ApiGatewayV2::Stage")

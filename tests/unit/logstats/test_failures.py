@@ -1,0 +1,110 @@
+"""Errors in words without data."""
+
+import asyncpg
+import psycopg
+import pytest
+import sqlalchemy as sa
+from botocore.exceptions import ClientError
+
+from logstats import failures
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
+from processor.objects import SourceError
+
+SECRET = "what-somebody-sent"
+
+
+def raises(error: Exception) -> None:
+    raise error
+
+
+def fails(error: Exception, cause: Exception, *, hidden: bool = False) -> None:
+    """Raise an error in the handling of another, which is its cause unless it is hidden."""
+    try:
+        raises(cause)
+    except Exception as caught:  # noqa: BLE001 - whatever the test wants
+        raise error from (None if hidden else caught)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (SourceError("s3://bucket/a.log: gone"), "SourceError: s3://bucket/a.log: gone"),
+        (
+            FileNotFoundError(2, "No such file", "/a"),
+            "FileNotFoundError: [Errno 2] No such file: '/a'",
+        ),
+        (ModuleNotFoundError("No module named 'x'"), "ModuleNotFoundError: No module named 'x'"),
+        (ValueError(SECRET), "ValueError"),
+        (KeyError(SECRET), "KeyError"),
+        (RuntimeError(SECRET), "RuntimeError"),
+        (UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, "invalid"), "UnicodeDecodeError"),
+        (asyncpg.DataError(f"invalid input for query argument $1: {SECRET}"), "DataError: (SQLSTATE 22000)"),
+        (psycopg.ProgrammingError(SECRET), "ProgrammingError"),
+        (
+            ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject"),
+            "ClientError: An error occurred (404) when calling the HeadObject operation: Not Found",
+        ),
+        (SourceError("a\nb"), "SourceError: a"),
+        (SourceError(), "SourceError"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_only_harmless_texts_are_shown(error: Exception, shown: str) -> None:
+    assert failures.describe(error) == shown
+
+
+def test_a_text_without_end_is_cut() -> None:
+    assert len(failures.describe(SourceError("x" * 10_000))) < 1_100
+
+
+@pytest.mark.parametrize(
+    ("statement", "shown"),
+    [
+        ("SELECT CAST(:text AS int)", "invalid input syntax for type integer (SQLSTATE 22P02)"),
+        ("SELECT 1 / 0 WHERE :text <> ''", "division by zero (SQLSTATE 22012)"),
+        ("SELECT :text FROM nowhere", 'relation "nowhere" does not exist (SQLSTATE 42P01)'),
+        ("INSERT INTO log_objects (bucket) VALUES (:text)", "(SQLSTATE 23502)"),
+    ],
+)
+def test_postgresql_says_what_and_not_with_which_row(engine: sa.Engine, statement: str, shown: str) -> None:
+    with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError) as caught:
+        connection.execute(sa.text(statement), {"text": SECRET})
+    assert shown in failures.describe(caught.value)
+    text = failures.trace(caught.value)
+    assert shown in text
+    assert "test_failures.py" in text, "where it happened"
+    assert SECRET not in text
+    assert SECRET in str(caught.value.orig) or "1 / 0" in statement or "nowhere" in statement
+
+
+def test_a_server_that_is_away_is_named() -> None:
+    settings = DatabaseSettings(url="postgresql://a@127.0.0.1:9/x", tls="disable", iam_auth=False)
+    with pytest.raises(sa.exc.OperationalError) as caught:
+        create_engine(settings).connect()
+    assert "Connection refused" in failures.describe(caught.value)
+
+
+def test_the_parameters_of_statements_are_in_no_error_of_our_engines(engine: sa.Engine) -> None:
+    with engine.connect() as connection, pytest.raises(sa.exc.ProgrammingError) as caught:
+        connection.execute(sa.text("SELECT :text FROM nowhere"), {"text": SECRET})
+    assert SECRET not in str(caught.value)
+
+
+def test_causes_are_told_oldest_first_and_without_their_data() -> None:
+    with pytest.raises(SourceError) as caught:
+        fails(SourceError("it cannot be read"), ValueError(SECRET))
+    lines = failures.trace(caught.value).splitlines()
+    assert [line for line in lines if " in " not in line] == ["ValueError", "SourceError: it cannot be read"]
+
+
+def test_a_circle_of_causes_ends() -> None:
+    first, second = SourceError("first"), SourceError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert failures.trace(first).count("SourceError") == 2
+
+
+def test_causes_that_were_cut_off_are_not_told() -> None:
+    with pytest.raises(SourceError) as caught:
+        fails(SourceError("shown"), SourceError("hidden"), hidden=True)
+    assert "hidden" not in failures.trace(caught.value).replace("hidden=", "")

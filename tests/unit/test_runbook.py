@@ -1,0 +1,141 @@
+"""The runbook's commands, run with a stand-in for `aws`: AWS has these services, operations, options and fields.
+
+What it cannot say is whether they find what they are for: that needs an account.
+"""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import botocore.session
+import jmespath
+import pytest
+from botocore import xform_name
+
+from cdk import outputs
+from cdk.api import ACCESS_LOG
+from logstats.metrics import METRICS, OUTCOME, ROUTE, SERVICE
+from tests.infrastructure.templates import template
+from tests.walkthrough import blocks
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/runbook.md"
+SECTION = re.findall(r"^## Alarms\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
+COMMANDS = "".join(block.body for block in blocks(PAGE) if block.language == "sh" and block.body in SECTION)
+STAND_IN = """#!{python}
+import json, sys
+with open({file!r}, "a") as file:
+    file.write(json.dumps(sys.argv[1:]) + "\\n")
+print("2024-10-03", "name")
+"""
+GLOBAL_OPTIONS = {"query", "output"}
+QUERY_WORDS = set(
+    "filter stats count latest max min sum avg pct by sort desc limit fields display bin and or in like as not"
+    " ispresent requests".split()
+)
+PLATFORM = {"@timestamp", "@message", "type", "record.status"}
+"""Of Lambda's own lines: developer guide, "Lambda Telemetry API Event schema reference"."""
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """The arguments of every call of `aws` by the runbook's commands."""
+    folder = tmp_path_factory.mktemp("runbook")
+    aws, written = folder / "aws", folder / "calls"
+    aws.write_text(STAND_IN.format(python=sys.executable, file=str(written)))
+    aws.chmod(aws.stat().st_mode | stat.S_IXUSR)
+    sleep = folder / "sleep"
+    sleep.symlink_to("/bin/true")
+    logstats = folder / ".venv/bin/logstats"
+    logstats.parent.mkdir(parents=True)
+    logstats.symlink_to("/bin/true")
+    done = subprocess.run(
+        ["bash", "-e", "-u", "-c", COMMANDS],
+        cwd=folder,
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return [json.loads(line) for line in written.read_text().splitlines()]
+
+
+def options(call: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word, following in zip(call, [*call[1:], ""], strict=True):
+        if word.startswith("--"):
+            found[word.removeprefix("--")] = "" if following.startswith("--") else following
+    return found
+
+
+def test_every_command_is_one_that_aws_has(calls: list[list[str]]) -> None:
+    session = botocore.session.get_session()
+    seen = set()
+    for service, command, *rest in calls:
+        if service == "s3":
+            assert command == "ls"
+            continue
+        model = session.get_service_model(service)
+        operations = {xform_name(name, "-"): name for name in model.operation_names}
+        assert command in operations, (service, command)
+        shape = model.operation_model(operations[command]).input_shape
+        assert shape
+        members = {xform_name(name, "-"): name for name in shape.members}
+        given = options(rest)
+        assert given.keys() - GLOBAL_OPTIONS <= members.keys(), (service, command)
+        required = {xform_name(name, "-") for name in shape.required_members}
+        assert required <= given.keys(), (service, command)
+        jmespath.compile(given.get("query", "@"))
+        seen.add((service, command))
+    assert len(seen) > 8
+
+
+def test_outputs_and_resources_that_are_named_exist() -> None:
+    named = set(re.findall(r"\$\(output (\w+)\)", COMMANDS))
+    assert named
+    assert named <= {value for name, value in vars(outputs).items() if name.isupper()}
+    logical = [(name, each["Type"]) for name, each in template("prod")["Resources"].items()]
+    for kind, start in re.findall(r"\$\(resource (\S+) (\w+)\)", COMMANDS):
+        if start.startswith("Retention"):  # off by default: see tests/infrastructure/test_retention.py
+            continue
+        assert len([name for name, type_ in logical if type_ == kind and name.startswith(start)]) == 1, start
+
+
+def fields(query: str) -> set[str]:
+    """The names in a query of Logs Insights."""
+    plain = re.sub(r"\"[^\"]*\"", "", query)
+    return set(re.findall(r"@?[A-Za-z][\w.]*", plain)) - QUERY_WORDS - {"15m", "m"}
+
+
+def test_fields_that_are_asked_for_are_logged() -> None:
+    page = (ROOT / "docs/observability.md").read_text()
+    documented = set(re.findall(r"`([\w.]+)`", page.split("## Metrics")[0]))
+    in_functions = documented | {metric.name for metric in METRICS} | {SERVICE, OUTCOME, ROUTE} | PLATFORM
+    known = {"processor_log": in_functions, "api_log": in_functions, "access_log": set(ACCESS_LOG)}
+    asked = re.findall(r"insights \$(\w+) '([^']*)'", COMMANDS)
+    assert len(asked) > 10
+    for log, query in asked:
+        assert fields(query) <= known[log], query
+
+
+def test_messages_that_are_asked_for_are_written() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+    messages = set(re.findall(r'message = "([^"]*)"', COMMANDS)) | {
+        "The database is away",
+        "The request failed",
+    }
+    assert messages > {"Log object settled"}
+    assert all(message in code for message in messages)
+
+
+def test_parameters_that_are_named_exist() -> None:
+    parameters = (ROOT / "cdk/parameters.py").read_text()
+    named = set(re.findall(r"`(?:processor|api|database|monitoring)\.(\w+)`", SECTION))
+    assert named
+    assert all(f"    {name}: " in parameters for name in named)
