@@ -40,7 +40,7 @@ class Command:
         context = f"$ {self.text}\n{output}\n(status {status}); the document shows:\n{self.shown}"
         assert (status != 0) == self.fails, context
         if self.shown:
-            assert re.fullmatch(_pattern(self.shown), output.rstrip()), context
+            assert re.fullmatch(_pattern(self.shown), output.rstrip() + "\n"), context
 
 
 @dataclass(frozen=True)
@@ -130,4 +130,4 @@ def _pattern(shown: str) -> str:
         r"(?:.*\n)*?" if line.strip() == "..." else re.escape(line).replace(re.escape("..."), ".*?") + r" *\n"
         for line in shown.splitlines()
     ]
-    return "".join(lines).removesuffix(r"\n")
+    return "".join(lines)

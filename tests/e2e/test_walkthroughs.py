@@ -44,7 +44,7 @@ def test_make_run_is_what_the_clone_runs(served: Clone) -> None:
     for document in ("README.md", "docs/tutorial.md"):
         shown = walkthrough.shown(document, "make run")
         assert served.started == clones.recipe(shown.split()[1])
-    with urllib.request.urlopen(f"http://127.0.0.1:{served.ports[clones.PORT]}/ready") as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{served.ports[clones.PORT]}/customers?limit=1") as answer:
         assert answer.status == 200
 
 
@@ -94,6 +94,7 @@ def test_a_difference_is_noticed() -> None:
     check("", "anything")
     check("a ... c", "a b c\n")
     check("a\n...\nd", "a\nb\nc\nd\n\n")
+    check("a\n...", "a\nb\nc\n\n")
     check("error: no", "error: no\n", 1)
     for shown, output, status in (
         ("a", "b", 0),
