@@ -232,9 +232,6 @@ def test_size_is_bounded_by_the_buckets() -> None:
     "encoded",
     [
         b"",
-        b"\x00",
-        b"\x03",
-        b"\x03\x01\x01",
         b"\x01\x01",  # no count
         b"\x01\x00\x01",  # no distance
         b"\x01\x01\x00",  # nothing counted
@@ -278,6 +275,19 @@ def test_malformed_encodings_are_an_error(encoded: bytes) -> None:
             left + right
     with pytest.raises(ValueError, match=r"malformed|fewer"):
         good - bad
+
+
+@pytest.mark.parametrize("encoded", [b"\x00", b"\x03", b"\x03\x01\x01"])
+def test_a_version_that_is_not_known_is_an_error_that_names_it(encoded: bytes) -> None:
+    good, other = LatencyHistogram.of([5000]), LatencyHistogram(encoded)
+    message = f"a histogram of version {encoded[0]}, which this code does not know"
+    with pytest.raises(ValueError, match=message):
+        len(other)
+    for left, right in ((good, other), (other, good)):
+        with pytest.raises(ValueError, match=message):
+            left + right
+        with pytest.raises(ValueError, match=message):
+            left - right
 
 
 pages = st.lists(
