@@ -43,13 +43,17 @@ def redrive(
         with Console(stderr=True).status("") as status:
             for count in move(sqs, dead_letters, found[outputs.QUEUE_URL]):
                 moved += count
-                status.update(f"{moved:,} messages delivered again")
+                status.update(_told(moved))
         left = in_flight(sqs, dead_letters)
     except (BotoCoreError, ClientError) as error:
         raise UserError(f"{moved:,} messages were moved, and then: {error}") from error
     if left:
         typer.echo(f"{left:,} more are being received by somebody; call again in a minute", err=True)
-    typer.echo(json.dumps({"moved": moved}) if as_json else f"{moved:,} messages delivered again")
+    typer.echo(json.dumps({"moved": moved}) if as_json else _told(moved))
+
+
+def _told(moved: int) -> str:
+    return f"{moved:,} {'message' if moved == 1 else 'messages'} delivered again"
 
 
 def _clients(stack: str, state: Path) -> "Callable[[str], Any]":
