@@ -173,7 +173,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "slow down":
             body = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
             self.close_connection = True  # the body of a PUT has not been read
-            self._start(503, None, len(body))
+            self.send_response(503)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
             return "answered"

@@ -60,8 +60,9 @@ def settled(record: S3EventRecord, summary: IngestSummary, measurements: Measure
             THROUGHPUT: measurements.size_bytes / max(summary.seconds, 1e-6),
             PARSE_TIME: measurements.parse_seconds * 1_000,
             COMMIT_TIME: measurements.commit_seconds * 1_000,
-            FRESHNESS: _seconds_since(record.event_time),
         }
+        if uploaded := record.get("eventTime"):
+            values[FRESHNESS] = _seconds_since(uploaded)
         if summary.expired:
             values[EXPIRED_LINES] = summary.expired
     emit(values, outcome=summary.outcome)

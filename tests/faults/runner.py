@@ -70,7 +70,15 @@ def body_of(event: Event) -> dict[str, Any]:
     """The message of an event."""
     kind = "ObjectRemoved:DeleteMarkerCreated" if event.lines is None else "ObjectCreated:Put"
     entry = {"key": event.key, "versionId": event.version, "sequencer": event.sequencer, "size": 1}
-    return {"Records": [{"eventName": kind, "s3": {"bucket": {"name": "logs"}, "object": entry}}]}
+    return {
+        "Records": [
+            {
+                "eventName": kind,
+                "eventTime": "2024-10-03T00:00:00.000Z",
+                "s3": {"bucket": {"name": "logs"}, "object": entry},
+            }
+        ]
+    }
 
 
 @contextmanager
@@ -82,8 +90,12 @@ def wired(bucket: VersionedBucket) -> Iterator[None]:
         mock.patch.object(handler, "_settings", return_value=settings),
         mock.patch("processor.ingest._PAUSES", (0.01, 0.1)),
     ):
+        level = handler.logger.log_level
         handler.logger.setLevel("CRITICAL")
-        yield
+        try:
+            yield
+        finally:
+            handler.logger.setLevel(level)
 
 
 def _die(_: object = None) -> None:

@@ -64,7 +64,6 @@ def test_while_it_reads(ingestor: Ingestor, log: LocalFile) -> None:
         slow = replace(ingestor, deadline=deadline, progress=lambda _: time.sleep(deadline.left()))
         slow.ingest_file(log)
     assert tables.statistics(ingestor.engine) == {}
-    assert set(tables.leftovers(ingestor.engine).values()) == {0}
     assert_the_next_delivery_succeeds(ingestor, log)
 
 
@@ -98,7 +97,7 @@ def test_while_the_commit_runs_many_statements(ingestor: Ingestor, log: LocalFil
 
     def delay(_connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
         if "daily_statistics" in statement:
-            time.sleep(1.4)
+            time.sleep(2.2)
 
     sa.event.listen(ingestor.engine, "before_cursor_execute", delay)
     with stopped_in_time() as deadline:

@@ -19,7 +19,17 @@ from cdk.stack import LogstatsStack
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 MODULES = [
     f"cdk.{name}"
-    for name in ("api", "backfill", "buckets", "database", "functions", "network", "observation", "processor")
+    for name in (
+        "api",
+        "backfill",
+        "buckets",
+        "database",
+        "functions",
+        "network",
+        "observation",
+        "processor",
+        "retention",
+    )
 ]
 
 Findings = dict[tuple[str, str], list[str]]

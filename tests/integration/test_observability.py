@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from moto import mock_aws
 
-from logstats import metrics
+from logstats import metrics, pseudonyms
 from logstats.pseudonyms import pseudonym
 from logstats.settings import DatabaseSettings
 from tests.cloudwatch import CloudWatch, extracted
@@ -255,7 +255,7 @@ def test_a_batch_of_all_kinds_of_failures_names_each(
         result = processor.invoke(event)
     assert (result.kind, result.payload["errorType"]) == ("error", "BatchProcessingError")
     for text in (
-        "SourceError: not valid gzip",
+        "SourceError: s3://request-logs/in.log.gz: not valid gzip",
         "MissingError: s3://request-logs/gone.log",
         "JSONDecodeError",
     ):
@@ -276,6 +276,7 @@ def test_a_failed_query_is_logged_by_route_and_pseudonym(
     variables: dict[str, str], log: Log, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PSEUDONYM_KEY", KEY)
+    pseudonyms._key.cache_clear()
     insert_day(engine, CUSTOMER, dt.date(2024, 9, 3))
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE daily_statistics RENAME TO hidden"))
@@ -290,6 +291,7 @@ def test_a_failed_query_is_logged_by_route_and_pseudonym(
     assert failure["service"] == "api"
     assert failure["request_id"] == "JKJaXmPLvHcESHA=" == answer["headers"]["x-request-id"]
     assert failure["customer"] == pseudonym(CUSTOMER)
+    pseudonyms._key.cache_clear()
     assert "GET /customers/{customer_id" in failure["message"]
     assert "invalid input syntax for type integer (SQLSTATE 22P02)" in failure["message"]
     assert "api/database.py" in failure["exception"]

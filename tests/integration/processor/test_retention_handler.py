@@ -21,7 +21,7 @@ from processor import retention, retention_handler
 from processor.ingest import Ingestor
 from processor.objects import LocalFile
 from processor.rejects import LocalRejectStore
-from processor.retention_handler import UnfinishedError, handler
+from processor.retention_handler import RetentionFailedError, UnfinishedError, handler
 from tests import tables
 from tests.logs import as_bytes
 
@@ -126,6 +126,6 @@ def test_a_database_that_does_not_come_back_is_an_error(
     environment.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
     environment.setattr(retention_handler, "_PATIENCE_SECONDS", 0.5)
-    with pytest.raises(sa.exc.OperationalError):
+    with pytest.raises(RetentionFailedError, match="OperationalError: connection failed"):
         invoke()
     assert 1 <= caplog.text.count("trying again") <= 5
