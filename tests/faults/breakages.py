@@ -85,17 +85,6 @@ def tombstone_without_sequencer() -> Iterator[None]:
 
 
 @contextmanager
-def a_versions_deletion_advances() -> Iterator[None]:
-    """The deletion of a version makes newer versions that are announced later look late."""
-
-    def advance(row: LogObject, withdrawal: Withdrawal) -> None:
-        ledger._advance_sequencer(row, withdrawal.sequencer)
-
-    with mock.patch.object(commit, "advance_withdrawal", advance):
-        yield
-
-
-@contextmanager
 def any_versions_deletion_withdraws() -> Iterator[None]:
     """The deletion of a version withdraws the key, whichever version counts."""
     decide = ledger.decide_withdrawal

@@ -75,7 +75,6 @@ def test_concurrent_ingests_notice_a_reversed_lock_order(engine: sa.Engine, tmp_
         breakages.no_subtraction,
         breakages.wrong_sequencer_comparison,
         breakages.tombstone_without_sequencer,
-        breakages.a_versions_deletion_advances,
         breakages.any_versions_deletion_withdraws,
         breakages.equal_sequencers_come_again,
         breakages.confirmation_ignored,
