@@ -61,11 +61,11 @@ class Clone:
 
     @property
     def environment(self) -> dict[str, str]:
-        """A user's variables: no database and no AWS of another."""
+        """A user's variables: no database, no AWS and no make of another."""
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "DATABASE_", "API_", "LOGSTATS_", "PYTEST_", "COV_"))
+            if not name.startswith(("AWS_", "DATABASE_", "API_", "LOGSTATS_", "MAKE", "PYTEST_", "COV_"))
             and name != "REJECTS_BUCKET"
         }
         return {
@@ -127,7 +127,10 @@ class Clone:
 
 def recipe(target: str) -> str:
     """What a target of the Makefile runs at last, when everything is set up."""
-    said = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    said = subprocess.run(
+        ["make", "--dry-run", target], cwd=ROOT, env=own, capture_output=True, text=True, check=True
+    )
     return said.stdout.splitlines()[-1]
 
 

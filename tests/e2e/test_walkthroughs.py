@@ -48,6 +48,15 @@ def test_make_run_is_what_the_clone_runs(served: Clone) -> None:
         assert answer.status == 200
 
 
+def test_within_make_the_recipe_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    monkeypatch.delenv("MAKEFLAGS", raising=False)
+    outside = clones.recipe("run")
+    monkeypatch.setenv("MAKELEVEL", "1")
+    monkeypatch.setenv("MAKEFLAGS", "w")
+    assert clones.recipe("run") == outside
+
+
 FAKES = """
 aws() { if [[ "$*" == *describe-stacks* ]]; then printf '%s\\n' "$ANSWER"; else printf '%s\\n' "$@"; fi; }
 curl() { printf '%s\\n' "$@"; }
