@@ -16,6 +16,7 @@ from tests.execution import SANDBOX, ExecutionEnvironment, execution_environment
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric runs on Linux only")
 
 HANDLER = "processor.handler.handler"
@@ -165,9 +166,11 @@ def test_a_handler_whose_time_runs_out_fails_its_message_by_itself(
 
 FULL_TMP = """
 mount --make-rprivate / &&
-mount --bind "$SOCKETS" /mnt &&
+mount --bind /tmp /mnt &&
 mount -t tmpfs -o size=64k tmpfs /tmp &&
-mkdir -p "$SOCKETS" && mount --bind /mnt "$SOCKETS" &&
+for kept in "$SOCKETS" "$CLONE"; do
+    case $kept in /tmp/*) mkdir -p "$kept" && mount --bind "/mnt${kept#/tmp}" "$kept" || exit;; esac
+done &&
 { cat /dev/zero > /tmp/full 2>/dev/null; exec "$@"; }
 """
 
@@ -175,8 +178,12 @@ mkdir -p "$SOCKETS" && mount --bind /mnt "$SOCKETS" &&
 def test_a_full_tmp_does_not_matter_when_rejected_lines_have_a_bucket(
     s3: S3Double, variables: dict[str, str], engine: sa.Engine, postgres_folder: Path
 ) -> None:
-    """In a mount namespace of its own, /tmp is a file system of 64 KiB without a free byte."""
-    within = ["unshare", "--mount", "env", f"SOCKETS={postgres_folder}", "sh", "-c", FULL_TMP, "sh"]
+    """In a mount namespace of its own, /tmp is a file system of 64 KiB without a free byte.
+
+    PostgreSQL's sockets are in /tmp, and a clone may be.
+    """
+    kept = (f"SOCKETS={postgres_folder}", f"CLONE={ROOT}")
+    within = ["unshare", "--mount", "env", *kept, "sh", "-c", FULL_TMP, "sh"]
     if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
         pytest.skip("a mount namespace needs root")
     version = s3.put(BUCKET, "a.log", as_bytes(A) + b"broken\n")
