@@ -22,9 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scaling", description=(__doc__ or "").split("\n", maxsplit=1)[0]
     )
-    parser.add_argument(
-        "--runs", type=int, default=5, help="of each workload; the median of the quieter half counts"
-    )
+    parser.add_argument("--runs", type=int, default=5, help="of each workload; the fastest counts")
     options = parser.parse_args()
     started, runs = time.monotonic(), Runs()
     with laboratory() as lab:
@@ -37,8 +35,8 @@ def main() -> None:
                 flush=True,
             )
     costs = fit(runs.calibration)
-    checks = runs.check(costs)
-    print(page.simulation(checks, runs.switching()))
+    checks, sharing = runs.check(costs), runs.sharing(costs)
+    print(page.simulation(checks, sharing))
     others = (
         f"other processes took {median(runs.others):.2f} cores meanwhile"
         f" (median of {len(runs.others)} runs; at most {max(runs.others):.2f}){_priority()}."
@@ -47,7 +45,7 @@ def main() -> None:
     machine = f"Machine: {os.cpu_count()} cores ({platform.machine()}), CPython {platform.python_version()}; {others}"
     tables = {
         "costs": f"{machine}\n\n{page.costs(costs, queries)}",
-        "simulation": page.simulation(checks, runs.switching()),
+        "simulation": page.simulation(checks, sharing),
         "limits": page.limits(costs, queries),
         "loads": page.loads(costs, queries),
     }

@@ -25,7 +25,7 @@ class Costs:
     read_shares, commit_shares
         CPU seconds per second, of the processor and of PostgreSQL.
     stored
-        Bytes of a contribution with its share of the indexes: for itself, and for each bucket.
+        Bytes of a contribution with its share of the indexes: for itself, and for what is in its histogram.
     """
 
     read: Terms
@@ -57,31 +57,33 @@ def read_terms(workload: Workload) -> Terms:
         "object": 1,
         "line": workload.lines,
         "row": workload.rows,
-        "bucket": workload.buckets(),
+        "page": workload.pages(),
+        "listed": workload.listed(),
     }
 
 
 def commit_terms(workload: Workload, before: int) -> Terms:
     """Return what costs time under the lock.
 
-    The rows that have statistics already, the buckets that are added, those they are added to, and the gaps between
-    these. A customer's first contribution to a day is only copied.
+    The rows that have statistics already, and what is in the histograms that are added and in those they are added to.
+    A customer's first contribution to a day is only copied.
     """
-    rows, new = workload.rows, workload.buckets()
+    rows, pages, listed = workload.rows, workload.pages(), workload.listed()
     if not before:
-        return {"object": 1, "row": 0, "bucket": new, "stored bucket": 0, "gap": 0, "first row": rows}
+        return {"object": 1, "row": 0, "page": 0, "listed": 0, "first row": rows, "first page": pages}
     return {
         "object": 1,
         "row": rows,
-        "bucket": new,
-        "stored bucket": workload.buckets(before),
-        "gap": workload.gaps(before + 1),
+        "page": pages + workload.pages(before),
+        "listed": listed + workload.listed(before),
         "first row": 0,
+        "first page": 0,
     }
 
 
 def _stored_terms(workload: Workload) -> Terms:
-    return {"row": 1, "bucket": workload.buckets() / workload.rows}
+    rows = workload.rows
+    return {"row": 1, "packed byte": workload.packed_bytes() / rows, "listed": workload.listed() / rows}
 
 
 def _phase(terms: Terms, costs: Terms, shares: tuple[float, float]) -> Phase:

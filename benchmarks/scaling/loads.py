@@ -13,8 +13,8 @@ BYTES_PER_LINE = 56
 """Of the generated logs."""
 VCPU_PER_ACU = 0.25
 """An assumption: AWS gives memory only (2 GiB each), and the instance classes have 8 GiB for one vCPU."""
-CONNECTIONS_PER_PROCESSOR = 4
-"""One for each of two worker threads, one for the attempt, one for reports."""
+CONNECTIONS_PER_PROCESSOR = 3
+"""One for the attempt, and one for each of two worker threads that hold much."""
 DAYS_PER_QUERY = 30
 PEAK = 2.0
 """An assumption: capacity is paid for at twice the mean."""

@@ -8,6 +8,7 @@ from benchmarks.scaling.costs import Costs
 from benchmarks.scaling.loads import DAY, VCPU_PER_ACU, Load, use
 from benchmarks.scaling.query import QueryCosts
 from benchmarks.scaling.runs import Check
+from benchmarks.scaling.simulate import Sharing
 from benchmarks.scaling.workload import Workload
 
 PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
@@ -46,7 +47,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def simulation(checks: Sequence[Check], switching: float) -> str:
+def simulation(checks: Sequence[Check], sharing: Sharing) -> str:
     """Return the comparison with measured runs."""
     rows = [
         [
@@ -60,7 +61,12 @@ def simulation(checks: Sequence[Check], switching: float) -> str:
     ]
     return (
         _table(["workload", "processes", "measured, s", "simulated, s", "off by"], rows)
-        + f"\n\nSwitching, when twice as much CPU is wanted as there is: {switching:.0%}."
+        + "\n\nIngests that share nothing but the cores: "
+        + "; ".join(
+            f"when they want {wanted:.0%} of the CPU, they take {slowdown:.2f} times as long"
+            for wanted, slowdown in sharing.points
+        )
+        + f". In one database, a commit takes {sharing.commit:.2f} times as long as that while another ingest runs."
     )
 
 
@@ -76,14 +82,15 @@ def costs(found: Costs, queries: QueryCosts) -> str:
         "**Outside the lock**, per object": f"{read['object'] * 1e3:.1f} ms",
         "per line": f"{read['line'] * 1e9:.0f} ns",
         "per customer-day": f"{read['row'] * 1e6:.1f} µs",
-        "per histogram bucket": f"{read['bucket'] * 1e9:.0f} ns",
+        "per packed page of a histogram; per entry that is in none": f"{read['page'] * 1e9:.0f} ns; {read['listed'] * 1e9:.0f} ns",
         "CPU of the processor and of PostgreSQL, per second": _shares(found.read_shares),
         "**Holding the lock**, per object": f"{commit['object'] * 1e3:.1f} ms",
         "per customer-day that has statistics; that has none": f"{commit['row'] * 1e6:.1f} µs; {commit['first row'] * 1e6:.1f} µs",
-        "per histogram bucket that comes; that is stored": f"{commit['bucket'] * 1e9:.0f} ns; {commit['stored bucket'] * 1e9:.0f} ns",
-        "per gap between stored buckets": f"{commit['gap'] * 1e9:.0f} ns",
+        "per packed page, of what comes and of what is stored; per entry in none": f"{commit['page'] * 1e9:.0f} ns; {commit['listed'] * 1e9:.0f} ns",
+        "per packed page of a customer-day that has no statistics": f"{commit['first page'] * 1e9:.0f} ns",
         "CPU of the processor and of PostgreSQL, per second of it": _shares(found.commit_shares),
-        "**Storage** of a contribution with its indexes; of each bucket in it": f"{stored['row']:,.0f} bytes; {stored['bucket']:.1f} bytes",
+        "**Storage** of a contribution with its indexes": f"{stored['row']:,.0f} bytes",
+        "for each byte of a packed page; for each entry in none": f"{stored['packed byte']:.2f} bytes; {stored['listed']:.1f} bytes",
         "**Answer of the API**, not kept, on one connection; for each day in it": f"{queries.request * 1e3:.2f} ms; {queries.row * 1e6:.1f} µs",
         "CPU of PostgreSQL, per second of answers": f"{queries.database_share:.2f} s",
     }

@@ -1,12 +1,15 @@
 """Which workloads the costs come from, and which ones the simulation is checked with: none is both."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
+from statistics import fmean
 
 import psutil
 
 from benchmarks.scaling.costs import Costs
 from benchmarks.scaling.laboratory import Laboratory
-from benchmarks.scaling.simulate import Phase, simulate
+from benchmarks.scaling.simulate import Sharing, simulate
 from benchmarks.scaling.workload import Measured, Workload
 
 CALIBRATION = (
@@ -20,8 +23,9 @@ CALIBRATION = (
     Workload(5, 1_000_000, 50),
 )
 """Ingested by one process."""
-APART = (Workload(30, 3_000, 100), Workload(10, 200_000, 200))
-"""Ingested by two processes for each core as well, into databases of their own: what switching between them takes."""
+TOGETHER = (Workload(30, 3_000, 100), Workload(10, 200_000, 200))
+"""Ingested by a process for each core as well, and by two for each: into databases of their own, which shows what sharing
+the cores takes, and into the same one, which shows what a commit among others takes."""
 CHECKS = (
     (Workload(40, 500, 20), 4),
     (Workload(60, 5_000, 200), 1),
@@ -35,11 +39,16 @@ CHECKS = (
 )
 """Ingested by so many processes."""
 CORES = psutil.cpu_count() or 1
+COUNTS = (CORES, 2 * CORES)
+_COMMIT_SLOWDOWNS = (1.0, 3.0)
+
+Several = tuple[Workload, int]
+"""A workload, and the processes that ingest it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A run that was measured (the median of several), and simulated from the costs of other ones."""
+    """A run that was measured (the fastest of several), and simulated from the costs of other ones."""
 
     workload: Workload
     processes: int
@@ -56,61 +65,77 @@ class Check:
 class Runs:
     """Repeated runs, in rounds: whatever else the machine does meets all of them alike.
 
-    Of each workload's runs one counts: see `typical`.
+    Of each workload's runs the fastest counts: what disturbs a run only adds to its time (`timeit` says the same).
     """
 
     _calibration: dict[Workload, list[Measured]] = field(default_factory=dict)
-    _apart: dict[Workload, list[Measured]] = field(default_factory=dict)
-    _checks: dict[tuple[Workload, int], list[Measured]] = field(default_factory=dict)
+    _apart: dict[Several, list[Measured]] = field(default_factory=dict)
+    _joint: dict[Several, list[Measured]] = field(default_factory=dict)
+    _checks: dict[Several, list[Measured]] = field(default_factory=dict)
 
     def add_round(self, lab: Laboratory) -> None:
         """Run everything once."""
         for workload in CALIBRATION:
             self._calibration.setdefault(workload, []).append(lab.run(workload, 1))
-        for workload in APART:
-            self._apart.setdefault(workload, []).append(lab.run(workload, 2 * CORES, apart=True))
+        for workload, processes in product(TOGETHER, COUNTS):
+            self._apart.setdefault((workload, processes), []).append(lab.run(workload, processes, apart=True))
+            self._joint.setdefault((workload, processes), []).append(lab.run(workload, processes))
         for workload, processes in CHECKS:
             self._checks.setdefault((workload, processes), []).append(lab.run(workload, processes))
 
     @property
     def others(self) -> list[float]:
         """CPU seconds per second that other processes took, of each run that counts."""
-        groups = [*self._calibration.values(), *self._apart.values(), *self._checks.values()]
-        return [typical(runs).others for runs in groups]
+        several = (*self._apart.values(), *self._joint.values(), *self._checks.values())
+        return [fastest(runs).others for runs in (*self._calibration.values(), *several)]
 
     @property
     def calibration(self) -> list[tuple[Workload, Measured]]:
         """What the costs come from."""
-        return [(workload, typical(runs)) for workload, runs in self._calibration.items()]
+        return [(workload, fastest(runs)) for workload, runs in self._calibration.items()]
 
-    def switching(self) -> float:
-        """Return by how much ingests that share nothing but the cores are slower than the cores alone explain."""
-        explained = 0.0
-        for workload in self._apart:
-            whole = _mean(typical(self._calibration[workload]))
-            nothing = [Phase(0.0, 0.0, 0.0)] * workload.objects * 2 * CORES
-            explained += simulate(whole, nothing, [workload.objects] * 2 * CORES, CORES)
-        return max(0.0, sum(typical(runs).seconds for runs in self._apart.values()) / explained - 1)
+    def sharing(self, costs: Costs) -> Sharing:
+        """Return how much slower ingests get that run at the same time."""
+        alone = [fastest(self._calibration[workload]) for workload in TOGETHER]
+        seconds = sum(run.seconds for run in alone)
+        wanted = sum(run.cpu for run in alone) / seconds / CORES
+        points = [(wanted, 1.0)]
+        for processes in COUNTS:
+            apart = sum(fastest(self._apart[workload, processes]).seconds for workload in TOGETHER)
+            points.append((wanted * processes, max(apart / seconds, points[-1][1])))
+
+        def error(commit: float) -> float:
+            sharing = Sharing(points, commit)
+            return fmean(
+                _simulate(one, costs, sharing) / fastest(runs).seconds - 1
+                for one, runs in self._joint.items()
+            )
+
+        return Sharing(points, _root(error, *_COMMIT_SLOWDOWNS))
 
     def check(self, costs: Costs) -> list[Check]:
         """Simulate the runs that have no part in the costs."""
-        switching, found = self.switching(), []
-        for (workload, processes), runs in self._checks.items():
-            shares = [len(range(index, workload.objects, processes)) for index in range(processes)]
-            read, commits = costs.read_phase(workload), costs.commit_phases(workload)
-            simulated = simulate(read, commits, shares, CORES, switching)
-            found.append(Check(workload, processes, typical(runs).seconds, simulated))
-        return found
+        sharing = self.sharing(costs)
+        return [
+            Check(*one, fastest(runs).seconds, _simulate(one, costs, sharing))
+            for one, runs in self._checks.items()
+        ]
 
 
-def typical(runs: list[Measured]) -> Measured:
-    """Return the run with the median time, of the half (rounded up) in which other processes took the least."""
-    quieter = sorted(runs, key=lambda run: run.others)[: (len(runs) + 1) // 2]
-    return sorted(quieter, key=lambda run: run.seconds)[len(quieter) // 2]
+def _simulate(several: Several, costs: Costs, sharing: Sharing) -> float:
+    workload, processes = several
+    shares = [len(range(index, workload.objects, processes)) for index in range(processes)]
+    return simulate(costs.read_phase(workload), costs.commit_phases(workload), shares, CORES, sharing)
 
 
-def _mean(run: Measured) -> Phase:
-    """Return a whole ingest of a run with one process, on average."""
-    ingests = run.ingests[0]
-    cpu = sum(one.cpu for one in ingests)
-    return Phase(run.seconds / len(ingests), cpu / len(ingests), run.database_cpu / len(ingests))
+def _root(rising: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a rising function is 0, or the end that is nearest to it."""
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+    return low
+
+
+def fastest(runs: list[Measured]) -> Measured:
+    """Return the run that took the least time."""
+    return min(runs, key=lambda run: run.seconds)

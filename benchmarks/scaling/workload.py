@@ -1,9 +1,14 @@
 """What is ingested to measure costs, and what that took."""
 
 from dataclasses import dataclass
+from math import comb, exp
 
 from benchmarks.scaling.child import Times
 from local.generator import DURATIONS_MS
+
+PAGE, DENSE_FROM = 64, 8
+"""Milliseconds in a page of a histogram, and how many of them must have occurred before it is packed."""
+_PAGES = len(DURATIONS_MS) / PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +32,39 @@ class Workload:
         """Customer-days that each object touches (nearly all customers occur)."""
         return self.customers
 
-    def buckets(self, objects: int = 1) -> float:
-        """Return the used buckets of the histograms of all customers once so many objects are merged.
+    def pages(self, objects: int = 1) -> float:
+        """Return the packed pages in the histograms of all customers once so many objects are merged (decision 40).
 
-        The expected number of different durations among those that the generator draws from.
+        The expected number of pages of which at least `DENSE_FROM` of `PAGE` milliseconds have occurred, among those
+        that the generator draws from.
         """
-        return self.rows * len(DURATIONS_MS) * self._used(objects)
+        return self.rows * _PAGES * sum(self._used_in_a_page(objects)[DENSE_FROM:])
 
-    def gaps(self, objects: int) -> float:
-        """Return how many of those have an unused one behind them: a histogram with gaps takes longer to add to."""
-        return self.buckets(objects) * (1 - self._used(objects))
+    def listed(self, objects: int = 1) -> float:
+        """Return the other entries of these histograms: those of durations that are in no packed page."""
+        used = self._used_in_a_page(objects)[:DENSE_FROM]
+        return self.rows * _PAGES * sum(count * share for count, share in enumerate(used))
 
-    def _used(self, objects: int) -> float:
-        used: float = 1 - (1 - 1 / len(DURATIONS_MS)) ** (objects * self.lines / self.customers)
-        return used
+    def packed_bytes(self) -> float:
+        """Return the size of the packed pages of one object."""
+        return self.pages() * PAGE / 8 * _bits(self.lines / self.customers / len(DURATIONS_MS))
+
+    def _used_in_a_page(self, objects: int) -> list[float]:
+        """Return how probable it is that 0, 1, 2, ... milliseconds of a page have occurred: a binomial distribution."""
+        free = (1 - 1 / len(DURATIONS_MS)) ** (objects * self.lines / self.customers)
+        return [comb(PAGE, used) * (1 - free) ** used * free ** (PAGE - used) for used in range(PAGE + 1)]
+
+
+def _bits(mean: float) -> int:
+    """Return the bits to a count that a page needs more often than not, when counts have this mean (Poisson)."""
+    for bits in (1, 2, 4, 8):
+        term = at_most = exp(-mean)
+        for count in range(1, 1 << bits):
+            term *= mean / count
+            at_most += term
+        if at_most**PAGE > 0.5:
+            return bits
+    return 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +90,8 @@ class Measured:
     database_cpu: float
     row_bytes: float
     others: float
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of all processes and of PostgreSQL."""
+        return self.database_cpu + sum(one.cpu for ingests in self.ingests for one in ingests)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.scaling.loads import CONNECTIONS_PER_PROCESSOR
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
@@ -49,6 +50,20 @@ def test_the_tables_equal_brute_force(ingestor: Ingestor, tmp_path: Path) -> Non
     expected = IngestSummary(str(tmp_path / "a.log"), "ingested", 4_000, 4_000, 0, {}, 20, summary.seconds, 0)
     assert summary == expected
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_an_ingest_takes_no_more_connections_than_it_says(
+    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers that hold much; with two of them, three connections (docs/scaling.md)."""
+    monkeypatch.setattr("processor.sink._BATCH_BYTES", 1)
+    taken = [0]
+    sa.event.listen(ingestor.engine, "checkout", lambda *_: taken.append(taken[-1] + 1))
+    sa.event.listen(ingestor.engine, "checkin", lambda *_: taken.append(taken[-1] - 1))
+    ingest(replace(ingestor, workers=2), tmp_path / "a.log", LINES)
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+    assert 2 <= max(taken) <= CONNECTIONS_PER_PROCESSOR
 
 
 def test_halves_compression_and_order_make_no_difference(

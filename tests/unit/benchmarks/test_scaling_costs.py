@@ -1,6 +1,10 @@
 """Costs fitted to ingests whose costs are known, and what follows from them, computed by hand."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from random import Random
+from statistics import fmean
 
 import pytest
 
@@ -10,21 +14,23 @@ from benchmarks.scaling.child import Times
 from benchmarks.scaling.costs import Costs, commit_terms, fit, solve
 from benchmarks.scaling.loads import Load, use
 from benchmarks.scaling.query import QueryCosts
-from benchmarks.scaling.workload import Measured, Workload
+from benchmarks.scaling.workload import DENSE_FROM, PAGE, Measured, Workload
+from local.generator import DURATIONS_MS
+from logstats.histogram import LatencyHistogram
 
 KNOWN = Costs(
-    read={"object": 0.010, "line": 1e-7, "row": 1e-5, "bucket": 1e-7},
+    read={"object": 0.010, "line": 1e-7, "row": 1e-5, "page": 1e-6, "listed": 1e-7},
     commit={
         "object": 0.005,
         "row": 5e-5,
-        "bucket": 2e-8,
-        "stored bucket": 4e-8,
-        "gap": 6e-8,
+        "page": 6e-7,
+        "listed": 1e-7,
         "first row": 1e-5,
+        "first page": 3e-7,
     },
     read_shares=(0.6, 0.3),
     commit_shares=(0.7, 0.25),
-    stored={"row": 200.0, "bucket": 2.5},
+    stored={"row": 200.0, "packed byte": 1.2, "listed": 3.0},
 )
 QUERIES = QueryCosts(request=0.001, row=0.00001, database_share=0.25)
 
@@ -79,29 +85,53 @@ def test_a_term_that_never_occurs_costs_nothing() -> None:
 
 
 def test_the_first_commit_copies_and_later_ones_add() -> None:
-    workload = Workload(2, 100, 100)  # a line, so a bucket, of each customer
+    workload = Workload(2, 100, 100)  # a line, so an entry, of each customer
     assert commit_terms(workload, 0) == {
         "object": 1,
         "row": 0,
-        "bucket": pytest.approx(100),
-        "stored bucket": 0,
-        "gap": 0,
+        "page": 0,
+        "listed": 0,
         "first row": 100,
+        "first page": pytest.approx(0, abs=1e-9),
     }
     later = commit_terms(workload, 1)
     assert (later["row"], later["first row"]) == (100, 0)
-    assert later["stored bucket"] == pytest.approx(100)
+    assert later["listed"] == pytest.approx(100 + 100)
+    full = Workload(3, 1_901_000, 1)
+    assert commit_terms(full, 1)["page"] == pytest.approx(2 * 1901 / 64)
 
 
-def test_buckets_fill_up() -> None:
-    workload = Workload(10, 1_901_000, 1)
-    assert workload.buckets() == pytest.approx(1901)
-    assert workload.buckets(10) == pytest.approx(1901)
-    assert workload.gaps(10) == pytest.approx(0, abs=1e-6)
+def test_histograms_fill_up() -> None:
+    full = Workload(10, 1_901_000, 1)
+    assert full.pages() == full.pages(10) == pytest.approx(1901 / 64)
+    assert full.listed() == pytest.approx(0, abs=1e-6)
     sparse = Workload(2, 2, 1)
-    assert sparse.buckets() == pytest.approx(2 - 1 / 1901)  # two draws of 1901 are seldom the same
-    assert sparse.buckets(0) == 0
-    assert sparse.gaps(1) == pytest.approx(2, rel=2e-3)
+    assert sparse.pages() == pytest.approx(0, abs=1e-9)
+    assert sparse.listed() == pytest.approx(2 - 1 / 1901)  # two draws of 1901 are seldom the same
+    assert sparse.listed(0) == sparse.pages(0) == 0
+
+
+def test_a_page_is_packed_when_an_eighth_of_it_is_used() -> None:
+    """Against histograms of the kernel's: entries of a list take two bytes each, pages have a head of their own."""
+    random = Random(1)
+    workload = Workload(1, 300, 1)
+    found = [reference(random.choices(DURATIONS_MS, k=300)) for _ in range(200)]
+    assert workload.pages() == pytest.approx(fmean(pages for pages, _ in found), rel=0.1)
+    assert workload.listed() == pytest.approx(fmean(listed for _, listed in found), rel=0.1)
+
+
+def reference(durations_ms: Sequence[int]) -> tuple[int, int]:
+    used = Counter(duration // PAGE for duration in set(durations_ms))
+    packed = [count for count in used.values() if count >= DENSE_FROM]
+    return len(packed), sum(used.values()) - sum(packed)
+
+
+@pytest.mark.parametrize("lines", [1_901, 19_010, 190_100, 1_901_000])
+def test_the_size_of_pages_is_that_of_the_kernels_histograms(lines: int) -> None:
+    """Beside the counts there are a few bytes to each page, and the durations at the ends that fill none."""
+    durations = Random(2).choices(DURATIONS_MS, k=lines)
+    encoded = LatencyHistogram.of([duration * 1000 for duration in durations]).encoded
+    assert Workload(1, lines, 1).packed_bytes() == pytest.approx(len(encoded), rel=0.35)
 
 
 def test_more_processors_than_the_lock_lets_through_do_not_help() -> None:
@@ -125,7 +155,7 @@ def test_a_day_is_counted_by_hand() -> None:
         commit=dict.fromkeys(KNOWN.commit, 0) | {"object": 0.5},
         read_shares=(0.0, 0.0),
         commit_shares=(0.5, 0.5),
-        stored={"row": 100.0, "bucket": 0.0},
+        stored={"row": 100.0, "packed byte": 0.0, "listed": 0.0},
     )
     load = Load("a test", 86.4e9, 1e6, 10, queries=8_640_000, retention_days=10)
     needs = use(costs, QUERIES, load)
@@ -134,7 +164,7 @@ def test_a_day_is_counted_by_hand() -> None:
         1e6 / 100e6 + 0.5 + 0.5
     )  # 100 MB/s from S3, however fast it parses
     assert needs.acu == pytest.approx((0.25 + 100 * 0.0013 * 0.25) / 0.25)
-    assert needs.connections == 4 * 2 + 1
+    assert needs.connections == 3 * 2 + 1
     assert needs.terabytes == pytest.approx(86_400 * 10 * 100 * 10 / 1e12)
     assert needs.usd_logs == pytest.approx(86.4 * 30 * cost.Prices().s3_gb_month)
     hours = 24 * cost.DAYS

@@ -1,12 +1,15 @@
 """docs/scaling.md: what the benchmark writes there, and when it refuses to."""
 
 import re
+from itertools import product
 
 import pytest
 
 from benchmarks.scaling.__main__ import TOLERANCE, refuse
+from benchmarks.scaling.child import Times
 from benchmarks.scaling.page import PAGE, costs, limits, loads, rewritten, simulation
-from benchmarks.scaling.runs import CALIBRATION, CHECKS, Check, typical
+from benchmarks.scaling.runs import CALIBRATION, CHECKS, CORES, COUNTS, TOGETHER, Check, Runs, fastest
+from benchmarks.scaling.simulate import Sharing, simulate
 from benchmarks.scaling.workload import Measured, Workload
 from tests.unit.benchmarks.test_scaling_costs import KNOWN, QUERIES
 
@@ -28,7 +31,7 @@ def test_a_page_without_the_mark_is_an_error() -> None:
 def test_the_page_takes_every_table() -> None:
     tables = {
         "costs": costs(KNOWN, QUERIES),
-        "simulation": simulation([Check(WORKLOAD, 2, 1.0, 1.1)], 0.05),
+        "simulation": simulation([Check(WORKLOAD, 2, 1.0, 1.1)], Sharing(((0.5, 1.0), (1.0, 1.13)), 1.2)),
         "limits": limits(KNOWN, QUERIES),
         "loads": loads(KNOWN, QUERIES),
     }
@@ -38,6 +41,10 @@ def test_the_page_takes_every_table() -> None:
         head, rule, *rows = (line for line in table.splitlines() if line.startswith("|"))
         assert all(line.count("|") == head.count("|") for line in (rule, *rows))
     assert "| 2 objects of 1,000 lines, 10 customers | 2 | 1.00 | 1.10 | +10% |" in page
+    assert (
+        "when they want 100% of the CPU, they take 1.13 times as long. In one database, a commit takes 1.20"
+        in page
+    )
 
 
 def test_the_page_shows_simulated_runs_within_the_tolerance() -> None:
@@ -72,8 +79,30 @@ def test_a_simulation_within_the_tolerance_is_not() -> None:
     refuse([Check(WORKLOAD, 1, 1.0, 1 - TOLERANCE + 1e-9), Check(WORKLOAD, 1, 1.0, 1 + TOLERANCE - 1e-9)], "")
 
 
-def test_the_median_of_the_quieter_half_counts() -> None:
-    others = (0.9, 0.1, 1.5, 0.2, 0.3)
-    runs = [Measured(float(number), [], 0.0, 0.0, busy) for number, busy in enumerate(others)]
-    assert typical(runs).seconds == 3  # of 1, 3 and 4
-    assert typical(runs[:1]) is runs[0]
+def test_the_fastest_run_counts() -> None:
+    runs = [Measured(seconds, [], 0.0, 0.0, others=0.0) for seconds in (3.0, 2.0, 5.0)]
+    assert fastest(runs) is runs[1]
+
+
+def run(seconds: float, cpu: float) -> Measured:
+    """A run of two ingests; PostgreSQL takes half of the CPU time."""
+    return Measured(seconds, [[Times(cpu=cpu / 4)] * 2], cpu / 2, 0.0, others=0.0)
+
+
+def test_what_ingests_do_to_each_other_is_measured_apart_and_in_one_database() -> None:
+    alone = {workload: [run(2.0, 1.0 * CORES), run(3.0, 9.0)] for workload in TOGETHER}
+    several = list(product(TOGETHER, COUNTS))
+    slowdowns = dict(zip(COUNTS, (1.1, 2.3), strict=True))
+    apart = {one: [run(2.0 * slowdowns[one[1]], 0.0)] for one in several}
+    known = Sharing(((0.5, 1.0), (0.5 * COUNTS[0], 1.1), (0.5 * COUNTS[1], 2.3)), commit=1.25)
+    joint = {one: [run(simulated(one, known), 0.0)] for one in several}
+    found = Runs(alone, apart, joint).sharing(KNOWN)
+    for point, expected in zip(found.points, known.points, strict=True):
+        assert point == pytest.approx(expected)
+    assert found.commit == pytest.approx(1.25, rel=1e-3)
+
+
+def simulated(several: tuple[Workload, int], sharing: Sharing) -> float:
+    workload, processes = several
+    shares = [workload.objects // processes + (i < workload.objects % processes) for i in range(processes)]
+    return simulate(KNOWN.read_phase(workload), KNOWN.commit_phases(workload), shares, CORES, sharing)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.scaling.simulate import Phase, simulate
+from benchmarks.scaling.simulate import IDEAL, Phase, Sharing, simulate
 
 IDLE = [Phase(0.0, 0.0, 0.0)] * 16
 
@@ -55,13 +55,30 @@ def test_a_commit_slows_down_when_the_cores_are_full() -> None:
     assert simulate(phase(1, 1), [phase(1, 1)] * 3, [2, 1], cores=1) == pytest.approx(6)
 
 
-def test_switching_counts_when_more_is_wanted_than_there_is() -> None:
-    assert simulate(phase(1, 1), IDLE, [2], cores=1, switching=0.5) == pytest.approx(2)
-    # Twice as much: each second's work takes 2 seconds, and half as much again.
-    assert simulate(phase(1, 1), IDLE, [2, 2], cores=1, switching=0.5) == pytest.approx(2 * 2 * 1.5)
-    # Three times as much is no worse than that; half as much again costs half of it.
-    assert simulate(phase(1, 1), IDLE, [2, 2, 2], cores=1, switching=0.5) == pytest.approx(2 * 3 * 1.5)
-    assert simulate(phase(1, 0.75), IDLE, [2, 2], cores=1, switching=0.5) == pytest.approx(2 * 1.5 * 1.25)
+def test_what_is_measured_of_sharing_counts() -> None:
+    sharing = Sharing(((0.5, 1.0), (1.0, 1.2), (2.0, 3.0)))
+    assert simulate(phase(1, 0.5), IDLE, [2], cores=1, sharing=sharing) == pytest.approx(2)
+    assert simulate(phase(1, 1), IDLE, [2], cores=1, sharing=sharing) == pytest.approx(2 * 1.2)
+    assert simulate(phase(1, 0.75), IDLE, [2], cores=1, sharing=sharing) == pytest.approx(2 * 1.1)
+    assert simulate(phase(1, 1), IDLE, [2, 2], cores=1, sharing=sharing) == pytest.approx(2 * 3)
+    assert simulate(phase(1, 1), IDLE, [2, 2], cores=2, sharing=sharing) == pytest.approx(2 * 1.2)
+    # Beyond what was measured in proportion to what is wanted.
+    assert simulate(phase(1, 1), IDLE, [2, 2, 2, 2], cores=1, sharing=sharing) == pytest.approx(2 * 6)
+
+
+def test_a_commit_among_others_takes_longer_than_one_alone() -> None:
+    sharing = Sharing(((2.0, 1.0),), commit=1.5)
+    assert simulate(phase(1, 1), [phase(2, 2)] * 2, [2], cores=2, sharing=sharing) == pytest.approx(6)
+    # Both read until 1. One commits, alone. When it reads again, the other commits: 1 at two thirds of its speed, until
+    # the read is done; the third's commit then waits for what is left.
+    commits = [phase(2, 2)] * 3
+    assert simulate(phase(1, 1), commits, [2, 1], cores=2, sharing=sharing) == pytest.approx(
+        1 + 2 + 1 + (2 - 1 / 1.5) + 2
+    )
+
+
+def test_ideal_cores_slow_nothing_down_before_they_are_full() -> None:
+    assert [IDEAL.slowdown(wanted) for wanted in (0, 0.5, 1, 1.5, 4)] == [1, 1, 1, 1.5, 4]
 
 
 def test_a_process_without_objects_does_nothing() -> None:
