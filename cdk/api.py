@@ -12,7 +12,7 @@ from cdk import outputs
 from cdk import parameters as parameters_
 from cdk.checks import acknowledge
 from cdk.database import Database
-from cdk.functions import common_options, log_group, zip_function
+from cdk.functions import database_function, log_group
 from cdk.layers import Layers
 from cdk.parameters import Parameters
 from migrate.roles import READER
@@ -64,20 +64,21 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         api = parameters.api
-        self.function = zip_function(
+        self.function = database_function(
             self,
             "api",
             "api.handler.handler",
+            database=database,
+            user=USER,
+            log_retention=parameters.log_retention,
+            environment={"API_AUTH": api.auth},
             description="Serves daily statistics",
             architecture=layers.architecture,
             layers=[layers.logstats, layers.api],
             memory_size=api.memory_mib,
             timeout=Duration.seconds(api.timeout_seconds),
             reserved_concurrent_executions=api.maximum_concurrency,
-            environment={**database.environment(USER), "API_AUTH": api.auth},
-            **common_options(self, database.placement, parameters.log_retention),
         )
-        database.grant_connect(self.function, USER)
         self.gateway = apigateway.HttpApi(
             self,
             "Gateway",

@@ -1,7 +1,8 @@
 """What all functions have in common: their source, log group, role and place in the network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import IgnoreMode, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
@@ -13,6 +14,9 @@ from constructs import Construct
 from cdk import ROOT
 from cdk.checks import acknowledge
 from cdk.parameters import LogRetention
+
+if TYPE_CHECKING:
+    from cdk.database import Database
 
 _NETWORK_INTERFACES = (
     "ec2:AssignPrivateIpAddresses",
@@ -54,6 +58,30 @@ def zip_function(
         "All functions run on Python 3.12: it is the newest that Bytewax has wheels for, and the layers' native"
         " code and bytecode are built and tested for it",
     )
+    return function
+
+
+def database_function(  # noqa: PLR0913 - what it is, where it is, and as whom it connects
+    scope: Construct,
+    package: str,
+    handler: str,
+    *,
+    database: "Database",
+    user: str,
+    log_retention: LogRetention,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,  # noqa: ANN401 - CDK's
+) -> lambda_.Function:
+    """Return such a function that may connect to the database as a user, and knows how."""
+    function = zip_function(
+        scope,
+        package,
+        handler,
+        environment={**database.environment(user), **(environment or {})},
+        **common_options(scope, database.placement, log_retention),
+        **options,
+    )
+    database.grant_connect(function, user)
     return function
 
 

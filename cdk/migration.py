@@ -7,7 +7,7 @@ from constructs import Construct
 
 from cdk import ROOT, outputs
 from cdk.database import Database
-from cdk.functions import common_options, zip_function
+from cdk.functions import database_function
 from cdk.layers import Layers
 from cdk.parameters import LogRetention
 from migrate.roles import OWNER
@@ -39,19 +39,19 @@ class Migration(Construct):
         log_retention: LogRetention,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.function = function = zip_function(
+        self.function = function = database_function(
             self,
             "migrate",
             "migrate.handler.handler",
+            database=database,
+            user=USER,
+            log_retention=log_retention,
             description="Migrates the database schema at deploy",
             architecture=layers.architecture,
             layers=[layers.logstats, layers.migrate],
             memory_size=512,
             timeout=TIMEOUT,
-            environment=dict(database.environment(USER)),
-            **common_options(self, database.placement, log_retention),
         )
-        database.grant_connect(function, USER)
         self.applied = CustomResource(
             self,
             "Applied",

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from cdk.checks import acknowledge
 from cdk.database import Database
-from cdk.functions import common_options, zip_function
+from cdk.functions import database_function
 from cdk.layers import Layers
 from cdk.parameters import Parameters
 from migrate.roles import EXPIRER
@@ -52,19 +52,20 @@ class Retention(Construct):
             retention_period=Duration.days(1),
         )
         acknowledge(self.failures, "SQS3", "It is a queue of failures itself")
-        self.function = zip_function(
+        self.function = database_function(
             self,
             "processor",
             "processor.retention_handler.handler",
+            database=database,
+            user=USER,
+            log_retention=parameters.log_retention,
+            environment={"RETENTION_DAYS": str(parameters.retention_days)},
             description="Removes statistics that are older than they are to be kept",
             architecture=layers.architecture,
             layers=[layers.logstats, layers.migrate],
             memory_size=512,
             timeout=TIMEOUT,
-            environment={**database.environment(USER), "RETENTION_DAYS": str(parameters.retention_days)},
-            **common_options(self, database.placement, parameters.log_retention),
         )
-        database.grant_connect(self.function, USER)
         self.function.configure_async_invoke(
             retry_attempts=2, on_failure=destinations.SqsDestination(self.failures)
         )

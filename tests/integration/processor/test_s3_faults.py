@@ -44,10 +44,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def s3(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Double]:
     with S3Double() as double:
         for name, value in {
-            "AWS_ENDPOINT_URL": double.endpoint,
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            **double.variables,
             "DATABASE_URL": database.url,
             "DATABASE_TLS": "disable",
             "DATABASE_IAM_AUTH": "false",
