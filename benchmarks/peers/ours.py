@@ -1,8 +1,7 @@
-"""This project: the processor's own dataflow, with sinks that keep the result in memory."""
+"""This project: the processor's own dataflow, with a sink that keeps the result in memory."""
 
 import datetime as dt
 from pathlib import Path
-from typing import TypeVar
 
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.run import cli_main
@@ -15,39 +14,43 @@ from processor.monitor import Monitor
 from processor.objects import LocalFile
 from processor.source import LogSource
 
-T = TypeVar("T")
+Item = SummaryBatch | PartReport
 EPOCH = dt.date(1970, 1, 1)
 
 
-class _Partition(StatelessSinkPartition[T]):
-    def __init__(self, items: list[T]) -> None:
-        self._items = items
+class _Partition(StatelessSinkPartition[Item]):
+    def __init__(self, rows: list[Row], accepted: list[int]) -> None:
+        self._rows, self._accepted = rows, accepted
 
-    def write_batch(self, items: list[T]) -> None:
-        self._items += items
+    def write_batch(self, items: list[Item]) -> None:
+        for item in items:
+            if isinstance(item, SummaryBatch):
+                self._rows += _rows(item)
+            else:
+                self._accepted.append(item.accepted)
 
 
-class _ListSink(DynamicSink[T]):
-    def __init__(self, items: list[T]) -> None:
-        self._items = items
+class _RowSink(DynamicSink[Item]):
+    """Makes rows of what comes, on the worker that it comes to."""
 
-    def build(self, _step_id: str, _worker_index: int, _worker_count: int) -> _Partition[T]:
-        return _Partition(self._items)
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.accepted: list[int] = []
+
+    def build(self, _step_id: str, _worker_index: int, _worker_count: int) -> _Partition:
+        return _Partition(self.rows, self.accepted)
 
 
 def aggregate(path: Path, threads: int) -> list[Row]:
     """From opening the file to rows with percentiles."""
-    staged: list[SummaryBatch | PartReport] = []
-    monitor = Monitor()
+    monitor, sink = Monitor(), _RowSink()
     source = LogSource(LocalFile.at(path), threads, monitor)
-    flow = build_flow(source, _ListSink(staged), dt.timedelta.max)
+    flow = build_flow(source, sink, dt.timedelta.max)
     cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error
-    rows = [row for item in staged if isinstance(item, SummaryBatch) for row in _rows(item)]
-    accepted = sum(item.accepted for item in staged if isinstance(item, PartReport))
-    assert accepted == sum(row[2] for row in rows)
-    return rows
+    assert sum(sink.accepted) == sum(row[2] for row in sink.rows)
+    return sink.rows
 
 
 def _rows(batch: SummaryBatch) -> list[Row]:
