@@ -61,7 +61,7 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 
 .PHONY: test
 test: setup test-domain  ## Run all tests (no Docker, no account)
-	@$(BIN)/python -m pytest --numprocesses auto
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 DOMAIN := line histogram summary batch
 

@@ -86,7 +86,7 @@ class ExpiringRunner(Runner):
             self.cut += 1
         self._cutting.arm(-1, None)
         if run.left and run.fault != "none":  # but let the horizon be known
-            retention._advance(self.engine, run.horizon)
+            retention._advance(self._expiring, run.horizon)
         else:
             retention.expire(self._expiring, run.horizon)
 
