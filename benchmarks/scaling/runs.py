@@ -23,9 +23,11 @@ CALIBRATION = (
     Workload(5, 1_000_000, 50),
 )
 """Ingested by one process."""
-TOGETHER = (Workload(30, 3_000, 100), Workload(10, 200_000, 200))
-"""Ingested by a process for each core as well, and by two for each: into databases of their own, which shows what sharing
-the cores takes, and into the same one, which shows what a commit among others takes."""
+APART = (Workload(30, 3_000, 100), Workload(10, 200_000, 200))
+"""Ingested by a process for each core as well, and by two for each, into databases of their own: what sharing the cores
+takes."""
+JOINT = (Workload(30, 3_000, 100), Workload(16, 2_000, 1_000))
+"""Ingested by as many into one database: what a commit takes that is not the only one. Commits are most of these."""
 CHECKS = (
     (Workload(40, 500, 20), 4),
     (Workload(60, 5_000, 200), 1),
@@ -77,8 +79,9 @@ class Runs:
         """Run everything once."""
         for workload in CALIBRATION:
             self._calibration.setdefault(workload, []).append(lab.run(workload, 1))
-        for workload, processes in product(TOGETHER, COUNTS):
+        for workload, processes in product(APART, COUNTS):
             self._apart.setdefault((workload, processes), []).append(lab.run(workload, processes, apart=True))
+        for workload, processes in product(JOINT, COUNTS):
             self._joint.setdefault((workload, processes), []).append(lab.run(workload, processes))
         for workload, processes in CHECKS:
             self._checks.setdefault((workload, processes), []).append(lab.run(workload, processes))
@@ -96,12 +99,12 @@ class Runs:
 
     def sharing(self, costs: Costs) -> Sharing:
         """Return how much slower ingests get that run at the same time."""
-        alone = [fastest(self._calibration[workload]) for workload in TOGETHER]
+        alone = [fastest(self._calibration[workload]) for workload in APART]
         seconds = sum(run.seconds for run in alone)
         wanted = sum(run.cpu for run in alone) / seconds / CORES
         points = [(wanted, 1.0)]
         for processes in COUNTS:
-            apart = sum(fastest(self._apart[workload, processes]).seconds for workload in TOGETHER)
+            apart = sum(fastest(self._apart[workload, processes]).seconds for workload in APART)
             points.append((wanted * processes, max(apart / seconds, points[-1][1])))
 
         def error(commit: float) -> float:

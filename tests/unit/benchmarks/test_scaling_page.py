@@ -8,7 +8,7 @@ import pytest
 from benchmarks.scaling.__main__ import TOLERANCE, refuse
 from benchmarks.scaling.child import Times
 from benchmarks.scaling.page import PAGE, costs, limits, loads, rewritten, simulation
-from benchmarks.scaling.runs import CALIBRATION, CHECKS, CORES, COUNTS, TOGETHER, Check, Runs, fastest
+from benchmarks.scaling.runs import APART, CALIBRATION, CHECKS, CORES, COUNTS, JOINT, Check, Runs, fastest
 from benchmarks.scaling.simulate import Sharing, simulate
 from benchmarks.scaling.workload import Measured, Workload
 from tests.unit.benchmarks.test_scaling_costs import KNOWN, QUERIES
@@ -90,12 +90,11 @@ def run(seconds: float, cpu: float) -> Measured:
 
 
 def test_what_ingests_do_to_each_other_is_measured_apart_and_in_one_database() -> None:
-    alone = {workload: [run(2.0, 1.0 * CORES), run(3.0, 9.0)] for workload in TOGETHER}
-    several = list(product(TOGETHER, COUNTS))
+    alone = {workload: [run(2.0, 1.0 * CORES), run(3.0, 9.0)] for workload in APART}
     slowdowns = dict(zip(COUNTS, (1.1, 2.3), strict=True))
-    apart = {one: [run(2.0 * slowdowns[one[1]], 0.0)] for one in several}
+    apart = {one: [run(2.0 * slowdowns[one[1]], 0.0)] for one in product(APART, COUNTS)}
     known = Sharing(((0.5, 1.0), (0.5 * COUNTS[0], 1.1), (0.5 * COUNTS[1], 2.3)), commit=1.25)
-    joint = {one: [run(simulated(one, known), 0.0)] for one in several}
+    joint = {one: [run(simulated(one, known), 0.0)] for one in product(JOINT, COUNTS)}
     found = Runs(alone, apart, joint).sharing(KNOWN)
     for point, expected in zip(found.points, known.points, strict=True):
         assert point == pytest.approx(expected)
