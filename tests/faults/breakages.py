@@ -97,18 +97,6 @@ def any_versions_deletion_withdraws() -> Iterator[None]:
 
 
 @contextmanager
-def equal_sequencers_come_again() -> Iterator[None]:
-    """An event with the tombstone's own sequencer, or an equal one, counts as newer."""
-    precedes = ledger.precedes
-
-    def precedes_or_equals(one: str, other: str) -> bool:
-        return not precedes(other, one)
-
-    with mock.patch.object(ledger, "precedes", precedes_or_equals):
-        yield
-
-
-@contextmanager
 def confirmation_ignored() -> Iterator[None]:
     """A late event undoes a backfill."""
 

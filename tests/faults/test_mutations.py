@@ -76,7 +76,6 @@ def test_concurrent_ingests_notice_a_reversed_lock_order(engine: sa.Engine, tmp_
         breakages.wrong_sequencer_comparison,
         breakages.tombstone_without_sequencer,
         breakages.any_versions_deletion_withdraws,
-        breakages.equal_sequencers_come_again,
         breakages.confirmation_ignored,
         breakages.unchanged_does_not_advance,
         breakages.late_events_undo_a_withdrawal,

@@ -40,12 +40,12 @@ CONTENTS = [tuple(random_lines(seed, count, customers=2, days=2)) for seed, coun
 
 @dataclass(frozen=True)
 class Known:
-    """What the model knows of a key: the place of what was settled last in the key's true history, and what counts.
+    """What the model knows of a key: the place in the key's true history that events have told, and what counts.
 
     Attributes
     ----------
     place
-        Of the newest upload or delete marker that was delivered, or backfilled.
+        Of the newest upload or delete marker that was delivered; a backfill tells none.
     version
         The last one that counted.
     is_withdrawn
@@ -115,6 +115,16 @@ class Protocol(RuleBasedStateMachine):
         data = None if lines is None else as_bytes(list(lines))
         key = self._key(name)
         self.events.append(Event(key, self._sequencer(pad), lines, data, self.bucket.put(key, data)))
+
+    @precondition(lambda self: any(event.lines for event in self.events))
+    @rule(data=st.data(), pad=st.integers(0, 2))
+    def bring_back(self, data: st.DataObject, pad: int) -> None:
+        """What a key once held is uploaded again, and told; what was in between may still be announced."""
+        event = data.draw(st.sampled_from([each for each in self.events if each.lines]))
+        version = self.bucket.put(event.key, event.data)
+        self.events.append(Event(event.key, self._sequencer(pad), event.lines, event.data, version))
+        self.known[event.key] = self._after(self.events[-1])
+        settle(body_of(self.events[-1]), self.ingestor)
 
     @precondition(lambda self: len(self._gone()) < len(self.events))
     @rule(data=st.data(), pad=st.integers(0, 2))
@@ -188,11 +198,8 @@ class Protocol(RuleBasedStateMachine):
                 look()
             return
         self.ingestor.ingest_current(look)
-        if current.version == known.version:
-            place, confirmed = known.place, known.is_confirmed
-        else:
-            place, confirmed = self.events.index(current), True
-        self.known[key] = Known(place, current.version, current.lines or (), is_confirmed=confirmed)
+        confirmed = known.is_confirmed or current.version != known.version
+        self.known[key] = Known(known.place, current.version, current.lines or (), is_confirmed=confirmed)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
