@@ -1,5 +1,6 @@
 """The alarms. docs/runbook.md has a section for each, with what to do."""
 
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk.metrics import FIFTEEN_MINUTES, aws, ours
@@ -14,6 +15,8 @@ def add_alarms(monitoring: Monitoring, watched: Watched, limits: Limits) -> None
     _watch_processor(monitoring, watched, limits)
     _watch_content(monitoring, watched.environment, limits)
     _watch_api(monitoring, watched, limits)
+    if watched.retention and watched.retention_failures:
+        _watch_retention(monitoring, watched.retention, watched.retention_failures)
     if watched.cluster is not None:
         monitoring.alarm(
             "DatabaseCapacity",
@@ -37,18 +40,21 @@ def _watch_queues(monitoring: Monitoring, watched: Watched, limits: Limits) -> N
         When(above=limits.oldest_message_minutes * 60),
         meaning="Log objects wait too long: more arrive than are ingested, or one fails again and again.",
     )
-    if watched.retention_failures is not None:
-        monitoring.alarm(
-            "Retention",
-            aws(
-                "SQS",
-                "ApproximateNumberOfMessagesVisible",
-                {"QueueName": watched.retention_failures},
-                "Maximum",
-            ),
-            When(above=0),
-            meaning="Statistics that are too old could not be removed; they stay longer than promised.",
-        )
+
+
+def _watch_retention(monitoring: Monitoring, function: str, failures: str) -> None:
+    monitoring.alarm(
+        "Retention",
+        aws("SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": failures}, "Maximum"),
+        When(above=0),
+        meaning="Statistics that are too old could not be removed; they stay longer than promised.",
+    )
+    monitoring.silence(
+        "RetentionSilence",
+        aws("Lambda", "Invocations", {"FunctionName": function}, "Sum", Duration.days(1)),
+        periods=2,
+        meaning="The retention, which runs daily, has not been invoked for days.",
+    )
 
 
 def _watch_processor(monitoring: Monitoring, watched: Watched, limits: Limits) -> None:

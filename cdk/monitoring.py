@@ -1,6 +1,7 @@
 """What watches the stack: a topic, the alarms that tell it, the dashboards."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -22,8 +23,8 @@ class Watched:
     ----------
     cluster
         Of the database; None if it is not ours.
-    retention_failures
-        The queue of runs of the retention that have failed; None without a retention.
+    retention, retention_failures
+        The function, and the queue of its runs that have failed; None without a retention.
     processor_timeout_seconds
         Of one invocation.
     """
@@ -36,6 +37,7 @@ class Watched:
     api: str
     gateway: str
     cluster: str | None
+    retention: str | None
     retention_failures: str | None
 
 
@@ -72,10 +74,9 @@ class Monitoring(Construct):
         meaning
             What has happened, for whoever is woken by it; the section's address is added.
         """
-        alarm = cloudwatch.Alarm(
-            self,
+        self._add(
             name,
-            alarm_description=f"{meaning} Runbook: {self._runbook}#{name.lower()}",
+            meaning,
             metric=metric,
             threshold=when.above,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -83,9 +84,37 @@ class Monitoring(Construct):
             evaluation_periods=when.of or when.periods,
             treat_missing_data=when.missing,
         )
+
+    def silence(self, name: str, metric: cloudwatch.IMetric, *, periods: int, meaning: str) -> None:
+        """Raise an alarm when a metric is not published any more that is published in every period, and above 0.
+
+        Its state is then `INSUFFICIENT_DATA`. That is a new alarm's as well, but only a change of state tells the topic.
+
+        Parameters
+        ----------
+        periods
+            At least so many without data, on end: CloudWatch looks some further back before it says that all is missing
+            (user guide, "Configuring how CloudWatch alarms treat missing data").
+        """
+        alarm = self._add(
+            name,
+            meaning,
+            metric=metric,
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
+            datapoints_to_alarm=periods,
+            evaluation_periods=periods,
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING,
+        )
+        alarm.add_insufficient_data_action(actions.SnsAction(self.topic))
+
+    def _add(self, name: str, meaning: str, **options: Any) -> cloudwatch.Alarm:  # noqa: ANN401 - CDK's
+        description = f"{meaning} Runbook: {self._runbook}#{name.lower()}"
+        alarm = cloudwatch.Alarm(self, name, alarm_description=description, **options)
         action = actions.SnsAction(self.topic)
         alarm.add_alarm_action(action)
         alarm.add_ok_action(action)
+        return alarm
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class LogstatsStack(Stack):
             api=api.function.function_name,
             gateway=api.gateway.api_id,
             cluster=database.cluster.cluster_identifier if isinstance(database, AuroraDatabase) else None,
+            retention=retention.function.function_name if retention else None,
             retention_failures=retention.failures.queue_name if retention else None,
         )
         monitoring = Monitoring(self, "Monitoring", parameters.monitoring)

@@ -8,7 +8,8 @@ alarms, and knows no percentiles: that is here, after the CloudWatch user guide 
 import datetime as dt
 import json
 import math
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,11 @@ Datum = dict[str, Any]
 """As `PutMetricData` takes it."""
 Alarm = dict[str, Any]
 """The properties of a resource `AWS::CloudWatch::Alarm`, without references."""
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
 
 OF_THIS_HOUR = dt.datetime(2024, 10, 3, 12, tzinfo=dt.UTC)
 """The end of the last period."""
@@ -67,16 +73,19 @@ class CloudWatch:
 
     def state(self, alarm: Alarm, before: str = "OK") -> str:
         """The state of an alarm after the last period."""
-        above = []
+        breaching, missing = 0, 0
         for ago in range(alarm["EvaluationPeriods"]):
             value = self._value(alarm, ago)
-            if value is None:
-                if alarm["TreatMissingData"] == "ignore":
-                    return before
-                assert alarm["TreatMissingData"] == "notBreaching"
-            assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-            above.append(value is not None and value > alarm["Threshold"])
-        return "ALARM" if sum(above) >= alarm["DatapointsToAlarm"] else "OK"
+            if value is None and alarm["TreatMissingData"] == "ignore":
+                return before
+            missing += value is None
+            breaching += value is not None and _COMPARISONS[alarm["ComparisonOperator"]](
+                value, alarm["Threshold"]
+            )
+        if alarm["TreatMissingData"] == "missing" and missing == alarm["EvaluationPeriods"]:
+            return "INSUFFICIENT_DATA"
+        assert alarm["TreatMissingData"] in ("ignore", "missing", "notBreaching")
+        return "ALARM" if breaching >= alarm["DatapointsToAlarm"] else "OK"
 
     def _value(self, alarm: Alarm, ago: int) -> float | None:
         if "Metrics" in alarm:

@@ -60,7 +60,7 @@ ALARMS = {
     "ApiThrottles",
     "DatabaseCapacity",
 }
-OPTIONAL = {"Retention"}
+OPTIONAL = {"Retention", "RetentionSilence"}
 """Of parts that are off by default; their own tests look at them."""
 
 
@@ -255,7 +255,7 @@ def datum(alarm: Alarm, value: float) -> dict[str, Any]:
 
 
 OF_AWS = sorted(ALARMS - {"RejectedShare", "Freshness"})
-"""Those on metrics that AWS publishes; tests/integration/test_metrics.py drives the others by real log lines."""
+"""Those on metrics that AWS publishes; tests/integration/test_observability.py drives the others by real log lines."""
 
 
 @pytest.mark.parametrize("name", OF_AWS)

@@ -5,12 +5,16 @@ import json
 import re
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from cdk import ROOT
 from cdk.app import synthesise
 from cdk.parameters import ParametersError, read
+from tests.cloudwatch import CloudWatch
 from tests.infrastructure.templates import as_list, template
+from tests.infrastructure.test_alarms import resolved
 
 Resources = dict[str, dict[str, Any]]
 
@@ -148,18 +152,51 @@ def test_failures_raise_an_alarm(resources: Resources) -> None:
     assert alarm["AlarmActions"]
 
 
+def test_a_schedule_that_never_comes_raises_an_alarm(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, _ = only(resources, "AWS::Lambda::Function")
+    alarm = resolved(alarms(resources)["MonitoringRetentionSilence"])
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": function}]
+    assert alarm["InsufficientDataActions"] == alarm["OKActions"] == alarm["AlarmActions"] != []
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        cloudwatch = CloudWatch(boto3.client("cloudwatch"))
+        invoked = {
+            "MetricName": "Invocations",
+            "Dimensions": alarm["Dimensions"],
+            "Unit": "Count",
+            "Value": 1,
+        }
+        for days, state in ((3, "INSUFFICIENT_DATA"), (2, "INSUFFICIENT_DATA"), (1, "OK"), (0, "OK")):
+            cloudwatch.put("AWS/Lambda", invoked, days, 86_400)
+            assert cloudwatch.state(alarm) == state, f"invoked {days} days ago"
+
+
+def alarms(resources: Resources) -> dict[str, Any]:
+    return {
+        name[:-8]: each["Properties"]
+        for name, each in added(resources).items()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+    }
+
+
 @pytest.mark.parametrize("wrong", [0, -1, 36_501, 1.5, "90", True])
 def test_nonsense_is_refused(wrong: object) -> None:
     with pytest.raises(ParametersError, match=r"environments\.dev\.retention_days: Input should be"):
         read(context("dev", wrong))
 
 
-def test_the_runbook_has_a_section_for_the_alarm_and_finds_what_it_names(resources: Resources) -> None:
-    _, alarm = only(resources, "AWS::CloudWatch::Alarm")
-    assert alarm["Properties"]["AlarmDescription"].endswith("docs/runbook.md#retention")
+def test_the_runbook_has_a_section_for_each_alarm_and_finds_what_it_names(resources: Resources) -> None:
+    sections = {
+        alarm["AlarmDescription"].split("docs/runbook.md#")[1] for alarm in alarms(resources).values()
+    }
+    assert sections == {"retention", "retentionsilence"}
     runbook = (ROOT / "docs/runbook.md").read_text("utf-8")
     named = re.findall(r"\$\(resource (\S+) (Retention\w+)\)", runbook)
-    assert len(named) == 2
+    assert len(named) == 3
     for kind, start in named:
         found = [name for name, each in resources.items() if each["Type"] == kind and name.startswith(start)]
         assert len(found) == 1, (kind, start)
