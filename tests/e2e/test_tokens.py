@@ -168,11 +168,14 @@ def test_what_the_issuer_has_signed_for_others_or_other_times_is_refused(
     assert answer.challenge.startswith('Bearer scope="" error="invalid_token" error_description="')
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [{"aud": [AUDIENCE, "another"]}, {"aud": None, "client_id": AUDIENCE}, {"nbf": NOW - 60}],
-    ids=str,
-)
+ACCEPTED = {
+    "one of several audiences": {"aud": [AUDIENCE, "another"]},
+    "no audience but a client": {"aud": None, "client_id": AUDIENCE},
+    "valid for a minute": {"nbf": NOW - 60},
+}
+
+
+@pytest.mark.parametrize("claims", ACCEPTED.values(), ids=ACCEPTED)
 def test_other_forms_of_the_right_audience_are_taken(
     cloud: Cloud, issuer: Issuer, claims: dict[str, Any]
 ) -> None:
