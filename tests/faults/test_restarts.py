@@ -84,10 +84,13 @@ class Restartable:
         sa.event.remove(self.engine, "commit", on_commit)
 
     @contextmanager
-    def restarted_within_commit(self) -> Iterator[None]:
-        """Restart while the server works on a COMMIT."""
+    def restarted_within_commit(self, waiting_for: str) -> Iterator[None]:
+        """Restart while the server works on a COMMIT, and waits for something (PostgreSQL's wait event)."""
         watching = sa.create_engine(self.engine.url, poolclass=sa.NullPool)
-        busy = sa.text("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'COMMIT'")
+        busy = sa.text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE state = 'active' AND query = 'COMMIT' AND wait_event = :waiting_for"
+        ).bindparams(waiting_for=waiting_for)
 
         def watch() -> None:
             deadline = time.monotonic() + 60
@@ -178,7 +181,7 @@ def test_a_restart_before_a_commit_takes_effect_is_survived(
         forget_trigger()
 
     database_server.restart = restart_and_forget  # type: ignore[method-assign]
-    with database_server.restarted_within_commit():
+    with database_server.restarted_within_commit("PgSleep"):
         assert ingestor.ingest_file(log_in(tmp_path)).outcome == "ingested"
     assert_counts_once(database_server, tmp_path, "unchanged")
 
@@ -209,7 +212,7 @@ def test_a_restart_after_a_commit_took_effect_is_noticed(
 
     database_server.restart = restart_without_standby  # type: ignore[method-assign]
     sa.event.listen(database_server.engine, "commit", wait_for_a_standby)
-    with database_server.restarted_within_commit():
+    with database_server.restarted_within_commit("SyncRep"):
         assert ingestor.ingest_file(log_in(tmp_path)).outcome == "unchanged"
     sa.event.remove(database_server.engine, "commit", wait_for_a_standby)
     assert_counts_once(database_server, tmp_path, "unchanged")
