@@ -4,7 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk.metrics import FIFTEEN_MINUTES, aws, ours
-from cdk.monitoring import Monitoring, Watched, When
+from cdk.monitoring import Monitoring, Watched, WatchedRetention, When
 from cdk.parameters import Monitoring as Limits
 from logstats.metrics import ACCEPTED_LINES, FRESHNESS, REJECTED_LINES
 
@@ -15,8 +15,8 @@ def add_alarms(monitoring: Monitoring, watched: Watched, limits: Limits) -> None
     _watch_processor(monitoring, watched, limits)
     _watch_content(monitoring, watched.environment, limits)
     _watch_api(monitoring, watched, limits)
-    if watched.retention and watched.retention_failures:
-        _watch_retention(monitoring, watched.retention, watched.retention_failures)
+    if watched.retention is not None:
+        _watch_retention(monitoring, watched.retention)
     if watched.cluster is not None:
         monitoring.alarm(
             "DatabaseCapacity",
@@ -42,16 +42,16 @@ def _watch_queues(monitoring: Monitoring, watched: Watched, limits: Limits) -> N
     )
 
 
-def _watch_retention(monitoring: Monitoring, function: str, failures: str) -> None:
+def _watch_retention(monitoring: Monitoring, retention: WatchedRetention) -> None:
     monitoring.alarm(
         "Retention",
-        aws("SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": failures}, "Maximum"),
+        aws("SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": retention.failures}, "Maximum"),
         When(above=0),
         meaning="Statistics that are too old could not be removed; they stay longer than promised.",
     )
     monitoring.silence(
         "RetentionSilence",
-        aws("Lambda", "Invocations", {"FunctionName": function}, "Sum", Duration.days(1)),
+        aws("Lambda", "Invocations", {"FunctionName": retention.function}, "Sum", Duration.days(1)),
         periods=2,
         meaning="The retention, which runs daily, has not been invoked for days.",
     )

@@ -23,8 +23,8 @@ class Watched:
     ----------
     cluster
         Of the database; None if it is not ours.
-    retention, retention_failures
-        The function, and the queue of its runs that have failed; None without a retention.
+    retention
+        None without one.
     processor_timeout_seconds
         Of one invocation.
     """
@@ -37,8 +37,15 @@ class Watched:
     api: str
     gateway: str
     cluster: str | None
-    retention: str | None
-    retention_failures: str | None
+    retention: "WatchedRetention | None"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRetention:
+    """The retention's function, and the queue of its runs that have failed."""
+
+    function: str
+    failures: str
 
 
 class Monitoring(Construct):
@@ -52,6 +59,7 @@ class Monitoring(Construct):
         super().__init__(scope, construct_id)
         self._runbook = parameters.runbook
         self.topic = sns.Topic(self, "Alarms", enforce_ssl=True)
+        self._action = actions.SnsAction(self.topic)
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -106,14 +114,13 @@ class Monitoring(Construct):
             evaluation_periods=periods,
             treat_missing_data=cloudwatch.TreatMissingData.MISSING,
         )
-        alarm.add_insufficient_data_action(actions.SnsAction(self.topic))
+        alarm.add_insufficient_data_action(self._action)
 
     def _add(self, name: str, meaning: str, **options: Any) -> cloudwatch.Alarm:  # noqa: ANN401 - CDK's
         description = f"{meaning} Runbook: {self._runbook}#{name.lower()}"
         alarm = cloudwatch.Alarm(self, name, alarm_description=description, **options)
-        action = actions.SnsAction(self.topic)
-        alarm.add_alarm_action(action)
-        alarm.add_ok_action(action)
+        alarm.add_alarm_action(self._action)
+        alarm.add_ok_action(self._action)
         return alarm
 
 

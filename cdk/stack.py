@@ -11,7 +11,7 @@ from cdk.database import AuroraDatabase, Database, create_database
 from cdk.ingest import Ingest
 from cdk.layers import Layers
 from cdk.migration import Migration
-from cdk.monitoring import Monitoring, Watched
+from cdk.monitoring import Monitoring, Watched, WatchedRetention
 from cdk.observation import observe
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
@@ -71,8 +71,9 @@ class LogstatsStack(Stack):
             api=api.function.function_name,
             gateway=api.gateway.api_id,
             cluster=database.cluster.cluster_identifier if isinstance(database, AuroraDatabase) else None,
-            retention=retention.function.function_name if retention else None,
-            retention_failures=retention.failures.queue_name if retention else None,
+            retention=WatchedRetention(retention.function.function_name, retention.failures.queue_name)
+            if retention
+            else None,
         )
         monitoring = Monitoring(self, "Monitoring", parameters.monitoring)
         add_alarms(monitoring, watched, parameters.monitoring)

@@ -35,8 +35,10 @@ def main() -> None:
                 flush=True,
             )
     costs = fit(runs.calibration)
-    checks, sharing = runs.check(costs), runs.sharing(costs)
-    print(page.simulation(checks, sharing))
+    sharing = runs.sharing(costs)
+    checks = runs.check(costs, sharing)
+    simulation = page.simulation(checks, sharing)
+    print(simulation)
     others = (
         f"other processes took {median(runs.others):.2f} cores meanwhile"
         f" (median of {len(runs.others)} runs; at most {max(runs.others):.2f}){_priority()}."
@@ -45,7 +47,7 @@ def main() -> None:
     machine = f"Machine: {os.cpu_count()} cores ({platform.machine()}), CPython {platform.python_version()}; {others}"
     tables = {
         "costs": f"{machine}\n\n{page.costs(costs, queries)}",
-        "simulation": page.simulation(checks, sharing),
+        "simulation": simulation,
         "limits": page.limits(costs, queries),
         "loads": page.loads(costs, queries),
     }

@@ -85,9 +85,7 @@ class Laboratory:
         for child in children:
             child.communicate()
         ingests = [[Times(**times) for times in json.loads(result)] for result in results]
-        own = database_cpu + sum(times.cpu for ingested in ingests for times in ingested)
-        row_bytes = self._row_bytes(databases[0])
-        return Measured(seconds, ingests, database_cpu, row_bytes, max(0.0, busy - own) / seconds)
+        return Measured(seconds, ingests, database_cpu, self._row_bytes(databases[0]), busy)
 
     def _row_bytes(self, database: str) -> float:
         self._execute(database, "VACUUM contributions")

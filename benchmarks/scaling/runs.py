@@ -116,9 +116,8 @@ class Runs:
 
         return Sharing(points, _root(error, *_COMMIT_SLOWDOWNS))
 
-    def check(self, costs: Costs) -> list[Check]:
-        """Simulate the runs that have no part in the costs."""
-        sharing = self.sharing(costs)
+    def check(self, costs: Costs, sharing: Sharing) -> list[Check]:
+        """Simulate the runs that have no part in the costs, nor in what ingests do to each other."""
         return [
             Check(*one, fastest(runs).seconds, _simulate(one, costs, sharing))
             for one, runs in self._checks.items()

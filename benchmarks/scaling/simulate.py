@@ -43,8 +43,8 @@ class Sharing:
         takes then. Straight lines join them; before the first nothing is slower, and beyond the last it is in
         proportion.
     commit
-        How many times as long as that a commit takes while anything else runs. It streams rows to its database session,
-        on two cores if they are free; and rows that another session has just written cost more to read.
+        How many times as long as that a commit takes while anything else runs: it streams rows to its database session, on
+        two cores if they are free.
     """
 
     points: Sequence[tuple[float, float]] = ((1.0, 1.0),)

@@ -7,7 +7,7 @@ from benchmarks.scaling.child import Times
 from local.generator import DURATIONS_MS
 
 PAGE, DENSE_FROM = 64, 8
-"""Milliseconds in a page of a histogram, and how many of them must have occurred before it is packed."""
+"""Milliseconds in a page of a histogram, and how many of them must have occurred before it is packed (`encoding.h`)."""
 _PAGES = len(DURATIONS_MS) / PAGE
 
 
@@ -81,17 +81,22 @@ class Measured:
         CPU seconds of PostgreSQL.
     row_bytes
         Of a contribution on disk, with its share of the indexes.
-    others
-        CPU seconds per second that other processes took meanwhile.
+    machine_cpu
+        CPU seconds that the machine has spent on anything meanwhile.
     """
 
     seconds: float
     ingests: list[list[Times]]
     database_cpu: float
     row_bytes: float
-    others: float
+    machine_cpu: float
 
     @property
     def cpu(self) -> float:
         """CPU seconds of all processes and of PostgreSQL."""
         return self.database_cpu + sum(one.cpu for ingests in self.ingests for one in ingests)
+
+    @property
+    def others(self) -> float:
+        """CPU seconds per second that other processes took meanwhile."""
+        return max(0.0, self.machine_cpu - self.cpu) / self.seconds

@@ -80,13 +80,13 @@ def test_a_simulation_within_the_tolerance_is_not() -> None:
 
 
 def test_the_fastest_run_counts() -> None:
-    runs = [Measured(seconds, [], 0.0, 0.0, others=0.0) for seconds in (3.0, 2.0, 5.0)]
+    runs = [Measured(seconds, [], 0.0, 0.0, machine_cpu=0.0) for seconds in (3.0, 2.0, 5.0)]
     assert fastest(runs) is runs[1]
 
 
 def run(seconds: float, cpu: float) -> Measured:
     """A run of two ingests; PostgreSQL takes half of the CPU time."""
-    return Measured(seconds, [[Times(cpu=cpu / 4)] * 2], cpu / 2, 0.0, others=0.0)
+    return Measured(seconds, [[Times(cpu=cpu / 4)] * 2], cpu / 2, 0.0, machine_cpu=cpu + 0.25 * seconds)
 
 
 def test_what_ingests_do_to_each_other_is_measured_apart_and_in_one_database() -> None:
@@ -95,10 +95,12 @@ def test_what_ingests_do_to_each_other_is_measured_apart_and_in_one_database() -
     apart = {one: [run(2.0 * slowdowns[one[1]], 0.0)] for one in product(APART, COUNTS)}
     known = Sharing(((0.5, 1.0), (0.5 * COUNTS[0], 1.1), (0.5 * COUNTS[1], 2.3)), commit=1.25)
     joint = {one: [run(simulated(one, known), 0.0)] for one in product(JOINT, COUNTS)}
-    found = Runs(alone, apart, joint).sharing(KNOWN)
+    runs = Runs(alone, apart, joint)
+    found = runs.sharing(KNOWN)
     for point, expected in zip(found.points, known.points, strict=True):
         assert point == pytest.approx(expected)
     assert found.commit == pytest.approx(1.25, rel=1e-3)
+    assert runs.others == pytest.approx([0.25] * len(runs.others))
 
 
 def simulated(several: tuple[Workload, int], sharing: Sharing) -> float:
