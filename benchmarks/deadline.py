@@ -14,14 +14,13 @@ import os
 import statistics
 import tempfile
 import time
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from local import postgres
+from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
-from logstats.models import Base
 from migrate import schema
 from processor.deadline import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
 from processor.ingest import Ingestor
@@ -32,6 +31,7 @@ from tests.s3_double import S3Double
 
 CASES = {"50 customers": (50, 30), "100,000 customers": (100_000, 30)}
 _LINES = 200_000
+_names = map("run_{}".format, count())
 
 
 def serve(pipe: Connection, objects: dict[str, tuple[bytes, int]]) -> None:
@@ -54,16 +54,16 @@ def objects_of(plain_bytes: int) -> dict[str, tuple[bytes, int]]:
     return found
 
 
-def measure(engine: sa.Engine, key: str, folder: Path) -> tuple[float, float]:
-    """Return seconds by the clock, and of this process' computing."""
-    client = create_client(region_name="eu-west-1")
+def measure(server: EmbeddedPostgres, key: str, folder: Path) -> tuple[float, float]:
+    """Ingest into a new database; return seconds by the clock, and of this process' computing."""
+    client, name = create_client(region_name="eu-west-1"), next(_names)
+    server.create_database(name, template="migrated")
+    engine = create_engine(server.settings(name), max_overflow=-1)
     ingestor = Ingestor(engine, LocalRejectStore(folder / "rejected"), workers=1)
     clock, cpu = time.perf_counter(), time.process_time()
     assert ingestor.ingest_event(client, "logs", key, "v1", "01").outcome == "ingested"
     taken = time.perf_counter() - clock, time.process_time() - cpu
-    with engine.begin() as connection:
-        tables = ", ".join(table.name for table in reversed(Base.metadata.sorted_tables))
-        connection.execute(sa.text(f"TRUNCATE {tables}"))
+    engine.dispose()
     client.close()
     return taken
 
@@ -81,14 +81,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         database = postgres.start(Path(folder) / "data")
         try:
-            database.create_database("logstats")
-            engine = create_engine(database.settings(), max_overflow=-1)
+            database.create_database("migrated")
+            engine = create_engine(database.settings("migrated"))
             schema.upgrade(engine)
+            engine.dispose()
             print("| object | stored bytes | by the clock, MB/s | per second of CPU, MB | assumed | margin |")
             print("|---|---|---|---|---|---|")
             for key, (block, repeats) in objects.items():
                 size = len(block) * repeats
-                runs = [measure(engine, key, Path(folder)) for _ in range(options.runs)]
+                runs = [measure(database, key, Path(folder)) for _ in range(options.runs)]
                 clock, cpu = (size / statistics.median(each) / 1e6 for each in zip(*runs, strict=True))
                 assumed = (GZIP_BYTES_PER_SECOND if key.endswith(".gz") else BYTES_PER_SECOND) / 1e6
                 print(
@@ -96,7 +97,6 @@ def main() -> None:
                     f" {cpu / assumed:.1f} |",
                     flush=True,
                 )
-            engine.dispose()
         finally:
             database.stop()
     here.send("done")
