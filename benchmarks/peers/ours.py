@@ -55,10 +55,9 @@ def aggregate(path: Path, threads: int) -> list[Row]:
 
 def _rows(batch: SummaryBatch) -> list[Row]:
     ranks = iter(percentiles(batch.encoded))
-    dates: dict[int, str] = {}
-    rows = []
+    rows, date = [], ""
     for summary, p50, p90, p95, p99 in zip(records(batch.encoded), ranks, ranks, ranks, ranks, strict=True):
         customer, day, (total, client, server, duration_sum, _, most), _ = summary
-        date = dates.get(day) or dates.setdefault(day, (EPOCH + dt.timedelta(days=day)).isoformat())
+        date = date or (EPOCH + dt.timedelta(days=day)).isoformat()  # all are of the same day
         rows.append((customer.decode(), date, total, client, server, duration_sum, p50, p90, p95, p99, most))
     return rows

@@ -7,13 +7,12 @@ nothing is sorted and nothing waits. Why not a key per customer: docs/decisions/
 """
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeGuard, cast
 
 import bytewax.operators as op
 import bytewax.operators.windowing as win
-from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Dataflow, Stream
 from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import DynamicSink
 
@@ -22,8 +21,6 @@ from processor.shards import KEYS
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +64,9 @@ def build_flow(
     """
     flow = Dataflow("daily_statistics")
     read = op.input("read", flow, source)
-    partial_summaries = op.filter_map("partial_summaries", read, _only(ShardDay))
-    part_reports = op.filter_map("part_reports", read, _only(PartReport))
-    by_shard = op.key_on("by_shard", partial_summaries, lambda item: KEYS[item.shard])
+    kinds = op.branch("kinds", read, _is_partial_summary)
+    part_reports = cast("Stream[PartReport]", kinds.falses)
+    by_shard = op.key_on("by_shard", kinds.trues, lambda item: KEYS[item.shard])
     daily = win.fold_window(
         "daily",
         by_shard,
@@ -90,5 +87,5 @@ def build_flow(
     return flow
 
 
-def _only(kind: type[T]) -> Callable[[object], T | None]:
-    return lambda item: item if isinstance(item, kind) else None
+def _is_partial_summary(item: ShardDay | PartReport) -> TypeGuard[ShardDay]:
+    return isinstance(item, ShardDay)

@@ -14,8 +14,10 @@ from logstats.native import Aggregator
 from processor.objects import ByteRange, LogObject, SourceError, is_gzip, source_of
 
 CHUNK_BYTES = 4 << 20
-"""What is read, and digested, at a time. Ranges start at multiples of it, so that the digests of an object
-do not depend on how it was divided."""
+"""What has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
+divided."""
+BLOCK_BYTES = 1 << 20
+"""What is read at a time, so that it is still in the processor's cache when it is digested and parsed."""
 
 _TAIL_BYTES = 64 << 10
 _BOM = b"\xef\xbb\xbf"
@@ -30,7 +32,7 @@ class LineBuffer:
 
     def __init__(self, aggregator: Aggregator, *, at_line_start: bool) -> None:
         self._aggregator = aggregator
-        self._buffer = bytearray(_LONGEST + CHUNK_BYTES)
+        self._buffer = bytearray(_LONGEST + BLOCK_BYTES)
         self._carry = 0
         self._skipping = not at_line_start
         self._dropping = False
@@ -77,6 +79,26 @@ class LineBuffer:
         return end - (stop - start)
 
 
+class _Digests:
+    """The BLAKE3 digests of chunks that are read block by block."""
+
+    def __init__(self) -> None:
+        self._hasher, self._length = blake3(), 0
+
+    def add(self, block: memoryview) -> Iterator[bytes]:
+        """Yield a chunk's digest if this block, which does not go beyond the chunk, completes it."""
+        self._hasher.update(block)
+        self._length += len(block)
+        if self._length == CHUNK_BYTES:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield the digest of a last, shorter chunk."""
+        if self._length:
+            yield self._hasher.digest()
+            self._hasher, self._length = blake3(), 0
+
+
 def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
     """Feed an aggregator the lines that a byte range owns.
 
@@ -103,11 +125,13 @@ def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> 
         first = bytearray(1)
         at_line_start = start == 0 or _fill(opened, memoryview(first)) == 0 or first == _LF
         lines = LineBuffer(aggregator, at_line_start=at_line_start)
+        digests = _Digests()
         is_first = start == 0
-        while count := _fill(opened, space := lines.space(CHUNK_BYTES)):
-            yield blake3(space[:count]).digest()
+        while count := _fill(opened, space := lines.space(BLOCK_BYTES)):
+            yield from digests.add(space[:count])
             lines.advance(count, is_first=is_first)
             is_first = False
+        yield from digests.finish()
     finally:
         opened.close()
     if lines.has_open_line:
@@ -132,19 +156,20 @@ def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
 def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator[bytes]:
     """Decompress one member after the other (RFC 1952); zeros may pad the last one."""
     lines = LineBuffer(aggregator, at_line_start=True)
-    chunk = memoryview(bytearray(CHUNK_BYTES))
+    block = memoryview(bytearray(BLOCK_BYTES))
+    digests = _Digests()
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     started, is_first = False, True
-    while count := _fill(opened, chunk):
-        yield blake3(chunk[:count]).digest()
-        data = bytes(chunk[:count])
+    while count := _fill(opened, block):
+        yield from digests.add(block[:count])
+        data = bytes(block[:count])
         if member.eof:
             data = data.lstrip(b"\0")
         more = bool(data)
         while more:
             if member.eof:
                 member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            space = lines.space(CHUNK_BYTES)
+            space = lines.space(BLOCK_BYTES)
             try:
                 plain = member.decompress(data, len(space))
             except zlib.error as error:
@@ -155,6 +180,7 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator
             is_first = is_first and not plain
             data = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
             more = bool(data) or (len(plain) == len(space) and not member.eof)
+    yield from digests.finish()
     if started and not member.eof:
         raise SourceError(f"{name}: not valid gzip: it ends in the middle")
     lines.finish()

@@ -172,7 +172,7 @@ def percentiles(batch: bytes) -> list[int]:
     """
     values = (ctypes.c_uint64 * (4 * count_summaries(batch)))()
     _checked(_kernel.batch_percentiles(batch, len(batch), values))
-    return list(values)
+    return values[:]
 
 
 def copy_rows(batch: bytes, attempt_id: int, part: int) -> bytes:

@@ -452,7 +452,7 @@ static const table_entry *write_mixed(writer *w, const table_entry *next, const 
 
 /* Milliseconds and table merged in bucket order. */
 static int append_counters(aggregator *a, summary *s) {
-    uint32_t entries = 0, counts[PAGE];
+    uint32_t entries = 0;
     for (uint32_t i = 0; i < s->table_capacity; i++)
         if (s->table[i].used) s->table[entries++] = s->table[i];
     if (entries) qsort(s->table, entries, sizeof *s->table, by_bucket); /* without entries there is no table */
@@ -463,12 +463,11 @@ static int append_counters(aggregator *a, summary *s) {
         uint64_t any = 0;
         for (int i = 0; i < PAGE; i += 8) any |= load8(dense + i);
         if (!any) continue; /* the table's own entries have no need of it */
-        if (entries && next < stop && (int64_t)next->bucket <= millisecond_bucket(page * PAGE + PAGE - 1)) {
+        if (entries && next < stop && (int64_t)next->bucket <= last_of_page(page)) {
             if (!(next = write_mixed(&a->writer, next, stop, page, dense))) return -1;
             continue;
         }
-        for (int i = 0; i < PAGE; i++) counts[i] = dense[i];
-        if (write_page(&a->writer, page, counts)) return -1;
+        if (write_bytes(&a->writer, page, dense)) return -1;
     }
     if (entries && !write_table(&a->writer, next, stop, NO_BUCKET)) return -1;
     return finish_histogram(&a->writer, &a->out);

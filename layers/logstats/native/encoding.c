@@ -14,49 +14,57 @@ int reserve(buffer *b, size_t more) {
     return 0;
 }
 
-/* ---- Pages ------------------------------------------------------------------------------------- */
+/* ---- Pages: eight counts at a time, while each fits in a byte -------------------------------------- */
 
-static inline void unpack_bits(const uint8_t *from, uint32_t counts[PAGE], int bits) {
-    const int n = 8 * bits, mask = (1 << bits) - 1;
-    for (int lane = 0; lane < 8 / bits; lane++)
-        for (int i = 0; i < n; i++) counts[lane * n + i] = (uint32_t)(from[i] >> (lane * bits) & mask);
-}
+#define LANES UINT64_C(0x00FF00FF00FF00FF) /* four, of 16 bits */
+#define LANE_SUM UINT64_C(0x0001000100010001)
+
+static inline void store8(uint8_t *to, uint64_t word) { memcpy(to, &word, 8); }
 
 static void unpack(const uint8_t *from, uint32_t counts[PAGE], int bits) {
-    switch (bits) { /* each with a constant, so that the compiler can use vectors */
-    case 1: unpack_bits(from, counts, 1); break;
-    case 2: unpack_bits(from, counts, 2); break;
-    case 4: unpack_bits(from, counts, 4); break;
-    case 8: unpack_bits(from, counts, 8); break;
-    default:
+    if (bits == 16) {
         for (int i = 0; i < PAGE; i++) counts[i] = (uint32_t)(from[i] | from[PAGE + i] << 8);
+        return;
+    }
+    uint8_t bytes[PAGE];
+    const uint64_t mask = ONES * ((1U << bits) - 1);
+    for (int i = 0; i < bits; i++)
+        for (int lane = 0; lane < 8 / bits; lane++)
+            store8(bytes + 8 * (bits * lane + i), load8(from + 8 * i) >> (bits * lane) & mask);
+    for (int i = 0; i < PAGE; i++) counts[i] = bytes[i];
+}
+
+/* Counts below 256, in up to 8 bits. */
+static void pack_bytes(const uint8_t counts[PAGE], uint8_t *to, int bits) {
+    for (int i = 0; i < bits; i++) {
+        uint64_t word = 0;
+        for (int lane = 0; lane < 8 / bits; lane++) word |= load8(counts + 8 * (bits * lane + i)) << (bits * lane);
+        store8(to + 8 * i, word);
     }
 }
 
-static inline void pack_bits(const uint32_t counts[PAGE], uint8_t *to, int bits) {
-    const int n = 8 * bits;
-    for (int i = 0; i < n; i++) {
-        uint32_t byte = 0;
-        for (int lane = 0; lane < 8 / bits; lane++) byte |= counts[lane * n + i] << (lane * bits);
-        to[i] = (uint8_t)byte;
+/* The sum of the counts, as they are packed. */
+static inline uint32_t packed_total(const uint8_t *from, int bits) {
+    if (bits == 16) return packed_total(from, 8) + 256 * packed_total(from + PAGE, 8);
+    uint64_t sum = 0;
+    for (int i = 0; i < bits; i++) {
+        uint64_t word = load8(from + 8 * i);
+        if (bits == 1) word = (word & ONES * 0x55) + (word >> 1 & ONES * 0x55);
+        if (bits <= 2) word = (word & ONES * 0x33) + (word >> 2 & ONES * 0x33);
+        if (bits <= 4) word = (word & ONES * 0x0F) + (word >> 4 & ONES * 0x0F);
+        sum += (word & LANES) + (word >> 8 & LANES);
     }
-}
-
-static void pack(const uint32_t counts[PAGE], uint8_t *to, int bits) {
-    switch (bits) {
-    case 1: pack_bits(counts, to, 1); break;
-    case 2: pack_bits(counts, to, 2); break;
-    case 4: pack_bits(counts, to, 4); break;
-    case 8: pack_bits(counts, to, 8); break;
-    default:
-        for (int i = 0; i < PAGE; i++) {
-            to[i] = (uint8_t)counts[i];
-            to[PAGE + i] = (uint8_t)(counts[i] >> 8);
-        }
-    }
+    return (uint32_t)(sum * LANE_SUM >> 48);
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------- */
+
+/* Count a page without counts in it, or more than can be counted, as malformed. */
+static inline int add_total(reader *in, uint32_t page_total) {
+    if (page_total == 0 || page_total > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
+    in->total += page_total;
+    return 0;
+}
 
 int next_page(reader *in) {
     in->is_fresh = 1;
@@ -67,14 +75,23 @@ int next_page(reader *in) {
     }
     const int bits = in->page_at[1];
     in->page = in->page_at[0];
+    in->page_total = packed_total(in->page_at + 2, bits);
     unpack(in->page_at + 2, in->counts, bits);
     in->page_at += 2 + 8 * bits;
-    uint32_t sum = 0;
-    for (int i = 0; i < PAGE; i++) sum += in->counts[i];
-    if (sum == 0 || sum > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
-    in->total += in->page_total = sum;
     in->place = 0;
-    return next_of_page(in);
+    return add_total(in, in->page_total) || next_of_page(in) ? HISTOGRAM_MALFORMED : 0;
+}
+
+int skip_pages(reader *in, uint64_t rank, uint64_t *total) {
+    while (in->page_at != in->pages_end && in->list_bucket > last_of_page(in->page_at[0])) {
+        const int bits = in->page_at[1];
+        const uint32_t page_total = packed_total(in->page_at + 2, bits);
+        if (*total + page_total >= rank) break;
+        if (add_total(in, page_total)) return HISTOGRAM_MALFORMED;
+        *total += page_total;
+        in->page_at += 2 + 8 * bits;
+    }
+    return next_page(in);
 }
 
 int open_histogram(reader *in, const uint8_t *data, size_t length) {
@@ -125,16 +142,30 @@ static inline int whole_millisecond(int64_t bucket) {
     return ms < PAGE * PAGES && ms * 1000 < low + width ? (int)ms : -1;
 }
 
-/* Write a page whose counts have at most 16 bits. */
-static int append_page(writer *w, int page, const uint32_t counts[PAGE], uint32_t all) {
-    const int bits = all < 2 ? 1 : all < 4 ? 2 : all < 16 ? 4 : all < 256 ? 8 : 16;
-    if (reserve(&w->pages, 2 + 8 * (size_t)bits)) return -1;
+/* Room for a page of counts that have no bit but those of `all`; how many bits each gets. NULL when out of memory. */
+static uint8_t *begin_page(writer *w, int page, uint32_t all, int *bits) {
+    *bits = all < 2 ? 1 : all < 4 ? 2 : all < 16 ? 4 : all < 256 ? 8 : 16;
+    const size_t length = 2 + 8 * (size_t)*bits;
+    if (reserve(&w->pages, length)) return NULL;
     uint8_t *to = w->pages.bytes + w->pages.length;
     to[0] = (uint8_t)page;
-    to[1] = (uint8_t)bits;
-    pack(counts, to + 2, bits);
-    w->pages.length += 2 + 8 * (size_t)bits;
+    to[1] = (uint8_t)*bits;
+    w->pages.length += length;
     w->page_count++;
+    return to + 2;
+}
+
+static int append_page(writer *w, int page, const uint32_t counts[PAGE], uint32_t all) {
+    int bits;
+    uint8_t *to = begin_page(w, page, all, &bits), bytes[PAGE];
+    if (!to) return -1;
+    for (int i = 0; i < PAGE; i++) bytes[i] = (uint8_t)counts[i];
+    if (bits < 16) {
+        pack_bytes(bytes, to, bits);
+    } else {
+        memcpy(to, bytes, PAGE);
+        for (int i = 0; i < PAGE; i++) to[PAGE + i] = (uint8_t)(counts[i] >> 8);
+    }
     return 0;
 }
 
@@ -197,6 +228,27 @@ int write_page(writer *w, int page, const uint32_t counts[PAGE]) {
     for (int i = 0; i < PAGE; i++)
         if (counts[i] && write_count(w, millisecond_bucket(page * PAGE + i), counts[i])) return -1;
     return 0;
+}
+
+int write_bytes(writer *w, int page, const uint8_t counts[PAGE]) {
+    uint64_t all = 0;
+    int used = 0;
+    for (int i = 0; i < PAGE; i += 8) {
+        const uint64_t word = load8(counts + i);
+        all |= word;
+        used += __builtin_popcountll((((word & ~HIGH) + ~HIGH) | word) & HIGH);
+    }
+    if (used < DENSE_FROM) {
+        for (int i = 0; i < PAGE; i++)
+            if (counts[i] && write_count(w, millisecond_bucket(page * PAGE + i), counts[i])) return -1;
+        return 0;
+    }
+    if (close_page(w)) return -1;
+    for (int shift = 32; shift >= 8; shift /= 2) all |= all >> shift;
+    int bits;
+    uint8_t *to = begin_page(w, page, all & 0xFF, &bits);
+    if (to) pack_bytes(counts, to, bits);
+    return to ? 0 : -1;
 }
 
 int finish_histogram(writer *w, buffer *out) {

@@ -44,12 +44,16 @@ typedef struct {
     uint64_t total;                 /* counts read so far, below 2^63 */
 } reader;
 
-/* Both return 0 or HISTOGRAM_MALFORMED. */
+/* All return 0 or HISTOGRAM_MALFORMED. */
 int open_histogram(reader *, const uint8_t *data, size_t length);
 int next_page(reader *);
+/* The next page that the list has a bucket in or before, or the rank is in: `total` counts what has been read, and then
+ * what is in the pages between. They are not even unpacked. */
+int skip_pages(reader *, uint64_t rank, uint64_t *total);
 
 static inline int64_t last_bucket(void) { return bucket_index(MAX_DURATION_US); }
 static inline int64_t millisecond_bucket(int ms) { return bucket_index((uint64_t)ms * 1000); }
+static inline int64_t last_of_page(int page) { return millisecond_bucket(page * PAGE + PAGE - 1); }
 
 /* A non-zero varint, or 0 when there is none. */
 static inline uint64_t read_varint(const uint8_t **at, const uint8_t *end) {
@@ -121,7 +125,7 @@ static inline int take_bucket(reader *in, uint64_t *count) {
 static inline int whole_page(const reader *a, const reader *b) {
     const int page = a->page < b->page ? a->page : b->page;
     if (page == PAGES || !a->is_fresh || !b->is_fresh) return -1;
-    const int64_t last = millisecond_bucket(page * PAGE + PAGE - 1);
+    const int64_t last = last_of_page(page);
     return a->list_bucket > last && b->list_bucket > last ? page : -1;
 }
 
@@ -144,6 +148,7 @@ void free_writer(writer *);
 void begin_histogram(writer *);
 int write_count(writer *, int64_t bucket, uint64_t count);
 int write_page(writer *, int page, const uint32_t counts[PAGE]);
+int write_bytes(writer *, int page, const uint8_t counts[PAGE]); /* the same, for counts below 256 */
 int finish_histogram(writer *, buffer *out); /* appends it */
 
 /* Append a + b (sign > 0) or a - b (sign < 0), or the histogram of values up to MAX_DURATION_US (which are replaced by

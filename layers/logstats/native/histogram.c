@@ -69,18 +69,32 @@ static uint64_t representative(uint64_t bucket) {
     return millisecond < low + width ? millisecond : low + width / 2;
 }
 
-/* Skip the list's buckets while the total stays below a rank, four at a time: while each has one byte of distance and one
- * of count, a word has no high bit and no zero byte. */
-static inline void skip_list(reader *in, uint64_t rank, uint64_t *total) {
+/* Values wanted at ascending ranks, the next of which is ranks[next]. */
+typedef struct {
+    const uint64_t *ranks;
+    size_t count, next;
+    uint64_t total, *values; /* total: of the buckets that are behind */
+} search;
+
+static inline uint64_t next_rank(const search *s) { return s->next < s->count ? s->ranks[s->next] : UINT64_MAX; }
+
+static inline void pass(search *s, int64_t bucket, uint64_t count) {
+    s->total += count;
+    for (; next_rank(s) <= s->total; s->next++) s->values[s->next] = representative((uint64_t)bucket);
+}
+
+/* Pass the list's buckets while the total stays below the next rank, four at a time: while each has one byte of distance
+ * and one of count, a word has no high bit and no zero byte. */
+static inline void pass_list(search *s, reader *in) {
     const uint64_t lanes = UINT64_C(0x00FF00FF00FF00FF), sum = UINT64_C(0x0001000100010001);
     while (in->end - in->at >= 8 && in->list_bucket != NO_BUCKET) {
         const uint64_t word = load8(in->at), last = word >> 56;
         const uint64_t counts = (word >> 8 & lanes) * sum >> 48, taken = in->list_count + counts - last;
         const int64_t bucket = in->list_bucket + (int64_t)((word & lanes) * sum >> 48);
-        if (((word | (word - ONES)) & HIGH) || *total + taken >= rank || bucket >= in->page_bucket ||
+        if (((word | (word - ONES)) & HIGH) || s->total + taken >= next_rank(s) || bucket >= in->page_bucket ||
             bucket > last_bucket() || in->total > INT64_MAX - counts)
             return;
-        *total += taken;
+        s->total += taken;
         in->total += counts;
         in->list_bucket = bucket;
         in->list_count = last;
@@ -88,26 +102,34 @@ static inline void skip_list(reader *in, uint64_t rank, uint64_t *total) {
     }
 }
 
+/* Pass a page that comes next as a whole, and those behind it that no rank is in. */
+static int pass_pages(search *s, reader *in) {
+    uint64_t below = s->total + in->counts[0];
+    s->total += in->page_total;
+    for (int i = 0; next_rank(s) <= s->total; s->next++) {
+        while (below < next_rank(s)) below += in->counts[++i];
+        s->values[s->next] = representative((uint64_t)millisecond_bucket(in->page * PAGE + i));
+    }
+    return skip_pages(in, next_rank(s), &s->total);
+}
+
 int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *ranks, size_t count,
                             uint64_t *values) {
     reader in;
+    search s = {.ranks = ranks, .count = count, .values = values};
     if (open_histogram(&in, data, length)) return HISTOGRAM_MALFORMED;
-    uint64_t total = 0;
-    size_t next = 0;
     while (next_bucket(&in) != NO_BUCKET) {
-        if (whole_page(&in, &in) >= 0 && (next == count || ranks[next] > total + in.page_total)) {
-            total += in.page_total; /* no rank is in it */
-            if (next_page(&in)) return HISTOGRAM_MALFORMED;
+        if (whole_page(&in, &in) >= 0) {
+            if (pass_pages(&s, &in)) return HISTOGRAM_MALFORMED;
             continue;
         }
-        skip_list(&in, next < count ? ranks[next] : UINT64_MAX, &total);
+        pass_list(&s, &in);
         const int64_t bucket = next_bucket(&in);
         uint64_t here;
         if (take_bucket(&in, &here)) return HISTOGRAM_MALFORMED;
-        total += here;
-        for (; next < count && ranks[next] <= total; next++) values[next] = representative((uint64_t)bucket);
+        pass(&s, bucket, here);
     }
-    return (int64_t)total;
+    return (int64_t)s.total;
 }
 
 static int compare(const void *a, const void *b) {
