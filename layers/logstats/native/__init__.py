@@ -1,6 +1,6 @@
-"""The compiled kernel, bound with `ctypes` (which releases the GIL during every call).
+"""The compiled kernel, bound with `ctypes`. The C sources stand beside this file; `build.py` compiles them.
 
-The C sources stand beside this file; `build.py` compiles them.
+Its work is done without the GIL. Calls that take less time than it does to get the GIL back hold it.
 """
 
 import ctypes
@@ -50,10 +50,10 @@ class _BatchKey(ctypes.Structure):
     _fields_ = (("shard", ctypes.c_uint32), ("day", ctypes.c_int32))
 
 
-def _load() -> ctypes.CDLL:
+def _load(loader: type[ctypes.CDLL]) -> ctypes.CDLL:
     path = Path(__file__).parent / library_name()
     try:
-        library = ctypes.CDLL(str(path))
+        library = loader(str(path))
     except OSError as error:
         raise ImportError(f"{error}; compile it with `make setup`") from error
     pointer, size, signed, unsigned = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int64, ctypes.c_uint64
@@ -82,12 +82,12 @@ def _load() -> ctypes.CDLL:
     return library
 
 
-_kernel = _load()
+_kernel, _brief = _load(ctypes.CDLL), _load(ctypes.PyDLL)
 
 
 def classify(line: bytes) -> str | None:
     """Return the rejection reason of one line (without its LF), or None if it is valid or blank."""
-    verdict: int = _kernel.classify_line(line, len(line))
+    verdict: int = _brief.classify_line(line, len(line))
     return None if verdict < 0 else REASONS[verdict]
 
 
@@ -159,7 +159,7 @@ def add_batches(left: bytes, right: bytes) -> bytes:
 
 def count_summaries(batch: bytes) -> int:
     """Return how many summaries an encoded batch holds; a `ValueError` if it is malformed."""
-    return _checked(_kernel.batch_count(batch, len(batch)))
+    return _checked(_brief.batch_count(batch, len(batch)))
 
 
 def percentiles(batch: bytes) -> list[int]:
@@ -221,7 +221,7 @@ def _returned(function: "ctypes._NamedFuncPointer", *arguments: object) -> bytes
     try:
         return ctypes.string_at(out, _checked(function(*arguments, ctypes.byref(out))))
     finally:
-        _kernel.kernel_free(out)
+        _brief.kernel_free(out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class Aggregator:
     """
 
     def __init__(self, max_rejects: int = 0, max_reject_bytes: int = 0) -> None:
-        self._handle = _kernel.aggregator_new(max_rejects, max_reject_bytes)
+        self._handle = _brief.aggregator_new(max_rejects, max_reject_bytes)
         if not self._handle:
             raise MemoryError
 
@@ -277,14 +277,14 @@ class Aggregator:
     @property
     def memory(self) -> int:
         """Bytes held for summaries."""
-        held: int = _kernel.aggregator_memory(self._handle)
+        held: int = _brief.aggregator_memory(self._handle)
         return held
 
     @property
     def counts(self) -> LineCounts:
         """All lines read so far."""
         counts = _LineCounts()
-        _kernel.aggregator_counts(self._handle, ctypes.byref(counts))
+        _brief.aggregator_counts(self._handle, ctypes.byref(counts))
         rejected = {reason: n for reason, n in zip(REASONS, counts.rejected, strict=True) if n}
         return LineCounts(counts.physical_lines, counts.accepted, rejected)
 

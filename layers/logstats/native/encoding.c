@@ -21,21 +21,15 @@ int reserve(buffer *b, size_t more) {
 
 static inline void store8(uint8_t *to, uint64_t word) { memcpy(to, &word, 8); }
 
-static void unpack(const uint8_t *from, uint32_t counts[PAGE], int bits) {
-    if (bits == 16) {
-        for (int i = 0; i < PAGE; i++) counts[i] = (uint32_t)(from[i] | from[PAGE + i] << 8);
-        return;
-    }
-    uint8_t bytes[PAGE];
+/* Inline, so that the compiler makes one of each for every number of bits. */
+static inline void unpack_bytes(const uint8_t *packed, uint8_t counts[PAGE], int bits) {
     const uint64_t mask = ONES * ((1U << bits) - 1);
     for (int i = 0; i < bits; i++)
         for (int lane = 0; lane < 8 / bits; lane++)
-            store8(bytes + 8 * (bits * lane + i), load8(from + 8 * i) >> (bits * lane) & mask);
-    for (int i = 0; i < PAGE; i++) counts[i] = bytes[i];
+            store8(counts + 8 * (bits * lane + i), load8(packed + 8 * i) >> (bits * lane) & mask);
 }
 
-/* Counts below 256, in up to 8 bits. */
-static void pack_bytes(const uint8_t counts[PAGE], uint8_t *to, int bits) {
+static inline void pack_bytes(const uint8_t counts[PAGE], uint8_t *to, int bits) {
     for (int i = 0; i < bits; i++) {
         uint64_t word = 0;
         for (int lane = 0; lane < 8 / bits; lane++) word |= load8(counts + 8 * (bits * lane + i)) << (bits * lane);
@@ -43,12 +37,36 @@ static void pack_bytes(const uint8_t counts[PAGE], uint8_t *to, int bits) {
     }
 }
 
+void unpack(const uint8_t *packed, uint32_t counts[PAGE], int bits) {
+    uint8_t bytes[PAGE];
+    switch (bits) {
+    case 1: unpack_bytes(packed, bytes, 1); break;
+    case 2: unpack_bytes(packed, bytes, 2); break;
+    case 4: unpack_bytes(packed, bytes, 4); break;
+    case 8: memcpy(bytes, packed, PAGE); break;
+    default:
+        for (int i = 0; i < PAGE; i++) counts[i] = (uint32_t)(packed[i] | packed[PAGE + i] << 8);
+        return;
+    }
+    for (int i = 0; i < PAGE; i++) counts[i] = bytes[i];
+}
+
+/* Counts below 256, in up to 8 bits. */
+static void pack(const uint8_t counts[PAGE], uint8_t *to, int bits) {
+    switch (bits) {
+    case 1: pack_bytes(counts, to, 1); break;
+    case 2: pack_bytes(counts, to, 2); break;
+    case 4: pack_bytes(counts, to, 4); break;
+    default: memcpy(to, counts, PAGE);
+    }
+}
+
 /* The sum of the counts, as they are packed. */
-static inline uint32_t packed_total(const uint8_t *from, int bits) {
-    if (bits == 16) return packed_total(from, 8) + 256 * packed_total(from + PAGE, 8);
+static inline uint32_t packed_total(const uint8_t *packed, int bits) {
+    if (bits == 16) return packed_total(packed, 8) + 256 * packed_total(packed + PAGE, 8);
     uint64_t sum = 0;
     for (int i = 0; i < bits; i++) {
-        uint64_t word = load8(from + 8 * i);
+        uint64_t word = load8(packed + 8 * i);
         if (bits == 1) word = (word & ONES * 0x55) + (word >> 1 & ONES * 0x55);
         if (bits <= 2) word = (word & ONES * 0x33) + (word >> 2 & ONES * 0x33);
         if (bits <= 4) word = (word & ONES * 0x0F) + (word >> 4 & ONES * 0x0F);
@@ -59,47 +77,29 @@ static inline uint32_t packed_total(const uint8_t *from, int bits) {
 
 /* ---- Reading ----------------------------------------------------------------------------------- */
 
-/* Count a page without counts in it, or more than can be counted, as malformed. */
-static inline int add_total(reader *in, uint32_t page_total) {
-    if (page_total == 0 || page_total > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
-    in->total += page_total;
-    return 0;
-}
-
 int next_page(reader *in) {
-    in->is_fresh = 1;
-    if (in->page_at == in->pages_end) {
+    in->is_open = 0;
+    if (in->pages == in->pages_end) {
         in->page = PAGES;
         in->page_bucket = NO_BUCKET;
         return 0;
     }
-    const int bits = in->page_at[1];
-    in->page = in->page_at[0];
-    in->page_total = packed_total(in->page_at + 2, bits);
-    unpack(in->page_at + 2, in->counts, bits);
-    in->page_at += 2 + 8 * bits;
-    in->place = 0;
-    return add_total(in, in->page_total) || next_of_page(in) ? HISTOGRAM_MALFORMED : 0;
-}
-
-int skip_pages(reader *in, uint64_t rank, uint64_t *total) {
-    while (in->page_at != in->pages_end && in->list_bucket > last_of_page(in->page_at[0])) {
-        const int bits = in->page_at[1];
-        const uint32_t page_total = packed_total(in->page_at + 2, bits);
-        if (*total + page_total >= rank) break;
-        if (add_total(in, page_total)) return HISTOGRAM_MALFORMED;
-        *total += page_total;
-        in->page_at += 2 + 8 * bits;
-    }
-    return next_page(in);
+    in->page = in->pages[0];
+    in->bits = in->pages[1];
+    in->packed = in->pages + 2;
+    in->pages = in->packed + 8 * in->bits;
+    in->page_total = packed_total(in->packed, in->bits);
+    in->pages_total += in->page_total;
+    in->page_bucket = first_of_page(in->page);
+    return in->page_total ? 0 : HISTOGRAM_MALFORMED;
 }
 
 int open_histogram(reader *in, const uint8_t *data, size_t length) {
     const uint8_t *at = data + 1, *end = data + length;
     if (length == 0 || (data[0] == 2 && length < 2) || data[0] < 1 || data[0] > 2) return HISTOGRAM_MALFORMED;
-    in->page_at = at;
+    in->pages = at;
     if (data[0] == 2) {
-        in->page_at = ++at;
+        in->pages = ++at;
         for (int left = data[1] + 1, before = -1; left; left--) {
             if (end - at < 2) return HISTOGRAM_MALFORMED;
             const int page = at[0], bits = at[1];
@@ -109,11 +109,33 @@ int open_histogram(reader *in, const uint8_t *data, size_t length) {
             at += 2 + 8 * bits;
         }
     }
-    in->pages_end = in->at = at;
-    in->end = end;
-    in->list_bucket = -1;
-    in->total = 0;
-    return next_of_list(in) || next_page(in) ? HISTOGRAM_MALFORMED : 0;
+    in->pages_end = at;
+    in->pages_total = 0;
+    in->list = (list_reader){.at = at, .end = end, .bucket = -1};
+    return next_of_list(&in->list) || next_page(in) ? HISTOGRAM_MALFORMED : 0;
+}
+
+/* The whole millisecond below 16.384 s of which this is the bucket, or -1. */
+static inline int whole_millisecond(int64_t bucket) {
+    uint64_t low = (uint64_t)bucket, width = 1;
+    if (bucket >= 2 << SUB_BUCKET_BITS) {
+        const int shift = (int)(bucket >> SUB_BUCKET_BITS) - 1;
+        low = ((uint64_t)bucket - ((uint64_t)shift << SUB_BUCKET_BITS)) << shift;
+        width <<= shift;
+    }
+    const uint64_t ms = (low + 999) / 1000;
+    return ms < PAGE * PAGES && ms * 1000 < low + width ? (int)ms : -1;
+}
+
+int take_list(list_reader *list, int page, uint32_t counts[PAGE]) {
+    for (const int64_t last = last_of_page(page); list->bucket <= last;) {
+        const int place = whole_millisecond(list->bucket) - page * PAGE;
+        if (place < 0 || list->count > UINT16_MAX) return 1;
+        if (counts[place]) return HISTOGRAM_MALFORMED; /* counted in both */
+        counts[place] = (uint32_t)list->count;
+        if (next_of_list(list)) return HISTOGRAM_MALFORMED;
+    }
+    return 0;
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------- */
@@ -128,18 +150,6 @@ void begin_histogram(writer *w) {
     w->pages.length = w->list.length = 0;
     w->page_count = 0;
     w->last = w->open = -1;
-}
-
-/* The whole millisecond below 16.384 s of which this is the bucket, or -1. */
-static inline int whole_millisecond(int64_t bucket) {
-    uint64_t low = (uint64_t)bucket, width = 1;
-    if (bucket >= 2 << SUB_BUCKET_BITS) {
-        const int shift = (int)(bucket >> SUB_BUCKET_BITS) - 1;
-        low = ((uint64_t)bucket - ((uint64_t)shift << SUB_BUCKET_BITS)) << shift;
-        width <<= shift;
-    }
-    const uint64_t ms = (low + 999) / 1000;
-    return ms < PAGE * PAGES && ms * 1000 < low + width ? (int)ms : -1;
 }
 
 /* Room for a page of counts that have no bit but those of `all`; how many bits each gets. NULL when out of memory. */
@@ -161,7 +171,7 @@ static int append_page(writer *w, int page, const uint32_t counts[PAGE], uint32_
     if (!to) return -1;
     for (int i = 0; i < PAGE; i++) bytes[i] = (uint8_t)counts[i];
     if (bits < 16) {
-        pack_bytes(bytes, to, bits);
+        pack(bytes, to, bits);
     } else {
         memcpy(to, bytes, PAGE);
         for (int i = 0; i < PAGE; i++) to[PAGE + i] = (uint8_t)(counts[i] >> 8);
@@ -230,6 +240,34 @@ int write_page(writer *w, int page, const uint32_t counts[PAGE]) {
     return 0;
 }
 
+/* Whether packed counts are what would be written of them: enough are used, and one needs all the bits. */
+static int is_canonical(const uint8_t *packed, int bits) {
+    const uint64_t one = UINT64_MAX / ((1U << bits) - 1), high = one * ((1U << bits) - (1U << bits / 2));
+    uint64_t all = 0;
+    int used = 0;
+    for (int i = 0; i < bits; i++) {
+        uint64_t word = load8(packed + 8 * i);
+        all |= word;
+        for (int shift = bits / 2; shift; shift /= 2) word |= word >> shift;
+        used += __builtin_popcountll(word & one);
+    }
+    return used >= DENSE_FROM && (bits == 1 || all & high);
+}
+
+int write_packed(writer *w, int page, const uint8_t *packed, int bits) {
+    if (bits == 16 || !is_canonical(packed, bits)) {
+        uint32_t counts[PAGE];
+        unpack(packed, counts, bits);
+        return write_page(w, page, counts);
+    }
+    const size_t length = 2 + 8 * (size_t)bits;
+    if (close_page(w) || reserve(&w->pages, length)) return -1;
+    memcpy(w->pages.bytes + w->pages.length, packed - 2, length); /* with its number and bits */
+    w->pages.length += length;
+    w->page_count++;
+    return 0;
+}
+
 int write_bytes(writer *w, int page, const uint8_t counts[PAGE]) {
     uint64_t all = 0;
     int used = 0;
@@ -247,7 +285,7 @@ int write_bytes(writer *w, int page, const uint8_t counts[PAGE]) {
     for (int shift = 32; shift >= 8; shift /= 2) all |= all >> shift;
     int bits;
     uint8_t *to = begin_page(w, page, all & 0xFF, &bits);
-    if (to) pack_bytes(counts, to, bits);
+    if (to) pack(counts, to, bits);
     return to ? 0 : -1;
 }
 

@@ -31,28 +31,34 @@ int reserve(buffer *, size_t more);
 /* ---- Reading ----------------------------------------------------------------------------------- */
 
 typedef struct {
-    const uint8_t *at, *end;        /* the rest of the list */
-    const uint8_t *page_at, *pages_end;
-    int64_t list_bucket;            /* the list's next bucket, NO_BUCKET at its end */
-    uint64_t list_count;
-    int64_t page_bucket;            /* the page's next bucket, NO_BUCKET when there is no page */
-    int page;                       /* PAGES when there is no page */
-    uint32_t page_total;
-    int is_fresh;                   /* nothing has been taken from the page */
-    int place;                      /* of the page's next bucket */
-    uint32_t counts[PAGE];
+    const uint8_t *at, *end;        /* what is behind the next bucket */
+    int64_t bucket;                 /* the next one, NO_BUCKET at the end */
+    uint64_t count;                 /* its count, 0 at the end */
     uint64_t total;                 /* counts read so far, below 2^63 */
+} list_reader;
+
+typedef struct {
+    list_reader list;
+    const uint8_t *pages, *pages_end; /* those behind the next page */
+    int page;                       /* the next page, PAGES at the end */
+    int bits;
+    const uint8_t *packed;          /* its counts */
+    uint32_t page_total;            /* their sum */
+    uint64_t pages_total;           /* of all pages so far */
+    int64_t page_bucket;            /* its next bucket, NO_BUCKET at the end; until it is open, its first millisecond */
+    int is_open;                    /* its buckets are read one by one */
+    int place;                      /* of the next bucket, and all counts, when it is open */
+    uint32_t counts[PAGE];
 } reader;
 
-/* All return 0 or HISTOGRAM_MALFORMED. */
+/* What returns, returns 0 or HISTOGRAM_MALFORMED. */
 int open_histogram(reader *, const uint8_t *data, size_t length);
 int next_page(reader *);
-/* The next page that the list has a bucket in or before, or the rank is in: `total` counts what has been read, and then
- * what is in the pages between. They are not even unpacked. */
-int skip_pages(reader *, uint64_t rank, uint64_t *total);
+void unpack(const uint8_t *packed, uint32_t counts[PAGE], int bits);
 
 static inline int64_t last_bucket(void) { return bucket_index(MAX_DURATION_US); }
 static inline int64_t millisecond_bucket(int ms) { return bucket_index((uint64_t)ms * 1000); }
+static inline int64_t first_of_page(int page) { return millisecond_bucket(page * PAGE); }
 static inline int64_t last_of_page(int page) { return millisecond_bucket(page * PAGE + PAGE - 1); }
 
 /* A non-zero varint, or 0 when there is none. */
@@ -67,8 +73,7 @@ static inline uint64_t read_varint(const uint8_t **at, const uint8_t *end) {
     return 0;
 }
 
-/* An entry of a list; the short form, which nearly all have, is one or two bytes of distance, and one of count.
- * Returns 0 or HISTOGRAM_MALFORMED. */
+/* An entry of a list; the short form, which nearly all have, is one or two bytes of distance, and one of count. */
 static inline int read_entry(const uint8_t **at, const uint8_t *end, uint64_t *distance, uint64_t *count) {
     if (end - *at >= 8) {
         const uint64_t word = load8(*at), two = word >> 7 & 1;
@@ -84,18 +89,38 @@ static inline int read_entry(const uint8_t **at, const uint8_t *end, uint64_t *d
     return *count ? 0 : HISTOGRAM_MALFORMED;
 }
 
-static inline int next_of_list(reader *in) {
-    if (in->at == in->end) {
-        in->list_bucket = NO_BUCKET;
+static inline int next_of_list(list_reader *list) {
+    if (list->at == list->end) {
+        list->bucket = NO_BUCKET;
+        list->count = 0;
         return 0;
     }
     uint64_t distance;
-    if (read_entry(&in->at, in->end, &distance, &in->list_count)) return HISTOGRAM_MALFORMED;
-    if (distance > (uint64_t)(last_bucket() - in->list_bucket)) return HISTOGRAM_MALFORMED;
-    if (in->list_count > INT64_MAX - in->total) return HISTOGRAM_MALFORMED;
-    in->list_bucket += (int64_t)distance;
-    in->total += in->list_count;
+    if (read_entry(&list->at, list->end, &distance, &list->count)) return HISTOGRAM_MALFORMED;
+    if (distance > (uint64_t)(last_bucket() - list->bucket)) return HISTOGRAM_MALFORMED;
+    if (list->count > INT64_MAX - list->total) return HISTOGRAM_MALFORMED;
+    list->bucket += (int64_t)distance;
+    list->total += list->count;
     return 0;
+}
+
+/* Counts of the buckets that are behind. */
+static inline uint64_t total_behind(const list_reader *list) { return list->total - list->count; }
+
+/* All counts read so far: those of the list are below 2^63, and those of all pages below 2^30. */
+static inline uint64_t total_of(const reader *in) { return in->list.total + in->pages_total; }
+
+/* Whether a page comes next as a whole, but for buckets of the list that are between its first and its last. */
+static inline int is_at_page(const reader *in, int page) {
+    return !in->is_open && in->page >= page && in->list.bucket >= first_of_page(page);
+}
+
+/* Take the list's buckets up to the last of a page that comes next into the page's counts. Returns 1 if they are not
+ * all whole milliseconds of it, or one's count is large; then as many of the list are taken as are. */
+int take_list(list_reader *, int page, uint32_t counts[PAGE]);
+
+static inline int64_t next_bucket(const reader *in) {
+    return in->list.bucket < in->page_bucket ? in->list.bucket : in->page_bucket;
 }
 
 static inline int next_of_page(reader *in) {
@@ -105,28 +130,25 @@ static inline int next_of_page(reader *in) {
     return 0;
 }
 
-static inline int64_t next_bucket(const reader *in) {
-    return in->list_bucket < in->page_bucket ? in->list_bucket : in->page_bucket;
+/* Read the page's buckets one by one from here on, if it comes next. Returns 1 if it does. */
+static inline int open_page(reader *in) {
+    if (in->is_open || in->page == PAGES || in->list.bucket < in->page_bucket) return 0;
+    unpack(in->packed, in->counts, in->bits);
+    in->is_open = 1;
+    in->place = 0;
+    next_of_page(in);
+    return 1;
 }
 
-/* Take the next bucket, of which there must be one. Returns 0 or HISTOGRAM_MALFORMED. */
+/* Take the next bucket, of which there must be one, not in a page that is not open. */
 static inline int take_bucket(reader *in, uint64_t *count) {
-    if (in->list_bucket < in->page_bucket) {
-        *count = in->list_count;
-        return next_of_list(in);
+    if (in->list.bucket < in->page_bucket) {
+        *count = in->list.count;
+        return next_of_list(&in->list);
     }
-    if (in->list_bucket == in->page_bucket) return HISTOGRAM_MALFORMED; /* counted in both */
+    if (in->list.bucket == in->page_bucket) return HISTOGRAM_MALFORMED; /* counted in both */
     *count = in->counts[in->place++];
-    in->is_fresh = 0;
     return next_of_page(in);
-}
-
-/* The page that comes next as a whole in one or both of two histograms, without a bucket of a list in between, or -1. */
-static inline int whole_page(const reader *a, const reader *b) {
-    const int page = a->page < b->page ? a->page : b->page;
-    if (page == PAGES || !a->is_fresh || !b->is_fresh) return -1;
-    const int64_t last = last_of_page(page);
-    return a->list_bucket > last && b->list_bucket > last ? page : -1;
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------- */
@@ -149,6 +171,7 @@ void begin_histogram(writer *);
 int write_count(writer *, int64_t bucket, uint64_t count);
 int write_page(writer *, int page, const uint32_t counts[PAGE]);
 int write_bytes(writer *, int page, const uint8_t counts[PAGE]); /* the same, for counts below 256 */
+int write_packed(writer *, int page, const uint8_t *packed, int bits); /* the same, for counts as they were read */
 int finish_histogram(writer *, buffer *out); /* appends it */
 
 /* Append a + b (sign > 0) or a - b (sign < 0), or the histogram of values up to MAX_DURATION_US (which are replaced by

@@ -3,29 +3,49 @@
 
 #include <stdlib.h>
 
-/* The page of both, added or subtracted. Returns 0, HISTOGRAM_MALFORMED, HISTOGRAM_NEGATIVE or NO_MEMORY. */
-static int combine_pages(reader *a, reader *b, int sign, int page, writer *out) {
-    static const uint32_t none[PAGE];
-    const uint32_t *left = a->page == page ? a->counts : none, *right = b->page == page ? b->counts : none;
-    uint32_t counts[PAGE], is_negative = 0;
-    if (sign > 0)
-        for (int i = 0; i < PAGE; i++) counts[i] = left[i] + right[i];
+/* What one of two histograms has of a page: its own page, if it has that, and buckets of its list. Returns 1 if there are
+ * other buckets between. */
+static int take_page(const reader *in, int page, list_reader *list, uint32_t counts[PAGE]) {
+    if (in->page == page)
+        unpack(in->packed, counts, in->bits);
     else
-        for (int i = 0; i < PAGE; i++) {
-            is_negative |= left[i] < right[i];
-            counts[i] = left[i] - right[i];
-        }
+        memset(counts, 0, PAGE * sizeof *counts);
+    *list = in->list;
+    return take_list(list, page, counts);
+}
+
+/* The page that comes next of one or both, added or subtracted. Returns 1 if none comes next as a whole. */
+static int combine_pages(reader *a, reader *b, int sign, writer *out) {
+    const int page = a->page < b->page ? a->page : b->page;
+    if (page == PAGES || page == out->open || !is_at_page(a, page) || !is_at_page(b, page)) return 1;
+    const int64_t last = last_of_page(page);
+    if (a->page != b->page && a->list.bucket > last && b->list.bucket > last) {
+        reader *only = a->page == page ? a : b;
+        if (sign < 0 && only == b) return HISTOGRAM_NEGATIVE;
+        return write_packed(out, page, only->packed, only->bits) ? NO_MEMORY : next_page(only);
+    }
+    uint32_t left[PAGE], right[PAGE], is_negative = 0;
+    list_reader a_list, b_list;
+    int failed = take_page(a, page, &a_list, left);
+    if (!failed) failed = take_page(b, page, &b_list, right);
+    if (failed) return failed;
+    for (int i = 0; i < PAGE; i++) {
+        is_negative |= sign < 0 && left[i] < right[i];
+        left[i] = sign < 0 ? left[i] - right[i] : left[i] + right[i];
+    }
     if (is_negative) return HISTOGRAM_NEGATIVE;
-    if (write_page(out, page, counts)) return NO_MEMORY;
-    if ((a->page == page && next_page(a)) || (b->page == page && next_page(b))) return HISTOGRAM_MALFORMED;
-    return 0;
+    if (write_page(out, page, left)) return NO_MEMORY;
+    a->list = a_list;
+    b->list = b_list;
+    return (a->page == page && next_page(a)) || (b->page == page && next_page(b)) ? HISTOGRAM_MALFORMED : 0;
 }
 
 /* The next bucket of both. */
 static int combine_buckets(reader *a, reader *b, int sign, writer *out) {
-    const int64_t bucket = next_bucket(a) < next_bucket(b) ? next_bucket(a) : next_bucket(b);
+    const int64_t next_a = next_bucket(a), next_b = next_bucket(b), bucket = next_a < next_b ? next_a : next_b;
+    if ((next_a == bucket && open_page(a)) || (next_b == bucket && open_page(b))) return 0;
     uint64_t left = 0, right = 0;
-    if ((next_bucket(a) == bucket && take_bucket(a, &left)) || (next_bucket(b) == bucket && take_bucket(b, &right)))
+    if ((next_a == bucket && take_bucket(a, &left)) || (next_b == bucket && take_bucket(b, &right)))
         return HISTOGRAM_MALFORMED;
     if (sign < 0 && left < right) return HISTOGRAM_NEGATIVE;
     const uint64_t count = sign < 0 ? left - right : left + right;
@@ -38,12 +58,12 @@ int append_combined(writer *w, const uint8_t *a, size_t a_length, const uint8_t 
     if (open_histogram(&left, a, a_length) || open_histogram(&right, b, b_length)) return HISTOGRAM_MALFORMED;
     begin_histogram(w);
     while (next_bucket(&left) != NO_BUCKET || next_bucket(&right) != NO_BUCKET) {
-        const int page = whole_page(&left, &right);
-        const int failed = page >= 0 && page != w->open ? combine_pages(&left, &right, sign, page, w)
-                                                        : combine_buckets(&left, &right, sign, w);
+        int failed = combine_pages(&left, &right, sign, w);
+        if (failed > 0) failed = combine_buckets(&left, &right, sign, w);
         if (failed) return failed;
     }
-    if (sign > 0 && left.total + right.total > INT64_MAX) return HISTOGRAM_TOO_MANY;
+    if (total_of(&left) > INT64_MAX || total_of(&right) > INT64_MAX) return HISTOGRAM_MALFORMED;
+    if (sign > 0 && total_of(&left) + total_of(&right) > INT64_MAX) return HISTOGRAM_TOO_MANY;
     return finish_histogram(w, out) ? NO_MEMORY : 0;
 }
 
@@ -85,32 +105,40 @@ static inline void pass(search *s, int64_t bucket, uint64_t count) {
 
 /* Pass the list's buckets while the total stays below the next rank, four at a time: while each has one byte of distance
  * and one of count, a word has no high bit and no zero byte. */
-static inline void pass_list(search *s, reader *in) {
+static inline void pass_list(search *s, list_reader *list, int64_t page_bucket) {
     const uint64_t lanes = UINT64_C(0x00FF00FF00FF00FF), sum = UINT64_C(0x0001000100010001);
-    while (in->end - in->at >= 8 && in->list_bucket != NO_BUCKET) {
-        const uint64_t word = load8(in->at), last = word >> 56;
-        const uint64_t counts = (word >> 8 & lanes) * sum >> 48, taken = in->list_count + counts - last;
-        const int64_t bucket = in->list_bucket + (int64_t)((word & lanes) * sum >> 48);
-        if (((word | (word - ONES)) & HIGH) || s->total + taken >= next_rank(s) || bucket >= in->page_bucket ||
-            bucket > last_bucket() || in->total > INT64_MAX - counts)
+    while (list->end - list->at >= 8 && list->bucket != NO_BUCKET) {
+        const uint64_t word = load8(list->at), last = word >> 56;
+        const uint64_t counts = (word >> 8 & lanes) * sum >> 48, taken = list->count + counts - last;
+        const int64_t bucket = list->bucket + (int64_t)((word & lanes) * sum >> 48);
+        if (((word | (word - ONES)) & HIGH) || s->total + taken >= next_rank(s) || bucket >= page_bucket ||
+            bucket > last_bucket() || list->total > INT64_MAX - counts)
             return;
         s->total += taken;
-        in->total += counts;
-        in->list_bucket = bucket;
-        in->list_count = last;
-        in->at += 8;
+        list->total += counts;
+        list->bucket = bucket;
+        list->count = last;
+        list->at += 8;
     }
 }
 
-/* Pass a page that comes next as a whole, and those behind it that no rank is in. */
-static int pass_pages(search *s, reader *in) {
+/* Pass the page that comes next. Returns 1 if it does not come as a whole. */
+static int pass_page(search *s, reader *in) {
+    if (in->page == PAGES || !is_at_page(in, in->page)) return 1;
+    list_reader list = in->list;
+    if (list.bucket <= last_of_page(in->page) || next_rank(s) <= s->total + in->page_total) {
+        unpack(in->packed, in->counts, in->bits);
+        const int failed = take_list(&list, in->page, in->counts);
+        if (failed) return failed;
+    }
     uint64_t below = s->total + in->counts[0];
-    s->total += in->page_total;
+    s->total += in->page_total + total_behind(&list) - total_behind(&in->list);
     for (int i = 0; next_rank(s) <= s->total; s->next++) {
         while (below < next_rank(s)) below += in->counts[++i];
         s->values[s->next] = representative((uint64_t)millisecond_bucket(in->page * PAGE + i));
     }
-    return skip_pages(in, next_rank(s), &s->total);
+    in->list = list;
+    return next_page(in);
 }
 
 int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *ranks, size_t count,
@@ -119,17 +147,17 @@ int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *
     search s = {.ranks = ranks, .count = count, .values = values};
     if (open_histogram(&in, data, length)) return HISTOGRAM_MALFORMED;
     while (next_bucket(&in) != NO_BUCKET) {
-        if (whole_page(&in, &in) >= 0) {
-            if (pass_pages(&s, &in)) return HISTOGRAM_MALFORMED;
-            continue;
+        int failed = pass_page(&s, &in);
+        if (failed > 0 && !open_page(&in)) {
+            pass_list(&s, &in.list, in.page_bucket);
+            const int64_t bucket = next_bucket(&in);
+            uint64_t here;
+            failed = take_bucket(&in, &here);
+            if (!failed) pass(&s, bucket, here);
         }
-        pass_list(&s, &in);
-        const int64_t bucket = next_bucket(&in);
-        uint64_t here;
-        if (take_bucket(&in, &here)) return HISTOGRAM_MALFORMED;
-        pass(&s, bucket, here);
+        if (failed < 0) return HISTOGRAM_MALFORMED;
     }
-    return (int64_t)s.total;
+    return s.total > INT64_MAX ? HISTOGRAM_MALFORMED : (int64_t)s.total;
 }
 
 static int compare(const void *a, const void *b) {

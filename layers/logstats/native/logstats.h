@@ -1,6 +1,6 @@
 /* The compiled kernel: log lines in, daily summaries out, and arithmetic on encoded histograms.
  *
- * Plain C11 with no dependency but libc. Python calls it through ctypes, which releases the GIL.
+ * Plain C11 with no dependency but libc. Python calls it through ctypes, mostly without the GIL.
  * The definitions are those of logstats.line and logstats.histogram; tests compare them input by input.
  */
 #ifndef LOGSTATS_H
