@@ -33,7 +33,7 @@ int reserve(buffer *, size_t more);
 typedef struct {
     const uint8_t *at, *end;        /* what is behind the next bucket */
     int64_t bucket;                 /* the next one, NO_BUCKET at the end */
-    uint64_t count;                 /* its count, 0 at the end */
+    uint64_t count;                 /* its count */
     uint64_t total;                 /* counts read so far, below 2^63 */
 } list_reader;
 
@@ -92,7 +92,6 @@ static inline int read_entry(const uint8_t **at, const uint8_t *end, uint64_t *d
 static inline int next_of_list(list_reader *list) {
     if (list->at == list->end) {
         list->bucket = NO_BUCKET;
-        list->count = 0;
         return 0;
     }
     uint64_t distance;
@@ -103,9 +102,6 @@ static inline int next_of_list(list_reader *list) {
     list->total += list->count;
     return 0;
 }
-
-/* Counts of the buckets that are behind. */
-static inline uint64_t total_behind(const list_reader *list) { return list->total - list->count; }
 
 /* All counts read so far: those of the list are below 2^63, and those of all pages below 2^30. */
 static inline uint64_t total_of(const reader *in) { return in->list.total + in->pages_total; }

@@ -17,7 +17,7 @@ static int take_page(const reader *in, int page, list_reader *list, uint32_t cou
 /* The page that comes next of one or both, added or subtracted. Returns 1 if none comes next as a whole. */
 static int combine_pages(reader *a, reader *b, int sign, writer *out) {
     const int page = a->page < b->page ? a->page : b->page;
-    if (page == PAGES || page == out->open || !is_at_page(a, page) || !is_at_page(b, page)) return 1;
+    if (page == PAGES || !is_at_page(a, page) || !is_at_page(b, page)) return 1;
     const int64_t last = last_of_page(page);
     if (a->page != b->page && a->list.bucket > last && b->list.bucket > last) {
         reader *only = a->page == page ? a : b;
@@ -122,22 +122,16 @@ static inline void pass_list(search *s, list_reader *list, int64_t page_bucket) 
     }
 }
 
-/* Pass the page that comes next. Returns 1 if it does not come as a whole. */
+/* Pass the page that comes next, unless a bucket of the list is in it. Returns 1 if it is not passed. */
 static int pass_page(search *s, reader *in) {
-    if (in->page == PAGES || !is_at_page(in, in->page)) return 1;
-    list_reader list = in->list;
-    if (list.bucket <= last_of_page(in->page) || next_rank(s) <= s->total + in->page_total) {
-        unpack(in->packed, in->counts, in->bits);
-        const int failed = take_list(&list, in->page, in->counts);
-        if (failed) return failed;
-    }
-    uint64_t below = s->total + in->counts[0];
-    s->total += in->page_total + total_behind(&list) - total_behind(&in->list);
-    for (int i = 0; next_rank(s) <= s->total; s->next++) {
+    if (in->page == PAGES || !is_at_page(in, in->page) || in->list.bucket <= last_of_page(in->page)) return 1;
+    if (next_rank(s) <= s->total + in->page_total) unpack(in->packed, in->counts, in->bits);
+    uint64_t below = s->total;
+    s->total += in->page_total;
+    for (int i = -1; next_rank(s) <= s->total; s->next++) {
         while (below < next_rank(s)) below += in->counts[++i];
         s->values[s->next] = representative((uint64_t)millisecond_bucket(in->page * PAGE + i));
     }
-    in->list = list;
     return next_page(in);
 }
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logstats.histogram import LatencyHistogram, nearest_rank
@@ -15,6 +15,8 @@ from tests.reference import MILLISECONDS, bucket, encode, encode_without_pages
 LONGEST_US = 86_400_000_000
 LAST_BUCKET = 381_047
 MAX_COUNT = 2**63 - 1
+
+thorough = settings(max_examples=5 * settings.default.max_examples)  # there are many ways for two pages to meet
 
 durations = st.lists(
     st.one_of(
@@ -39,14 +41,34 @@ milliseconds = st.builds(  # some of them in a row, so that there are pages
     st.integers(0, 16_400),
     st.lists(st.one_of(st.integers(0, 1), st.integers(0, 20), st.just(0), counts), max_size=150),
 )
-near_milliseconds = st.dictionaries(  # buckets of a page, and between them
-    st.integers(0, 80).flatmap(lambda ms: st.sampled_from([bucket(ms * 1000), bucket(ms * 1000) + 1])),
-    st.integers(1, 5),
-    max_size=60,
+
+
+def crowded(page: int, used: bytes, times: int, more: list[tuple[int, int, int]]) -> Counter[int]:
+    """Some of a page's milliseconds, a bit each, and buckets at them, between them, just before and behind."""
+    bits = int.from_bytes(used)
+    found = Counter({bucket((64 * page + i) * 1000): times for i in range(64) if bits >> i & 1})
+    for i, beyond, count in more:
+        found[bucket(max(64 * page + i, 0) * 1000) + beyond] += count
+    return found
+
+
+pages_and_more = st.builds(
+    crowded,
+    st.sampled_from([0, 1, 255]),
+    st.one_of(st.binary(min_size=8, max_size=8), st.sampled_from([b"", b"\x7f", b"\xff", b"\xff" * 8])),
+    st.sampled_from([1, 2, 3, 4, 15, 16, 255, 256, 2**16 - 1, 2**16]),
+    st.lists(
+        st.tuples(
+            st.integers(-1, 64), st.sampled_from([0, 0, 1, 2]), st.sampled_from([1, 2, 2**16 - 1, 2**32])
+        ),
+        max_size=3,
+    ),
 )
-buckets = st.lists(st.one_of(scattered, milliseconds, near_milliseconds), max_size=2).map(
-    lambda some: sum(map(Counter, some), Counter[int]())
-)
+buckets = st.one_of(
+    st.lists(st.one_of(scattered, milliseconds).map(Counter), max_size=2),
+    st.lists(pages_and_more, min_size=1, max_size=2),
+    st.tuples(pages_and_more, scattered.map(Counter)),
+).map(lambda some: sum(some, Counter[int]()))
 
 
 def page_of(milliseconds: Iterable[int]) -> Counter[int]:
@@ -68,6 +90,7 @@ def test_encoding_is_that_of_the_reference(values: list[int]) -> None:
     assert bool(histogram) == bool(values)
 
 
+@thorough
 @given(buckets, buckets)
 @example(page_of(range(65, 90)), page_of([64]))  # the list begins a page of the other
 @example(page_of(range(64, 90)), page_of(range(70, 90)) + Counter({bucket(64_000) + 1: 1}))
@@ -90,6 +113,7 @@ def test_parts_add_up_to_the_whole(a: list[int], b: list[int]) -> None:
     assert LatencyHistogram.of(a) + LatencyHistogram.of(b) == LatencyHistogram.of(a + b)
 
 
+@thorough
 @given(buckets, buckets)
 @example(Counter({5: 1}), Counter({5: 2}))
 @example(Counter(), Counter({0: 1}))
@@ -117,6 +141,7 @@ def test_durations_beyond_a_day_are_an_error(values: list[int]) -> None:
         LatencyHistogram.of(values)
 
 
+@thorough
 @given(buckets, buckets)
 def test_what_was_written_before_there_were_pages_counts_the_same(a: Counter[int], b: Counter[int]) -> None:
     old_a, old_b = (LatencyHistogram(encode_without_pages(counts)) for counts in (a, b))
@@ -169,6 +194,7 @@ def test_percentiles_of_millisecond_logs_are_exact(values: list[int]) -> None:
     assert LatencyHistogram.of(values).values_at(ranks) == [exact[rank - 1] for rank in ranks]
 
 
+@thorough
 @given(buckets.filter(bool), st.data())
 def test_ranks_find_their_bucket(counts: Counter[int], data: st.DataObject) -> None:
     total = counts.total()
@@ -257,6 +283,7 @@ def test_size_is_bounded_by_the_buckets() -> None:
         b"\x02\x01\x05\x01" + b"\xff" * 8 + b"\x05\x01" + b"\xff" * 8,  # the same page twice
         b"\x02\x01\x05\x01" + b"\xff" * 8 + b"\x04\x01" + b"\xff" * 8,  # in descending order
         b"\x02\x00\x00\x01" + b"\xff" * 8 + b"\x01\x01",  # a bucket of the page in the list, too
+        b"\x02\x00\x00\x01" + b"\xff" * 8 + b"\x02\x01\xe7\x07\x01",  # the same, behind one between
         b"\x02\x00\x00\x01" + b"\xff" * 8 + b"\x02" + b"\xff" * 8 + b"\x7f",  # 2^63 - 1, and 64 more
         encode(Counter({LAST_BUCKET + 1: 1})),
         encode(Counter({2**32: 1})),
@@ -288,6 +315,19 @@ def test_a_version_that_is_not_known_is_an_error_that_names_it(encoded: bytes) -
             left + right
         with pytest.raises(ValueError, match=message):
             left - right
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("used", [1, 7, 8, 64])
+def test_pages_that_this_version_would_not_write_are_written_anew(bits: int, used: int) -> None:
+    """With fewer milliseconds than make a page, or in more bits than they need."""
+    packed = sum(1 << 8 * (i % (8 * bits)) + bits * (i // (8 * bits)) for i in range(used))
+    if bits == 16:
+        packed = sum(1 << 8 * i for i in range(used))
+    loose = LatencyHistogram(bytes([2, 0, 3, bits]) + packed.to_bytes(8 * bits, "little"))
+    tight = of(page_of(range(192, 192 + used)))
+    assert loose + LatencyHistogram() == LatencyHistogram() + loose == tight
+    assert loose.values_at(range(1, used + 1)) == tight.values_at(range(1, used + 1))
 
 
 pages = st.lists(

@@ -224,6 +224,14 @@ def test_mixed_counters(counts: list[tuple[int, int]], rng: random.Random) -> No
     check(b"".join(lines))
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 15, 16, 255, 256])
+@pytest.mark.parametrize("used", [7, 8, 63, 64])
+def test_pages_of_counters(used: int, most: int) -> None:
+    """Enough milliseconds for a page or one too few, and the last has the most requests: as many as bits can hold."""
+    milliseconds = [*range(640, 640 + used), *[640 + used - 1] * (most - 1), *range(1, 64)]
+    check(b"".join(b"2024-09-03 12:00:00 c /a 200 %d.%03d\n" % divmod(ms, 1000) for ms in milliseconds))
+
+
 def test_many_distinct_durations() -> None:
     """Every counter and a table that has grown often: 60 000 values, all different."""
     data = b"".join(
