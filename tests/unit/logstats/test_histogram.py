@@ -16,7 +16,8 @@ LONGEST_US = 86_400_000_000
 LAST_BUCKET = 381_047
 MAX_COUNT = 2**63 - 1
 
-thorough = settings(max_examples=5 * settings.default.max_examples)  # there are many ways for two pages to meet
+_profile = settings.get_profile(settings.get_current_profile_name())
+thorough = settings(max_examples=5 * _profile.max_examples)  # there are many ways for two pages to meet
 
 durations = st.lists(
     st.one_of(
