@@ -12,23 +12,25 @@ KEYS: Final = tuple(
 """The hash of key i is i modulo 24: any count of them that the number of workers divides is dealt evenly, if 24 is
 a multiple of that number. Tests hold this against Bytewax."""
 
-_SMALL_BYTES = 64 << 20
+_LITTLE_BYTES = 32 << 20
 _SHARDS_PER_WORKER = 4
 
 
-def count_shards(workers: int, size: int) -> int:
-    """Return how many shards a log object needs; all workers, of all processes, must agree.
+def count_shards(workers: int, held: int) -> int:
+    """Return how many shards a worker divides its summaries into.
 
-    Each batch is an item for Python to handle, so small objects get as few as they can. The batches of a large one
-    may be large; adding two of them needs as much memory again, so it gets more.
+    Each batch is an item for Python to handle, so a worker that holds little makes as few as it can. Large batches
+    are divided more: to add two needs as much memory again. Workers need not agree: a shard of few consists of whole
+    shards of many, which go to the same worker. It does not add them up then, so that a customer's day has several
+    partial summaries, as when a window has closed early.
 
     Parameters
     ----------
     workers
         Those of all processes.
-    size
-        The log object's bytes.
+    held
+        The most bytes of summaries that this worker has held.
     """
     if len(KEYS) % workers:
         return len(KEYS)
-    return min(workers * (1 if size <= _SMALL_BYTES else _SHARDS_PER_WORKER), len(KEYS))
+    return min(workers * (1 if held <= _LITTLE_BYTES else _SHARDS_PER_WORKER), len(KEYS))

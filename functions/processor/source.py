@@ -23,7 +23,6 @@ MAX_REJECT_BYTES = 1_024
 MAX_SUMMARY_BYTES = 64 << 20
 """Held per worker before partial summaries are handed on."""
 
-_GZIP_RATIO = 8  # what logs usually shrink by
 _HANDED_ON_BYTES = 4 << 20  # at a time: each hand-over costs as much as many items
 
 _AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -34,10 +33,11 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
     """One byte range of a log object."""
 
     def __init__(
-        self, log: LogObject, part: int, bounds: tuple[int, int], shards: int, monitor: Monitor
+        self, log: LogObject, part: int, bounds: tuple[int, int], workers: int, monitor: Monitor
     ) -> None:
         start, end = bounds
-        self._part, self._size, self._shards, self._monitor = part, end - start, shards, monitor
+        self._part, self._size, self._workers, self._monitor = part, end - start, workers, monitor
+        self._most_held = 0
         self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES)
         self._digests = bytearray()
         self._items = self._read(log, start, end)
@@ -66,7 +66,9 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
     def _drain(self) -> Iterator[list[_Item]]:
         items: list[_Item] = []
         size = 0
-        for shard, day, batch in self._aggregator.drain_batches(self._shards):
+        self._most_held = max(self._most_held, self._aggregator.memory)
+        shards = count_shards(self._workers, self._most_held)
+        for shard, day, batch in self._aggregator.drain_batches(shards):
             items.append(ShardDay(shard, day, SummaryBatch(batch)))
             size += len(batch)
             if size > _HANDED_ON_BYTES:
@@ -112,13 +114,11 @@ class LogSource(FixedPartitionedSource[_Item, None]):
     """
 
     def __init__(self, log: LogObject, workers: int, monitor: Monitor) -> None:
-        self._log, self._monitor = log, monitor
+        self._log, self._workers, self._monitor = log, workers, monitor
         chunks = -(-log.size // CHUNK_BYTES)
         count = 1 if is_gzip(log.key) else max(1, min(workers, chunks))
         bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
         self.ranges = list(pairwise(bounds))
-        plain_size = log.size * (_GZIP_RATIO if is_gzip(log.key) else 1)
-        self._shards = count_shards(workers, plain_size)
 
     def list_parts(self) -> list[str]:
         """Name the ranges by number."""
@@ -127,4 +127,4 @@ class LogSource(FixedPartitionedSource[_Item, None]):
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> LogPartition:
         """Open a range; called on the worker that reads it."""
         part = int(for_part)
-        return LogPartition(self._log, part, self.ranges[part], self._shards, self._monitor)
+        return LogPartition(self._log, part, self.ranges[part], self._workers, self._monitor)

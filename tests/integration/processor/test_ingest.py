@@ -36,6 +36,7 @@ def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let even a small log have many byte ranges."""
     monkeypatch.setattr(lines_module, "CHUNK_BYTES", 1 << 12)
+    monkeypatch.setattr(lines_module, "BLOCK_BYTES", 1 << 10)
     monkeypatch.setattr("processor.source.CHUNK_BYTES", 1 << 12)
 
 
@@ -64,6 +65,18 @@ def test_an_ingest_takes_no_more_connections_than_it_says(
     ingest(replace(ingestor, workers=2), tmp_path / "a.log", LINES)
     assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
     assert 2 <= max(taken) <= CONNECTIONS_PER_PROCESSOR
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_workers_need_not_agree_on_the_number_of_shards(
+    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One holds much and divides its summaries more than the other does, which has the same customers and days."""
+    numbers = [8, 2]
+    monkeypatch.setattr("processor.source.count_shards", lambda *_: numbers.pop())
+    ingest(replace(ingestor, workers=2), tmp_path / "a.log", LINES)
+    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+    assert not numbers
 
 
 def test_halves_compression_and_order_make_no_difference(

@@ -74,8 +74,14 @@ def lines_of(memory: Memory, bounds: list[int]) -> list[bytes]:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK_BYTES", 16)
-    monkeypatch.setattr(module, "_TAIL_BYTES", 8)
+    make_small(monkeypatch)
+
+
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    """Let a chunk be two blocks, and hardly a line."""
+    patch.setattr(module, "CHUNK_BYTES", 16)
+    patch.setattr(module, "BLOCK_BYTES", 8)
+    patch.setattr(module, "_TAIL_BYTES", 8)
 
 
 @given(
@@ -85,8 +91,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_ranges_read_every_line_once(data: bytes, cuts: list[int], step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CHUNK_BYTES", 16)
-        patch.setattr(module, "_TAIL_BYTES", 8)
+        make_small(patch)
         bounds = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
         expected = data.removesuffix(b"\n").split(b"\n") if data else []
         assert lines_of(Memory(data, step=step), bounds if data else [0, 0]) == expected
@@ -193,3 +198,10 @@ def test_digests_do_not_depend_on_the_ranges() -> None:
             for digest in feed_lines(Memory(data), start, end, Aggregator())
         ]
         assert found == chunks
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_digests_of_compressed_logs_are_those_of_the_stored_bytes() -> None:
+    data = gzip.compress(ONE) + gzip.compress(b"\n" + ONE)
+    chunks = [blake3(data[at : at + 16]).digest() for at in range(0, len(data), 16)]
+    assert list(feed_lines(Memory(data, "a.log.gz"), 0, len(data), Aggregator())) == chunks

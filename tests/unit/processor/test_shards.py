@@ -42,9 +42,9 @@ def _place(keys: tuple[str, ...], workers: int) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4, 6, 8])
-@pytest.mark.parametrize("size", [MEBIBYTE, 1024 * MEBIBYTE])
-def test_every_worker_gets_as_many_shards(workers: int, size: int) -> None:
-    shards = count_shards(workers, size)
+@pytest.mark.parametrize("held", [0, 33 * MEBIBYTE])
+def test_every_worker_gets_as_many_shards(workers: int, held: int) -> None:
+    shards = count_shards(workers, held)
     placed = _place(KEYS[:shards], workers)
     assert set(Counter(placed.values()).values()) == {shards // workers}
     assert len(placed) == shards
@@ -56,12 +56,21 @@ def test_the_table_says_where_a_key_goes() -> None:
 
 @pytest.mark.parametrize("workers", range(1, 50))
 def test_no_worker_is_without_a_shard_unless_there_are_many(workers: int) -> None:
-    small, large = count_shards(workers, MEBIBYTE), count_shards(workers, 65 * MEBIBYTE)
-    assert min(workers, len(KEYS)) <= small <= large <= len(KEYS)
+    few, many = count_shards(workers, 0), count_shards(workers, 33 * MEBIBYTE)
+    assert min(workers, len(KEYS)) <= few <= many <= len(KEYS)
 
 
-def test_small_objects_have_few_items() -> None:
-    assert count_shards(1, 64 * MEBIBYTE) == 1
-    assert count_shards(1, 64 * MEBIBYTE + 1) == 4
-    assert count_shards(2, MEBIBYTE) == 2
-    assert count_shards(2, 65 * MEBIBYTE) == 8
+def test_who_holds_little_has_few_items() -> None:
+    assert count_shards(1, 32 * MEBIBYTE) == 1
+    assert count_shards(1, 32 * MEBIBYTE + 1) == 4
+    assert count_shards(2, 0) == 2
+    assert count_shards(2, 33 * MEBIBYTE) == 8
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 6, 8, 12, 24])
+def test_a_shard_of_few_is_whole_shards_of_many_on_the_same_worker(workers: int) -> None:
+    """So a customer is at one worker, whatever another one holds."""
+    few, many = count_shards(workers, 0), count_shards(workers, 33 * MEBIBYTE)
+    assert many % few == 0
+    placed = _place(KEYS[:many], workers)
+    assert all(placed[KEYS[shard]] == placed[KEYS[shard % few]] for shard in range(many))
