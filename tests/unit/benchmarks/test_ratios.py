@@ -28,8 +28,10 @@ def test_ratios_compare_what_belongs_together() -> None:
         "10,000 lines, the commit's share": "0.010 s: 1% on top",
         "1,000 lines, DuckDB, which writes nothing, against ingest with commit": "3.6 times as fast",
         "10,000 lines, DuckDB, which writes nothing, against ingest with commit": "4.0 times as fast",
-        "from 1,000 to 10,000 lines, 1 worker": "9.10 times the time for 10 times the lines (-9%)",
-        "from 1,000 to 10,000 lines, 2 workers": "10.00 times the time for 10 times the lines (+0%)",
+        "from 1,000 to 10,000 lines, 1 worker": "9.10 times the time for 10 times the lines (-9%), "
+        "180,000.0 ms for each million more",
+        "from 1,000 to 10,000 lines, 2 workers": "10.00 times the time for 10 times the lines (+0%), "
+        "100,000.0 ms for each million more",
         "highest peak memory at these sizes": "120 MB",
         "1,000 lines, 2 workers against 1": "2.00 times as fast",
         "10,000 lines, 2 workers against 1": "1.82 times as fast",
