@@ -16,9 +16,6 @@ int reserve(buffer *b, size_t more) {
 
 /* ---- Pages: eight counts at a time, while each fits in a byte -------------------------------------- */
 
-#define LANES UINT64_C(0x00FF00FF00FF00FF) /* four, of 16 bits */
-#define LANE_SUM UINT64_C(0x0001000100010001)
-
 static inline void store8(uint8_t *to, uint64_t word) { memcpy(to, &word, 8); }
 
 /* Inline, so that the compiler makes one of each for every number of bits. */

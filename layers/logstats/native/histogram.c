@@ -106,11 +106,10 @@ static inline void pass(search *s, int64_t bucket, uint64_t count) {
 /* Pass the list's buckets while the total stays below the next rank, four at a time: while each has one byte of distance
  * and one of count, a word has no high bit and no zero byte. */
 static inline void pass_list(search *s, list_reader *list, int64_t page_bucket) {
-    const uint64_t lanes = UINT64_C(0x00FF00FF00FF00FF), sum = UINT64_C(0x0001000100010001);
     while (list->end - list->at >= 8 && list->bucket != NO_BUCKET) {
         const uint64_t word = load8(list->at), last = word >> 56;
-        const uint64_t counts = (word >> 8 & lanes) * sum >> 48, taken = list->count + counts - last;
-        const int64_t bucket = list->bucket + (int64_t)((word & lanes) * sum >> 48);
+        const uint64_t counts = (word >> 8 & LANES) * LANE_SUM >> 48, taken = list->count + counts - last;
+        const int64_t bucket = list->bucket + (int64_t)((word & LANES) * LANE_SUM >> 48);
         if (((word | (word - ONES)) & HIGH) || s->total + taken >= next_rank(s) || bucket >= page_bucket ||
             bucket > last_bucket() || list->total > INT64_MAX - counts)
             return;
