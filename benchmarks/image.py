@@ -1,12 +1,10 @@
 """Measure the processor's image as Lambda would run it: size, cold start, warm invoke, peak memory.
 
-    python -m benchmarks.image [IMAGE]
-
 Needs Docker and an image (`make image`). Every number is the median of several runs.
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,7 +26,9 @@ LINES = as_bytes(random_lines(1, 10_000, customers=50, days=30))
 
 
 def main() -> None:
-    image = sys.argv[1] if len(sys.argv) > 1 else "logstats/processor"
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.image", description=__doc__)
+    parser.add_argument("image", nargs="?", default="logstats/processor")
+    image = parser.parse_args().image
     with tempfile.TemporaryDirectory() as folder, S3Double() as s3:
         Path(folder).chmod(0o755)
         server = postgres.start(Path(folder) / "data")

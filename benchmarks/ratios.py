@@ -56,10 +56,12 @@ def _growth(sections: Sections) -> Iterator[tuple[str, str]]:
         for small, large in pairwise(_of(sections, "ours", workers)):
             times, lines = large.seconds / small.seconds, large.lines / small.lines
             a_million = (large.seconds - small.seconds) / (large.lines - small.lines) * 1e6
+            in_proportion = (
+                f"{times:.2f} times the time for {lines:g} times the lines ({times / lines - 1:+.0%})"
+            )
             yield (
                 f"from {small.lines:,} to {large.lines:,} lines, {workers} worker{'s' if workers > 1 else ''}",
-                f"{times:.2f} times the time for {lines:g} times the lines ({times / lines - 1:+.0%}), "
-                f"{a_million * 1e3:,.1f} ms for each million more",
+                f"{in_proportion}, {a_million * 1e3:,.1f} ms for each million more",
             )
     peaks = [
         result.peak for peer in ("ours", "committed") for n in (1, 2) for result in _of(sections, peer, n)
