@@ -1,5 +1,6 @@
 """The installed `logstats` command, as a user runs it."""
 
+import gzip
 import json
 import os
 import signal
@@ -127,10 +128,9 @@ def test_memory_does_not_grow_with_the_lines(database: DatabaseSettings, tmp_pat
 def test_an_interrupted_ingest_leaves_nothing_visible(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
 ) -> None:
-    lines = random_lines(seed=1, count=50_000)
-    path = tmp_path / "a.log"
-    with path.open("wb") as file:
-        file.writelines([as_bytes(lines)] * 60)
+    """Ten million lines, compressed: no machine has read them before the interrupt comes."""
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(gzip.compress(as_bytes(random_lines(seed=1, count=50_000))) * 200)
     arguments = [COMMAND, "ingest", str(path), "--database-url", database.url]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30

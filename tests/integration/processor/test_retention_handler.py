@@ -115,8 +115,10 @@ def test_a_database_that_comes_back_is_waited_for(
     os.kill(postmaster, signal.SIGQUIT)
     psutil.wait_procs([psutil.Process(postmaster)], timeout=10)
     environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
-    threading.Timer(0.5, postgres.start, [own_server.folder]).start()
+    resuming = threading.Timer(0.5, postgres.start, [own_server.folder])
+    resuming.start()
     assert invoke()["finished"]
+    resuming.join()
     assert "The database does not answer; trying again in 0.1 s" in caplog.text
 
 
