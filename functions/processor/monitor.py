@@ -1,7 +1,9 @@
 """What the workers of a flow tell their caller: progress, and the first error."""
 
-from collections.abc import Callable
-from threading import Lock
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock, current_thread, main_thread
 
 Progress = Callable[[int], None]
 
@@ -20,10 +22,32 @@ class Monitor:
 
     def __init__(self, progress: Progress = lambda _: None) -> None:
         self.progress = progress
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._lock = Lock()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Keep the first error."""
         with self._lock:
             self.error = self.error or error
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let Ctrl-C end the flow as an error does: raised in a callback, it would be a panic.
+
+        A second one is raised where it comes, for what is stuck. Other handlers than Python's own are left alone.
+        """
+        usual = signal.default_int_handler
+        if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) is not usual:
+            yield
+            return
+
+        def take(_number: int, _frame: object) -> None:
+            # Not `fail`: the thread may hold its lock just now.
+            self.error = self.error or KeyboardInterrupt()
+            signal.signal(signal.SIGINT, usual)
+
+        signal.signal(signal.SIGINT, take)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)

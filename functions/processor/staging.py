@@ -81,7 +81,8 @@ def stage(
             addresses=list(running.addresses),
         )
     else:
-        cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
+        with monitor.interruptible():
+            cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error
     with nullcontext(connection) if connection else engine.connect() as own, own.begin():

@@ -125,14 +125,24 @@ def test_memory_does_not_grow_with_the_lines(database: DatabaseSettings, tmp_pat
     assert peaks[1] < 1.1 * peaks[0], peaks
 
 
+@pytest.mark.parametrize("name", ["a.log", "a.log.gz"])
 def test_an_interrupted_ingest_leaves_nothing_visible(
-    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path, name: str
 ) -> None:
-    """Ten million lines, compressed: no machine has read them before the interrupt comes."""
-    path = tmp_path / "a.log.gz"
-    path.write_bytes(gzip.compress(as_bytes(random_lines(seed=1, count=50_000))) * 200)
+    """One worker is the main thread, which the interrupt goes to; several are not."""
+    path, block = tmp_path / name, as_bytes(random_lines(seed=1, count=50_000))
+    if name.endswith(".gz"):
+        block = gzip.compress(block)
+    with path.open("wb") as file:
+        file.writelines([block] * 200)
     arguments = [COMMAND, "ingest", str(path), "--database-url", database.url]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a background job ignores it
+    )
     deadline = time.monotonic() + 30
     while not tables.leftovers(engine)["attempts"]:
         assert time.monotonic() < deadline, "the ingest never began"
@@ -140,8 +150,7 @@ def test_an_interrupted_ingest_leaves_nothing_visible(
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 130, (output, errors)
-    assert "Traceback" not in errors
-    assert "panicked" not in errors
+    assert (output, errors) == ("", "")
     assert tables.statistics(engine) == {}
     assert run("ingest", str(path), DATABASE_URL=database.url).returncode == 0
     assert set(tables.leftovers(engine).values()) == {0}
