@@ -105,7 +105,7 @@ def encode(buckets: Counter[int]) -> bytes:
     out = bytearray([2, len(dense) - 1] if dense else [1])
     for page in sorted(dense):
         bits = next(bits for bits in (1, 2, 4, 8, 16) if max(dense[page].values()) < 1 << bits)
-        out += bytes([page, bits]) + _packed(dense[page], bits)
+        out += bytes([page, bits]) + packed(dense[page], bits)
     return bytes(out) + _list_of(rest)
 
 
@@ -114,7 +114,7 @@ def encode_without_pages(buckets: Counter[int]) -> bytes:
     return b"\x01" + _list_of(buckets)
 
 
-def _packed(counts: dict[int, int], bits: int) -> bytes:
+def packed(counts: dict[int, int], bits: int) -> bytes:
     """Count i is in byte i modulo the page's bytes, above those that are there already."""
     size = 8 * bits
     if bits == 16:

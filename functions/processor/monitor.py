@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock, current_thread, main_thread
+from threading import RLock, current_thread, main_thread
 
 Progress = Callable[[int], None]
 
@@ -23,7 +23,7 @@ class Monitor:
     def __init__(self, progress: Progress = lambda _: None) -> None:
         self.progress = progress
         self.error: BaseException | None = None
-        self._lock = Lock()
+        self._lock = RLock()  # an interrupt may come while the main thread holds it
 
     def fail(self, error: BaseException) -> None:
         """Keep the first error."""
@@ -42,8 +42,7 @@ class Monitor:
             return
 
         def take(_number: int, _frame: object) -> None:
-            # Not `fail`: the thread may hold its lock just now.
-            self.error = self.error or KeyboardInterrupt()
+            self.fail(KeyboardInterrupt())
             signal.signal(signal.SIGINT, usual)
 
         signal.signal(signal.SIGINT, take)

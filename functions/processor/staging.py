@@ -73,15 +73,15 @@ def stage(
     source = LogSource(log, running.workers * max(1, len(running.addresses)), monitor)
     sink = StagingSink(engine, attempt_id, monitor)
     flow = build_flow(source, sink, running.wait_for_system_duration)
-    if running.addresses:
-        cli_main(  # type: ignore[no-untyped-call]
-            flow,
-            workers_per_process=running.workers,
-            process_id=running.process_id,
-            addresses=list(running.addresses),
-        )
-    else:
-        with monitor.interruptible():
+    with monitor.interruptible():
+        if running.addresses:
+            cli_main(  # type: ignore[no-untyped-call]
+                flow,
+                workers_per_process=running.workers,
+                process_id=running.process_id,
+                addresses=list(running.addresses),
+            )
+        else:
             cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
     if monitor.error:
         raise monitor.error

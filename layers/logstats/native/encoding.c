@@ -257,12 +257,10 @@ int write_packed(writer *w, int page, const uint8_t *packed, int bits) {
         unpack(packed, counts, bits);
         return write_page(w, page, counts);
     }
-    const size_t length = 2 + 8 * (size_t)bits;
-    if (close_page(w) || reserve(&w->pages, length)) return -1;
-    memcpy(w->pages.bytes + w->pages.length, packed - 2, length); /* with its number and bits */
-    w->pages.length += length;
-    w->page_count++;
-    return 0;
+    if (close_page(w)) return -1;
+    uint8_t *to = begin_page(w, page, (1U << bits) - 1, &bits);
+    if (to) memcpy(to, packed, 8 * (size_t)bits);
+    return to ? 0 : -1;
 }
 
 int write_bytes(writer *w, int page, const uint8_t counts[PAGE]) {
@@ -274,9 +272,9 @@ int write_bytes(writer *w, int page, const uint8_t counts[PAGE]) {
         used += __builtin_popcountll((((word & ~HIGH) + ~HIGH) | word) & HIGH);
     }
     if (used < DENSE_FROM) {
-        for (int i = 0; i < PAGE; i++)
-            if (counts[i] && write_count(w, millisecond_bucket(page * PAGE + i), counts[i])) return -1;
-        return 0;
+        uint32_t wide[PAGE];
+        for (int i = 0; i < PAGE; i++) wide[i] = counts[i];
+        return write_page(w, page, wide);
     }
     if (close_page(w)) return -1;
     for (int shift = 32; shift >= 8; shift /= 2) all |= all >> shift;

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logstats.histogram import LatencyHistogram, nearest_rank
-from tests.reference import MILLISECONDS, bucket, encode, encode_without_pages
+from tests.reference import MILLISECONDS, bucket, encode, encode_without_pages, packed
 
 LONGEST_US = 86_400_000_000
 LAST_BUCKET = 381_047
@@ -322,10 +322,7 @@ def test_a_version_that_is_not_known_is_an_error_that_names_it(encoded: bytes) -
 @pytest.mark.parametrize("used", [1, 7, 8, 64])
 def test_pages_that_this_version_would_not_write_are_written_anew(bits: int, used: int) -> None:
     """With fewer milliseconds than make a page, or in more bits than they need."""
-    packed = sum(1 << 8 * (i % (8 * bits)) + bits * (i // (8 * bits)) for i in range(used))
-    if bits == 16:
-        packed = sum(1 << 8 * i for i in range(used))
-    loose = LatencyHistogram(bytes([2, 0, 3, bits]) + packed.to_bytes(8 * bits, "little"))
+    loose = LatencyHistogram(bytes([2, 0, 3, bits]) + packed(dict.fromkeys(range(used), 1), bits))
     tight = of(page_of(range(192, 192 + used)))
     assert loose + LatencyHistogram() == LatencyHistogram() + loose == tight
     assert loose.values_at(range(1, used + 1)) == tight.values_at(range(1, used + 1))
