@@ -67,8 +67,8 @@ DOMAIN := line histogram summary batch
 
 .PHONY: test-domain
 test-domain: setup  ## Run the domain's own tests, which must cover every branch of it
-	@$(BIN)/python -m pytest --quiet $(DOMAIN:%=tests/unit/logstats/test_%.py) \
-	    $(DOMAIN:%=--cov=logstats.%) --cov-branch --cov-fail-under=100 --cov-report=term-missing
+	@$(BIN)/python -m pytest --quiet $(DOMAIN:%=tests/unit/logstats/domain/test_%.py) \
+	    $(DOMAIN:%=--cov=logstats.domain.%) --cov-branch --cov-fail-under=100 --cov-report=term-missing
 
 .PHONY: test-kernel
 test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitizers

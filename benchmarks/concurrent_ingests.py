@@ -19,7 +19,7 @@ from local import postgres
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from migrate import schema
-from processor.objects import LocalFile
+from processor.reading.objects import LocalFile
 from tests import tables
 from tests.faults.concurrent import Processes, an_ingestor, write
 

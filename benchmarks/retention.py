@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from local import postgres
 from logstats.database import create_engine
 from migrate import schema
-from processor import retention
+from processor.retention import expiry as retention
 
 FIRST = dt.date(2024, 1, 1)
 _SUMMARY = (

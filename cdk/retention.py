@@ -55,7 +55,7 @@ class Retention(Construct):
         self.function = database_function(
             self,
             "processor",
-            "processor.retention_handler.handler",
+            "processor.retention.handler.handler",
             database=database,
             user=USER,
             log_retention=parameters.log_retention,

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logstats.line import MAX_YEAR, MIN_YEAR
+from logstats.domain.line import MAX_YEAR, MIN_YEAR
 
 PATHS = tuple(f"/api/v1/resource{number}" for number in range(1, 5))
 STATUS_CODES = (200, 201, 400, 401, 403, 404, 500)

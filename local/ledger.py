@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from local.errors import UserError
 from logstats.models import LogObject
-from processor.objects import FILE_BUCKET, SourceError, s3_location
+from processor.reading.objects import FILE_BUCKET, SourceError, s3_location
 
 
 def bucket_and_key(source: str) -> tuple[str, str]:

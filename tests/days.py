@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from logstats.histogram import LatencyHistogram
+from logstats.domain.histogram import LatencyHistogram
+from logstats.domain.summary import DailySummary
 from logstats.models import REVISIONS, Customer, DailyStatistics
-from logstats.summary import DailySummary
 
 
 def insert_day(

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from logstats.line import LogLine, RejectReason, parse_line
+from logstats.domain.line import LogLine, RejectReason, parse_line
 from logstats.native import Aggregator
 
 EPOCH = dt.date(1970, 1, 1)

@@ -16,8 +16,8 @@ from logstats.database import create_engine
 from logstats.models import DailyStatistics
 from migrate import schema
 from processor.ingest import Ingestor
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
 
 Prepared = AbstractContextManager[Callable[[Path, int], Callable[[], list[Row]]]]
 

@@ -7,12 +7,12 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.run import cli_main
 
 from benchmarks.peers import Row
-from logstats.batch import SummaryBatch
+from logstats.domain.batch import SummaryBatch
 from logstats.native import percentiles, records
-from processor.flow import PartReport, build_flow
-from processor.monitor import Monitor
-from processor.objects import LocalFile
-from processor.source import LogSource
+from processor.dataflow.flow import PartReport, build_flow
+from processor.dataflow.monitor import Monitor
+from processor.dataflow.source import LogSource
+from processor.reading.objects import LocalFile
 
 Item = SummaryBatch | PartReport
 EPOCH = dt.date(1970, 1, 1)

@@ -22,10 +22,10 @@ from local.generator import Traffic
 from logstats.database import create_engine
 from logstats.models import LogObject
 from logstats.settings import DatabaseSettings
-from processor.commit import commit
 from processor.ingest import Ingestor
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger.commit import commit
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
 
 _WARM_UP_DAY = dt.date(2000, 1, 1)
 _LOCK = "pg_advisory_xact_lock("  # of the customers' stripes: the only statement of a commit that has it

@@ -1,6 +1,6 @@
 """Days of one customer merged into weeks, months or one total.
 
-Percentiles cannot be merged; the histograms they come from can, exactly (`logstats.histogram`).
+Percentiles cannot be merged; the histograms they come from can, exactly (`logstats.domain.histogram`).
 """
 
 import datetime as dt
@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from logstats.histogram import LatencyHistogram
-from logstats.summary import DailySummary
+from logstats.domain.histogram import LatencyHistogram
+from logstats.domain.summary import DailySummary
 
 
 class Interval(StrEnum):

@@ -29,15 +29,15 @@ from logstats import failures
 from logstats.database import create_engine
 from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
-from processor.cluster import on_this_machine
-from processor.commit import withdraw
+from processor.cluster.coordinator import on_this_machine
+from processor.cluster.members import ClusterError
 from processor.ingest import Ingestor, IngestSummary
-from processor.ledger import Withdrawal
-from processor.members import ClusterError
-from processor.objects import SourceError, source_of
-from processor.rejects import reject_store
-from processor.s3 import S3Object, create_client
-from processor.verify import check
+from processor.ledger.commit import withdraw
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import reject_store
+from processor.ledger.verify import check
+from processor.reading.objects import SourceError, source_of
+from processor.reading.s3 import S3Object, create_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

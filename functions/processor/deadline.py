@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import TypeVar
 
-from processor.objects import LogObject, SourceError, is_gzip
+from processor.reading.objects import LogObject, SourceError, is_gzip
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ GZIP_BYTES_PER_SECOND = 5_000_000
 """The same for compressed objects, which one core reads; they grow about eight times."""
 
 _TO_SETTLE = 5.0
-"""Seconds kept back for ending what still waits (`processor.connection`), rolling back, logging and answering."""
+"""Seconds kept back for ending what still waits (`processor.ledger.connection`), rolling back, logging and answering."""
 
 
 class TooLargeError(SourceError):

@@ -19,11 +19,11 @@ from logstats.settings import DatabaseSettings, ProcessorSettings, load
 from processor import telemetry
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
-from processor.ledger import Withdrawal
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import reject_store
 from processor.measurements import Measurements
-from processor.objects import SourceError, TransientSourceError, is_log, source_of
-from processor.rejects import reject_store
-from processor.s3 import create_client, current_version
+from processor.reading.objects import SourceError, TransientSourceError, is_log, source_of
+from processor.reading.s3 import create_client, current_version
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -17,18 +17,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from logstats.models import AttemptPart, LogObject
-from processor import attempts
-from processor.commit import Content, commit, ignore, settle_without_reading, withdraw
-from processor.connection import ended_at, is_lost
+from processor.dataflow.monitor import Progress
+from processor.dataflow.staging import Running, stage, usable_cores
 from processor.deadline import Deadline
-from processor.ledger import Delivery, Outcome, SupersededError, Withdrawal
+from processor.ledger import attempts
+from processor.ledger.commit import Content, commit, ignore, settle_without_reading, withdraw
+from processor.ledger.connection import ended_at, is_lost
+from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
+from processor.ledger.merge import IntegrityError
+from processor.ledger.rejects import RejectStore, delete, encode, rejected_lines
 from processor.measurements import Measurements
-from processor.merge import IntegrityError
-from processor.monitor import Progress
-from processor.objects import LocalFile, SourceError, is_log, source_of
-from processor.rejects import RejectStore, delete, encode, rejected_lines
-from processor.s3 import S3Object, current_version
-from processor.staging import Running, stage, usable_cores
+from processor.reading.objects import LocalFile, SourceError, is_log, source_of
+from processor.reading.s3 import S3Object, current_version
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -92,11 +92,11 @@ class Ingestor:
     Attributes
     ----------
     engine
-        Must allow two connections, and one more for each worker that holds much (`processor.sink`).
+        Must allow two connections, and one more for each worker that holds much (`processor.dataflow.sink`).
     rejects
         Where rejected lines are kept.
     wait_for_system_duration
-        See `processor.flow.build_flow`.
+        See `processor.dataflow.flow.build_flow`.
     workers
         Worker threads; by default the usable cores.
     progress

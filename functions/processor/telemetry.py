@@ -25,7 +25,7 @@ from logstats.metrics import (
     Metric,
 )
 from processor.ingest import IngestSummary
-from processor.ledger import Outcome
+from processor.ledger.delivery import Outcome
 from processor.measurements import Measurements
 
 _is_cold = True

@@ -19,7 +19,7 @@ SERVICE, OUTCOME, ROUTE = "service", "outcome", "route"
 """Dimensions."""
 
 FAILED = "failed"
-"""The outcome of a delivery that comes again, beside those of the ledger (`processor.ledger.Outcome`)."""
+"""The outcome of a delivery that comes again, beside those of the ledger (`processor.ledger.delivery.Outcome`)."""
 OUTCOMES = ("ingested", "replaced", "unchanged", "stale", "ignored", "withdrawn", FAILED)
 
 ROUTES = {

@@ -14,7 +14,7 @@ from local.errors import UserError
 from logstats.settings import MAX_RETENTION_DAYS
 
 if TYPE_CHECKING:
-    from processor.retention import Expiry
+    from processor.retention.expiry import Expiry
 
 
 def expire(
@@ -66,7 +66,7 @@ def _date(text: str) -> dt.date:
 
 def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> "Expiry":
     from logstats.database import create_engine  # noqa: PLC0415 - slow to import
-    from processor import retention  # noqa: PLC0415
+    from processor.retention import expiry as retention  # noqa: PLC0415
 
     with open_database(database_url) as database:
         engine = create_engine(database)

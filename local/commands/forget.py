@@ -21,8 +21,8 @@ def forget(
     """
     from local.ledger import bucket_and_key, find  # noqa: PLC0415 - slow to import
     from logstats.database import create_engine  # noqa: PLC0415
-    from processor.commit import withdraw  # noqa: PLC0415
-    from processor.ledger import Withdrawal  # noqa: PLC0415
+    from processor.ledger.commit import withdraw  # noqa: PLC0415
+    from processor.ledger.delivery import Withdrawal  # noqa: PLC0415
 
     bucket, key = bucket_and_key(source)
     started = time.monotonic()

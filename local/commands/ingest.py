@@ -38,9 +38,9 @@ def ingest(
 
     However often the same content is ingested, it counts once. New content under the same name replaces the old.
     """
-    from processor.members import ClusterError  # noqa: PLC0415 - other commands need no processor
-    from processor.merge import IntegrityError  # noqa: PLC0415
-    from processor.objects import SourceError  # noqa: PLC0415
+    from processor.cluster.members import ClusterError  # noqa: PLC0415 - other commands need no processor
+    from processor.ledger.merge import IntegrityError  # noqa: PLC0415
+    from processor.reading.objects import SourceError  # noqa: PLC0415
 
     try:
         summary = _ingest(source, workers, processes, database_url, again=again)
@@ -60,9 +60,9 @@ def _ingest(
     from logstats.database import create_engine  # noqa: PLC0415
     from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
     from processor.ingest import Ingestor  # noqa: PLC0415
-    from processor.objects import LocalFile, s3_location  # noqa: PLC0415
-    from processor.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
-    from processor.s3 import S3Object  # noqa: PLC0415
+    from processor.ledger.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
+    from processor.reading.objects import LocalFile, s3_location  # noqa: PLC0415
+    from processor.reading.s3 import S3Object  # noqa: PLC0415
 
     settings = load(ProcessorSettings)
     location = s3_location(source)
@@ -85,7 +85,7 @@ def _ingest(
             engine, rejects, settings.wait_for_system_duration, workers, progress, again=again
         )
         if processes > 1:
-            from processor.cluster import on_this_machine  # noqa: PLC0415
+            from processor.cluster.coordinator import on_this_machine  # noqa: PLC0415
 
             cluster = on_this_machine(engine, database, source, processes, workers, progress)
             ingestor = replace(ingestor, cluster=cluster)
@@ -96,7 +96,7 @@ def _ingest(
 
 
 def _s3_client() -> "S3Client":
-    from processor.s3 import create_client  # noqa: PLC0415 - slow to import
+    from processor.reading.s3 import create_client  # noqa: PLC0415 - slow to import
 
     return create_client()
 

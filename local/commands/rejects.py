@@ -39,8 +39,8 @@ def rejects(
 def _read(uri: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-    from processor.objects import s3_location  # noqa: PLC0415
-    from processor.s3 import create_client  # noqa: PLC0415
+    from processor.reading.objects import s3_location  # noqa: PLC0415
+    from processor.reading.s3 import create_client  # noqa: PLC0415
 
     try:
         location = s3_location(uri)

@@ -9,7 +9,7 @@ import typer
 from local.commands.database import DatabaseUrlOption, open_database
 
 if TYPE_CHECKING:
-    from processor.verify import Difference
+    from processor.ledger.verify import Difference
 
 _MOST_LISTED = 1_000
 
@@ -27,7 +27,7 @@ def verify(
     Status 0 when they agree, 1 when they do not. Ingests may go on meanwhile.
     """
     from logstats.database import create_engine  # noqa: PLC0415 - slow to import
-    from processor.verify import check  # noqa: PLC0415
+    from processor.ledger.verify import check  # noqa: PLC0415
 
     listed: list[dict[str, str]] = []
 

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import Contribution, LogObject
-from processor import attempts, commit, ledger, merge
-from processor.ledger import Delivery, Outcome, Withdrawal
+from processor.ledger import attempts, commit, merge
+from processor.ledger import delivery as ledger
+from processor.ledger.delivery import Delivery, Outcome, Withdrawal
 
 
 @contextmanager

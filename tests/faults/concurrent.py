@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from processor import commit
 from processor.ingest import Ingestor, IngestSummary
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger import commit
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
 from tests.logs import as_bytes, random_lines
 
 

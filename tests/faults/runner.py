@@ -19,9 +19,10 @@ import sqlalchemy as sa
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings
-from processor import attempts, handler
+from processor import handler
 from processor.ingest import Ingestor
-from processor.rejects import LocalRejectStore
+from processor.ledger import attempts
+from processor.ledger.rejects import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
 from tests.faults.schedule import Event, Schedule, Step

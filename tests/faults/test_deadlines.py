@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from processor.deadline import BYTES_PER_SECOND, Deadline, DeadlineError, TooLargeError
 from processor.ingest import Ingestor
-from processor.ledger import Withdrawal
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore, S3RejectStore
-from processor.s3 import create_client
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import LocalRejectStore, S3RejectStore
+from processor.reading.objects import LocalFile
+from processor.reading.s3 import create_client
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double

@@ -17,12 +17,12 @@ import sqlalchemy as sa
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from processor import attempts
-from processor.commit import withdraw
 from processor.ingest import Ingestor
-from processor.ledger import Withdrawal
-from processor.objects import LocalFile, SourceError, TransientSourceError
-from processor.rejects import LocalRejectStore
+from processor.ledger import attempts
+from processor.ledger.commit import withdraw
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile, SourceError, TransientSourceError
 from tests import oracle, tables
 from tests.faults.concurrent import Processes, ingest_at_once, lines_of, write
 from tests.logs import as_bytes, random_lines
@@ -48,7 +48,9 @@ def log(tmp_path: Path) -> LocalFile:
 def test_sixteen_ingests_at_once_equal_one_after_the_other(
     engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("processor.commit._TRIES", 1)  # the order of locks alone must prevent deadlocks
+    monkeypatch.setattr(
+        "processor.ledger.commit._TRIES", 1
+    )  # the order of locks alone must prevent deadlocks
     outcomes = ingest_at_once(engine.url, tmp_path, files=16, lines=5_000)
     assert {summary.outcome for summary in outcomes} == {"ingested"}
     lines = [line for number in range(16) for line in lines_of(number, 5_000)]

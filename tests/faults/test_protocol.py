@@ -20,12 +20,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from processor import attempts
-from processor.commit import withdraw
 from processor.ingest import Ingestor
-from processor.ledger import Withdrawal
-from processor.rejects import LocalRejectStore
-from processor.s3 import MissingError, S3Object
+from processor.ledger import attempts
+from processor.ledger.commit import withdraw
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.s3 import MissingError, S3Object
 from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
 from tests.faults.runner import Countdown, body_of, cut, settle, wired

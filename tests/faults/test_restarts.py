@@ -21,8 +21,8 @@ from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
 from tests import oracle, tables
 from tests.faults.runner import Countdown, cut
 from tests.logs import as_bytes, random_lines

@@ -16,12 +16,13 @@ import sqlalchemy as sa
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from processor import attempts, customers, merge, retention
+from processor.ledger import attempts, customers, merge
+from processor.retention import expiry as retention
 from tests import tables
 from tests.faults import expiring
 from tests.faults.expiring import Expiring, Run
 from tests.faults.runner import Countdown, Runner, _die, wired
-from tests.integration.processor.test_customers import summarised
+from tests.integration.processor.ledger.test_customers import summarised
 
 # A cursor of a lost connection says so when it is collected.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

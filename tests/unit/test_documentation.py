@@ -295,7 +295,7 @@ def test_tests_that_are_named_exist(document: Path) -> None:
 
 @documents
 def test_files_that_are_named_exist(document: Path) -> None:
-    """A path in backticks, such as `layers/logstats/line.py`, is one of the repository."""
+    """A path in backticks, such as `layers/logstats/domain/line.py`, is one of the repository."""
     folders = "benchmarks|cdk|docs|functions|layers|local|tests"
     for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", document.read_text()):
         assert (ROOT / name).exists(), name

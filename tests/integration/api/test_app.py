@@ -19,11 +19,11 @@ from api.settings import ApiSettings
 from api.statements import CUSTOMERS, INGESTIONS
 from logstats.settings import DatabaseSettings
 from migrate import schema
-from processor import retention
 from processor.ingest import Ingestor
-from processor.ledger import Withdrawal
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
+from processor.retention import expiry as retention
 from tests import oracle
 from tests.logs import as_bytes, random_lines
 

@@ -18,11 +18,11 @@ from api.settings import ApiSettings
 from api.statements import REVISIONS
 from api.statistics import Question, Statistics
 from logstats.settings import DatabaseSettings
-from processor.commit import withdraw
 from processor.ingest import Ingestor
-from processor.ledger import Withdrawal
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger.commit import withdraw
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
 from tests.days import insert_day
 
 DAY = dt.date(2024, 9, 3)

@@ -21,13 +21,13 @@ from logstats.models import Base
 from logstats.settings import DatabaseSettings
 from migrate import grants, schema
 from migrate.roles import EXPIRER, OWNER, READER, ROLES, WRITER, statements
-from processor import retention
-from processor.cluster import on_this_machine
-from processor.commit import withdraw
+from processor.cluster.coordinator import on_this_machine
 from processor.ingest import Ingestor
-from processor.ledger import Withdrawal
-from processor.objects import FILE_BUCKET, LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger.commit import withdraw
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import FILE_BUCKET, LocalFile
+from processor.retention import expiry as retention
 from tests import tables
 from tests.logs import as_bytes, random_lines
 

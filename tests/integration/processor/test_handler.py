@@ -15,8 +15,8 @@ from moto import mock_aws
 
 from logstats.settings import DatabaseSettings
 from processor import handler as module
-from processor.ledger import Withdrawal
-from processor.s3 import S3Object
+from processor.ledger.delivery import Withdrawal
+from processor.reading.s3 import S3Object
 from tests import events, oracle, tables
 from tests.logs import as_bytes, random_lines
 

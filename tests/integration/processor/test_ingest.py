@@ -16,11 +16,11 @@ from benchmarks.scaling.loads import CONNECTIONS_PER_PROCESSOR
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
-from processor import lines as lines_module
 from processor.ingest import Ingestor, IngestSummary
-from processor.ledger import Withdrawal
-from processor.objects import LocalFile, SourceError
-from processor.rejects import LocalRejectStore
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading import lines as lines_module
+from processor.reading.objects import LocalFile, SourceError
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 
@@ -37,7 +37,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let even a small log have many byte ranges."""
     monkeypatch.setattr(lines_module, "CHUNK_BYTES", 1 << 12)
     monkeypatch.setattr(lines_module, "BLOCK_BYTES", 1 << 10)
-    monkeypatch.setattr("processor.source.CHUNK_BYTES", 1 << 12)
+    monkeypatch.setattr("processor.dataflow.source.CHUNK_BYTES", 1 << 12)
 
 
 def ingest(ingestor: Ingestor, path: Path, data: bytes | Iterable[str]) -> IngestSummary:
@@ -58,7 +58,7 @@ def test_an_ingest_takes_no_more_connections_than_it_says(
     ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers that hold much; with two of them, three connections (docs/scaling.md)."""
-    monkeypatch.setattr("processor.sink._BATCH_BYTES", 1)
+    monkeypatch.setattr("processor.dataflow.sink._BATCH_BYTES", 1)
     taken = [0]
     sa.event.listen(ingestor.engine, "checkout", lambda *_: taken.append(taken[-1] + 1))
     sa.event.listen(ingestor.engine, "checkin", lambda *_: taken.append(taken[-1] - 1))
@@ -73,7 +73,7 @@ def test_workers_need_not_agree_on_the_number_of_shards(
 ) -> None:
     """One holds much and divides its summaries more than the other does, which has the same customers and days."""
     numbers = [8, 2]
-    monkeypatch.setattr("processor.source.count_shards", lambda *_: numbers.pop())
+    monkeypatch.setattr("processor.dataflow.source.count_shards", lambda *_: numbers.pop())
     ingest(replace(ingestor, workers=2), tmp_path / "a.log", LINES)
     assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
     assert not numbers
@@ -187,7 +187,9 @@ def test_trap_04_waiting_and_workers_never_change_a_result(
 ) -> None:
     if wait:
         monkeypatch.setenv("WAIT_FOR_SYSTEM_DURATION", wait)
-    monkeypatch.setattr("processor.source.MAX_SUMMARY_BYTES", 2_000)  # many partial summaries, many late
+    monkeypatch.setattr(
+        "processor.dataflow.source.MAX_SUMMARY_BYTES", 2_000
+    )  # many partial summaries, many late
     ingestor = replace(
         ingestor,
         workers=workers,
@@ -340,7 +342,7 @@ def test_a_failed_attempt_leaves_nothing_and_the_next_one_succeeds(
 def test_a_staging_error_fails_the_attempt(
     ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("processor.sink._COPY", "COPY nowhere FROM STDIN (FORMAT BINARY)")
+    monkeypatch.setattr("processor.dataflow.sink._COPY", "COPY nowhere FROM STDIN (FORMAT BINARY)")
     with pytest.raises(Exception, match="nowhere"):
         ingest(ingestor, tmp_path / "a.log", LINES)
     assert "panicked" not in capfd.readouterr().err

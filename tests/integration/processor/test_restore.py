@@ -16,9 +16,9 @@ from logstats.models import Customer
 from migrate import schema
 from processor import backfill
 from processor.ingest import Ingestor
-from processor.rejects import LocalRejectStore
-from processor.s3 import create_client
-from processor.verify import check
+from processor.ledger.rejects import LocalRejectStore
+from processor.ledger.verify import check
+from processor.reading.s3 import create_client
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double

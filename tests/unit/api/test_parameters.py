@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order
-from logstats import line
+from logstats.domain import line
 
 customer_ids: TypeAdapter[str] = TypeAdapter(CustomerId)
 dates: TypeAdapter[dt.date] = TypeAdapter(CalendarDate)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.periods import Interval, Periods
-from logstats.histogram import LatencyHistogram
+from logstats.domain.histogram import LatencyHistogram
 
 DAY = st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))
 DURATIONS = st.lists(st.integers(0, 8_000).map(lambda ms: ms * 1_000), min_size=1, max_size=20)

@@ -16,7 +16,7 @@ from benchmarks.scaling.loads import Load, use
 from benchmarks.scaling.query import QueryCosts
 from benchmarks.scaling.workload import DENSE_FROM, PAGE, Measured, Workload
 from local.generator import DURATIONS_MS
-from logstats.histogram import LatencyHistogram
+from logstats.domain.histogram import LatencyHistogram
 
 KNOWN = Costs(
     read={"object": 0.010, "line": 1e-7, "row": 1e-5, "page": 1e-6, "listed": 1e-7},

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local.generator import DURATIONS_MS, PATHS, STATUS_CODES, Traffic
-from logstats.line import LogLine, parse_line
+from logstats.domain.line import LogLine, parse_line
 
 COMMITTED = Path(__file__).parents[3] / "api_requests.log"
 LINE = re.compile(

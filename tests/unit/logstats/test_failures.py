@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from logstats import failures
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from processor.objects import SourceError
+from processor.reading.objects import SourceError
 
 SECRET = "what-somebody-sent"
 

@@ -10,7 +10,7 @@ import pytest
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from logstats import emission, metrics
 from logstats.metrics import METRICS, Metric
-from processor.ledger import Outcome
+from processor.ledger.delivery import Outcome
 from tests.cloudwatch import extracted
 
 CHECKOUT = Path(__file__).parents[3]

@@ -12,10 +12,10 @@ from cdk import ROOT
 from cdk.app import synthesise
 from local.cloud.deployment import Deployer
 from local.cloud.emulator import Emulator
-from processor import retention
 from processor.ingest import Ingestor
-from processor.objects import LocalFile
-from processor.rejects import LocalRejectStore
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
+from processor.retention import expiry as retention
 from tests import tables
 from tests.integration.local.cloud.assemblies import changed
 from tests.integration.local.cloud.test_deployment import database, function, parameters

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logstats.line import LogLine, parse_line
+from logstats.domain.line import LogLine, parse_line
 from logstats.native import REASONS, Aggregator, classify
 from tests.blocks import block
 from tests.reference import MAX_REJECT_BYTES, Aggregate, aggregate, bucket, by_kernel, encode, told_by

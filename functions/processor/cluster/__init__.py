@@ -1,0 +1,1 @@
+"""One log object read by several processes."""

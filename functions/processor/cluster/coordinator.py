@@ -1,0 +1,139 @@
+"""Coordinate the processes of a cluster, or take part in one: see `processor.cluster.__main__`."""
+
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from logstats.settings import DatabaseSettings, ProcessorSettings, load
+from processor.cluster.members import POLL_SECONDS, ClusterError, Layout, Members, open_log, s3_client
+from processor.dataflow.monitor import Monitor, Progress
+from processor.dataflow.source import LogSource
+from processor.dataflow.staging import usable_cores
+from processor.ingest import Ingestor, Log
+from processor.ledger import attempts
+from processor.ledger.rejects import reject_store
+from processor.reading.objects import LocalFile
+from processor.reading.s3 import S3Object
+
+JOIN_SECONDS = 120
+"""How long processes may take to start; tasks on Fargate need about a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinator:
+    """Runs the dataflow of an attempt on a cluster.
+
+    Attributes
+    ----------
+    source
+        The log object, as a member can open it: a path or an S3 URI.
+    here
+        The numbers of the processes that are started here; the others join by themselves.
+    environment
+        Variables that tell members the database; by default they have this process' own.
+    """
+
+    engine: sa.Engine
+    source: str
+    layout: Layout
+    here: range
+    progress: Progress = lambda _: None
+    environment: dict[str, str] | None = None
+
+    def stage(self, log: Log, attempt_id: int) -> int:
+        """Stage all contributions, and return the number of byte ranges that must have reported.
+
+        Raises
+        ------
+        ClusterError
+            If a process has failed, or has not come in time.
+        """
+        attempts.announce(self.engine, attempt_id, self.layout.name(log))
+        processes = len(self.layout.addresses)
+        deadline, joined = time.monotonic() + JOIN_SECONDS, 0
+
+        def check() -> None:
+            nonlocal joined
+            if joined < processes:
+                joined = max(joined, attempts.count_members(self.engine, attempt_id))
+                if joined < processes and time.monotonic() > deadline:
+                    raise ClusterError(f"only {joined} of {processes} processes have come")
+
+        members = Members(self.source, self.layout, attempt_id, self.progress, self.environment)
+        try:
+            for number in self.here:
+                members.start(number)
+            members.watch(check)
+        finally:
+            members.end()
+        attempts.wait_for_members(self.engine, attempt_id)
+        return len(LogSource(log, self.layout.workers * processes, Monitor()).ranges)
+
+
+def on_this_machine(  # noqa: PLR0913, PLR0917 - the options of the command line
+    engine: sa.Engine,
+    database: DatabaseSettings,
+    source: str,
+    processes: int,
+    workers: int | None,
+    progress: Progress,
+) -> Coordinator:
+    """Return a cluster of processes that are all started here; by default they share the usable cores."""
+    with ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(processes)]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        addresses = tuple(f"127.0.0.1:{free.getsockname()[1]}" for free in sockets)
+    layout = Layout(addresses, workers or max(1, usable_cores() // processes))
+    environment = {
+        "DATABASE_URL": database.url,
+        "DATABASE_TLS": database.tls,
+        "DATABASE_IAM_AUTH": str(database.iam_auth),
+    }
+    return Coordinator(engine, source, layout, range(processes), progress, environment)
+
+
+def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> None:
+    """Take part in the attempt that process 0 begins.
+
+    Raises
+    ------
+    ClusterError
+        If it does not begin in time, or ends too early.
+    """
+    log = open_log(source)
+    deadline = time.monotonic() + JOIN_SECONDS
+    while not (attempt_id := attempts.find(engine, log.bucket, log.key, layout.name(log))):
+        if time.monotonic() > deadline:
+            raise ClusterError("process 0 has not begun an attempt on this version of the object")
+        time.sleep(POLL_SECONDS)
+
+    def check() -> None:
+        if not attempts.is_alive(engine, attempt_id):
+            raise ClusterError("process 0 has given up")
+
+    members = Members(source, layout, attempt_id, lambda _: None, None)
+    try:
+        members.start(process_id)
+        members.watch(check)
+    finally:
+        members.end()
+
+
+def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> dict[str, object]:
+    """Ingest a log object with a cluster, and return the summary."""
+    rejects = reject_store(load(ProcessorSettings), s3_client)
+    ingestor = Ingestor(engine, rejects, cluster=Coordinator(engine, source, layout, here))
+    log = open_log(source)
+    if isinstance(log, LocalFile):
+        return ingestor.ingest_file(log).as_dict()
+
+    def look() -> S3Object:
+        found = open_log(source)
+        assert isinstance(found, S3Object)  # noqa: S101 - it was one before
+        return found
+
+    return ingestor.ingest_current(look).as_dict()

@@ -1,0 +1,1 @@
+"""The Bytewax flow of an attempt: byte ranges in, staged contributions out."""

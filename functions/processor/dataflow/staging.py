@@ -1,0 +1,90 @@
+"""Run the dataflow: everything a log object holds is staged under an attempt."""
+
+import datetime as dt
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from bytewax.run import cli_main
+
+from processor.dataflow.flow import build_flow
+from processor.dataflow.monitor import Monitor, Progress
+from processor.dataflow.sink import StagingSink
+from processor.dataflow.source import LogSource
+from processor.reading.objects import LogObject
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use; on Lambda the memory setting decides."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How the dataflow runs: worker threads of this process, which may be one of a cluster.
+
+    Attributes
+    ----------
+    workers
+        Threads; the same number in every process.
+    wait_for_system_duration
+        See `processor.dataflow.flow.build_flow`.
+    progress
+        Called with the number of bytes just read.
+    process_id, addresses
+        This process' place among the ``host:port`` of all, which must be in the same order everywhere.
+    """
+
+    workers: int
+    wait_for_system_duration: dt.timedelta = dt.timedelta.max
+    progress: Progress = lambda _: None
+    process_id: int = 0
+    addresses: tuple[str, ...] = ()
+
+
+def stage(
+    engine: sa.Engine,
+    log: LogObject,
+    attempt_id: int,
+    running: Running,
+    connection: sa.Connection | None = None,
+) -> int:
+    """Read this process' share of a log object and stage the contributions of its customers.
+
+    Parameters
+    ----------
+    engine
+        Has connections for workers that hold much.
+    connection
+        Where the rest is written; by default another one of the engine's.
+
+    Returns
+    -------
+    int
+        The number of byte ranges of all processes together.
+
+    Raises
+    ------
+    Exception
+        The first error of a worker.
+    """
+    monitor = Monitor(running.progress)
+    source = LogSource(log, running.workers * max(1, len(running.addresses)), monitor)
+    sink = StagingSink(engine, attempt_id, monitor)
+    flow = build_flow(source, sink, running.wait_for_system_duration)
+    with monitor.interruptible():
+        if running.addresses:
+            cli_main(  # type: ignore[no-untyped-call]
+                flow,
+                workers_per_process=running.workers,
+                process_id=running.process_id,
+                addresses=list(running.addresses),
+            )
+        else:
+            cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
+    if monitor.error:
+        raise monitor.error
+    with nullcontext(connection) if connection else engine.connect() as own, own.begin():
+        sink.finish(own)
+    return len(source.ranges)

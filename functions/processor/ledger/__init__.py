@@ -1,0 +1,1 @@
+"""The exactly-once commit: deliveries, attempts, and the statistics that follow."""

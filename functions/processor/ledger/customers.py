@@ -1,0 +1,125 @@
+"""Keep the customers in step with their daily statistics."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.orm import Session
+
+from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
+from processor.ledger.horizon import is_open
+
+_Dates = sa.SQLColumnExpression[dt.date]
+_Choice = Callable[[_Dates, _Dates], _Dates]
+
+
+def refresh(session: Session, added: int | None, removed: int | None) -> None:
+    """Bring the customers touched by two attempts up to date, in the transaction that has merged them.
+
+    The caller holds the locks of the touched customers, and their daily statistics are already new.
+    """
+    touched = _touched(added, removed)
+    new_first: _Choice = _newer
+    new_last: _Choice = _newer
+    first: sa.ColumnElement[dt.date]
+    last: sa.ColumnElement[dt.date]
+    if removed is None:  # days only come, so the contributions say enough: no look at the other days
+        first, last = touched.c.first_date, touched.c.last_date
+        new_first, new_last = sa.func.least, sa.func.greatest
+    else:
+        first, last = (
+            _edge(touched, sa.func.min(DailyStatistics.date)),
+            _edge(touched, sa.func.max(DailyStatistics.date)),
+        )
+    statement = insert(Customer).from_select(
+        [column.name for column in Customer.__table__.columns],
+        sa.select(
+            touched.c.customer_id,
+            sa.select(REVISIONS.next_value()).scalar_subquery(),
+            first,
+            last,
+            touched.c.change,
+        ).order_by(touched.c.customer_id),  # the order of the index, in which it grows at its end
+    )
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Customer.customer_id],
+            set_={
+                "revision": new.revision,
+                "first_date": new_first(Customer.first_date, new.first_date),
+                "last_date": new_last(Customer.last_date, new.last_date),
+                "total_requests": Customer.total_requests + new.total_requests,
+            },
+        )
+    )
+    if removed is not None:
+        gone = sa.select(touched.c.customer_id)
+        session.execute(
+            sa.delete(Customer).where(Customer.customer_id.in_(gone), Customer.total_requests == 0)
+        )
+
+
+def shrink(session: Session, removed: Mapping[str, int]) -> int:
+    """Bring customers up to date whose oldest days have been removed, in the transaction that has removed them.
+
+    The caller holds the locks of the customers.
+
+    Parameters
+    ----------
+    removed
+        Customers, and how many requests their removed days had.
+
+    Returns
+    -------
+    int
+        The number of customers that have no day left, and are gone.
+    """
+    if not removed:
+        return 0
+    ids = sa.cast(list(removed), ARRAY(CustomerId))
+    days = sa.select(DailyStatistics.date).where(DailyStatistics.customer_id == Customer.customer_id)
+    empty = sa.delete(Customer).where(Customer.customer_id == sa.any_(ids), ~days.exists())
+    gone = session.connection().execute(empty).rowcount
+    requests = sa.cast(list(removed.values()), ARRAY(sa.BigInteger))
+    change = sa.func.unnest(ids, requests).table_valued("customer_id", "requests").render_derived()
+    session.execute(
+        sa.update(Customer)
+        .where(Customer.customer_id == change.c.customer_id)
+        .values(
+            revision=sa.select(REVISIONS.next_value()).scalar_subquery(),
+            total_requests=Customer.total_requests - change.c.requests,
+            first_date=days.with_only_columns(sa.func.min(DailyStatistics.date)).scalar_subquery(),
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    return gone
+
+
+def _newer(_old: _Dates, new: _Dates) -> _Dates:
+    return new
+
+
+def _touched(added: int | None, removed: int | None) -> sa.Subquery:
+    """Select each customer touched on open days, by how much its requests have changed, and its outermost days."""
+    attempts: Sequence[int] = [attempt for attempt in (added, removed) if attempt is not None]
+    sign = sa.case((Contribution.attempt_id == added, 1), else_=-1)
+    change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
+    return (
+        sa.select(
+            Contribution.customer_id,
+            change.label("change"),
+            sa.func.min(Contribution.date).label("first_date"),
+            sa.func.max(Contribution.date).label("last_date"),
+        )
+        .where(Contribution.attempt_id.in_(attempts), is_open(Contribution.date))
+        .group_by(Contribution.customer_id)
+        .subquery()
+    )
+
+
+def _edge(touched: sa.Subquery, edge: sa.Function[dt.date]) -> sa.ColumnElement[dt.date]:
+    """Return a customer's first or last day (one look into an index); any day for one that has none left."""
+    day = sa.select(edge).where(DailyStatistics.customer_id == touched.c.customer_id).scalar_subquery()
+    return sa.func.coalesce(day, sa.literal(dt.date(1970, 1, 1)))

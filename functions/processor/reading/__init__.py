@@ -1,0 +1,1 @@
+"""From bytes to lines: log objects, S3, read-ahead, compression."""

@@ -1,0 +1,194 @@
+"""Whole lines from a byte range of a log object.
+
+A range owns the lines that *start* in it: it drops what precedes its first line start, and reads beyond its
+end to finish its last line. Ranges that cover an object without overlap therefore read every line once.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+from blake3 import blake3
+
+from logstats.domain.line import MAX_LINE_BYTES
+from logstats.native import Aggregator
+from processor.reading.objects import ByteRange, LogObject, SourceError, is_gzip, source_of
+
+CHUNK_BYTES = 4 << 20
+"""What has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
+divided."""
+BLOCK_BYTES = 1 << 20
+"""What is read at a time, so that it is still in the processor's cache when it is digested and parsed."""
+
+_TAIL_BYTES = 64 << 10
+_BOM = b"\xef\xbb\xbf"
+_LF = b"\n"
+
+# What is kept of an over-long line: one byte over the limit, and one that may turn out to be a CR.
+_LONGEST = MAX_LINE_BYTES + 2
+
+
+class LineBuffer:
+    """Feeds whole lines to an aggregator; of an over-long line only the start is kept."""
+
+    def __init__(self, aggregator: Aggregator, *, at_line_start: bool) -> None:
+        self._aggregator = aggregator
+        self._buffer = bytearray(_LONGEST + BLOCK_BYTES)
+        self._carry = 0
+        self._skipping = not at_line_start
+        self._dropping = False
+
+    @property
+    def has_open_line(self) -> bool:
+        """Whether a line has started that no LF has ended yet."""
+        return self._carry > 0
+
+    def space(self, most: int) -> memoryview:
+        """Return where the next bytes go."""
+        return memoryview(self._buffer)[self._carry : self._carry + most]
+
+    def advance(self, count: int, *, is_first: bool = False) -> None:
+        """Take the `count` bytes put into `space()`, and feed the lines that they complete."""
+        start, end, begin = self._carry, self._carry + count, 0
+        if self._skipping or self._dropping:
+            found = self._buffer.find(_LF, start, end)
+            if found < 0:
+                return
+            if self._skipping:
+                begin = found + 1
+            else:
+                end = self._remove(start, found, end)
+            self._skipping = self._dropping = False
+        if is_first and self._buffer.startswith(_BOM, 0, end):
+            begin = len(_BOM)
+        whole = max(begin, self._buffer.rfind(_LF, begin, end) + 1)
+        self._aggregator.feed(memoryview(self._buffer)[begin:], whole - begin)
+        self._carry = self._remove(0, whole, end)
+        if self._carry > _LONGEST:
+            self._carry = _LONGEST
+            self._dropping = True
+
+    def finish(self) -> None:
+        """Feed the last line, which no LF ends."""
+        self._aggregator.feed(self._buffer, self._carry)
+        self._carry = 0
+
+    def _remove(self, start: int, stop: int, end: int) -> int:
+        """Close the gap from `start` to `stop`; return the new end."""
+        if start != stop:
+            self._buffer[start : start + end - stop] = self._buffer[stop:end]
+        return end - (stop - start)
+
+
+class _Digests:
+    """The BLAKE3 digests of chunks that are read block by block."""
+
+    def __init__(self) -> None:
+        self._hasher, self._length = blake3(), 0
+
+    def add(self, block: memoryview) -> Iterator[bytes]:
+        """Yield a chunk's digest if this block, which does not go beyond the chunk, completes it."""
+        self._hasher.update(block)
+        self._length += len(block)
+        if self._length == CHUNK_BYTES:
+            yield from self.finish()
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield the digest of a last, shorter chunk."""
+        if self._length:
+            yield self._hasher.digest()
+            self._hasher, self._length = blake3(), 0
+
+
+def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
+    """Feed an aggregator the lines that a byte range owns.
+
+    Parameters
+    ----------
+    start, end
+        The range; the start is a multiple of `CHUNK_BYTES`. A compressed object has only one range.
+
+    Yields
+    ------
+    bytes
+        The 32-byte BLAKE3 digest of each chunk of the stored bytes, as it is read.
+
+    Raises
+    ------
+    SourceError
+        If the object cannot be read, or is not valid gzip.
+    """
+    opened = log.open_range(max(start - 1, 0), end)
+    try:
+        if is_gzip(log.key):
+            yield from _feed_gzip(opened, aggregator, source_of(log.bucket, log.key))
+            return
+        first = bytearray(1)
+        at_line_start = start == 0 or _fill(opened, memoryview(first)) == 0 or first == _LF
+        lines = LineBuffer(aggregator, at_line_start=at_line_start)
+        digests = _Digests()
+        is_first = start == 0
+        while count := _fill(opened, space := lines.space(BLOCK_BYTES)):
+            yield from digests.add(space[:count])
+            lines.advance(count, is_first=is_first)
+            is_first = False
+        yield from digests.finish()
+    finally:
+        opened.close()
+    if lines.has_open_line:
+        _finish_last_line(log, end, lines)
+
+
+def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
+    """Read beyond the range up to the next LF."""
+    if at < log.size:
+        tail = log.open_range(at, log.size)
+        try:
+            while count := _fill(tail, space := lines.space(_TAIL_BYTES)):
+                line_end = bytes(space[:count]).find(_LF)
+                lines.advance(count if line_end < 0 else line_end + 1)
+                if line_end >= 0:
+                    return
+        finally:
+            tail.close()
+    lines.finish()
+
+
+def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator[bytes]:
+    """Decompress one member after the other (RFC 1952); zeros may pad the last one."""
+    lines = LineBuffer(aggregator, at_line_start=True)
+    block = memoryview(bytearray(BLOCK_BYTES))
+    digests = _Digests()
+    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    started, is_first = False, True
+    while count := _fill(opened, block):
+        yield from digests.add(block[:count])
+        data = bytes(block[:count])
+        if member.eof:
+            data = data.lstrip(b"\0")
+        more = bool(data)
+        while more:
+            if member.eof:
+                member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            space = lines.space(BLOCK_BYTES)
+            try:
+                plain = member.decompress(data, len(space))
+            except zlib.error as error:
+                raise SourceError(f"{name}: not valid gzip: {error}") from error
+            started = True
+            space[: len(plain)] = plain
+            lines.advance(len(plain), is_first=is_first)
+            is_first = is_first and not plain
+            data = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
+            more = bool(data) or (len(plain) == len(space) and not member.eof)
+    yield from digests.finish()
+    if started and not member.eof:
+        raise SourceError(f"{name}: not valid gzip: it ends in the middle")
+    lines.finish()
+
+
+def _fill(opened: ByteRange, buffer: memoryview) -> int:
+    """Read until the buffer is full or the range ends."""
+    filled = 0
+    while filled < len(buffer) and (count := opened.readinto(buffer[filled:])):
+        filled += count
+    return filled

@@ -1,0 +1,134 @@
+"""Log objects: what the dataflow reads, and local files. `processor.reading.s3` has those on S3."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+FILE_BUCKET = "file"
+
+
+class SourceError(Exception):
+    """A log object cannot be read, or is not what it was; the message is for people."""
+
+
+class TransientSourceError(SourceError):
+    """A log object cannot be read now; trying again may help."""
+
+
+def s3_location(source: str) -> tuple[str, str] | None:
+    """Return bucket and key of an S3 URI; None for anything else, which is a path.
+
+    Raises
+    ------
+    SourceError
+        If the URI lacks its bucket or its key.
+    """
+    if not source.startswith("s3://"):
+        return None
+    bucket, _, key = source.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise SourceError(f"{source}: an S3 object is named s3://bucket/key")
+    return bucket, key
+
+
+class ByteRange(Protocol):
+    """A stretch of a log object, read from its start to its end."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as bytes are left; return how many were read, 0 at the end."""
+
+    def close(self) -> None:
+        """Let go of the file or connection."""
+
+
+class LogObject(Protocol):
+    """One version of a log object."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket, `file` for a local one."""
+
+    @property
+    def key(self) -> str:
+        """The key, or the resolved path."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as stored."""
+
+    def open_range(self, start: int, end: int) -> ByteRange:
+        """Open the bytes from `start` up to, but not including, `end`."""
+
+    def check_unchanged(self) -> None:
+        """Raise a `SourceError` if the bytes may no longer be those of the first look."""
+
+
+def is_gzip(key: str) -> bool:
+    """Whether a log object is compressed."""
+    return key.endswith(".log.gz")
+
+
+def is_log(key: str) -> bool:
+    """Whether an object is a log object at all: the suffix decides."""
+    return key.endswith((".log", ".log.gz"))
+
+
+def source_of(bucket: str, key: str) -> str:
+    """Return the name by which people know a log object."""
+    return key if bucket == FILE_BUCKET else f"s3://{bucket}/{key}"
+
+
+class _FileRange:
+    def __init__(self, path: str, start: int, end: int) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+        self._at, self._end = start, end
+
+    def readinto(self, buffer: memoryview) -> int:
+        wanted = min(len(buffer), self._end - self._at)
+        count = os.preadv(self._descriptor, [buffer[:wanted]], self._at) if wanted else 0
+        if wanted and not count:
+            raise SourceError("the file became shorter while it was read")
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file, as it was when it was first looked at."""
+
+    key: str
+    size: int
+    modified_ns: int
+    bucket: str = FILE_BUCKET
+
+    @classmethod
+    def at(cls, path: Path) -> "LocalFile":
+        """Look at a file.
+
+        Raises
+        ------
+        SourceError
+            If there is no readable file.
+        """
+        try:
+            str(path.resolve()).encode()
+            with path.open("rb"):
+                status = path.stat()
+        except UnicodeEncodeError:
+            raise SourceError(f"{str(path)!a}: the name is not valid UTF-8") from None
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}") from error
+        return cls(str(path.resolve()), status.st_size, status.st_mtime_ns)
+
+    def open_range(self, start: int, end: int) -> ByteRange:
+        """Open the bytes from `start` up to `end`."""
+        return _FileRange(self.key, start, end)
+
+    def check_unchanged(self) -> None:
+        """Raise a `SourceError` if size or modification time differ from the first look."""
+        if LocalFile.at(Path(self.key)) != self:
+            raise SourceError(f"{self.key}: the file changed while it was read")

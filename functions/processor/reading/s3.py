@@ -1,0 +1,178 @@
+"""S3 object versions, read by byte range; what fails in passing is tried again where it stopped."""
+
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from urllib3.exceptions import HTTPError
+
+from processor.deadline import Deadline
+from processor.reading.objects import ByteRange, SourceError, TransientSourceError
+from processor.reading.readahead import ReadAhead
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+_TRIES = 6
+"""In a row and without a byte of progress; with the pauses, about 6 s."""
+
+_PASSING = {"ExpiredToken", "RequestTimeout", "ThrottlingException", "KMS.ThrottlingException"}
+"""Errors that S3 calls the request's fault (400), but that pass."""
+
+_CUT_SHORT = (HTTPClientError, IncompleteReadError, HTTPError, OSError)
+
+
+class MissingError(SourceError):
+    """The object or the version is not there."""
+
+
+_PATIENT = Config(
+    retries={"mode": "standard", "total_max_attempts": 8},
+    connect_timeout=5,
+    read_timeout=20,
+    tcp_keepalive=True,
+    max_pool_connections=32,
+)
+_IMPATIENT = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=2)
+
+
+def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noqa: ANN401 - boto3's
+    """Return a client that repeats throttled and failed requests, with growing and random pauses.
+
+    Mode `standard` of botocore covers 503 SlowDown, other 5xx, and connections that break before the answer.
+
+    Parameters
+    ----------
+    patient
+        If not, the client gives up at once: for what somebody else will try again.
+    """
+    return boto3.client("s3", config=_PATIENT if patient else _IMPATIENT, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """One version of an S3 object. Every read names the version and its ETag.
+
+    Attributes
+    ----------
+    deadline
+        How long a read may wait; None for as long as it takes.
+    """
+
+    client: "S3Client"
+    bucket: str
+    key: str
+    version: str | None
+    etag: str
+    size: int
+    deadline: Deadline | None = field(default=None, compare=False)
+
+    @classmethod
+    def head(cls, client: "S3Client", bucket: str, key: str, version: str | None = None) -> "S3Object":
+        """Look at a version, or at the current one.
+
+        Raises
+        ------
+        MissingError
+            If it does not exist.
+        SourceError
+            If it cannot be read.
+        """
+        wanted = {"VersionId": version} if version else {}
+        try:
+            head = client.head_object(Bucket=bucket, Key=key, **wanted)  # type: ignore[arg-type]
+        except (ClientError, BotoCoreError) as error:
+            _fail(f"s3://{bucket}/{key}", error)
+        return cls(client, bucket, key, head.get("VersionId", version), head["ETag"], head["ContentLength"])
+
+    def open_range(self, start: int, end: int) -> ByteRange:
+        """Open the bytes from `start` up to `end`; they are fetched ahead."""
+        return ReadAhead(_S3Range(self, start, end), self.deadline)
+
+    def check_unchanged(self) -> None:
+        """Do nothing: every read has checked the ETag."""
+
+
+def current_version(client: "S3Client", bucket: str, key: str) -> str | None:
+    """Return the current version of a key; empty if the key has no object now."""
+    try:
+        return S3Object.head(client, bucket, key).version
+    except MissingError:
+        return ""
+
+
+class _S3Range:
+    """A byte range; a body that breaks off is asked for again from there, in the same version."""
+
+    def __init__(self, log: S3Object, start: int, end: int) -> None:
+        self._log, self._at, self._end = log, start, end
+        self._body: Any = None
+        self._failures = 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        while self._at < self._end:
+            try:
+                self._body = self._body or self._request()
+                data = self._body.read(min(len(buffer), self._end - self._at))
+                if not data:
+                    raise IncompleteReadError(actual_bytes=self._at, expected_bytes=self._end)
+            except _CUT_SHORT as error:
+                self._pause(error)
+                continue
+            self._failures = 0
+            self._at += len(data)
+            buffer[: len(data)] = data
+            return len(data)
+        return 0
+
+    def _request(self) -> Any:  # noqa: ANN401 - botocore's StreamingBody
+        log = self._log
+        wanted = {"VersionId": log.version} if log.version else {}
+        try:
+            answer = log.client.get_object(
+                Bucket=log.bucket,
+                Key=log.key,
+                Range=f"bytes={self._at}-{self._end - 1}",
+                IfMatch=log.etag,
+                **wanted,  # type: ignore[arg-type]
+            )
+        except (ClientError, BotoCoreError) as error:
+            _fail(f"s3://{log.bucket}/{log.key}", error)
+        return answer["Body"]
+
+    def _pause(self, error: Exception) -> None:
+        self.close()
+        self._failures += 1
+        where = f"s3://{self._log.bucket}/{self._log.key}: the body broke off at byte {self._at:,}"
+        if self._failures == _TRIES:
+            raise TransientSourceError(f"{where}, {_TRIES} times: {error}") from error
+        logger.warning("%s; reading on from there: %s", where, error)
+        time.sleep(random.uniform(0.5, 1) * 0.1 * 2**self._failures)  # noqa: S311 - no secret
+
+    def close(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+
+def _fail(name: str, error: ClientError | BotoCoreError) -> NoReturn:
+    """Say whether trying again may help."""
+    if not isinstance(error, ClientError):
+        raise TransientSourceError(f"{name}: S3 cannot be reached: {error}") from error
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):  # 405: a delete marker
+        raise MissingError(f"{name}: this version does not exist; it was deleted, or never was") from error
+    if status == HTTPStatus.PRECONDITION_FAILED:
+        raise TransientSourceError(f"{name}: it was replaced while it was read") from error
+    busy = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    if busy or error.response.get("Error", {}).get("Code") in _PASSING:
+        raise TransientSourceError(f"{name}: S3 is busy or out of order: {error}") from error
+    raise SourceError(f"{name}: {error}") from error

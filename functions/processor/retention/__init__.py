@@ -1,0 +1,1 @@
+"""The horizon advances; what is behind it is removed."""

@@ -1,0 +1,202 @@
+"""One log object, several processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
+from processor.cluster import coordinator as cluster
+from processor.cluster.coordinator import Coordinator, on_this_machine
+from processor.cluster.members import ClusterError, Layout, member
+from processor.dataflow.monitor import Progress
+from processor.dataflow.staging import Running
+from processor.ingest import Ingestor, Log
+from processor.ledger import attempts
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+
+LINES = random_lines(seed=7, count=40_000, customers=40)
+COPIES = 10  # 20 MB: several chunks for each worker
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "a.log"
+    path.write_bytes(as_bytes(LINES) * COPIES + b"not a line\n")
+    return path
+
+
+@pytest.fixture
+def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
+    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=2)
+
+
+def clustered(
+    ingestor: Ingestor, database: DatabaseSettings, path: Path, progress: Progress = lambda _: None
+) -> Ingestor:
+    coordinator = on_this_machine(ingestor.engine, database, str(path), 2, 1, progress)
+    return Ingestor(ingestor.engine, ingestor.rejects, cluster=coordinator)
+
+
+def environment(database: DatabaseSettings) -> dict[str, str]:
+    return os.environ | {
+        "DATABASE_URL": database.url,
+        "DATABASE_TLS": database.tls,
+        "DATABASE_IAM_AUTH": str(database.iam_auth),
+    }
+
+
+def free_addresses(count: int) -> list[str]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return addresses
+
+
+def start(database: DatabaseSettings, log: Path, addresses: list[str], number: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(addresses)]
+    return subprocess.Popen(
+        [*command, "--process-id", str(number), "--workers", "1"],
+        env=environment(database),
+        cwd=log.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_processes_give_the_tables_of_one(
+    ingestor: Ingestor, database: DatabaseSettings, server: EmbeddedPostgres, log: Path
+) -> None:
+    read: list[int] = []
+    summary = clustered(ingestor, database, log, read.append).ingest_file(LocalFile.at(log))
+    assert (summary.outcome, summary.accepted, summary.rejected) == ("ingested", COPIES * len(LINES), 1)
+    assert sum(read) >= log.stat().st_size
+    server.create_database("one_process", template="migrated")
+    alone = create_engine(server.settings("one_process"))
+    Ingestor(alone, ingestor.rejects, workers=1).ingest_file(LocalFile.at(log))
+    assert tables.merged_rows(ingestor.engine) == tables.merged_rows(alone)
+    assert tables.statistics(alone) == oracle.statistics(LINES * COPIES)
+    alone.dispose()
+    with ingestor.engine.connect() as connection:
+        writers = connection.scalars(sa.text("SELECT DISTINCT part % 2 FROM contributions")).all()
+    assert sorted(writers) == [0, 1]
+
+
+def test_rejected_lines_have_the_numbers_of_the_whole_log(
+    ingestor: Ingestor, database: DatabaseSettings, log: Path
+) -> None:
+    """Broken lines throughout, so that every process has some."""
+    lines = log.read_bytes().split(b"\n")
+    for at in range(0, len(lines), 9_973):
+        lines[at] = f"broken {at}".encode()
+    log.write_bytes(b"\n".join(lines))
+    expected = [number for number, line in enumerate(lines, 1) if line.startswith((b"broken", b"not a line"))]
+    assert clustered(ingestor, database, log).ingest_file(LocalFile.at(log)).rejected == len(expected)
+    uri = tables.ledger(ingestor.engine, str(log)).rejects_uri
+    assert uri is not None
+    assert [json.loads(line)["line"] for line in Path(uri).read_text().splitlines()] == expected
+
+
+def test_reading_may_take_longer_than_a_transaction_may_be_idle(
+    database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member's lock is held by a transaction, which is idle meanwhile."""
+    for name, value in environment(database).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.2")
+    members_while_reading: list[int] = []
+
+    def read_slowly(engine: sa.Engine, _log: Log, attempt_id: int, _running: Running) -> None:
+        time.sleep(0.6)
+        members_while_reading.append(attempts.count_members(engine, attempt_id))
+
+    monkeypatch.setattr("processor.cluster.members.stage", read_slowly)
+    monkeypatch.setattr("processor.cluster.members._end_with_parent", lambda _: None)
+    assert member(str(log), Layout((), 1), process_id=0, attempt_id=1) == 0
+    assert members_while_reading == [1]
+
+
+def test_a_killed_process_leaves_nothing_and_the_next_run_succeeds(
+    ingestor: Ingestor, database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(log.read_bytes() * 8)
+    started: list[int] = []
+
+    class Recorded(subprocess.Popen[str]):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)  # type: ignore[call-overload]
+            started.append(self.pid)
+
+    def kill_one(_count: int) -> None:
+        if started:
+            os.kill(started.pop(), signal.SIGKILL)
+            started.clear()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("processor.cluster.members.subprocess.Popen", Recorded)
+        with pytest.raises(ClusterError, match="process 1 ended with signal 9"):
+            clustered(ingestor, database, log, kill_one).ingest_file(LocalFile.at(log))
+    assert tables.merged_rows(ingestor.engine) == []
+    summary = clustered(ingestor, database, log).ingest_file(LocalFile.at(log))
+    assert (summary.outcome, summary.accepted) == ("ingested", 8 * COPIES * len(LINES))
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_a_members_error_is_told_in_its_words(
+    ingestor: Ingestor, database: DatabaseSettings, log: Path, tmp_path: Path
+) -> None:
+    gone = clustered(ingestor, database, tmp_path / "gone.log")
+    with pytest.raises(ClusterError, match="No such file"):
+        gone.ingest_file(LocalFile.at(log))
+    assert tables.merged_rows(ingestor.engine) == []
+
+
+def test_a_process_that_does_not_come_fails_the_attempt(
+    ingestor: Ingestor, database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "JOIN_SECONDS", 1)
+    layout = Layout(tuple(free_addresses(2)), 1)
+    coordinator = Coordinator(ingestor.engine, str(log), layout, range(1), environment=environment(database))
+    with pytest.raises(ClusterError, match="of 2 processes have come"):
+        Ingestor(ingestor.engine, ingestor.rejects, cluster=coordinator).ingest_file(LocalFile.at(log))
+
+
+def test_processes_find_each_other_through_the_database(
+    database: DatabaseSettings, engine: sa.Engine, log: Path
+) -> None:
+    addresses = free_addresses(2)
+    joining = start(database, log, addresses, 1)
+    coordinating = start(database, log, addresses, 0)
+    out, err = coordinating.communicate(timeout=100)
+    assert coordinating.returncode == 0, err
+    summary = json.loads(out.splitlines()[-1])
+    assert (summary["outcome"], summary["accepted"]) == ("ingested", COPIES * len(LINES))
+    joining.communicate(timeout=100)
+    assert joining.returncode == 0
+    assert tables.statistics(engine) == oracle.statistics(LINES * COPIES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(lambda c: [*c, "--process-id", "2"], "--process-id must be 0 to 1"), (lambda c: c, "--process-id")],
+)
+def test_wrong_options_are_one_clear_error(change: Callable[[list[str]], list[str]], message: str) -> None:
+    command = [sys.executable, "-m", "processor.cluster", "a.log", "--addresses", "a:1,b:1"]
+    result = subprocess.run(change(command), capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert message in result.stderr.splitlines()[-1]

@@ -1,0 +1,352 @@
+"""Retention on a real PostgreSQL: what is closed stays closed, what is open is exact, in any order."""
+
+import datetime as dt
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import sqlalchemy as sa
+
+from logstats.models import Retention
+from processor.ingest import Ingestor, IngestSummary
+from processor.ledger import commit, merge
+from processor.ledger.commit import withdraw
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.merge import IntegrityError
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import FILE_BUCKET, LocalFile
+from processor.retention import expiry as retention
+from tests import oracle, tables
+from tests.integration.processor.ledger.test_customers import expected as expected_customers
+from tests.integration.processor.ledger.test_customers import revisions
+from tests.logs import as_bytes, random_lines
+
+DAYS = [dt.date(2024, 9, 4) + dt.timedelta(day) for day in range(6)]
+HORIZON = DAYS[3]
+
+
+def lines_of(seed: int, count: int = 400) -> list[str]:
+    return random_lines(seed, count, customers=7, days=len(DAYS))
+
+
+def from_day(lines: Iterable[str], horizon: dt.date) -> list[str]:
+    """The lines of days that are open."""
+    return [line for line in lines if line[:10] >= horizon.isoformat()]
+
+
+@pytest.fixture
+def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
+    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
+
+
+@pytest.fixture
+def put(ingestor: Ingestor, tmp_path: Path) -> Callable[[str, list[str]], IngestSummary]:
+    """Write a file and ingest it."""
+
+    def ingest(name: str, lines: list[str]) -> IngestSummary:
+        path = tmp_path / f"{name}.log"
+        path.write_bytes(as_bytes(lines))
+        return ingestor.ingest_file(LocalFile.at(path))
+
+    return ingest
+
+
+Put = Callable[[str, list[str]], IngestSummary]
+
+
+def check(engine: sa.Engine, lines: list[str], horizon: dt.date) -> None:
+    """The tables are those of the open days, and nothing else is left."""
+    kept = from_day(lines, horizon)
+    assert tables.statistics(engine) == oracle.statistics(kept)
+    assert tables.customers(engine) == expected_customers(kept)
+    assert set(tables.leftovers(engine).values()) == {0}
+    with engine.connect() as connection:
+        closed = sa.text("SELECT count(*) FROM contributions WHERE date < :horizon")
+        assert connection.scalar(closed, {"horizon": horizon}) == 0
+
+
+def test_what_is_behind_the_horizon_goes_and_the_rest_stays(engine: sa.Engine, put: Put) -> None:
+    first, second = lines_of(1), lines_of(2)
+    put("a", first)
+    put("b", second)
+    previewed = retention.preview(engine, HORIZON)
+    assert tables.statistics(engine) == oracle.statistics(first + second), "a preview changes nothing"
+    assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
+    removed = retention.expire(engine, HORIZON)
+    assert removed == previewed == retention.Expiry(HORIZON, 3 * 7, 2 * 3 * 7)
+    check(engine, first + second, HORIZON)
+    assert retention.expire(engine, HORIZON) == retention.Expiry(HORIZON), "a second run finds nothing"
+
+
+def test_later_lines_of_closed_days_are_counted_as_expired(engine: sa.Engine, put: Put) -> None:
+    retention.expire(engine, HORIZON)
+    lines = lines_of(1)
+    open_lines = from_day(lines, HORIZON)
+    summary = put("a", [*lines, "broken"])
+    assert (summary.outcome, summary.lines, summary.accepted, summary.rejected) == ("ingested", 401, 400, 1)
+    assert summary.expired == len(lines) - len(open_lines) > 0
+    assert summary.customer_days == len(oracle.statistics(open_lines))
+    check(engine, lines, HORIZON)
+    again = put("a", [*lines, "broken"])
+    assert (again.outcome, again.expired) == ("unchanged", summary.expired)
+
+
+def test_an_object_of_closed_days_only_counts_nowhere(engine: sa.Engine, put: Put) -> None:
+    retention.expire(engine, HORIZON)
+    closed = [line for line in lines_of(1) if line[:10] < HORIZON.isoformat()]
+    summary = put("a", closed)
+    assert (summary.outcome, summary.accepted, summary.expired) == ("ingested", len(closed), len(closed))
+    assert (summary.customer_days, tables.customers(engine)) == (0, {})
+    check(engine, closed, HORIZON)
+    assert put("a", []).outcome == "replaced"
+    check(engine, [], HORIZON)
+
+
+def test_a_replacement_does_not_subtract_again_what_was_removed(engine: sa.Engine, put: Put) -> None:
+    first, second, other = lines_of(1), lines_of(2, 300), lines_of(3)
+    put("a", first)
+    put("b", other)
+    retention.expire(engine, HORIZON)
+    summary = put("a", second)
+    assert (summary.outcome, summary.expired) == (
+        "replaced",
+        len(second) - len(from_day(second, HORIZON)),
+    )
+    check(engine, second + other, HORIZON)
+    assert put("a", first).outcome == "replaced"
+    check(engine, first + other, HORIZON)
+
+
+def test_a_withdrawal_takes_out_the_open_days(engine: sa.Engine, put: Put, tmp_path: Path) -> None:
+    put("a", lines_of(1))
+    put("b", lines_of(2))
+    retention.expire(engine, HORIZON)
+    withdraw(engine, Withdrawal(FILE_BUCKET, str(tmp_path / "a.log")))
+    check(engine, lines_of(2), HORIZON)
+    row = tables.ledger(engine, str(tmp_path / "a.log"))
+    assert (row.outcome, row.accepted, row.expired) == ("withdrawn", 0, 0)
+
+
+def test_between_the_horizon_and_the_removal_everything_goes_on(
+    engine: sa.Engine, put: Put, tmp_path: Path
+) -> None:
+    """As after a crash: the days are closed, their rows are still there."""
+    put("a", lines_of(1))
+    put("b", lines_of(2))
+    put("c", lines_of(3))
+    retention._advance(engine, HORIZON)
+    assert put("a", lines_of(4)).outcome == "replaced"
+    withdraw(engine, Withdrawal(FILE_BUCKET, str(tmp_path / "b.log")))
+    assert put("d", lines_of(5)).expired > 0
+    retention.expire(engine, DAYS[0])
+    check(engine, lines_of(3) + lines_of(4) + lines_of(5), HORIZON)
+
+
+def test_the_horizon_never_returns(engine: sa.Engine, put: Put) -> None:
+    retention.expire(engine, HORIZON)
+    assert retention.expire(engine, DAYS[1]).horizon == HORIZON
+    assert retention.preview(engine, DAYS[1]).horizon == HORIZON
+    assert retention.current_horizon(engine) == HORIZON
+    put("a", lines_of(1))
+    check(engine, lines_of(1), HORIZON)
+
+
+def test_a_horizon_in_the_future_is_refused(engine: sa.Engine) -> None:
+    today = retention.horizon_of(engine, 0)
+    assert abs(today - dt.datetime.now(dt.UTC).date()) <= dt.timedelta(1)
+    tomorrow = today + dt.timedelta(1)
+    for run in (retention.expire, retention.preview):
+        with pytest.raises(retention.RetentionError, match=f"{tomorrow} is in the future"):
+            run(engine, tomorrow)
+    assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
+    assert retention.expire(engine, today).horizon == today
+    assert retention.horizon_of(engine, 30) == today - dt.timedelta(30)
+
+
+def test_customers_without_a_day_left_are_gone_and_revisions_advance(engine: sa.Engine, put: Put) -> None:
+    line = "{} 12:00:00 {} /a 200 0.1".format
+    put("a", [line(DAYS[0], "old"), line(DAYS[2], "both"), line(DAYS[4], "both"), line(DAYS[5], "new")])
+    before = revisions(engine)
+    removed = retention.expire(engine, HORIZON)
+    assert (removed.customer_days, removed.customers) == (2, 1)
+    after = revisions(engine)
+    assert after.keys() == {"both", "new"}
+    assert after["both"] > max(before.values())
+    assert after["new"] == before["new"], "nothing of it has changed"
+    assert tables.customers(engine)["both"] == (DAYS[4].isoformat(), DAYS[4].isoformat(), 1)
+
+
+def test_what_is_staged_is_left_to_its_commit(engine: sa.Engine, put: Put) -> None:
+    """The run comes between staging and commit: closed lines expire, and none is missing."""
+    put("b", lines_of(2))
+    real = commit._commit
+    calls: list[retention.Expiry] = []
+
+    def after_a_run(*arguments: object) -> object:
+        if not calls:
+            calls.append(retention.expire(engine, HORIZON))
+        return real(*arguments)  # type: ignore[arg-type]
+
+    with mock.patch.object(commit, "_commit", after_a_run):
+        summary = put("a", lines_of(1))
+    assert calls[0].contributions == 3 * 7
+    assert summary.expired == 400 - len(from_day(lines_of(1), HORIZON))
+    check(engine, lines_of(1) + lines_of(2), HORIZON)
+
+
+def waiting(engine: sa.Engine) -> int:
+    query = sa.text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with engine.connect() as connection:
+        found: int = connection.execute(query).scalar_one()
+    return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@contextmanager
+def paused(target: object, name: str) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Let the first call of a function wait after its work: the events that it is there, and may go on."""
+    real, reached, go_on = getattr(target, name), threading.Event(), threading.Event()
+
+    def call(*arguments: object) -> object:
+        result = real(*arguments)
+        if not reached.is_set():
+            reached.set()
+            assert go_on.wait(20)
+        return result
+
+    with mock.patch.object(target, name, call):
+        yield reached, go_on
+
+
+def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
+    engine: sa.Engine, put: Put, tmp_path: Path
+) -> None:
+    """The run waits for it, and then removes what it has added."""
+    with paused(merge, "_lock_stripes") as (reached, go_on), ThreadPoolExecutor() as threads:
+        ingest: Future[IngestSummary] = threads.submit(put, "a", lines_of(1))
+        assert reached.wait(20)
+        run = threads.submit(retention.expire, engine, HORIZON)
+        wait_until(lambda: waiting(engine) == 1)
+        assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
+        go_on.set()
+        assert ingest.result(20).expired == 0
+        assert run.result(20).customer_days == 3 * 7
+    check(engine, lines_of(1), HORIZON)
+
+
+def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: sa.Engine, put: Put) -> None:
+    """The statement that takes them began before the horizon; those that merge must not use its snapshot."""
+    with paused(merge, "lock_all") as (reached, go_on), ThreadPoolExecutor() as threads:
+        run = threads.submit(retention.expire, engine, HORIZON)
+        assert reached.wait(20)
+        ingest = threads.submit(put, "a", lines_of(1))
+        wait_until(lambda: waiting(engine) == 1)
+        go_on.set()
+        assert run.result(20).horizon == HORIZON
+        assert ingest.result(20).expired == 400 - len(from_day(lines_of(1), HORIZON))
+    check(engine, lines_of(1), HORIZON)
+
+
+def test_runs_and_ingests_at_once_need_no_second_try(
+    engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No deadlock, whatever meets; small transactions, so that much does."""
+    monkeypatch.setattr(commit, "_TRIES", 1)
+    monkeypatch.setattr(retention, "_ROWS", 5)
+    monkeypatch.setattr(retention, "_CUSTOMERS", 3)
+    for number in range(4):
+        put(str(number), lines_of(number))
+    rng = random.Random(1)
+    final = {number: lines_of(10 * number + rng.randrange(9)) for number in range(8)}
+
+    def ingest(number: int) -> None:
+        for seed in rng.sample(range(9), 2):
+            put(str(number), lines_of(10 * number + seed))
+        put(str(number), final[number])
+
+    with ThreadPoolExecutor(12) as threads:
+        ingests = [threads.submit(ingest, number) for number in final]
+        horizons = (DAYS[1], DAYS[2], HORIZON, HORIZON)
+        runs = [threads.submit(retention.expire, engine, horizon) for horizon in horizons]
+        for ingested in ingests:
+            ingested.result(60)
+        for run in runs:
+            run.result(60)
+    retention.expire(engine, HORIZON)
+    check(engine, [line for lines in final.values() for line in lines], HORIZON)
+
+
+def test_every_transaction_is_small_and_leaves_the_tables_consistent(
+    engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader sees each day whole or not at all, and a customer that agrees with its days."""
+    monkeypatch.setattr(retention, "_ROWS", 4)
+    monkeypatch.setattr(retention, "_CUSTOMERS", 3)
+    lines = lines_of(1) + lines_of(2)
+    put("a", lines_of(1))
+    put("b", lines_of(2))
+    whole = oracle.statistics(lines)
+    steps: list[int] = []
+
+    def look(customer_days: int) -> None:
+        steps.append(customer_days)
+        found = tables.statistics(engine)
+        assert found == {key: whole[key] for key in found}
+        kept = [line for line in lines if (line.split(" ")[2], line[:10]) in found]
+        assert tables.customers(engine) == expected_customers(kept)
+
+    total = retention.expire(engine, HORIZON, progress=look)
+    assert max(steps) == 4
+    assert sum(steps) == total.customer_days == 3 * 7
+    check(engine, lines, HORIZON)
+
+
+def test_a_run_stops_in_time_and_the_next_one_goes_on(
+    engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_ROWS", 4)
+    put("a", lines_of(1))
+    stopped = retention.expire(engine, HORIZON, until=time.monotonic() - 1)
+    assert (stopped.finished, stopped.customer_days, stopped.horizon) == (False, 0, HORIZON)
+    assert retention.expire(engine, HORIZON, until=time.monotonic() + 60).finished
+    check(engine, lines_of(1), HORIZON)
+
+
+def test_lines_of_the_future_and_the_far_past_count_unless_they_are_behind_the_horizon(
+    engine: sa.Engine, put: Put
+) -> None:
+    days = ["1970-01-01", "2024-09-06", "2024-09-07", "2199-12-31"]
+    lines = [f"{day} 12:00:00 c /a 200 0.1" for day in days]
+    assert put("a", lines).expired == 0
+    retention.expire(engine, HORIZON)
+    check(engine, lines, HORIZON)
+    assert put("b", lines).expired == 2
+    check(engine, lines * 2, HORIZON)
+
+
+def test_without_a_horizon_nothing_is_guessed(engine: sa.Engine, put: Put) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.delete(Retention))
+    with pytest.raises(IntegrityError, match="horizon is missing"):
+        put("a", lines_of(1))
+    assert tables.statistics(engine) == {}
+
+
+def test_there_is_one_horizon(engine: sa.Engine) -> None:
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.execute(sa.insert(Retention).values(id=2, horizon=HORIZON))

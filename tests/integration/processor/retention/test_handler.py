@@ -1,0 +1,134 @@
+"""The retention's Lambda function, as the scheduler calls it."""
+
+import datetime as dt
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from local import postgres
+from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings, SettingsError
+from migrate import schema
+from processor.ingest import Ingestor
+from processor.ledger.rejects import LocalRejectStore
+from processor.reading.objects import LocalFile
+from processor.retention import expiry as retention
+from processor.retention import handler as retention_handler
+from processor.retention.handler import RetentionFailedError, UnfinishedError, handler
+from tests import tables
+from tests.logs import as_bytes
+
+
+@dataclass
+class Context:
+    seconds: float = 900.0
+    function_name: str = "retention"
+    memory_limit_in_mb: str = "512"
+    invoked_function_arn: str = "arn"
+    aws_request_id: str = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+def invoke(seconds: float = 900.0) -> dict[str, object]:
+    return handler({}, Context(seconds))  # type: ignore[arg-type]  # a stand-in of Lambda's
+
+
+@pytest.fixture
+def environment(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    monkeypatch.setenv("DATABASE_TLS", "disable")
+    monkeypatch.setenv("DATABASE_IAM_AUTH", "false")
+    monkeypatch.setenv("RETENTION_DAYS", "30")
+    return monkeypatch
+
+
+def ingest(engine: sa.Engine, folder: Path, *days: dt.date) -> None:
+    path = folder / "a.log"
+    path.write_bytes(as_bytes([f"{day} 12:00:00 c /a 200 0.1" for day in days]))
+    Ingestor(engine, LocalRejectStore(folder / "rejected"), workers=1).ingest_file(LocalFile.at(path))
+
+
+def test_days_older_than_the_setting_are_removed(
+    engine: sa.Engine, environment: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    horizon = retention.horizon_of(engine, 30)
+    days = [horizon + dt.timedelta(day) for day in (-2, -1, 0, 1)]
+    ingest(engine, tmp_path, *days)
+    told = invoke()
+    assert told == {
+        "horizon": horizon.isoformat(),
+        "customer_days": 2,
+        "contributions": 2,
+        "customers": 0,
+        "finished": True,
+    }
+    assert {day for _, day in tables.statistics(engine)} == {day.isoformat() for day in days[2:]}
+    assert [(record.levelname, record.name, vars(record)["retention"]) for record in caplog.records] == [
+        ("INFO", "retention", told)
+    ]
+
+
+def test_what_is_left_when_the_time_is_up_is_an_error_and_the_next_run_does_it(
+    engine: sa.Engine, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ingest(engine, tmp_path, dt.date(2024, 9, 4))
+    with pytest.raises(UnfinishedError, match=r"the time was not enough: \{'horizon': "):
+        invoke(seconds=10)
+    assert invoke()["customer_days"] == 1
+    assert tables.statistics(engine) == {}
+
+
+@pytest.mark.parametrize("wrong", ["", "0", "soon", "36501"])
+def test_nonsense_is_refused(environment: pytest.MonkeyPatch, engine: sa.Engine, wrong: str) -> None:
+    environment.setenv("RETENTION_DAYS", wrong)
+    with pytest.raises(SettingsError, match="RETENTION_DAYS: Input should be"):
+        invoke()
+    assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    server = postgres.start(tmp_path / "postgres", "fsync = off\n")
+    server.create_database("logstats")
+    engine = create_engine(server.settings())
+    schema.upgrade(engine)
+    engine.dispose()
+    yield server
+    server.stop()
+
+
+def test_a_database_that_comes_back_is_waited_for(
+    own_server: EmbeddedPostgres, environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As Aurora does when it resumes: at first nobody answers."""
+    environment.setenv("DATABASE_URL", own_server.settings().url)
+    postmaster = int((own_server.folder / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(postmaster, signal.SIGQUIT)
+    psutil.wait_procs([psutil.Process(postmaster)], timeout=10)
+    environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
+    resuming = threading.Timer(0.5, postgres.start, [own_server.folder])
+    resuming.start()
+    assert invoke()["finished"]
+    resuming.join()
+    assert "The database does not answer; trying again in 0.1 s" in caplog.text
+
+
+def test_a_database_that_does_not_come_back_is_an_error(
+    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
+    environment.setattr(retention_handler, "_PATIENCE_SECONDS", 0.5)
+    with pytest.raises(RetentionFailedError, match="OperationalError: connection failed"):
+        invoke()
+    assert 1 <= caplog.text.count("trying again") <= 5

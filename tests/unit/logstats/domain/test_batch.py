@@ -1,0 +1,293 @@
+"""Batches of summaries: sums, shards, and rows for PostgreSQL."""
+
+import datetime as dt
+import random
+import struct
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import reduce
+from operator import add
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logstats.domain.batch import COLUMNS, BatchSum, SummaryBatch
+from logstats.domain.histogram import LatencyHistogram
+from logstats.domain.summary import DailySummary
+from logstats.native import Aggregator
+from tests.blocks import block
+from tests.reference import aggregate
+
+RECORD = struct.Struct("=iIII7Q")
+Batches = dict[tuple[int, int], SummaryBatch]
+seeds = st.integers(0, 2**64 - 1)
+
+
+def whole_lines(seed: int, lines: int = 60) -> bytes:
+    return block(seed, lines).removesuffix(b"\n") + b"\n"
+
+
+def batches(data: bytes, shards: int = 3) -> Batches:
+    """The batches of a log by shard and day."""
+    aggregator = Aggregator()
+    aggregator.feed(data)
+    return {(shard, day): SummaryBatch(encoded) for shard, day, encoded in aggregator.drain_batches(shards)}
+
+
+def packed(customer: bytes, day: int, durations: list[int], **changes: int) -> bytes:
+    """One record, with some of its numbers changed."""
+    histogram = LatencyHistogram.of(durations).encoded
+    numbers = {
+        "total": len(durations),
+        "client_errors": 0,
+        "server_errors": 0,
+        "sum": sum(durations),
+        "min": min(durations),
+        "max": max(durations),
+    } | changes
+    total = numbers.pop("sum")
+    first, last = list(numbers.values())[:3], list(numbers.values())[3:]
+    return (
+        RECORD.pack(day, len(customer), len(histogram), 0, *first, total & 2**64 - 1, total >> 64, *last)
+        + customer
+        + histogram
+    )
+
+
+# ---- Draining --------------------------------------------------------------------------------------
+
+
+@given(seeds, st.integers(1, 70))
+def test_batches_hold_every_summary_once_in_order(seed: int, shards: int) -> None:
+    data = whole_lines(seed)
+    found = batches(data, shards)
+    assert list(found) == sorted(found)
+    assert all(0 <= shard < shards for shard, _ in found)
+    summaries = {}
+    for (_, day), batch in found.items():
+        customers = [customer.encode() for customer, _ in batch]
+        assert customers == sorted(set(customers))
+        assert len(batch) == len(customers) > 0
+        for customer, summary in batch:
+            summaries[customer.encode(), day] = summary
+    assert {
+        key: DailySummary(*numbers, LatencyHistogram(encoded))
+        for key, (numbers, encoded) in aggregate(data).summaries.items()
+    } == summaries
+
+
+def test_a_customer_has_one_shard_in_every_file_and_on_every_machine() -> None:
+    """The processes of a cluster agree on it, so it is written down here."""
+    expected = {
+        "cust_1": 12,
+        "cust_2": 12,
+        "cust_50": 23,
+        "x": 18,
+        "a-customer-of-23-letters": 8,
+        "kündin": 57,
+    }
+    shards: dict[str, int] = {}
+    for day in (3, 4):
+        lines = [f"2024-09-0{day} 12:00:00 {name} /a 200 0.5\n" for name in expected]
+        random.Random(day).shuffle(lines)
+        for (shard, _), batch in batches("".join(lines).encode(), 64).items():
+            for customer, _ in batch:
+                assert shards.setdefault(customer, shard) == shard
+    assert shards == expected
+
+
+def test_customers_spread_over_shards() -> None:
+    lines = b"".join(b"2024-09-03 12:00:00 cust_%d /a 200 0.5\n" % number for number in range(6_400))
+    sizes = [len(batch) for batch in batches(lines, 64).values()]
+    assert len(sizes) == 64
+    assert 50 < min(sizes) <= max(sizes) < 150
+
+
+def test_an_aggregator_is_not_fed_while_it_is_drained() -> None:
+    aggregator = Aggregator()
+    line = b"2024-09-03 12:00:00 cust_1 /a 200 0.5\n"
+    aggregator.feed(line + line.replace(b"03", b"04", 1))
+    draining = aggregator.drain_batches(1)
+    next(draining)
+    with pytest.raises(RuntimeError, match="take all batches"):
+        aggregator.feed(line)
+    assert len(list(draining)) == 1
+    aggregator.feed(line)
+    assert len(list(aggregator.drain_batches(1))) == 1
+
+
+@pytest.mark.parametrize("shards", [0, -1, 1 << 32])
+def test_there_is_at_least_one_shard(shards: int) -> None:
+    with pytest.raises(ValueError, match="impossible"):
+        next(Aggregator().drain_batches(shards))
+
+
+# ---- Sums ------------------------------------------------------------------------------------------
+
+
+@given(st.lists(seeds, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_parts_in_any_order_add_up_to_the_whole(parts: list[int], rng: random.Random) -> None:
+    logs = [whole_lines(seed, 20) for seed in parts]
+    whole = batches(b"".join(logs))
+    rng.shuffle(logs)
+    found = defaultdict(list)
+    for log in logs:
+        for key, batch in batches(log).items():
+            found[key].append(batch)
+    assert {key: reduce(add, some) for key, some in found.items()} == whole
+    assert {key: summed(some).total() for key, some in found.items()} == whole
+    halves = {
+        key: summed(some[: len(some) // 2]).merge(summed(some[len(some) // 2 :]))
+        for key, some in found.items()
+    }
+    assert {key: half.total() for key, half in halves.items()} == whole
+
+
+def summed(some: list[SummaryBatch]) -> BatchSum:
+    total = BatchSum()
+    for batch in some:
+        assert total.add(batch) is total
+    return total
+
+
+def test_nothing_adds_nothing() -> None:
+    one = SummaryBatch(packed(b"c", 1, [5]))
+    assert BatchSum().total() == SummaryBatch(b"")
+    assert SummaryBatch(b"") + one == one + SummaryBatch(b"") == one
+    assert len(SummaryBatch(b"")) == 0
+    assert list(SummaryBatch(b"")) == []
+
+
+def test_a_sum_copies_little() -> None:
+    """Adding n batches one by one holds a logarithmic number of them."""
+    total = BatchSum()
+    for number in range(1_000):
+        total.add(SummaryBatch(packed(b"c%04d" % number, 1, [5])))
+        assert len(total.runs) <= 12
+    assert [customer for customer, _ in total.total()] == [f"c{number:04}" for number in range(1_000)]
+
+
+def test_customers_sort_by_bytes_then_length() -> None:
+    names = ["a", "a!", "aaaaaaaa", "aaaaaaaaa", "aaaaaaaab", "b", "z", "~", "é", "😀"]
+    one = [SummaryBatch(packed(name.encode(), 1, [5])) for name in names]
+    for seed in range(20):
+        random.Random(seed).shuffle(one)
+        assert [customer for customer, _ in reduce(add, one)] == names
+
+
+def test_sums_carry_beyond_64_bits() -> None:
+    big = SummaryBatch(packed(b"c", 1, [5], sum=2**64 - 1))
+    [(_, summary)] = big + big + big
+    assert summary.duration_sum_us == 3 * (2**64 - 1)
+    assert (summary.duration_min_us, summary.duration_max_us, summary.total_requests) == (5, 5, 3)
+
+
+# ---- Rows ------------------------------------------------------------------------------------------
+
+
+def rows(data: bytes) -> Iterator[dict[str, bytes]]:
+    """Take binary COPY rows apart."""
+    at = 0
+    while at < len(data):
+        assert struct.unpack_from(">h", data, at) == (len(COLUMNS),)
+        at += 2
+        row = {}
+        for column in COLUMNS:
+            (length,) = struct.unpack_from(">i", data, at)
+            row[column] = data[at + 4 : at + 4 + length]
+            assert len(row[column]) == length
+            at += 4 + length
+        yield row
+
+
+def numeric(data: bytes) -> int:
+    """An integer in PostgreSQL's binary form."""
+    count, weight, sign, decimals = struct.unpack_from(">hhHh", data)
+    digits = struct.unpack_from(f">{count}h", data, 8)
+    assert (sign, decimals, len(data)) == (0, 0, 8 + 2 * count)
+    assert all(0 <= digit < 10_000 for digit in digits)
+    return sum(int(digit * 10_000 ** (weight - place)) for place, digit in enumerate(digits))
+
+
+@given(seeds)
+def test_rows_say_what_the_summaries_say(seed: int) -> None:
+    for (_, day), batch in batches(whole_lines(seed)).items():
+        found = list(rows(batch.copy_rows(2**40 + 1, -7)))
+        assert len(found) == len(batch)
+        for row, (customer, summary) in zip(found, batch, strict=True):
+            integers = {
+                column: int.from_bytes(value, "big", signed=True)
+                for column, value in row.items()
+                if column not in {"customer_id", "histogram", "duration_sum_us"}
+            }
+            p50, p90, p95, p99 = summary.percentiles_us()
+            assert integers == {
+                "attempt_id": 2**40 + 1,
+                "date": day - (dt.date(2000, 1, 1) - dt.date(1970, 1, 1)).days,
+                "part": -7,
+                "total_requests": summary.total_requests,
+                "client_errors": summary.client_errors,
+                "server_errors": summary.server_errors,
+                "duration_min_us": summary.duration_min_us,
+                "duration_max_us": summary.duration_max_us,
+                "duration_p50_us": p50,
+                "duration_p90_us": p90,
+                "duration_p95_us": p95,
+                "duration_p99_us": p99,
+            }
+            assert row["customer_id"].decode() == customer
+            assert row["histogram"] == summary.histogram.encoded
+            assert numeric(row["duration_sum_us"]) == summary.duration_sum_us
+            assert {column: len(value) for column, value in row.items() if column == "date"} == {"date": 4}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, 1, 9_999, 10_000, 10_001, 100_000_000, 10**12, 2**63, 2**64 - 1, 2**64, 10**38 - 1, 2**128 - 1],
+)
+def test_sums_of_any_size_become_numeric(value: int) -> None:
+    [row] = rows(SummaryBatch(packed(b"c", 1, [5], sum=value)).copy_rows(1, 1))
+    assert numeric(row["duration_sum_us"]) == value
+
+
+# ---- Damage ----------------------------------------------------------------------------------------
+
+
+def test_a_cut_batch_is_malformed() -> None:
+    encoded = packed(b"cust_1", 1, [5, 6, 7]) + packed(b"cust_2", 1, [8])
+    second = len(packed(b"cust_1", 1, [5, 6, 7]))
+    other = SummaryBatch(packed(b"cust_3", 1, [9]))
+    for length in range(1, len(encoded)):
+        if length == second:
+            continue
+        cut = SummaryBatch(encoded[:length])
+        for attempt in (
+            cut.__len__,
+            lambda cut=cut: cut + other,
+            lambda cut=cut: other + cut,
+            lambda cut=cut: cut.copy_rows(1, 1),
+        ):
+            with pytest.raises(ValueError, match="malformed"):
+                attempt()
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        packed(b"c", 1, [5, 6], total=3),  # more than the histogram holds
+        packed(b"c", 1, [5, 6], total=1),
+        packed(b"c", 1, [5, 6], total=0),
+        packed(b"c", 1, [5, 6])[:-1] + b"\x00",  # not a count
+        packed(b"c", 1, [5, 6], total=2**64 - 1),
+    ],
+)
+def test_a_summary_that_contradicts_itself_is_not_written(batch: bytes) -> None:
+    with pytest.raises(ValueError, match="malformed"):
+        SummaryBatch(batch).copy_rows(1, 1)
+
+
+def test_histograms_that_cannot_be_added_are_an_error() -> None:
+    good = packed(b"c", 1, [5])
+    with pytest.raises(ValueError, match="malformed histogram"):
+        SummaryBatch(good) + SummaryBatch(good[:-1] + b"\x00")

@@ -1,0 +1,75 @@
+"""Daily summaries: parts add up, percentiles stay within minimum and maximum."""
+
+from functools import reduce
+from operator import add
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logstats.domain.histogram import LatencyHistogram
+from logstats.domain.summary import PERCENTILES, DailySummary
+
+requests = st.lists(
+    st.tuples(
+        st.sampled_from([100, 200, 302, 399, 400, 404, 499, 500, 503, 599]),
+        st.one_of(st.integers(0, 86_400_000_000), st.integers(0, 7999).map(lambda ms: ms * 1000)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def of(entries: list[tuple[int, int]]) -> DailySummary:
+    """The summary of (status, microseconds) pairs."""
+    durations = [us for _, us in entries]
+    return DailySummary(
+        len(entries),
+        sum(400 <= status < 500 for status, _ in entries),
+        sum(status >= 500 for status, _ in entries),
+        sum(durations),
+        min(durations),
+        max(durations),
+        LatencyHistogram.of(durations),
+    )
+
+
+@given(requests)
+def test_requests_one_by_one_add_up_in_any_order(entries: list[tuple[int, int]]) -> None:
+    singles = [of([entry]) for entry in entries]
+    assert reduce(add, singles) == of(entries)
+    assert reduce(add, reversed(singles)) == of(entries)
+
+
+@given(requests, requests, requests)
+def test_sum_is_commutative_and_associative(
+    a: list[tuple[int, int]], b: list[tuple[int, int]], c: list[tuple[int, int]]
+) -> None:
+    assert of(a) + of(b) == of(b) + of(a) == of(a + b)
+    assert (of(a) + of(b)) + of(c) == of(a) + (of(b) + of(c))
+
+
+@given(requests)
+def test_percentiles_are_nearest_ranks(entries: list[tuple[int, int]]) -> None:
+    exact = sorted(us for _, us in entries)
+    for percent, found in zip(PERCENTILES, of(entries).percentiles_us(), strict=True):
+        wanted = exact[-(-percent * len(exact) // 100) - 1]
+        assert abs(found - wanted) * 10_000 <= wanted
+        assert exact[0] <= found <= exact[-1]
+
+
+@pytest.mark.parametrize("us", [1_000_001, 20_000_001, 50_123_457, 86_399_999_999])
+def test_percentiles_of_equal_durations_are_that_duration(us: int) -> None:
+    """A bucket's representative is near; minimum and maximum are exact."""
+    assert LatencyHistogram.of([us]).values_at([1]) != [us]
+    assert of([(200, us)] * 3).percentiles_us() == (us,) * 4
+
+
+def test_percentiles_of_a_hundred() -> None:
+    values = of([(200, ms * 1000) for ms in range(1, 101)]).percentiles_us()
+    assert values == (50_000, 90_000, 95_000, 99_000)
+
+
+def test_sums_have_no_limit() -> None:
+    big = DailySummary(2**40, 1, 1, 2**70, 0, 86_400_000_000, LatencyHistogram.of([0, 86_400_000_000]))
+    assert (big + big).duration_sum_us == 2**71

@@ -1,0 +1,207 @@
+import gzip
+import zlib
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+from blake3 import blake3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logstats.domain.line import MAX_LINE_BYTES
+from logstats.native import Aggregator
+from processor.reading import lines as module
+from processor.reading.lines import feed_lines
+from processor.reading.objects import ByteRange, SourceError
+
+ONE = b"2024-09-03 12:00:00 cust_1 /a 200 0.5"
+
+
+@dataclass
+class Memory:
+    """A log object in memory, whose ranges give a few bytes at a time."""
+
+    data: bytes
+    key: str = "a.log"
+    bucket: str = "b"
+    step: int = 1 << 20
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def open_range(self, start: int, end: int) -> ByteRange:
+        return _Range(self.data[start:end], self.step)
+
+    def check_unchanged(self) -> None: ...
+
+
+@dataclass
+class _Range:
+    left: bytes
+    step: int
+
+    def readinto(self, buffer: memoryview) -> int:
+        piece, self.left = self.left[: min(len(buffer), self.step)], self.left[min(len(buffer), self.step) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None: ...
+
+
+class Recorder:
+    """Stands in for the aggregator: keeps what it is fed."""
+
+    def __init__(self) -> None:
+        self.fed = b""
+
+    def feed(self, lines: bytearray, length: int) -> None:
+        piece = bytes(lines[:length])
+        assert self.fed.endswith(b"\n") or not self.fed, "fed after a line without LF"
+        self.fed += piece
+
+
+def lines_of(memory: Memory, bounds: list[int]) -> list[bytes]:
+    """The lines that ranges between bounds feed, in order."""
+    found = []
+    for start, end in pairwise(bounds):
+        recorder = Recorder()
+        list(feed_lines(memory, start, end, recorder))  # type: ignore[arg-type]
+        pieces = recorder.fed.split(b"\n")
+        found += pieces[:-1] if recorder.fed.endswith(b"\n") or not recorder.fed else pieces
+    return found
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_small(monkeypatch)
+
+
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    """Let a chunk be two blocks, and hardly a line."""
+    patch.setattr(module, "CHUNK_BYTES", 16)
+    patch.setattr(module, "BLOCK_BYTES", 8)
+    patch.setattr(module, "_TAIL_BYTES", 8)
+
+
+@given(
+    data=st.text(alphabet="ab\n\r", max_size=120).map(str.encode),
+    cuts=st.lists(st.integers(0, 120), max_size=5),
+    step=st.integers(1, 40),
+)
+def test_ranges_read_every_line_once(data: bytes, cuts: list[int], step: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch)
+        bounds = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
+        expected = data.removesuffix(b"\n").split(b"\n") if data else []
+        assert lines_of(Memory(data, step=step), bounds if data else [0, 0]) == expected
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize(
+    "length", [MAX_LINE_BYTES, MAX_LINE_BYTES + 1, MAX_LINE_BYTES + 2, MAX_LINE_BYTES + 3, 3 * MAX_LINE_BYTES]
+)
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b""])
+def test_an_over_long_line_costs_no_memory_and_no_neighbour(length: int, ending: bytes) -> None:
+    data = ONE + b"\n" + b"x" * length + ending
+    data += ONE + b"\n" if ending else b""
+    for bounds in ([0, len(data)], [0, 32, 65536, len(data)]):
+        accepted, rejected, kept = 0, {}, []
+        for start, end in pairwise(bounds):
+            aggregator = Aggregator(10, 16)
+            list(feed_lines(Memory(data), start, end, aggregator))
+            accepted += aggregator.counts.accepted
+            rejected.update(aggregator.counts.rejected_by_reason)
+            kept += [reason for _, reason, _ in aggregator.rejects()]
+        assert accepted == (2 if ending else 1)
+        assert rejected == {"field_count" if length <= MAX_LINE_BYTES else "too_long": 1}
+        assert len(kept) == 1
+
+
+def test_a_line_never_needs_more_than_the_buffer() -> None:
+    data = b"x" * (9 << 20) + b"\n" + ONE
+    aggregator = Aggregator()
+    list(feed_lines(Memory(data), 0, len(data), aggregator))
+    assert (aggregator.counts.lines, aggregator.counts.accepted) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "accepted", "lines"),
+    [
+        (b"\xef\xbb\xbf" + ONE, 1, 1),
+        (ONE + b"\n\xef\xbb\xbf" + ONE, 1, 2),
+        (b"\xef\xbb\xbf", 0, 0),
+        (b"\xef\xbb\xbf\r\n\n" + ONE + b"\r\n", 1, 3),
+        (b"", 0, 0),
+        (b"\n\n\r\n", 0, 3),
+    ],
+)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_marks_and_endings(data: bytes, accepted: int, lines: int, *, compressed: bool) -> None:
+    for step in (1, 2, 1000):
+        memory = Memory(gzip.compress(data), "a.log.gz", step=step) if compressed else Memory(data, step=step)
+        aggregator = Aggregator()
+        list(feed_lines(memory, 0, memory.size, aggregator))
+        assert (aggregator.counts.accepted, aggregator.counts.lines) == (accepted, lines)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("count", [1, 3, 1000])
+@pytest.mark.parametrize("padding", [b"", b"\0" * 50])
+def test_gzip_members_are_read_one_after_the_other(count: int, padding: bytes) -> None:
+    data = b"".join(gzip.compress((ONE + b"\n") * 3) for _ in range(count)) + padding
+    aggregator = Aggregator()
+    list(feed_lines(Memory(data, "a.log.gz"), 0, len(data), aggregator))
+    assert aggregator.counts.accepted == 3 * count
+
+
+def test_a_line_may_span_gzip_members() -> None:
+    data = gzip.compress(ONE[:10]) + gzip.compress(ONE[10:] + b"\n")
+    aggregator = Aggregator()
+    list(feed_lines(Memory(data, "a.log.gz"), 0, len(data), aggregator))
+    assert aggregator.counts.accepted == 1
+
+
+def test_extreme_compression_is_read_to_its_end() -> None:
+    lines = 400_000
+    data = gzip.compress((ONE + b"\n") * lines)
+    aggregator = Aggregator()
+    list(feed_lines(Memory(data, "a.log.gz"), 0, len(data), aggregator))
+    assert aggregator.counts.accepted == lines
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        gzip.compress(ONE * 100)[:-1],
+        gzip.compress(ONE * 100)[:20],
+        gzip.compress(ONE)[:-5] + b"\xff" + gzip.compress(ONE)[-4:],
+        gzip.compress(ONE) + b"garbage",
+        ONE,
+        zlib.compress(ONE),
+    ],
+    ids=["one byte short", "cut", "wrong checksum", "garbage behind", "plain text", "zlib"],
+)
+def test_broken_gzip_is_an_error(broken: bytes) -> None:
+    with pytest.raises(SourceError, match="not valid gzip"):
+        list(feed_lines(Memory(broken, "a.log.gz"), 0, len(broken), Aggregator()))
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_digests_do_not_depend_on_the_ranges() -> None:
+    data = bytes(range(10, 200)) * 2
+    chunks = [blake3(data[at : at + 16]).digest() for at in range(0, len(data), 16)]
+    for bounds in ([0, len(data)], [0, 32, 64, len(data)], [0, 368, len(data)]):
+        found = [
+            digest
+            for start, end in pairwise(bounds)
+            for digest in feed_lines(Memory(data), start, end, Aggregator())
+        ]
+        assert found == chunks
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_digests_of_compressed_logs_are_those_of_the_stored_bytes() -> None:
+    data = gzip.compress(ONE) + gzip.compress(b"\n" + ONE)
+    chunks = [blake3(data[at : at + 16]).digest() for at in range(0, len(data), 16)]
+    assert list(feed_lines(Memory(data, "a.log.gz"), 0, len(data), Aggregator())) == chunks
