@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer, HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
@@ -60,6 +61,9 @@ class ApiParameters:
         1769 MiB come with one virtual CPU, which shortens cold starts; a request needs far less.
     timeout_seconds
         Below API Gateway's own 30 s, so that the function's answer is the one that arrives.
+    snap_start
+        Whether a cold start restores a snapshot of the initialised function instead of importing it again. Lambda
+        takes one of each published version, and charges for keeping and restoring it.
     throttle_rate, throttle_burst
         Requests per second that all callers have together, and how many may come at once.
     maximum_concurrency
@@ -72,6 +76,7 @@ class ApiParameters:
     audience: str | None = None
     memory_mib: Annotated[int, Field(ge=256, le=10_240)] = 1769
     timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
+    snap_start: bool = False
     throttle_rate: Annotated[int, Field(ge=1)] = 100
     throttle_burst: Annotated[int, Field(ge=1)] = 200
     maximum_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
@@ -124,6 +129,7 @@ class Api(Construct):
             memory_size=parameters.memory_mib,
             timeout=Duration.seconds(parameters.timeout_seconds),
             reserved_concurrent_executions=parameters.maximum_concurrency,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if parameters.snap_start else None,
         )
         self.gateway = apigateway.HttpApi(
             self,
@@ -137,7 +143,7 @@ class Api(Construct):
         CfnOutput(Stack.of(self), outputs.API_ID, value=self.gateway.api_id)
 
     def _add_routes(self, parameters: ApiParameters) -> None:
-        integration = HttpLambdaIntegration("Integration", self.function)
+        integration = HttpLambdaIntegration("Integration", self._target(parameters))
         authorizer = _authorizer(parameters)
         for path in PROTECTED_ROUTES:
             (route,) = self.gateway.add_routes(
@@ -158,6 +164,12 @@ class Api(Construct):
                 authorizer=apigateway.HttpNoneAuthorizer(),
             )
             acknowledge(route, "APIG4", "It serves the page's own files, which hold no data")
+
+    def _target(self, parameters: ApiParameters) -> lambda_.IFunction:
+        """Return what the gateway invokes: only a published version has a snapshot."""
+        if not parameters.snap_start:
+            return self.function
+        return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
 
     def _add_stage(self, parameters: ApiParameters, log_retention: LogRetention) -> None:
         access_log = log_group(self, "AccessLog", log_retention)
