@@ -3,50 +3,59 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from cdk.metrics import FIFTEEN_MINUTES, aws, ours
-from cdk.monitoring import Monitoring, Watched, WatchedRetention, When
-from cdk.parameters import Monitoring as Limits
+from cdk.metrics import FIFTEEN_MINUTES, aws, custom_metric
+from cdk.monitoring import (
+    AlarmCondition,
+    MonitoredResources,
+    Monitoring,
+    MonitoringParameters,
+    RetentionResources,
+)
 from logstats.metrics import ACCEPTED_LINES, FRESHNESS, REJECTED_LINES
 
 
-def add_alarms(monitoring: Monitoring, watched: Watched, limits: Limits) -> None:
+def add_alarms(monitoring: Monitoring, resources: MonitoredResources, limits: MonitoringParameters) -> None:
     """Watch the queues, the functions, the API and the database."""
-    _watch_queues(monitoring, watched, limits)
-    _watch_processor(monitoring, watched, limits)
-    _watch_content(monitoring, watched.environment, limits)
-    _watch_api(monitoring, watched, limits)
-    if watched.retention is not None:
-        _watch_retention(monitoring, watched.retention)
-    if watched.cluster is not None:
+    _watch_queues(monitoring, resources, limits)
+    _watch_processor(monitoring, resources, limits)
+    _watch_content(monitoring, resources.environment, limits)
+    _watch_api(monitoring, resources, limits)
+    if resources.retention is not None:
+        _watch_retention(monitoring, resources.retention)
+    if resources.cluster is not None:
         monitoring.alarm(
             "DatabaseCapacity",
-            aws("RDS", "ACUUtilization", {"DBClusterIdentifier": watched.cluster}, "Average"),
-            When(above=limits.capacity_percent, periods=3, missing=cloudwatch.TreatMissingData.IGNORE),
+            aws("RDS", "ACUUtilization", {"DBClusterIdentifier": resources.cluster}, "Average"),
+            AlarmCondition(
+                above=limits.capacity_percent, periods=3, missing=cloudwatch.TreatMissingData.IGNORE
+            ),
             meaning="The database is at its maximum capacity: ingests and answers get slower, and then fail.",
         )
 
 
-def _watch_queues(monitoring: Monitoring, watched: Watched, limits: Limits) -> None:
+def _watch_queues(
+    monitoring: Monitoring, resources: MonitoredResources, limits: MonitoringParameters
+) -> None:
     """SQS publishes nothing of a queue that has been empty for hours: missing data is well."""
     monitoring.alarm(
         "DeadLetters",
-        aws("SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": watched.dead_letters}, "Maximum"),
-        When(above=0),
+        aws("SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": resources.dead_letters}, "Maximum"),
+        AlarmCondition(above=0),
         meaning="Log objects could not be ingested, five times each; their statistics are missing.",
     )
     monitoring.alarm(
         "Backlog",
-        aws("SQS", "ApproximateAgeOfOldestMessage", {"QueueName": watched.queue}, "Maximum"),
-        When(above=limits.oldest_message_minutes * 60),
+        aws("SQS", "ApproximateAgeOfOldestMessage", {"QueueName": resources.queue}, "Maximum"),
+        AlarmCondition(above=limits.oldest_message_minutes * 60),
         meaning="Log objects wait too long: more arrive than are ingested, or one fails again and again.",
     )
 
 
-def _watch_retention(monitoring: Monitoring, retention: WatchedRetention) -> None:
+def _watch_retention(monitoring: Monitoring, retention: RetentionResources) -> None:
     monitoring.alarm(
         "Retention",
         aws("SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": retention.failures}, "Maximum"),
-        When(above=0),
+        AlarmCondition(above=0),
         meaning="Statistics that are too old could not be removed; they stay longer than promised.",
     )
     monitoring.silence(
@@ -57,33 +66,36 @@ def _watch_retention(monitoring: Monitoring, retention: WatchedRetention) -> Non
     )
 
 
-def _watch_processor(monitoring: Monitoring, watched: Watched, limits: Limits) -> None:
+def _watch_processor(
+    monitoring: Monitoring, resources: MonitoredResources, limits: MonitoringParameters
+) -> None:
     """Lambda publishes nothing of a function that is not invoked: missing data is well."""
-    function = {"FunctionName": watched.processor}
+    function = {"FunctionName": resources.processor}
     monitoring.alarm(
         "ProcessorErrors",
         aws("Lambda", "Errors", function, "Sum"),
-        When(above=0, periods=3),
+        AlarmCondition(above=0, periods=3),
         meaning="The processor fails in every five minutes; its log says why.",
     )
     monitoring.alarm(
         "ProcessorDuration",
         aws("Lambda", "Duration", function, "Maximum"),
-        When(above=watched.processor_timeout_seconds * 1_000 * limits.duration_percent / 100),
+        AlarmCondition(above=resources.processor_timeout_seconds * 1_000 * limits.duration_percent / 100),
         meaning="An ingest has nearly used up the function's time; one that needs more fails.",
     )
     monitoring.alarm(
         "ProcessorThrottles",
         aws("Lambda", "Throttles", function, "Sum"),
-        When(above=0, periods=3),
+        AlarmCondition(above=0, periods=3),
         meaning="The account has no concurrency left for the processor; log objects wait.",
     )
 
 
-def _watch_content(monitoring: Monitoring, environment: str, limits: Limits) -> None:
+def _watch_content(monitoring: Monitoring, environment: str, limits: MonitoringParameters) -> None:
     """Both are published with every object that is ingested: without uploads, missing data is well."""
     accepted, rejected = (
-        ours(environment, metric, "Sum", FIFTEEN_MINUTES) for metric in (ACCEPTED_LINES, REJECTED_LINES)
+        custom_metric(environment, metric, "Sum", FIFTEEN_MINUTES)
+        for metric in (ACCEPTED_LINES, REJECTED_LINES)
     )
     monitoring.alarm(
         "RejectedShare",
@@ -93,42 +105,42 @@ def _watch_content(monitoring: Monitoring, environment: str, limits: Limits) -> 
             period=FIFTEEN_MINUTES,
             label="Rejected lines, percent",
         ),
-        When(above=limits.rejected_percent),
+        AlarmCondition(above=limits.rejected_percent),
         meaning="Many lines are rejected: somebody has changed the format of a log, or uploads something else.",
     )
     monitoring.alarm(
         "Freshness",
-        ours(environment, FRESHNESS, "p90", FIFTEEN_MINUTES),
-        When(above=limits.freshness_minutes * 60, periods=2, of=3),
+        custom_metric(environment, FRESHNESS, "p90", FIFTEEN_MINUTES),
+        AlarmCondition(above=limits.freshness_minutes * 60, periods=2, of=3),
         meaning="Statistics are visible late after the upload of their logs.",
     )
 
 
-def _watch_api(monitoring: Monitoring, watched: Watched, limits: Limits) -> None:
+def _watch_api(monitoring: Monitoring, resources: MonitoredResources, limits: MonitoringParameters) -> None:
     """Nothing is published without requests: missing data is well."""
-    gateway = {"ApiId": watched.gateway}
-    function = {"FunctionName": watched.api}
+    gateway = {"ApiId": resources.gateway}
+    function = {"FunctionName": resources.api}
     monitoring.alarm(
         "ServerErrors",
         aws("ApiGateway", "5xx", gateway, "Sum"),
-        When(above=limits.server_errors, periods=2),
+        AlarmCondition(above=limits.server_errors, periods=2),
         meaning="The API fails, or its database does not answer.",
     )
     monitoring.alarm(
         "ApiLatency",
         aws("ApiGateway", "Latency", gateway, "p99"),
-        When(above=limits.latency_seconds * 1_000, periods=3),
+        AlarmCondition(above=limits.latency_seconds * 1_000, periods=3),
         meaning="The API answers slowly.",
     )
     monitoring.alarm(
         "ApiErrors",
         aws("Lambda", "Errors", function, "Sum"),
-        When(above=0, periods=2, of=3),
+        AlarmCondition(above=0, periods=2, of=3),
         meaning="The API's function crashes, cannot start, or runs out of memory or time.",
     )
     monitoring.alarm(
         "ApiThrottles",
         aws("Lambda", "Throttles", function, "Sum"),
-        When(above=0, periods=2, of=3),
+        AlarmCondition(above=0, periods=2, of=3),
         meaning="More requests at once than the API's function may answer; the others get 503.",
     )

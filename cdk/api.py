@@ -1,20 +1,24 @@
 """The HTTP API and its function."""
 
 import json
+import re
+from typing import Annotated, Literal
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer, HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from cdk import outputs
-from cdk import parameters as parameters_
 from cdk.checks import acknowledge
-from cdk.database import Database
-from cdk.functions import database_function, log_group
+from cdk.environment import STRICT, Environment, LogRetention
+from cdk.functions import Database, database_function
 from cdk.layers import Layers
-from cdk.parameters import Parameters
+from cdk.logs import log_group
 from migrate.roles import READER
 
 USER = READER
@@ -43,6 +47,53 @@ ACCESS_LOG = {
 """The fields of the access log. The path is none of them: it holds a customer's id."""
 
 
+@dataclass(frozen=True, config=STRICT)
+class ApiParameters:
+    """The HTTP API and its function.
+
+    Attributes
+    ----------
+    auth
+        Who may call: signed AWS requests (``iam``), bearers of tokens (``jwt``) or anyone (``none``).
+    issuer, audience
+        Of the tokens; both or neither.
+    memory_mib
+        1769 MiB come with one virtual CPU, which shortens cold starts; a request needs far less.
+    timeout_seconds
+        Below API Gateway's own 30 s, so that the function's answer is the one that arrives.
+    snap_start
+        Whether a cold start restores a snapshot of the initialised function instead of importing it again. Lambda
+        takes one of each published version, and charges for keeping and restoring it.
+    throttle_rate, throttle_burst
+        Requests per second that all callers have together, and how many may come at once.
+    maximum_concurrency
+        Requests answered at once, each with one connection to the database: reserved, so that no other function of
+        the account takes or gets them. None reserves nothing, as accounts must whose quota is below 200.
+    """
+
+    auth: Literal["iam", "jwt", "none"] = "iam"
+    issuer: str | None = None
+    audience: str | None = None
+    memory_mib: Annotated[int, Field(ge=256, le=10_240)] = 1769
+    timeout_seconds: Annotated[int, Field(ge=1, le=29)] = 29
+    snap_start: bool = False
+    throttle_rate: Annotated[int, Field(ge=1)] = 100
+    throttle_burst: Annotated[int, Field(ge=1)] = 200
+    maximum_concurrency: Annotated[int, Field(ge=1, le=1000)] | None = 50
+
+    @model_validator(mode="after")
+    def _tokens_have_an_issuer(self) -> "ApiParameters":
+        if self.auth == "jwt" and not (self.issuer and self.audience):
+            raise ValueError(
+                "auth=jwt needs an issuer and an audience: -c auth=jwt -c issuer=URL -c audience=NAME"
+            )
+        if self.auth != "jwt" and (self.issuer or self.audience):
+            raise ValueError("an issuer or audience is only used with auth=jwt")
+        if self.issuer and not re.fullmatch(r"https://[^\s/?#]+[^\s?#]*", self.issuer):
+            raise ValueError("the issuer must be an https:// URL without query, as its tokens name it")
+        return self
+
+
 class Api(Construct):
     """An HTTP API in front of the Mangum function; authorised, throttled, logged.
 
@@ -60,38 +111,39 @@ class Api(Construct):
         construct_id: str,
         database: Database,
         layers: Layers,
-        parameters: Parameters,
+        parameters: ApiParameters,
+        environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
-        api = parameters.api
         self.function = database_function(
             self,
             "api",
             "api.handler.handler",
             database=database,
             user=USER,
-            log_retention=parameters.log_retention,
-            environment={"API_AUTH": api.auth},
+            log_retention=environment.log_retention,
+            environment={"API_AUTH": parameters.auth},
             description="Serves daily statistics",
             architecture=layers.architecture,
             layers=[layers.logstats, layers.api],
-            memory_size=api.memory_mib,
-            timeout=Duration.seconds(api.timeout_seconds),
-            reserved_concurrent_executions=api.maximum_concurrency,
+            memory_size=parameters.memory_mib,
+            timeout=Duration.seconds(parameters.timeout_seconds),
+            reserved_concurrent_executions=parameters.maximum_concurrency,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if parameters.snap_start else None,
         )
         self.gateway = apigateway.HttpApi(
             self,
             "Gateway",
-            api_name=f"logstats-{parameters.environment}",
+            api_name=f"logstats-{environment.environment}",
             create_default_stage=False,
         )
-        self._add_routes(api)
-        self._add_stage(parameters)
+        self._add_routes(parameters)
+        self._add_stage(parameters, environment.log_retention)
         CfnOutput(Stack.of(self), outputs.API_URL, value=self.gateway.api_endpoint)
         CfnOutput(Stack.of(self), outputs.API_ID, value=self.gateway.api_id)
 
-    def _add_routes(self, parameters: parameters_.Api) -> None:
-        integration = HttpLambdaIntegration("Integration", self.function)
+    def _add_routes(self, parameters: ApiParameters) -> None:
+        integration = HttpLambdaIntegration("Integration", self._target(parameters))
         authorizer = _authorizer(parameters)
         for path in PROTECTED_ROUTES:
             (route,) = self.gateway.add_routes(
@@ -113,8 +165,14 @@ class Api(Construct):
             )
             acknowledge(route, "APIG4", "It serves the page's own files, which hold no data")
 
-    def _add_stage(self, parameters: Parameters) -> None:
-        access_log = log_group(self, "AccessLog", parameters.log_retention)
+    def _target(self, parameters: ApiParameters) -> lambda_.IFunction:
+        """Return what the gateway invokes: only a published version has a snapshot."""
+        if not parameters.snap_start:
+            return self.function
+        return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
+
+    def _add_stage(self, parameters: ApiParameters, log_retention: LogRetention) -> None:
+        access_log = log_group(self, "AccessLog", log_retention)
         stage = apigateway.HttpStage(
             self,
             "Stage",
@@ -122,7 +180,7 @@ class Api(Construct):
             stage_name="$default",
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(
-                rate_limit=parameters.api.throttle_rate, burst_limit=parameters.api.throttle_burst
+                rate_limit=parameters.throttle_rate, burst_limit=parameters.throttle_burst
             ),
         )
         resource = stage.node.default_child
@@ -132,7 +190,7 @@ class Api(Construct):
         )
 
 
-def _authorizer(parameters: parameters_.Api) -> apigateway.IHttpRouteAuthorizer:
+def _authorizer(parameters: ApiParameters) -> apigateway.IHttpRouteAuthorizer:
     """Return what guards the protected routes; nothing does only where the parameters say so."""
     if parameters.auth == "none":
         return apigateway.HttpNoneAuthorizer()

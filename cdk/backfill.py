@@ -1,6 +1,7 @@
 """The backfill: log objects under a prefix, ingested by a task on Fargate. Only with ``-c backfill=true``."""
 
 import json
+from typing import Annotated, Literal
 
 from aws_cdk import Aws, CfnOutput, Stack
 from aws_cdk import aws_ec2 as ec2
@@ -8,12 +9,14 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from cdk import outputs
 from cdk.checks import acknowledge
 from cdk.database import AuroraDatabase
-from cdk.functions import log_group
-from cdk.parameters import Parameters
+from cdk.environment import STRICT, Environment
+from cdk.logs import log_group
 from cdk.processor import grant_ingest, image
 from migrate.roles import WRITER
 
@@ -25,6 +28,26 @@ _ENDPOINTS = {
     "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
 }
 """What a task on Fargate needs to start and to log where there is no way to the internet."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class BackfillParameters:
+    """A task on Fargate that ingests what is under a prefix; see `cdk.backfill`.
+
+    Attributes
+    ----------
+    enabled
+        Whether it can be started: its endpoints cost money by the hour, whether a task runs or not.
+    cpu_units, memory_mib
+        1024 units are one virtual CPU; Fargate has a list of the pairs that go together.
+    processes
+        Of the Bytewax cluster that reads a large object; they share the task's virtual CPUs.
+    """
+
+    enabled: bool = False
+    cpu_units: Literal[1024, 2048, 4096, 8192, 16384] = 4096
+    memory_mib: Annotated[int, Field(ge=2048, le=122_880, multiple_of=1024)] = 8192
+    processes: Annotated[int, Field(ge=1, le=16)] = 2
 
 
 class Backfill(Construct):
@@ -40,7 +63,8 @@ class Backfill(Construct):
         construct_id: str,
         database: AuroraDatabase,
         buckets: tuple[s3.Bucket, s3.Bucket],
-        parameters: Parameters,
+        parameters: BackfillParameters,
+        environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
         network = database.network
@@ -53,7 +77,7 @@ class Backfill(Construct):
             "ECS4",
             "A task says in its log what each object took; Container Insights would leave a log group of its own behind",
         )
-        task = self._task(database, buckets, parameters)
+        task = self._task(database, buckets, parameters, environment)
         groups = [network.clients.security_group_id, self._tasks.security_group_id]
         CfnOutput(
             Stack.of(self),
@@ -94,23 +118,27 @@ class Backfill(Construct):
             )
 
     def _task(
-        self, database: AuroraDatabase, buckets: tuple[s3.Bucket, s3.Bucket], parameters: Parameters
+        self,
+        database: AuroraDatabase,
+        buckets: tuple[s3.Bucket, s3.Bucket],
+        parameters: BackfillParameters,
+        environment: Environment,
     ) -> ecs.FargateTaskDefinition:
-        backfill, architecture = parameters.backfill, ecs.CpuArchitecture.X86_64
-        if parameters.architecture == "arm64":
+        architecture = ecs.CpuArchitecture.X86_64
+        if environment.architecture == "arm64":
             architecture = ecs.CpuArchitecture.ARM64
         task = ecs.FargateTaskDefinition(
             self,
             "Task",
-            cpu=backfill.cpu_units,
-            memory_limit_mib=backfill.memory_mib,
+            cpu=parameters.cpu_units,
+            memory_limit_mib=parameters.memory_mib,
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=architecture, operating_system_family=ecs.OperatingSystemFamily.LINUX
             ),
         )
         acknowledge(task, "ECS2", "None of its variables is a secret: the database takes IAM tokens")
-        group = log_group(self, "TaskLogs", parameters.log_retention)
-        self._add_container(task, group, database, buckets, parameters)
+        group = log_group(self, "TaskLogs", environment.log_retention)
+        self._add_container(task, group, database, buckets, parameters, environment)
         database.grant_connect(task.task_role, WRITER)
         grant_ingest(task.task_role, *buckets)
         execution = task.obtain_execution_role()
@@ -123,19 +151,20 @@ class Backfill(Construct):
         group: logs.LogGroup,
         database: AuroraDatabase,
         buckets: tuple[s3.Bucket, s3.Bucket],
-        parameters: Parameters,
+        parameters: BackfillParameters,
+        environment: Environment,
     ) -> None:
         source, rejects = buckets
         task.add_container(
             CONTAINER,
             container_name=CONTAINER,
-            image=ecs.ContainerImage.from_docker_image_asset(image(self, parameters.architecture)),
+            image=ecs.ContainerImage.from_docker_image_asset(image(self, environment.architecture)),
             entry_point=[
                 "python3",
                 "-m",
                 "processor.backfill",
                 "--processes",
-                str(parameters.backfill.processes),
+                str(parameters.processes),
             ],
             command=[f"s3://{source.bucket_name}/"],
             environment={

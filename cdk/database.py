@@ -1,18 +1,21 @@
 """The database in two forms: Aurora PostgreSQL, and an existing PostgreSQL by its URL."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Annotated, Literal
 
 from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
-from constructs import Construct, IConstruct
+from constructs import Construct
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from cdk import outputs
 from cdk.checks import acknowledge
-from cdk.functions import Placement, log_group
+from cdk.environment import STRICT, Environment
+from cdk.functions import Database, Placement
+from cdk.logs import log_group
 from cdk.network import POSTGRES_PORT, Network
-from cdk.parameters import Aurora, Existing, Parameters
 from cdk.roles import DatabaseRoles
 
 NAME = "logstats"
@@ -25,31 +28,56 @@ _SERVER_PARAMETERS = {
 }
 
 
-class Database(IConstruct, Protocol):
-    """What functions need of a database."""
+@dataclass(frozen=True, config=STRICT)
+class AuroraParameters:
+    """Aurora PostgreSQL Serverless v2 in isolated subnets, reached with IAM authentication.
 
-    @property
-    def placement(self) -> Placement:
-        """Where a function must run."""
+    Attributes
+    ----------
+    minimum_acu, maximum_acu
+        Aurora capacity units (about 2 GiB of memory each); 0 lets it pause.
+    pause_after_seconds
+        Idle time before it pauses; only when `minimum_acu` is 0.
+    backup_days
+        Retention of automatic backups.
+    """
 
-    def environment(self, user: str) -> Mapping[str, str]:
-        """Return the `DATABASE_*` variables of a function that connects as `user`."""
+    kind: Literal["aurora"] = "aurora"
+    minimum_acu: Annotated[float, Field(ge=0, le=256, multiple_of=0.5)] = 0
+    maximum_acu: Annotated[float, Field(ge=1, le=256, multiple_of=0.5)] = 8
+    pause_after_seconds: Annotated[int, Field(ge=300, le=86_400)] = 300
+    backup_days: Annotated[int, Field(ge=1, le=35)] = 14
+    deletion_protection: bool = True
 
-    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
-        """Let a function, or a task's role, connect as `user`."""
+
+@dataclass(frozen=True, config=STRICT)
+class ExistingParameters:
+    """A PostgreSQL that is there already, by the URL in the template parameter `DatabaseUrl`."""
+
+    kind: Literal["existing"]
+    tls: Literal["verify-full", "prefer", "disable"] = "verify-full"
+    iam_auth: bool = True
 
 
-def create_database(scope: Construct, construct_id: str, parameters: Parameters) -> Database:
+DatabaseParameters = Annotated[AuroraParameters | ExistingParameters, Field(discriminator="kind")]
+
+
+def create_database(
+    scope: Construct,
+    construct_id: str,
+    parameters: AuroraParameters | ExistingParameters,
+    environment: Environment,
+) -> Database:
     """Create the form of database that the parameters ask for."""
-    if isinstance(parameters.database, Existing):
-        return ExistingDatabase(scope, construct_id, parameters.database)
-    return AuroraDatabase(scope, construct_id, parameters.database, parameters)
+    if isinstance(parameters, ExistingParameters):
+        return ExistingDatabase(scope, construct_id, parameters)
+    return AuroraDatabase(scope, construct_id, parameters, environment)
 
 
 class ExistingDatabase(Construct):
     """A PostgreSQL by the URL in a template parameter; one user does everything."""
 
-    def __init__(self, scope: Construct, construct_id: str, parameters: Existing) -> None:
+    def __init__(self, scope: Construct, construct_id: str, parameters: ExistingParameters) -> None:
         super().__init__(scope, construct_id)
         self.placement = Placement()
         self._parameters = parameters
@@ -84,12 +112,16 @@ class AuroraDatabase(Construct):
         What it is.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, aurora: Aurora, parameters: Parameters) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, aurora: AuroraParameters, environment: Environment
+    ) -> None:
         super().__init__(scope, construct_id)
-        self.network = network = Network(self, "Network", parameters.log_retention)
-        identifier = f"logstats-{parameters.environment}"
+        self.network = network = Network(self, "Network", environment.log_retention)
+        identifier = f"logstats-{environment.environment}"
         # If RDS made the group itself, its logs would be kept for ever.
-        group = log_group(self, "Logs", parameters.log_retention, f"/aws/rds/cluster/{identifier}/postgresql")
+        group = log_group(
+            self, "Logs", environment.log_retention, f"/aws/rds/cluster/{identifier}/postgresql"
+        )
         engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
         self.cluster = rds.DatabaseCluster(
             self,
@@ -117,12 +149,12 @@ class AuroraDatabase(Construct):
             copy_tags_to_snapshot=True,
             cloudwatch_logs_exports=["postgresql"],
             deletion_protection=aurora.deletion_protection,
-            removal_policy=RemovalPolicy.SNAPSHOT if parameters.retain_data else RemovalPolicy.DESTROY,
+            removal_policy=RemovalPolicy.SNAPSHOT if environment.retain_data else RemovalPolicy.DESTROY,
         )
         self.cluster.node.add_dependency(group)
         if not aurora.deletion_protection:
             acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
-        DatabaseRoles(self, "Roles", self.cluster, NAME, parameters.log_retention)
+        DatabaseRoles(self, "Roles", self.cluster, NAME, environment.log_retention)
         self.placement = Placement(network.vpc, network.subnets, [network.clients])
 
     def environment(self, user: str) -> Mapping[str, str]:
@@ -146,5 +178,5 @@ class AuroraDatabase(Construct):
         iam.Grant.add_to_principal(grantee=grantee, actions=["rds-db:connect"], resource_arns=[arn])
 
 
-def _pause(parameters: Aurora) -> Duration | None:
+def _pause(parameters: AuroraParameters) -> Duration | None:
     return Duration.seconds(parameters.pause_after_seconds) if parameters.minimum_acu == 0 else None

@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from aws_cdk import IgnoreMode, RemovalPolicy
+from aws_cdk import IgnoreMode
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from cdk import ROOT
 from cdk.checks import acknowledge
-from cdk.parameters import LogRetention
-
-if TYPE_CHECKING:
-    from cdk.database import Database
+from cdk.environment import LogRetention
+from cdk.logs import log_group
 
 _NETWORK_INTERFACES = (
     "ec2:AssignPrivateIpAddresses",
@@ -35,6 +33,20 @@ class Placement:
     vpc: ec2.IVpc | None = None
     subnets: ec2.SubnetSelection | None = None
     security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
+
+
+class Database(IConstruct, Protocol):
+    """What functions need of a database."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where a function must run."""
+
+    def environment(self, user: str) -> Mapping[str, str]:
+        """Return the `DATABASE_*` variables of a function that connects as `user`."""
+
+    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
+        """Let a function, or a task's role, connect as `user`."""
 
 
 def zip_function(
@@ -61,12 +73,12 @@ def zip_function(
     return function
 
 
-def database_function(  # noqa: PLR0913 - what it is, where it is, and as whom it connects
+def database_function(
     scope: Construct,
     package: str,
     handler: str,
     *,
-    database: "Database",
+    database: Database,
     user: str,
     log_retention: LogRetention,
     environment: Mapping[str, str] | None = None,
@@ -90,19 +102,6 @@ def _source(package: str) -> lambda_.AssetCode:
         str(ROOT / "functions"),
         ignore_mode=IgnoreMode.GIT,
         exclude=["*", f"!{package}", f"!{package}/**", "**/__pycache__", "**/requirements.*"],
-    )
-
-
-def log_group(
-    scope: Construct, construct_id: str, retention: LogRetention, name: str | None = None
-) -> logs.LogGroup:
-    """Return a log group that keeps its logs for a stated time, and goes with the stack."""
-    return logs.LogGroup(
-        scope,
-        construct_id,
-        log_group_name=name,
-        retention=logs.RetentionDays[retention.upper()],
-        removal_policy=RemovalPolicy.DESTROY,
     )
 
 

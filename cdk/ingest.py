@@ -10,9 +10,9 @@ from constructs import Construct
 
 from cdk import outputs
 from cdk.buckets import bucket_name, private_bucket
-from cdk.database import Database
-from cdk.parameters import Parameters
-from cdk.processor import Processor
+from cdk.environment import Environment
+from cdk.functions import Database
+from cdk.processor import Processor, ProcessorParameters
 
 VISIBILITY_FACTOR = 6
 """Visibility timeout over function timeout: AWS's advice for event sources, so that Lambda can throttle."""
@@ -34,29 +34,34 @@ class Ingest(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, database: Database, parameters: Parameters
+        self,
+        scope: Construct,
+        construct_id: str,
+        database: Database,
+        parameters: ProcessorParameters,
+        environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = _queue(self, "DeadLetters")
         self.queue = _queue(
             self,
             "Queue",
-            visibility_timeout=Duration.seconds(VISIBILITY_FACTOR * parameters.processor.timeout_seconds),
+            visibility_timeout=Duration.seconds(VISIBILITY_FACTOR * parameters.timeout_seconds),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=MAX_RECEIVES),
         )
-        name = f"logstats-{parameters.environment}"
-        removals = ("s3:ObjectRemoved:*",) if parameters.processor.withdraw_removed_objects else ()
+        name = f"logstats-{environment.environment}"
+        removals = ("s3:ObjectRemoved:*",) if parameters.withdraw_removed_objects else ()
         self.logs = self._logs_bucket(
-            f"{name}-logs", ("s3:ObjectCreated:*", *removals), retain=parameters.retain_data
+            f"{name}-logs", ("s3:ObjectCreated:*", *removals), retain=environment.retain_data
         )
-        self.rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=parameters.retain_data)
+        self.rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=environment.retain_data)
         for bucket, days in (
-            (self.logs, parameters.log_objects_days),
-            (self.rejects, parameters.rejected_lines_days),
+            (self.logs, environment.log_objects_days),
+            (self.rejects, environment.rejected_lines_days),
         ):
             if days is not None:
                 bucket.add_lifecycle_rule(expiration=Duration.days(days))
-        self.processor = Processor(self, "Processor", database, parameters)
+        self.processor = Processor(self, "Processor", database, parameters, environment)
         self.processor.ingest(self.logs, self.rejects)
         self.processor.consume(self.queue)
         self._add_outputs()

@@ -5,7 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk.bundling import REQUIREMENTS, dependencies, logstats_package
-from cdk.parameters import Architecture
+from cdk.environment import Architecture
 from cdk.platforms import host_platform, lambda_platform
 
 

@@ -11,7 +11,7 @@ FIVE_MINUTES = Duration.minutes(5)
 FIFTEEN_MINUTES = Duration.minutes(15)
 
 
-def ours(
+def custom_metric(
     environment: str,
     metric: Metric,
     statistic: str,

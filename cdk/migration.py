@@ -6,10 +6,9 @@ from aws_cdk import CfnOutput, CustomResource, Duration, Stack
 from constructs import Construct
 
 from cdk import ROOT, outputs
-from cdk.database import Database
-from cdk.functions import database_function
+from cdk.environment import LogRetention
+from cdk.functions import Database, database_function
 from cdk.layers import Layers
-from cdk.parameters import LogRetention
 from migrate.roles import OWNER
 
 USER = OWNER

@@ -1,8 +1,9 @@
 """What watches the stack: a topic, the alarms that tell it, the dashboards."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import pydantic.dataclasses
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -10,13 +11,67 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
+from pydantic import Field
 
 from cdk import outputs
-from cdk.parameters import Monitoring as MonitoringParameters
+from cdk.environment import STRICT
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
+class MonitoringParameters:
+    """When to raise an alarm and whom to tell; what to log and to trace.
+
+    Attributes
+    ----------
+    email
+        Gets every alarm, once its owner has confirmed it; more can subscribe to the topic `AlarmTopic`.
+    runbook
+        Where docs/runbook.md can be read: every alarm's description ends with this and the anchor of its section.
+    log_level, debug_sample_rate
+        Of our own code; and the share of invocations that log at DEBUG whatever the level is, 0 to 1.
+    traces
+        Whether the processor and the API are traced: a request in a second and 5 % of the others, by X-Ray's default.
+    dashboards
+        Whether there are the two dashboards: three US dollars each a month, beyond an account's first three.
+    oldest_message_minutes
+        How old the oldest waiting message may get. One that failed once waits half an hour, so more than that.
+    freshness_minutes
+        How long after its upload an object may be visible (the 90th percentile). Reading one takes at most five
+        minutes; a single one that came again is no alarm.
+    rejected_percent, rejected_lines
+        The share of lines that may be rejected in a quarter of an hour, and from how many rejected lines on it
+        counts: half of a file of ten lines is a typing error, 5 % of a day are a change of format.
+    duration_percent
+        Of the function's timeout that an ingest may take. What takes longer soon fails, and must be backfilled.
+    server_errors
+        How many answers of the API may be 5xx in five minutes: while Aurora resumes, a few are.
+    latency_seconds
+        What the 99th percentile of the API may take, a quarter of an hour long: longer than a cold start, which with
+        few requests is the 99th percentile.
+    capacity_percent
+        Of the database's `maximum_acu` that may be used, a quarter of an hour long.
+    """
+
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    runbook: Annotated[str, Field(pattern=r"^[^#\s]+$", max_length=200)] = "docs/runbook.md"
+    log_level: LogLevel = "INFO"
+    debug_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0
+    traces: bool = True
+    dashboards: bool = True
+    oldest_message_minutes: Annotated[int, Field(ge=1, le=20_160)] = 60
+    freshness_minutes: Annotated[int, Field(ge=1, le=20_160)] = 10
+    rejected_percent: Annotated[float, Field(gt=0, lt=100)] = 5
+    rejected_lines: Annotated[int, Field(ge=1)] = 100
+    duration_percent: Annotated[int, Field(ge=1, le=99)] = 80
+    server_errors: Annotated[int, Field(ge=0)] = 10
+    latency_seconds: Annotated[float, Field(gt=0, le=29)] = 3
+    capacity_percent: Annotated[int, Field(ge=1, le=99)] = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class MonitoredResources:
     """What the metrics of AWS's services are about, by the names that are their dimensions.
 
     Attributes
@@ -37,11 +92,11 @@ class Watched:
     api: str
     gateway: str
     cluster: str | None
-    retention: "WatchedRetention | None"
+    retention: "RetentionResources | None"
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedRetention:
+class RetentionResources:
     """The retention's function, and the queue of its runs that have failed."""
 
     function: str
@@ -72,7 +127,7 @@ class Monitoring(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(parameters.email))
         CfnOutput(Stack.of(self), outputs.ALARM_TOPIC, value=self.topic.topic_arn)
 
-    def alarm(self, name: str, metric: cloudwatch.IMetric, when: "When", meaning: str) -> None:
+    def alarm(self, name: str, metric: cloudwatch.IMetric, condition: "AlarmCondition", meaning: str) -> None:
         """Raise an alarm.
 
         Parameters
@@ -86,11 +141,11 @@ class Monitoring(Construct):
             name,
             meaning,
             metric=metric,
-            threshold=when.above,
+            threshold=condition.above,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            datapoints_to_alarm=when.periods,
-            evaluation_periods=when.of or when.periods,
-            treat_missing_data=when.missing,
+            datapoints_to_alarm=condition.periods,
+            evaluation_periods=condition.of or condition.periods,
+            treat_missing_data=condition.missing,
         )
 
     def silence(self, name: str, metric: cloudwatch.IMetric, *, periods: int, meaning: str) -> None:
@@ -125,7 +180,7 @@ class Monitoring(Construct):
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class AlarmCondition:
     """When a metric raises an alarm.
 
     Attributes

@@ -6,8 +6,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk.checks import acknowledge
-from cdk.functions import log_group
-from cdk.parameters import LogRetention
+from cdk.environment import LogRetention
+from cdk.logs import log_group
 
 POSTGRES_PORT = 5432
 

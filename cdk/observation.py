@@ -5,20 +5,21 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from cdk.checks import acknowledge
-from cdk.parameters import Parameters
+from cdk.monitoring import MonitoringParameters
 from logstats import metrics
 from logstats.pseudonyms import KEY_VARIABLE
 
 _SEND = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 
 
-def observe(function: lambda_.Function, parameters: Parameters, *, traced: bool = False) -> None:
+def observe(
+    function: lambda_.Function, monitoring: MonitoringParameters, environment: str, *, traced: bool = False
+) -> None:
     """Set up the log of a function, its metrics, and if so wished its traces.
 
     Lambda's own filter is at `INFO` or below, whatever the level: it drops lines below its level, and takes the
     metrics, which have none, for `INFO`. Powertools does the rest (`logstats.logs`).
     """
-    monitoring = parameters.monitoring
     resource = function.node.default_child
     assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101 - what an L2 function is made of
     detailed = monitoring.log_level == "DEBUG" or monitoring.debug_sample_rate > 0
@@ -26,7 +27,7 @@ def observe(function: lambda_.Function, parameters: Parameters, *, traced: bool 
     for name, value in {
         "POWERTOOLS_LOG_LEVEL": monitoring.log_level,
         "POWERTOOLS_LOGGER_SAMPLE_RATE": f"{monitoring.debug_sample_rate:g}",
-        metrics.NAMESPACE_VARIABLE: metrics.namespace(parameters.environment),
+        metrics.NAMESPACE_VARIABLE: metrics.namespace(environment),
         # Random, the same as long as the stack exists, and not in any log.
         KEY_VARIABLE: Stack.of(function).stack_id,
     }.items():

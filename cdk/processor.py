@@ -1,6 +1,6 @@
 """The processor: a container-image function that ingests what the queue announces."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from aws_cdk import CfnParameter, Duration, Size, Stack
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -9,17 +9,49 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from cdk import ROOT, outputs
-from cdk import parameters as parameters_
 from cdk.checks import acknowledge
-from cdk.database import Database
-from cdk.functions import common_options
+from cdk.environment import STRICT, Architecture, Environment
+from cdk.functions import Database, common_options
 from cdk.layers import function_architecture
-from cdk.parameters import Architecture, Parameters
 from migrate.roles import WRITER
 
 USER = WRITER
+
+
+@dataclass(frozen=True, config=STRICT)
+class ProcessorParameters:
+    """The ingest.
+
+    Attributes
+    ----------
+    memory_mib
+        Lambda gives one virtual CPU per 1769 MiB, and 3538 MiB are two, which the flow uses; its memory follows
+        customers and days, and needs far less.
+    timeout_seconds
+        Of one log object. At most five minutes, so that a message is invisible for at most half an hour.
+    ephemeral_storage_mib
+        Of `/tmp`, where nothing is written: the least that Lambda has, which costs nothing.
+    maximum_concurrency
+        Log objects ingested at once: bounds the connections to the database.
+    wait_for_system_duration
+        The functions' `WAIT_FOR_SYSTEM_DURATION`; left out when None.
+    withdraw_removed_objects
+        Whether the deletion of a log object takes it out of the statistics. What a lifecycle rule expires counts on.
+    forwarded
+        Whether the emulator forwards invocations to the template parameter `ProcessorEndpoint`.
+    """
+
+    memory_mib: Annotated[int, Field(ge=512, le=10_240)] = 3538
+    timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 300
+    ephemeral_storage_mib: Annotated[int, Field(ge=512, le=10_240)] = 512
+    maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
+    wait_for_system_duration: str | None = None
+    withdraw_removed_objects: bool = False
+    forwarded: bool = False
 
 
 class Processor(Construct):
@@ -36,27 +68,27 @@ class Processor(Construct):
         scope: Construct,
         construct_id: str,
         database: Database,
-        parameters: Parameters,
+        parameters: ProcessorParameters,
+        environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
-        processor = parameters.processor
-        self._maximum_concurrency = processor.maximum_concurrency
+        self._maximum_concurrency = parameters.maximum_concurrency
         self.function = lambda_.DockerImageFunction(
             self,
             "Function",
             description="Ingests log objects",
-            code=lambda_.DockerImageCode.from_image_asset(**_image_options(parameters.architecture)),
-            architecture=function_architecture(parameters.architecture),
-            memory_size=processor.memory_mib,
-            ephemeral_storage_size=Size.mebibytes(processor.ephemeral_storage_mib),
-            timeout=Duration.seconds(processor.timeout_seconds),
+            code=lambda_.DockerImageCode.from_image_asset(**_image_options(environment.architecture)),
+            architecture=function_architecture(environment.architecture),
+            memory_size=parameters.memory_mib,
+            ephemeral_storage_size=Size.mebibytes(parameters.ephemeral_storage_mib),
+            timeout=Duration.seconds(parameters.timeout_seconds),
             environment={
                 **database.environment(USER),
                 # Soon after the function can be reading no more, so that Aurora can pause.
-                "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(processor.timeout_seconds + 60),
-                **_environment(self, processor),
+                "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(parameters.timeout_seconds + 60),
+                **_environment(self, parameters),
             },
-            **common_options(self, database.placement, parameters.log_retention),
+            **common_options(self, database.placement, environment.log_retention),
         )
         database.grant_connect(self.function, USER)
 
@@ -117,7 +149,7 @@ def _image_options(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _environment(scope: Construct, processor: parameters_.Processor) -> dict[str, str]:
+def _environment(scope: Construct, processor: ProcessorParameters) -> dict[str, str]:
     variables = {}
     if processor.wait_for_system_duration is not None:
         variables["WAIT_FOR_SYSTEM_DURATION"] = processor.wait_for_system_duration

@@ -8,10 +8,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.checks import acknowledge
-from cdk.database import Database
-from cdk.functions import database_function
+from cdk.environment import LogRetention
+from cdk.functions import Database, database_function
 from cdk.layers import Layers
-from cdk.parameters import Parameters
 from migrate.roles import EXPIRER
 
 USER = EXPIRER
@@ -41,7 +40,8 @@ class Retention(Construct):
         construct_id: str,
         database: Database,
         layers: Layers,
-        parameters: Parameters,
+        days: int,
+        log_retention: LogRetention,
     ) -> None:
         super().__init__(scope, construct_id)
         self.failures = sqs.Queue(
@@ -58,8 +58,8 @@ class Retention(Construct):
             "processor.retention.handler.handler",
             database=database,
             user=USER,
-            log_retention=parameters.log_retention,
-            environment={"RETENTION_DAYS": str(parameters.retention_days)},
+            log_retention=log_retention,
+            environment={"RETENTION_DAYS": str(days)},
             description="Removes statistics that are older than they are to be kept",
             architecture=layers.architecture,
             layers=[layers.logstats, layers.migrate],

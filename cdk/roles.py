@@ -8,8 +8,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from cdk.environment import LogRetention
 from cdk.functions import Placement, common_options, zip_function
-from cdk.parameters import LogRetention
 from migrate.roles import statements
 
 TIMEOUT = Duration.minutes(5)

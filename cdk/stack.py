@@ -7,11 +7,12 @@ from cdk.alarms import add_alarms
 from cdk.api import Api
 from cdk.backfill import Backfill
 from cdk.dashboards import add_dashboards
-from cdk.database import AuroraDatabase, Database, create_database
+from cdk.database import AuroraDatabase, create_database
+from cdk.functions import Database
 from cdk.ingest import Ingest
 from cdk.layers import Layers
 from cdk.migration import Migration
-from cdk.monitoring import Monitoring, Watched, WatchedRetention
+from cdk.monitoring import MonitoredResources, Monitoring, RetentionResources
 from cdk.observation import observe
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
@@ -34,24 +35,28 @@ class LogstatsStack(Stack):
             termination_protection=parameters.retain_data,
         )
         layers = Layers(self, "Layers", parameters.architecture)
-        database = create_database(self, "Database", parameters)
+        database = create_database(self, "Database", parameters.database, parameters)
         migration = Migration(self, "Migration", database, layers, parameters.log_retention)
-        ingest = Ingest(self, "Ingest", database, parameters)
-        api = Api(self, "Api", database, layers, parameters)
+        ingest = Ingest(self, "Ingest", database, parameters.processor, parameters)
+        api = Api(self, "Api", database, layers, parameters.api, parameters)
         for function in (ingest.processor.function, api.function):
             function.node.add_dependency(migration.applied)
         if parameters.backfill.enabled:
             assert isinstance(database, AuroraDatabase)  # noqa: S101 - the parameters have been checked
-            Backfill(self, "Backfill", database, (ingest.logs, ingest.rejects), parameters)
+            Backfill(
+                self, "Backfill", database, (ingest.logs, ingest.rejects), parameters.backfill, parameters
+            )
         retention = None
         if parameters.retention_days is not None:
-            retention = Retention(self, "Retention", database, layers, parameters)
+            retention = Retention(
+                self, "Retention", database, layers, parameters.retention_days, parameters.log_retention
+            )
             # A processor of older code knows no horizon.
             retention.schedule.node.add_dependency(migration.applied, ingest.processor.function)
-            observe(retention.function, parameters)
-        observe(migration.function, parameters)
+            observe(retention.function, parameters.monitoring, parameters.environment)
+        observe(migration.function, parameters.monitoring, parameters.environment)
         for function in (ingest.processor.function, api.function):
-            observe(function, parameters, traced=True)
+            observe(function, parameters.monitoring, parameters.environment, traced=True)
         self._watch(ingest, api, database, retention, parameters)
 
     def _watch(
@@ -62,7 +67,7 @@ class LogstatsStack(Stack):
         retention: Retention | None,
         parameters: Parameters,
     ) -> None:
-        watched = Watched(
+        resources = MonitoredResources(
             environment=parameters.environment,
             queue=ingest.queue.queue_name,
             dead_letters=ingest.dead_letters.queue_name,
@@ -71,11 +76,11 @@ class LogstatsStack(Stack):
             api=api.function.function_name,
             gateway=api.gateway.api_id,
             cluster=database.cluster.cluster_identifier if isinstance(database, AuroraDatabase) else None,
-            retention=WatchedRetention(retention.function.function_name, retention.failures.queue_name)
+            retention=RetentionResources(retention.function.function_name, retention.failures.queue_name)
             if retention
             else None,
         )
         monitoring = Monitoring(self, "Monitoring", parameters.monitoring)
-        add_alarms(monitoring, watched, parameters.monitoring)
+        add_alarms(monitoring, resources, parameters.monitoring)
         if parameters.monitoring.dashboards:
-            add_dashboards(monitoring, watched)
+            add_dashboards(monitoring, resources)

@@ -5,6 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from cdk import ROOT
+from cdk.parameters import Parameters, read
 from local.cloud.synthesis import cloud_assembly
 
 Resource = dict[str, Any]
@@ -37,6 +39,12 @@ def template(variant: str) -> dict[str, Any]:
     path = assembly(variant) / f"logstats-{environment_of(variant)}.template.json"
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
+
+
+def parameters(variant: str) -> Parameters:
+    committed = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    (found,) = read(committed | context(variant) | {"environment": environment_of(variant)})
+    return found
 
 
 def resources(environment: str, kind: str) -> dict[str, Resource]:

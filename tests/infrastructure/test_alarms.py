@@ -13,7 +13,7 @@ from cdk import ROOT
 from cdk.parameters import read
 from logstats.metrics import METRICS, SERVICE, namespace
 from tests.cloudwatch import Alarm, CloudWatch
-from tests.infrastructure.templates import only, resources
+from tests.infrastructure.templates import only, parameters, resources
 
 ENVIRONMENTS = ("dev", "prod")
 environments = pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -213,6 +213,37 @@ def test_every_alarm_says_what_has_happened_and_names_its_section_of_the_runbook
 def test_the_address_of_the_runbook_is_a_parameter() -> None:
     (chosen,) = read({"environments": {"dev": {"monitoring": {"runbook": "https://wiki.example/runbook"}}}})
     assert chosen.monitoring.runbook == "https://wiki.example/runbook"
+
+
+@environments
+def test_thresholds_and_periods_are_those_of_the_parameters(environment: str) -> None:
+    limits = parameters(environment).monitoring
+    of_a_timeout = parameters(environment).processor.timeout_seconds * 1_000 * limits.duration_percent / 100
+    minute = 60
+    assert {name: threshold_and_periods(alarm) for name, alarm in alarms(environment).items()} == {
+        "DeadLetters": (0, 5 * minute, 1, 1),
+        "Backlog": (limits.oldest_message_minutes * 60, 5 * minute, 1, 1),
+        "ProcessorErrors": (0, 5 * minute, 3, 3),
+        "ProcessorDuration": (of_a_timeout, 5 * minute, 1, 1),
+        "ProcessorThrottles": (0, 5 * minute, 3, 3),
+        "RejectedShare": (limits.rejected_percent, 15 * minute, 1, 1),
+        "Freshness": (limits.freshness_minutes * 60, 15 * minute, 2, 3),
+        "ServerErrors": (limits.server_errors, 5 * minute, 2, 2),
+        "ApiLatency": (limits.latency_seconds * 1_000, 5 * minute, 3, 3),
+        "ApiErrors": (0, 5 * minute, 2, 3),
+        "ApiThrottles": (0, 5 * minute, 2, 3),
+        "DatabaseCapacity": (limits.capacity_percent, 5 * minute, 3, 3),
+    }
+
+
+def threshold_and_periods(alarm: Alarm) -> tuple[float, int, int, int]:
+    """Threshold, seconds of a period, periods that must break it, of how many."""
+    (period,) = (
+        {query["MetricStat"]["Period"] for query in alarm["Metrics"] if "MetricStat" in query}
+        if "Metrics" in alarm
+        else {alarm["Period"]}
+    )
+    return alarm["Threshold"], period, alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]
 
 
 def test_limits_leave_room_for_what_is_normal() -> None:

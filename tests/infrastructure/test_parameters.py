@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from cdk import ROOT
-from cdk.parameters import Aurora, Existing, ParametersError, read
+from cdk.database import AuroraParameters, ExistingParameters
+from cdk.parameters import ParametersError, read
 
 
 def context(**environments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -17,14 +18,14 @@ def test_cdk_json_defines_dev_prod_and_local() -> None:
     committed = json.loads((ROOT / "cdk.json").read_text())["context"]
     assert [parameters.environment for parameters in read(committed)] == ["dev", "prod"]
     (local,) = read({**committed, "environment": "local"})
-    assert isinstance(local.database, Existing)
+    assert isinstance(local.database, ExistingParameters)
 
 
 def test_an_empty_environment_is_the_careful_one() -> None:
     (parameters,) = read(context(prod={}))
     assert parameters.api.auth == "iam"
     assert parameters.retain_data
-    assert isinstance(parameters.database, Aurora)
+    assert isinstance(parameters.database, AuroraParameters)
     assert parameters.database.deletion_protection
 
 

@@ -15,6 +15,7 @@ from tests.infrastructure.templates import (
     environment_of,
     function,
     only,
+    parameters,
     resources,
     statements,
     template,
@@ -472,8 +473,9 @@ def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) 
 
 def test_the_api_throttles_and_logs(environment: str) -> None:
     stage = only(environment, "AWS::ApiGatewayV2::Stage")["Properties"]
-    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
-    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] > 0
+    api = parameters(environment).api
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == api.throttle_rate
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == api.throttle_burst != api.throttle_rate
     assert stage["AccessLogSettings"]["DestinationArn"]
     logged = set(json.loads(stage["AccessLogSettings"]["Format"]).values())
     assert {"$context.status", "$context.routeKey", "$context.requestId"} <= logged
@@ -508,9 +510,38 @@ def test_the_migration_waits_for_a_database_that_answers(environment: str) -> No
     assert writer in only(environment, "Custom::SchemaMigration")["DependsOn"]
 
 
-def test_the_migration_gives_up_before_cloudformation_does(environment: str) -> None:
-    timeout = function(environment, "Migration")["Properties"]["Timeout"]
-    assert int(only(environment, "Custom::SchemaMigration")["Properties"]["ServiceTimeout"]) > timeout
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [("MigrationFunction", "Custom::SchemaMigration"), ("RolesFunction", "Custom::DatabaseRoles")],
+)
+def test_a_deploys_function_gives_up_before_cloudformation_does(
+    environment: str, word: str, kind: str
+) -> None:
+    timeout = function(environment, word)["Properties"]["Timeout"]
+    assert int(only(environment, kind)["Properties"]["ServiceTimeout"]) > timeout
+
+
+def test_the_gateway_invokes_what_starts_from_a_snapshot_where_there_is_one(environment: str) -> None:
+    (name,) = (each for each in resources(environment, "AWS::Lambda::Function") if "ApiFunction" in each)
+    target: dict[str, Any] = {"Fn::GetAtt": [name, "Arn"]}
+    if parameters(environment).api.snap_start:
+        assert function(environment, name)["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+        (version,) = resources(environment, "AWS::Lambda::Version")
+        (alias,) = resources(environment, "AWS::Lambda::Alias")
+        named = only(environment, "AWS::Lambda::Alias")["Properties"]
+        assert named["FunctionVersion"] == {"Fn::GetAtt": [version, "Version"]}
+        target = {"Ref": alias}
+    else:
+        assert "SnapStart" not in function(environment, name)["Properties"]
+    for integration in resources(environment, "AWS::ApiGatewayV2::Integration").values():
+        assert integration["Properties"]["IntegrationUri"] == target
+    for permission in resources(environment, "AWS::Lambda::Permission").values():
+        if permission["Properties"]["Principal"] == "apigateway.amazonaws.com":
+            assert permission["Properties"]["FunctionName"] == target
+
+
+def test_cold_starts_of_prod_restore_a_snapshot(environment: str) -> None:
+    assert parameters(environment).api.snap_start is (environment_of(environment) == "prod")
 
 
 def test_the_stack_has_every_named_output(environment: str) -> None:

@@ -135,7 +135,7 @@ def test_messages_that_are_asked_for_are_written() -> None:
 
 
 def test_parameters_that_are_named_exist() -> None:
-    parameters = (ROOT / "cdk/parameters.py").read_text()
+    parameters = "".join(path.read_text() for path in (ROOT / "cdk").glob("*.py"))
     named = set(re.findall(r"`(?:processor|api|database|monitoring)\.(\w+)`", SECTION))
     assert named
     assert all(f"    {name}: " in parameters for name in named)

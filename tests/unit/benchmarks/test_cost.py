@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.cost import ALARMS, DASHBOARDS, LOADS, PAGE, Prices, backfill, monthly, rewritten, tables
-from cdk.parameters import Processor
+from cdk.processor import ProcessorParameters
 from tests.infrastructure.templates import resources
 
 
@@ -40,7 +40,7 @@ def test_every_price_counts(price: str) -> None:
 
 
 def test_it_assumes_the_memory_that_is_deployed() -> None:
-    assert f"({Processor().memory_mib} MiB)" in PAGE.read_text(encoding="utf-8")
+    assert f"({ProcessorParameters().memory_mib} MiB)" in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
