@@ -148,7 +148,16 @@ def figures(costs: Costs, contention: float, checks: Sequence[tuple[Workload, in
         bold = [f"**{_short(tb)}**" if tb == min(most) else _short(tb) for tb in most]
         reached.append([f"{megabytes:,}, {customers:,}", _short(commit * 1e3), *bold])
     among = f"A commit while others run takes {contention:.2f} times as long."
-    return "\n\n".join((_table(parts), among, _table(checked), _table(reached)))
+    fixed, each, seconds = (
+        costs["object"].commit,
+        costs["full"].commit,
+        limits(costs, contention, 64, 1_000)[0],
+    )
+    example = (
+        f"For example, a commit of 1,000 customers takes {contention:.2f} · ({fixed * 1e3:.1f} ms + 1,000 · {each * 1e6:.0f} µs)"
+        f" = {seconds * 1e3:.0f} ms, so a day's {DAY:,.0f} s have room for {DAY / seconds:,.0f}."
+    )
+    return "\n\n".join((_table(parts), among, _table(checked), _table(reached), example))
 
 
 def _short(value: float) -> str:
