@@ -167,7 +167,7 @@ LOCKED := requirements-dev functions/processor/requirements functions/processor/
     local/emulator/requirements .github/requirements
 
 .PHONY: scaling
-scaling: setup  ## Measure costs, check the simulation against measured runs, rewrite docs/scaling.md (quiet machine; 9 minutes)
+scaling: setup  ## Measure costs, check the arithmetic against measured runs, rewrite docs/scaling.md (quiet machine; some minutes)
 	@$(BIN)/python -m benchmarks.scaling $(BENCH)
 
 .PHONY: lock

@@ -12,16 +12,14 @@ import gzip
 import multiprocessing
 import os
 import statistics
-import tempfile
 import time
 from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from local import postgres
+from benchmarks import database
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
-from migrate import schema
 from processor.deadline import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
 from processor.ingest import Ingestor
 from processor.ledger.rejects import LocalRejectStore
@@ -54,10 +52,10 @@ def objects_of(plain_bytes: int) -> dict[str, tuple[bytes, int]]:
     return found
 
 
-def measure(server: EmbeddedPostgres, key: str, folder: Path) -> tuple[float, float]:
+def measure(server: EmbeddedPostgres, folder: Path, key: str) -> tuple[float, float]:
     """Ingest into a new database; return seconds by the clock, and of this process' computing."""
     client, name = create_client(region_name="eu-west-1"), next(_names)
-    server.create_database(name, template="migrated")
+    server.create_database(name, template="logstats")
     engine = create_engine(server.settings(name), max_overflow=-1)
     ingestor = Ingestor(engine, LocalRejectStore(folder / "rejected"), workers=1)
     clock, cpu = time.perf_counter(), time.process_time()
@@ -78,27 +76,16 @@ def main() -> None:
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, objects), daemon=True)
     server.start()
     os.environ |= {"AWS_ENDPOINT_URL": here.recv(), "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    with tempfile.TemporaryDirectory() as folder:
-        database = postgres.start(Path(folder) / "data")
-        try:
-            database.create_database("migrated")
-            engine = create_engine(database.settings("migrated"))
-            schema.upgrade(engine)
-            engine.dispose()
-            print("| object | stored bytes | by the clock, MB/s | per second of CPU, MB | assumed | margin |")
-            print("|---|---|---|---|---|---|")
-            for key, (block, repeats) in objects.items():
-                size = len(block) * repeats
-                runs = [measure(database, key, Path(folder)) for _ in range(options.runs)]
-                clock, cpu = (size / statistics.median(each) / 1e6 for each in zip(*runs, strict=True))
-                assumed = (GZIP_BYTES_PER_SECOND if key.endswith(".gz") else BYTES_PER_SECOND) / 1e6
-                print(
-                    f"| {key} | {size / 1e6:,.0f} MB | {clock:,.0f} | {cpu:,.0f} | {assumed:.0f} |"
-                    f" {cpu / assumed:.1f} |",
-                    flush=True,
-                )
-        finally:
-            database.stop()
+    with database.running() as place:
+        print("| object | stored bytes | by the clock, MB/s | per second of CPU, MB | assumed | margin |")
+        print("|---|---|---|---|---|---|")
+        for key, (block, repeats) in objects.items():
+            size = len(block) * repeats
+            runs = [measure(*place, key) for _ in range(options.runs)]
+            clock, cpu = (size / statistics.median(each) / 1e6 for each in zip(*runs, strict=True))
+            assumed = (GZIP_BYTES_PER_SECOND if key.endswith(".gz") else BYTES_PER_SECOND) / 1e6
+            speeds = f"{clock:,.0f} | {cpu:,.0f} | {assumed:.0f} | {cpu / assumed:.1f}"
+            print(f"| {key} | {size / 1e6:,.0f} MB | {speeds} |", flush=True)
     here.send("done")
     server.join()
 

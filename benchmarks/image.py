@@ -5,15 +5,12 @@ Needs Docker and an image (`make image`). Every number is the median of several 
 
 import argparse
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from local import postgres
-from logstats.database import create_engine
-from migrate import schema
+from benchmarks import database
 from tests.docker.containers import docker, lambda_container, relay
 from tests.events import created, sqs_event
 from tests.logs import as_bytes, random_lines
@@ -29,23 +26,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.image", description=__doc__)
     parser.add_argument("image", nargs="?", default="logstats/processor")
     image = parser.parse_args().image
-    with tempfile.TemporaryDirectory() as folder, S3Double() as s3:
-        Path(folder).chmod(0o755)
-        server = postgres.start(Path(folder) / "data")
-        try:
-            url = server.create_database("logstats")
-            schema.upgrade(create_engine(server.settings()))
-            with relay(Path(str(sa.make_url(url).query["host"])) / ".s.PGSQL.5432") as port:
-                variables = {
-                    "AWS_ENDPOINT_URL": s3.endpoint,
-                    "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/logstats",
-                    "DATABASE_TLS": "disable",
-                    "DATABASE_IAM_AUTH": "false",
-                    "REJECTS_BUCKET": "rejected-lines",
-                }
-                report(image, s3, variables)
-        finally:
-            server.stop()
+    with (
+        database.running() as (server, _),
+        S3Double() as s3,
+        relay(Path(str(sa.make_url(server.url()).query["host"])) / ".s.PGSQL.5432") as port,
+    ):
+        variables = {
+            "AWS_ENDPOINT_URL": s3.endpoint,
+            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/logstats",
+            "DATABASE_TLS": "disable",
+            "DATABASE_IAM_AUTH": "false",
+            "REJECTS_BUCKET": "rejected-lines",
+        }
+        report(image, s3, variables)
 
 
 def report(image: str, s3: S3Double, variables: dict[str, str]) -> None:

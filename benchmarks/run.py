@@ -13,8 +13,7 @@ from statistics import median
 import psutil
 
 from benchmarks import report
-from benchmarks.ratios import ratios
-from benchmarks.results import BROKEN, Result
+from benchmarks.report import BROKEN, Result, ratios
 from local.generator import Traffic
 
 FOLDER = Path(".local/bench")
@@ -26,7 +25,6 @@ PEERS = (
     ("duckdb_query", 2),
     ("polars_query", 2),
 )
-DESIGNS = (("ours", 1), ("arrow_numpy", 1), ("numpy_words", 1), ("duckdb_query", 1), ("polars_query", 1))
 
 
 def log(lines: int, *, customers: int = 50, days: int = 30, broken: bool = False) -> Path:
@@ -70,7 +68,6 @@ def compare(contenders: Sequence[tuple[str, int]], path: Path, lines: int, runs:
         Result(
             peer,
             threads,
-            path.name,
             lines,
             runs,
             median(result["seconds"] for result in results),
@@ -122,9 +119,6 @@ def _measure(options: argparse.Namespace) -> dict[str, list[Result]]:
     sizes, runs = sorted(options.lines), options.runs
     sections = {f"Peers, {lines:,} lines": compare(PEERS, log(lines), lines, runs) for lines in sizes}
     middle = sizes[len(sizes) // 2]
-    sections[f"Designs of the kernel, {middle:,} lines, one thread"] = compare(
-        DESIGNS, log(middle), middle, runs
-    )
     sections[BROKEN] = compare([("ours", 1)], log(middle, broken=True), middle, runs)
     for lines in options.textbook:
         once = runs if lines <= 100_000 else 1

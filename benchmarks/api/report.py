@@ -1,18 +1,30 @@
 """Figures into docs/performance-api.md, and a chart beside it."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.api.run import Case
+from benchmarks.api import load
+from benchmarks.api.servers import Server
 
 PAGE = Path("docs/performance-api.md")
 CHART = Path("docs/performance-api.svg")
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 
-def figures(cases: "list[Case]", machine: str) -> str:
+@dataclass(slots=True)
+class Case:
+    """One way to ask one server, and what its runs have measured."""
+
+    name: str
+    server: Server
+    options: tuple[str, ...] = ()
+    wrk: list[load.Measured] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    siege: list[dict[str, float]] = field(default_factory=list)
+
+
+def figures(cases: list[Case], machine: str) -> str:
     """Return the tables; each case is compared with the textbook's case of the same kind."""
     rows = [
         "| wrk | answers/s | times the textbook | p50 ms | p99 ms | worst run's p99 ms | CPU µs per answer |",
@@ -40,18 +52,18 @@ def figures(cases: "list[Case]", machine: str) -> str:
     return f"Machine: {machine}. Medians of the runs.\n\n" + "\n".join(rows) + "\n\n" + "\n".join(sieged)
 
 
-def write(page: str, cases: "list[Case]") -> None:
+def write(page: str, cases: list[Case]) -> None:
     """Replace the figures of the page, and draw its chart."""
     before, _, rest = PAGE.read_text("utf-8").partition(_BEGIN)
     PAGE.write_text(f"{before}{_BEGIN}\n\n{page}\n\n{_END}{rest.partition(_END)[2]}", "utf-8")
     CHART.write_text(_chart("25 users on one URL: answers per second, more is better", cases[:4]), "utf-8")
 
 
-def _rate(case: "Case") -> float:
+def _rate(case: Case) -> float:
     return median(run.per_second for run in case.wrk)
 
 
-def _peer(case: "Case", cases: "list[Case]") -> "Case":
+def _peer(case: Case, cases: list[Case]) -> Case:
     kind = ", 50 customers"
     return next(
         peer
@@ -60,7 +72,7 @@ def _peer(case: "Case", cases: "list[Case]") -> "Case":
     )
 
 
-def _chart(title: str, cases: "list[Case]") -> str:
+def _chart(title: str, cases: list[Case]) -> str:
     """Draw bars as SVG."""
     scale = 400 / max(map(_rate, cases))
     lines = [

@@ -10,30 +10,18 @@ import os
 import platform
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import psutil
 
 from benchmarks.api import database, load, report
+from benchmarks.api.report import Case
 from benchmarks.api.servers import CACHED, TEXTBOOK, UNCACHED, Server, running
 
 TARGET = "/customers/cust_1/stats?from=2024-09-03"
 CUSTOMERS = [f"cust_{number}" for number in range(1, 51)]
 ROTATION = ("--script", str(Path(__file__).with_name("customers.lua")))
-
-
-@dataclass(slots=True)
-class Case:
-    """One way to ask one server, and what its runs have measured."""
-
-    name: str
-    server: Server
-    options: tuple[str, ...] = ()
-    wrk: list[load.Measured] = field(default_factory=list)
-    cpu_us: list[float] = field(default_factory=list)
-    siege: list[dict[str, float]] = field(default_factory=list)
 
 
 def main() -> None:

@@ -3,18 +3,16 @@
 The process has ingested a log before, as a warm function has: it is connected, and its statements are compiled.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from benchmarks import database
 from benchmarks.peers import Row
-from local import postgres
 from logstats.database import create_engine
 from logstats.models import DailyStatistics
-from migrate import schema
 from processor.ingest import Ingestor
 from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
@@ -27,14 +25,11 @@ WARM_UP = b"2024-09-03 12:00:00 warm-up /a 200 0.1\n"
 @contextmanager
 def prepared(warm_up: bytes = WARM_UP) -> Iterator[Callable[[Path, int], Callable[[], list[Row]]]]:
     """Start an empty database; yield what ingests a file, and returns what reads the rows back."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = postgres.start(Path(folder) / "postgres")
-        server.create_database("logstats")
+    with database.running() as (server, folder):
         engine = create_engine(server.settings(), max_overflow=-1)
-        schema.upgrade(engine)
 
         def ingest(path: Path, threads: int) -> None:
-            store = LocalRejectStore(Path(folder) / "rejected")
+            store = LocalRejectStore(folder / "rejected")
             Ingestor(engine, store, workers=threads).ingest_file(LocalFile.at(path))
 
         def aggregate(path: Path, threads: int) -> Callable[[], list[Row]]:
@@ -42,14 +37,13 @@ def prepared(warm_up: bytes = WARM_UP) -> Iterator[Callable[[Path, int], Callabl
             return lambda: _rows(engine)
 
         if warm_up:
-            log = Path(folder) / "warm-up.log"
+            log = folder / "warm-up.log"
             log.write_bytes(warm_up)
             ingest(log, 2)
         try:
             yield aggregate
         finally:
             engine.dispose()
-            server.stop()
 
 
 def _rows(engine: sa.Engine) -> list[Row]:

@@ -11,7 +11,7 @@ import asyncpg
 
 from api import iam
 from api.settings import ApiSettings
-from logstats import failures, traces
+from logstats import failures
 from logstats.settings import DatabaseSettings
 
 T = TypeVar("T")
@@ -136,8 +136,7 @@ class Database:
         self, connection: asyncpg.Connection, run: Callable[[asyncpg.Connection], Awaitable[T]]
     ) -> T:
         try:
-            with traces.span("query"):
-                result = await run(connection)
+            result = await run(connection)
         except BaseException:
             connection.terminate()
             raise

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -24,7 +25,6 @@ AUDIENCE = "logstats"
 LIFETIME_HOURS = 12
 """Of a token that does not say otherwise."""
 _ALGORITHM = "RS256"
-_KEY_BITS = 2048
 _KEY_ID = "local-1"
 _DISCOVERY = "/.well-known/openid-configuration"
 _KEYS = "/.well-known/jwks.json"
@@ -32,15 +32,7 @@ _KEYS = "/.well-known/jwks.json"
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Issues tokens that API Gateway can verify.
-
-    Attributes
-    ----------
-    url
-        What tokens name as `iss`, and where its keys are found.
-    key
-        Signs.
-    """
+    """Issues tokens that API Gateway can verify; `url` is their `iss`, and where the keys are found."""
 
     url: str
     key: rsa.RSAPrivateKey
@@ -53,42 +45,37 @@ class Issuer:
         """Return a token that reads one customer."""
         return self.token(customer_id=customer_id)
 
-    def token(self, key: rsa.RSAPrivateKey | None = None, key_id: str = _KEY_ID, **claims: object) -> str:
-        """Return a token; claims that are given replace its own, and those that are None are left out.
-
-        Parameters
-        ----------
-        key, key_id
-            Of another signer, for a token that must be refused.
-        """
+    def token(self, **claims: object) -> str:
+        """Return a token; claims that are given replace its own, and those that are None are left out."""
         now = int(time.time())
-        usual = {
-            "iss": self.url,
-            "aud": AUDIENCE,
-            "sub": "local",
-            "iat": now,
-            "exp": now + LIFETIME_HOURS * 3600,
-        }
+        lifetime = {"iat": now, "exp": now + LIFETIME_HOURS * 3600}
+        usual = {"iss": self.url, "aud": AUDIENCE, "sub": "local", **lifetime}
         kept = {name: value for name, value in {**usual, **claims}.items() if value is not None}
-        return jwt.encode(kept, key or self.key, _ALGORITHM, {"kid": key_id})
+        return jwt.encode(kept, self.key, _ALGORITHM, {"kid": _KEY_ID})
+
+    def documents(self) -> dict[str, bytes]:
+        """Return what it publishes, by path."""
+        public: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        keys = {"keys": [{**public, "kid": _KEY_ID, "alg": _ALGORITHM, "use": "sig"}]}
+        discovery = {
+            "issuer": self.url,
+            "jwks_uri": self.url + _KEYS,
+            "id_token_signing_alg_values_supported": [_ALGORITHM],
+        }
+        return {_DISCOVERY: json.dumps(discovery).encode(), _KEYS: json.dumps(keys).encode()}
 
 
 @contextmanager
 def serving(authority: trustme.CA, port: int = 0) -> Iterator[Issuer]:
-    """Run an issuer whose certificate an authority signs.
-
-    Parameters
-    ----------
-    port
-        Of 127.0.0.1; by default one that is free.
-    """
+    """Run an issuer whose certificate an authority signs, on a port of 127.0.0.1: by default one that is free."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    key = rsa.generate_private_key(public_exponent=65_537, key_size=_KEY_BITS)
-    server = _Server(("127.0.0.1", port), _Handler)
+    documents: dict[str, bytes] = {}
+    server = Listener(("127.0.0.1", port), partial(_Handler, documents))
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
     issuer = Issuer(f"https://localhost:{server.server_port}", key)
-    server.documents = _documents(issuer)
+    documents |= issuer.documents()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield issuer
@@ -97,28 +84,16 @@ def serving(authority: trustme.CA, port: int = 0) -> Iterator[Issuer]:
         server.server_close()
 
 
-def _documents(issuer: Issuer) -> dict[str, bytes]:
-    public: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(issuer.key.public_key(), as_dict=True)
-    keys = {"keys": [{**public, "kid": _KEY_ID, "alg": _ALGORITHM, "use": "sig"}]}
-    discovery = {
-        "issuer": issuer.url,
-        "jwks_uri": issuer.url + _KEYS,
-        "id_token_signing_alg_values_supported": [_ALGORITHM],
-    }
-    return {_DISCOVERY: json.dumps(discovery).encode(), _KEYS: json.dumps(keys).encode()}
-
-
-class _Server(Listener):
-    documents: dict[str, bytes]
-
-
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
     timeout = 10.0
+
+    def __init__(self, documents: dict[str, bytes], *arguments: Any) -> None:  # noqa: ANN401 - passed on
+        self._documents = documents
+        super().__init__(*arguments)
 
     def do_GET(self) -> None:
         """Answer with a document, or 404."""
-        body = self.server.documents.get(self.path)
+        body = self._documents.get(self.path)
         self.send_response_only(404 if body is None else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body or b"")))

@@ -59,13 +59,11 @@ def an_ingestor(database: DatabaseSettings, folder: Path) -> Iterator[Ingestor]:
         engine.dispose()
 
 
-def _ingest(url: str, path: Path, warm_up: Path | None, start: Barrier, outcomes: Any) -> None:  # noqa: ANN401 - a queue of a context
+def _ingest(url: str, path: Path, start: Barrier, outcomes: Any) -> None:  # noqa: ANN401 - a queue of a context
     """In a process of its own."""
     try:
         database = DatabaseSettings(url=url, tls="disable", iam_auth=False)
         with an_ingestor(database, path.parent / "rejected") as ingestor:
-            if warm_up:
-                ingestor.ingest_file(LocalFile.at(warm_up))
             start.wait(timeout=120)
             outcomes.put(ingestor.ingest_file(LocalFile.at(path)).outcome)
     except Exception as error:  # noqa: BLE001 - the parent raises it
@@ -73,18 +71,15 @@ def _ingest(url: str, path: Path, warm_up: Path | None, start: Barrier, outcomes
 
 
 class Processes:
-    """One process per file; all wait until `ready` lets them start at once.
+    """One process per file; all wait until `ready` lets them start at once."""
 
-    With a `warm_up` file they have ingested that before: they are connected, and their statements are compiled.
-    """
-
-    def __init__(self, database: DatabaseSettings, paths: list[Path], warm_up: Path | None = None) -> None:
+    def __init__(self, database: DatabaseSettings, paths: list[Path]) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["tests.faults.concurrent"])
         self._outcomes: Any = context.Queue()
         self._start = context.Barrier(len(paths) + 1)
         self._processes: list[BaseProcess] = [
-            context.Process(target=_ingest, args=(database.url, path, warm_up, self._start, self._outcomes))
+            context.Process(target=_ingest, args=(database.url, path, self._start, self._outcomes))
             for path in paths
         ]
         for process in self._processes:

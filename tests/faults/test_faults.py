@@ -61,7 +61,7 @@ def test_sixteen_ingests_at_once_equal_one_after_the_other(
 def test_sixteen_processes_at_once_equal_one_after_the_other(
     engine: sa.Engine, database: DatabaseSettings, tmp_path: Path
 ) -> None:
-    """Each has its own connections, and one try per commit; `benchmarks/concurrent_ingests.py` measures them."""
+    """Each has its own connections, and one try per commit."""
     processes = Processes(database, write(tmp_path, 16, 5_000))
     processes.ready()
     assert processes.outcomes() == ["ingested"] * 16

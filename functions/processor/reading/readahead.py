@@ -5,7 +5,6 @@ from contextlib import suppress
 from queue import Empty, Queue
 from threading import Event, Thread
 
-from logstats import traces
 from processor.deadline import Deadline, DeadlineError
 from processor.reading.objects import ByteRange
 
@@ -35,10 +34,6 @@ class ReadAhead:
         self._thread.start()
 
     def _fetch(self) -> None:
-        with traces.span("download"):  # with its waits for the parser, when that is the slower one
-            self._fetch_all()
-
-    def _fetch_all(self) -> None:
         size = _FIRST_BYTES
         try:
             while not self._is_closed.is_set():

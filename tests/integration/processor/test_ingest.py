@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.scaling.loads import CONNECTIONS_PER_PROCESSOR
+from benchmarks.scaling import CONNECTIONS_PER_PROCESSOR
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
