@@ -217,7 +217,7 @@ class Parameters:
     log_objects_days, rejected_lines_days
         How long log objects and their rejected lines are kept; None is for ever. What has expired goes on counting.
     retention_days
-        How old a day may get before its statistics are removed for good (docs/decisions/0060); None is for ever.
+        How old a day may get before its statistics are removed for good (docs/decisions/0007); None is for ever.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]

@@ -33,7 +33,7 @@ class Workload:
         return self.customers
 
     def pages(self, objects: int = 1) -> float:
-        """Return the packed pages in the histograms of all customers once so many objects are merged (decision 40).
+        """Return the packed pages in the histograms of all customers once so many objects are merged (decision 2).
 
         The expected number of pages of which at least `DENSE_FROM` of `PAGE` milliseconds have occurred, among those
         that the generator draws from.

@@ -1,4 +1,4 @@
-"""Spans of X-Ray, without its SDK, which gets no more releases after February 2027 (docs/decisions/0057).
+"""Spans of X-Ray, without its SDK, which gets no more releases after February 2027 (docs/decisions/0012).
 
 A span is one datagram to the daemon that Lambda runs beside a function with active tracing: a subsegment, in the form of
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html. Where there is no daemon, or the
