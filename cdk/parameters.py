@@ -27,7 +27,7 @@ class Parameters(Environment):
     Attributes
     ----------
     retention_days
-        How old a day may get before its statistics are removed for good (docs/decisions/0060); None is for ever.
+        How old a day may get before its statistics are removed for good (docs/decisions/0007); None is for ever.
     """
 
     database: DatabaseParameters = AuroraParameters()

@@ -17,7 +17,7 @@ TIMEOUT = Duration.minutes(5)
 
 
 class DatabaseRoles(Construct):
-    """A function outside the network that creates the roles through the RDS Data API (docs/decisions/0013).
+    """A function outside the network that creates the roles through the RDS Data API (docs/decisions/0011).
 
     It is the only one that may read the master user's password, and it runs only when its statements change.
     """

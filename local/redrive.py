@@ -1,4 +1,4 @@
-"""Move messages from one queue to another, losing none (docs/decisions/0018)."""
+"""Move messages from one queue to another, losing none (docs/decisions/0014)."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

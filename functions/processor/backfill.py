@@ -9,7 +9,7 @@ already is read again and replaced.
 Where no command line reaches the database, the same task also does what an operator would do there:
 ``s3://bucket/key --withdraw`` takes one log object out of the statistics, ``--verify [--mend]`` compares all tables.
 
-On AWS this is a task on Fargate (docs/decisions/0015).
+On AWS this is a task on Fargate (docs/decisions/0005).
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The functions' logs: JSON by Powertools, and nothing in them that belongs to a customer (docs/decisions/0055).
+"""The functions' logs: JSON by Powertools, and nothing in them that belongs to a customer (docs/decisions/0012).
 
 `POWERTOOLS_LOG_LEVEL` and `POWERTOOLS_LOGGER_SAMPLE_RATE` are Powertools' own variables.
 """

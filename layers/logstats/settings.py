@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 S = TypeVar("S", bound=BaseSettings)
 
 RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
-"""The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0014."""
+"""The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0011."""
 
 MAX_RETENTION_DAYS = 36_500
 

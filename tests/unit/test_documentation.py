@@ -318,6 +318,38 @@ def test_links_between_documents_resolve(document: Path) -> None:
         assert not anchor or anchor in anchors(target.read_text()), link
 
 
+def test_decisions_are_numbered_without_gaps_and_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    records = sorted(folder.glob("[0-9]*.md"))
+    assert [int(path.name[:4]) for path in records] == [*range(1, len(records) + 1)]
+    titles = [path.read_text().splitlines()[0].removeprefix("# ").partition(". ") for path in records]
+    lines = [
+        f"{number}. [{title}]({path.name})" for (number, _, title), path in zip(titles, records, strict=True)
+    ]
+    assert lines == re.findall(r"^\d+\. .*$", (folder / "README.md").read_text(), re.MULTILINE)
+
+
+def test_decisions_that_are_named_exist() -> None:
+    numbers = {int(path.name[:4]) for path in (ROOT / "docs/decisions").glob("[0-9]*.md")}
+    folders = ("benchmarks", "cdk", "functions", "layers", "local", "tests")
+    code = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    named = {
+        int(number)
+        for path in [*DOCUMENTS, *code, ROOT / "pyproject.toml"]
+        for number in re.findall(r"decisions/(\d{4})|[Dd]ecision (\d+)", path.read_text())
+        for number in number
+        if number
+    }
+    assert named
+    assert named <= numbers
+
+
+@documents
+def test_links_to_decisions_say_their_number(document: Path) -> None:
+    for said, linked in re.findall(r"\[[Dd]ecision (\d+)\]\((?:[\w./]*/)?(\d{4})-", document.read_text()):
+        assert int(said) == int(linked), (said, linked)
+
+
 def test_every_document_is_linked() -> None:
     linked = {
         (document.parent / link.partition("#")[0]).resolve()

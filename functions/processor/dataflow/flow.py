@@ -3,7 +3,7 @@
 Byte ranges are read and pre-aggregated by the compiled kernel. What flows is neither a line nor a customer, but
 a batch: the summaries of one day, for the customers of one shard. A customer is always in the same shard, as a
 key is in a partitioned log; so the shard is the key, and its windows are days. Batches add up in any order, so
-nothing is sorted and nothing waits. Why not a key per customer: docs/decisions/0004-windows-of-batches.md.
+nothing is sorted and nothing waits. Why not a key per customer: docs/decisions/0003-windows-of-batches.md.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The retention horizon: the days before it are closed (docs/decisions/0060)."""
+"""The retention horizon: the days before it are closed (docs/decisions/0007)."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Retention: close the days that are too old, then remove what is stored of them (docs/decisions/0060).
+"""Retention: close the days that are too old, then remove what is stored of them (docs/decisions/0007).
 
 The horizon advances first, under the locks of all customers. Nothing that is behind it changes any more, so the removal
 goes on in transactions of its own, each short, and each leaving the tables consistent. A customer whose `first_date` is

@@ -46,7 +46,7 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, object]
 
 
 def _expire(days: int, until: float) -> Expiry:
-    """Run once, and again while the database does not answer: it may be resuming (docs/decisions/0012)."""
+    """Run once, and again while the database does not answer: it may be resuming (docs/decisions/0006)."""
     engine = create_engine(load(DatabaseSettings))
     patience = time.monotonic() + _PATIENCE_SECONDS
     try:

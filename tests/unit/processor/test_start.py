@@ -17,7 +17,7 @@ print(json.dumps([frozen, seen, gc.isenabled()]))
 
 
 def test_a_full_collection_leaves_out_what_was_imported() -> None:
-    """It took 50 ms each time, under the lock of the customers: docs/decisions/0070."""
+    """It took 50 ms each time, under the lock of the customers: docs/decisions/0009."""
     paths = f"{CHECKOUT / 'layers'}:{CHECKOUT / 'functions'}"
     done = subprocess.run(
         [sys.executable, "-c", FULL_COLLECTION],
