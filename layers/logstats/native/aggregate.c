@@ -25,7 +25,7 @@ typedef struct {
     uint8_t *customer;
     uint32_t customer_length;
     int32_t day;
-    uint64_t total, client_errors, server_errors, min, max;
+    uint64_t counts[COUNTS], min, max;
     unsigned __int128 sum;
     uint64_t *list;         /* until LIST_LIMIT values have come */
     uint32_t list_length, list_capacity;
@@ -248,15 +248,15 @@ static int list_duration(aggregator *a, summary *s, uint64_t us) {
     return 0;
 }
 
-static int settle(aggregator *a, pending due) {
+static int count_pending(aggregator *a, pending due) {
     if (!due.summary) return 0;
     summary *s = &a->summaries[due.summary - 1];
     return s->counting ? count_duration(a, s, due.us) : list_duration(a, s, due.us);
 }
 
-static int settle_all(aggregator *a) {
+static int flush_pending(aggregator *a) {
     for (int i = 0; i < PENDING; i++) {
-        if (settle(a, a->pending[i])) return -1;
+        if (count_pending(a, a->pending[i])) return -1;
         a->pending[i].summary = 0;
     }
     return 0;
@@ -270,16 +270,14 @@ static inline int record(aggregator *a, const log_line *line, uint64_t customer_
     const uint64_t us = line->duration_us, ms = us / 1000;
     if (ms < s->dense_capacity) __builtin_prefetch(&s->dense[ms], 1);
     a->counts.accepted++;
-    s->total++;
-    s->client_errors += (unsigned)(line->status - 400) < 100;
-    s->server_errors += (unsigned)(line->status - 500) < 100;
+    count_request(s->counts, line->status);
     s->sum += us;
     if (us < s->min) s->min = us;
     if (us > s->max) s->max = us;
     pending *slot = &a->pending[a->next_pending++ % PENDING];
     const pending due = *slot;
     *slot = (pending){(uint32_t)(s - a->summaries) + 1, us};
-    return settle(a, due);
+    return count_pending(a, due);
 }
 
 /* ---- Lines ------------------------------------------------------------------------------------- */
@@ -428,7 +426,7 @@ int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
         } else if (!(next = strict_line(a, p, end))) return -1;
         p = next;
     }
-    return settle_all(a);
+    return flush_pending(a);
 }
 
 /* ---- Results ----------------------------------------------------------------------------------- */
@@ -491,9 +489,11 @@ static int write_record(aggregator *a, summary *s) {
     memcpy(a->out.bytes + header_at + sizeof(summary_header), s->customer, s->customer_length);
     a->out.length = histogram_at;
     if (s->counting ? append_counters(a, s) : append_encoded(&a->writer, s->list, s->list_length, &a->out)) return -1;
-    const summary_header header = {
-        s->day, s->customer_length, (uint32_t)(a->out.length - histogram_at), 0, s->total, s->client_errors,
-        s->server_errors, (uint64_t)s->sum, (uint64_t)(s->sum >> 64), s->min, s->max};
+    summary_header header = {
+        .day = s->day, .customer_length = s->customer_length, .sum_low = (uint64_t)s->sum,
+        .histogram_length = (uint32_t)(a->out.length - histogram_at), .sum_high = (uint64_t)(s->sum >> 64),
+        .min = s->min, .max = s->max};
+    memcpy(header.counts, s->counts, sizeof header.counts);
     memcpy(a->out.bytes + header_at, &header, sizeof header);
     return 0;
 }

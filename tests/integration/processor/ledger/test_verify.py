@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from logstats import rows
 from processor.ingest import Ingestor
 from processor.ledger import verify
 from processor.ledger.delivery import Withdrawal
@@ -224,8 +225,8 @@ def test_the_same_histogram_of_another_version_is_no_difference() -> None:
     counts = Counter({bucket(1000 * milliseconds): 3 for milliseconds in range(100, 300)})
     packed, listed = encode(counts), encode_without_pages(counts)
     assert packed[0] != listed[0]
-    assert verify._compare(("histogram",), (packed,), (listed,)) is None
+    assert not list(rows.differences(("histogram",), (packed,), (listed,)))
     del counts[bucket(150_000)]
     for other in (encode(counts), encode_without_pages(counts)):
-        assert verify._compare(("histogram",), (packed,), (other,)) == "the histogram is another"
-        assert verify._compare(("histogram",), (other,), (packed,)) == "the histogram is another"
+        assert list(rows.differences(("histogram",), (packed,), (other,))) == ["the histogram is another"]
+        assert list(rows.differences(("histogram",), (other,), (packed,))) == ["the histogram is another"]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from logstats.models import Retention
 from processor.ingest import Ingestor, IngestSummary
-from processor.ledger import commit, merge
+from processor.ledger import commit, stripes
 from processor.ledger.commit import withdraw
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.merge import IntegrityError
@@ -237,7 +237,7 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
     engine: sa.Engine, put: Put, tmp_path: Path
 ) -> None:
     """The run waits for it, and then removes what it has added."""
-    with paused(merge, "_lock_stripes") as (reached, go_on), ThreadPoolExecutor() as threads:
+    with paused(stripes, "lock_touched") as (reached, go_on), ThreadPoolExecutor() as threads:
         ingest: Future[IngestSummary] = threads.submit(put, "a", lines_of(1))
         assert reached.wait(20)
         run = threads.submit(retention.expire, engine, HORIZON)
@@ -251,7 +251,7 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
 
 def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: sa.Engine, put: Put) -> None:
     """The statement that takes them began before the horizon; those that merge must not use its snapshot."""
-    with paused(merge, "lock_all") as (reached, go_on), ThreadPoolExecutor() as threads:
+    with paused(stripes, "lock_all") as (reached, go_on), ThreadPoolExecutor() as threads:
         run = threads.submit(retention.expire, engine, HORIZON)
         assert reached.wait(20)
         ingest = threads.submit(put, "a", lines_of(1))
