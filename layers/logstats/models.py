@@ -3,6 +3,8 @@
 A log object's *contributions* are staged under an attempt, where nothing reads them. The commit makes the
 attempt the one of the object's row in the *ledger* and brings the merged *daily statistics* up to date, in
 one transaction.
+
+The whole schema is in this module, so that each table is read beside those that it refers to.
 """
 
 import datetime as dt

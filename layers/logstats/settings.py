@@ -90,7 +90,7 @@ class DatabaseSettings(BaseSettings):
 
 
 def _seconds_or_iso(value: object) -> object:
-    """Let plain numbers be seconds; what else there is must be ISO 8601."""
+    """Read plain numbers as seconds; anything else must be ISO 8601."""
     if isinstance(value, str) and _SECONDS.fullmatch(value):
         try:
             return dt.timedelta(seconds=float(value))

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from logstats.domain.batch import BatchSum, SummaryBatch
 from logstats.domain.histogram import LatencyHistogram
-from logstats.domain.summary import DailySummary
 from logstats.native import Aggregator
 from logstats.rows import COPY, to_summary
 from tests.blocks import block
