@@ -1,6 +1,7 @@
 """Bind the aggregator: blocks of lines in, batches of summaries out."""
 
 import ctypes
+import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from logstats.native.line import REASONS
 
 _REJECT = struct.Struct("=QII")
 _DRAINING = -2
+_HASH_KEY = (secrets.randbits(64), secrets.randbits(64))
+"""Of this process: whoever knows the key can choose customers that make the kernel's tables slow (hash flooding)."""
 
 
 class _LineCounts(ctypes.Structure):
@@ -25,7 +28,7 @@ class _BatchKey(ctypes.Structure):
     _fields_ = (("shard", ctypes.c_uint32), ("day", ctypes.c_int32))
 
 
-_new = bind("aggregator_new", Pointer, Unsigned, Unsigned, brief=True)
+_new = bind("aggregator_new", Pointer, Unsigned, Unsigned, Unsigned, Unsigned, brief=True)
 _free = bind("aggregator_free", None, Pointer)
 _feed = bind("aggregator_feed", ctypes.c_int, Pointer, Pointer, Size)
 _memory = bind("aggregator_memory", Unsigned, Pointer, brief=True)
@@ -55,7 +58,7 @@ class Aggregator:
     """
 
     def __init__(self, max_rejects: int = 0, max_reject_bytes: int = 0) -> None:
-        self._handle = _new(max_rejects, max_reject_bytes)
+        self._handle = _new(max_rejects, max_reject_bytes, *_HASH_KEY)
         if not self._handle:
             raise MemoryError
 

@@ -91,8 +91,9 @@ typedef struct {
 
 typedef struct aggregator aggregator;
 
-/* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. NULL: out of memory. */
-aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes);
+/* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. `seed` and `multiplier` are the key of
+ * its hash tables: two random numbers. NULL: out of memory. */
+aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier);
 void aggregator_free(aggregator *);
 
 enum { AGGREGATOR_DRAINING = -2 };
@@ -104,6 +105,9 @@ int aggregator_feed(aggregator *, const uint8_t *data, size_t length);
 /* Bytes held for summaries, and the line counts so far. */
 uint64_t aggregator_memory(const aggregator *);
 void aggregator_counts(const aggregator *, line_counts *);
+
+/* Exposed for tests: how far from its place the hash tables' most displaced entry is. */
+uint32_t aggregator_longest_search(const aggregator *);
 
 /* What is counted of the requests of a day, in the order of the columns (logstats.rows). */
 enum { TOTAL_REQUESTS, CLIENT_ERRORS, SERVER_ERRORS, COUNTS };
