@@ -3,21 +3,25 @@
 import datetime as dt
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from logstats import rows
 from processor.ingest import Ingestor
-from processor.ledger import verify
+from processor.ledger import stripes, verify
 from processor.ledger.delivery import Withdrawal
+from processor.ledger.mend import mend
 from processor.ledger.merge import IntegrityError
 from processor.ledger.rejects import LocalRejectStore
 from processor.ledger.verify import Difference, Verdict, Verification, check
 from processor.reading.objects import LocalFile
 from processor.retention import expiry as retention
 from tests import oracle, tables
+from tests.integration.processor.retention.test_expiry import wait_until, waiting
 from tests.logs import as_bytes, random_lines
 from tests.reference import bucket, encode, encode_without_pages
 
@@ -138,6 +142,20 @@ def test_mending_invalidates_kept_answers(ingestor: Ingestor) -> None:
     check(ingestor.engine, lambda _: None, mending=True)
     with ingestor.engine.connect() as connection:
         assert connection.scalar(revision) > before
+
+
+def test_mending_waits_for_whoever_holds_the_customers_lock(ingestor: Ingestor) -> None:
+    engine, right = ingestor.engine, tables.merged_rows(ingestor.engine)
+    execute(engine, "UPDATE daily_statistics SET client_errors = 0 WHERE customer_id = 'cust_2'")
+    broken = tables.merged_rows(engine)
+    with ThreadPoolExecutor(1) as threads:
+        with Session(engine) as session, session.begin():
+            stripes.lock_customers(session, ["cust_2"])
+            mending = threads.submit(mend, engine, ["cust_2"])
+            wait_until(lambda: waiting(engine) == 1)
+            assert tables.merged_rows(engine) == broken
+        assert mending.result(20) == 1
+    assert tables.merged_rows(engine) == right
 
 
 def test_contributions_of_another_histogram_version_are_named_and_stay(ingestor: Ingestor) -> None:
