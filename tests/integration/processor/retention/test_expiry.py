@@ -262,6 +262,19 @@ def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: s
     check(engine, lines_of(1), HORIZON)
 
 
+def test_the_horizon_never_goes_back_when_two_runs_overlap(engine: sa.Engine, put: Put) -> None:
+    """The earlier run has seen that its horizon is newer than the current one; then the later run closes more days."""
+    put("a", lines_of(1))
+    with paused(retention, "current_horizon") as (reached, go_on), ThreadPoolExecutor() as threads:
+        earlier = threads.submit(retention.expire, engine, DAYS[1])
+        assert reached.wait(20)
+        assert retention.expire(engine, HORIZON).horizon == HORIZON
+        go_on.set()
+        assert earlier.result(20).horizon == HORIZON
+    assert retention.current_horizon(engine) == HORIZON
+    check(engine, lines_of(1), HORIZON)
+
+
 def test_runs_and_ingests_at_once_need_no_second_try(
     engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
