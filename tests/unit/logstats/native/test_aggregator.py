@@ -398,6 +398,19 @@ def test_memory_follows_the_summaries_not_the_lines() -> None:
     assert aggregator.memory < 1.5 * once
 
 
+def test_memory_is_that_of_counters_once_a_list_has_become_some() -> None:
+    """A list takes 8 bytes a duration, in powers of two from 4; counters of milliseconds below 256 take 256 bytes."""
+
+    def memory(requests: int) -> int:
+        aggregator = Aggregator()
+        aggregator.feed(b"".join(b"2024-09-03 12:00:00 c /a 200 0.%03d\n" % ms for ms in range(requests)))
+        return aggregator.memory
+
+    summary = memory(1) - 4 * 8
+    assert memory(64) - summary == 64 * 8
+    assert memory(65) - summary == memory(250) - summary == 256
+
+
 def test_nothing_leaks() -> None:
     data = [block(seed, 400) for seed in range(10)]
 
