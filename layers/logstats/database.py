@@ -28,6 +28,8 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
         keywords["sslmode"] = settings.tls
         if settings.tls == "verify-full":
             keywords["sslrootcert"] = settings.ca_file or "system"
+    if "poolclass" not in options:
+        options.setdefault("max_overflow", -1)  # an ingest has as many connections as workers, and none waits
     # Parameters are customers' data, and rejected lines: no error shows them.
     engine = sa.create_engine(
         _shown(address),
