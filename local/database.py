@@ -1,5 +1,6 @@
 """The database that a command works on: the one of a URL, or else the embedded one."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,10 @@ from sqlalchemy.pool import NullPool
 from local import postgres
 from local.errors import UserError
 from local.termination import deferred, stopped_by_exception, uninterrupted
+from logstats.address import AddressError, parse
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, SettingsError, load
 from migrate import schema
-
-_FORM = "postgresql://user@host:5432/name or postgresql://user@/name?host=/socket/folder"
-_OPTIONS = {"host", "port", "sslmode", "sslrootcert"}
-_TLS = ("disable", "prefer", "require", "verify-full")
 
 
 @contextmanager
@@ -43,6 +41,10 @@ def open_database(url: str | None, folder: Path, *, migrated: bool = True) -> It
         If the URL is malformed, the database cannot be reached, its schema is missing or another one, or the
         embedded server does not start.
     """
+    if (
+        url is None and os.environ.get("DATABASE_URL") == ""
+    ):  # the command line takes an empty variable for none
+        url = ""
     if url is not None:
         settings = parse_url(url)
         _check(settings, url, migrated=migrated)
@@ -64,35 +66,20 @@ def parse_url(url: str) -> DatabaseSettings:
     Raises
     ------
     UserError
-        If the URL is malformed, or asks for what the drivers do not share.
+        If the URL is malformed, or a variable of the environment is.
     """
     try:
-        url.encode()
-        parsed = sa.make_url(url)
-        port = int(str(parsed.query.get("port", 5432 if parsed.port is None else parsed.port)))
-    except (sa.exc.ArgumentError, ValueError):
-        raise UserError(f"The database URL is malformed; its form is {_FORM}.") from None
-    if parsed.drivername not in {"postgresql", "postgres"} or not 0 < port < 65536:
-        raise UserError(f"The database URL is not PostgreSQL's; its form is {_FORM}.")
-    options = dict(parsed.query)
-    for name, value in options.items():
-        if name not in _OPTIONS or not isinstance(value, str):
-            known = ", ".join(sorted(_OPTIONS))
-            raise UserError(f"The database URL has ?{name}=; it may have {known}, each of them once.")
-    tls = options.get("sslmode", "prefer")
-    if tls not in _TLS:
-        raise UserError(f"The database URL has ?sslmode={tls}; known are {', '.join(_TLS)}.")
-    plain = parsed.difference_update_query(["sslmode", "sslrootcert"])
-    try:
+        options = parse(url).options
         return load(
             DatabaseSettings,
-            url=plain.render_as_string(hide_password=False),
-            tls=tls,
+            url=url,
+            tls=options.get("sslmode", "prefer"),
             iam_auth=False,
             ca_file=options.get("sslrootcert"),
         )
-    except SettingsError as error:
-        raise UserError(f"{error}.") from None
+    except (AddressError, SettingsError) as error:
+        message = str(error)
+        raise UserError(f"{message[0].upper()}{message[1:]}.") from None
 
 
 def _check(settings: DatabaseSettings, url: str, *, migrated: bool) -> None:

@@ -8,7 +8,10 @@ import mmap
 from collections import Counter
 from collections.abc import Iterator
 
-from logstats.native import Aggregator, _kernel
+from logstats.native import Aggregator
+from logstats.native.batch import batch_add, batch_copy_rows, batch_count
+from logstats.native.histogram import histogram_combine, histogram_values_at
+from logstats.native.library import kernel_free
 from tests.blocks import block
 from tests.reference import MAX_REJECT_BYTES, MILLISECONDS, aggregate, encode, told_by
 
@@ -84,10 +87,10 @@ def check_histograms(memory: GuardedMemory) -> None:
         for length in range(1, len(encoded) + 1):
             view = memory.at_end(encoded[:length])
             pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
-            total = _kernel.histogram_values_at(pointer, length, None, 0, None)
+            total = histogram_values_at(pointer, length, None, 0, None)
             out = ctypes.c_void_p()
-            combined = _kernel.histogram_combine(encoded, len(encoded), pointer, length, 1, ctypes.byref(out))
-            _kernel.kernel_free(out)
+            combined = histogram_combine(encoded, len(encoded), pointer, length, 1, ctypes.byref(out))
+            kernel_free(out)
             assert (total < 0) == (combined < 0)
             assert length < len(encoded) or total == sum(buckets.values())
 
@@ -100,12 +103,12 @@ def check_batches(memory: GuardedMemory) -> None:
     for length in range(1, len(batch) + 1):
         view = memory.at_end(batch[:length])
         pointer = ctypes.c_char_p(ctypes.addressof(ctypes.c_char.from_buffer(view)))
-        count = _kernel.batch_count(pointer, length)
+        count = batch_count(pointer, length)
         sum_at, rows_at = ctypes.c_void_p(), ctypes.c_void_p()
-        added = _kernel.batch_add(batch, len(batch), pointer, length, ctypes.byref(sum_at))
-        _kernel.kernel_free(sum_at)
-        copied = _kernel.batch_copy_rows(pointer, length, 1, 1, ctypes.byref(rows_at))
-        _kernel.kernel_free(rows_at)
+        added = batch_add(batch, len(batch), pointer, length, ctypes.byref(sum_at))
+        kernel_free(sum_at)
+        copied = batch_copy_rows(pointer, length, 1, 1, ctypes.byref(rows_at))
+        kernel_free(rows_at)
         assert (count < 0) == (added < 0) == (copied < 0)
         assert length < len(batch) or count == 7
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from logstats.domain.line import LogLine, RejectReason, parse_line
-from logstats.native import Aggregator
+from logstats.native import Aggregator, Numbers
 
 EPOCH = dt.date(1970, 1, 1)
 MAX_REJECT_BYTES = 300
 
-Summaries = dict[tuple[bytes, int], tuple[tuple[int, int, int, int, int, int], bytes]]
+Summaries = dict[tuple[bytes, int], tuple[Numbers, bytes]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
     )
 
 
-def summary(entries: list[LogLine]) -> tuple[tuple[int, int, int, int, int, int], bytes]:
+def summary(entries: list[LogLine]) -> tuple[Numbers, bytes]:
     """The numbers of one summary, and its encoded histogram."""
     durations = [entry.duration_us for entry in entries]
     return (

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 SANITIZED = ROOT / "build" / "sanitized"
 TESTS = (
     "tests/unit/logstats/native",
-    *(f"tests/unit/logstats/test_{module}.py" for module in ("histogram", "summary", "batch")),
+    *(f"tests/unit/logstats/domain/test_{module}.py" for module in ("histogram", "summary", "batch")),
 )
 NOT_FOR_SANITIZERS = "not leaks and not allocation"  # freed memory is kept for a while; a program of its own
 FLAGS = (

@@ -1,4 +1,4 @@
-"""The answer of a custom resource to CloudFormation.
+"""Send a custom resource's response to CloudFormation.
 
 Source: AWS CloudFormation user guide, "Custom resource response objects".
 """

@@ -1,4 +1,4 @@
-"""What each role may do with each table; whatever is not named here, it may not.
+"""Give each role its rights on each table: those named here, and no others.
 
 A migration that creates a table names it here: a test compares this with the models.
 """

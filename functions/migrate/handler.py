@@ -23,7 +23,7 @@ logger = logs.create_logger("migrate")
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Migrate on create and update; keep the data on delete.
 
-    Whatever goes wrong is CloudFormation's answer, so that it rolls back at once, and says why.
+    Any error is reported to CloudFormation, so that it rolls back at once and says why.
     """
     try:
         with _deadline(context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS):
@@ -53,10 +53,10 @@ def _migrate() -> str:
 def _deadline(seconds: float) -> Iterator[None]:
     """Raise TimeoutError in this block after so many seconds, while there is time for an answer."""
 
-    def give_up(*_: object) -> None:
+    def time_out(*_: object) -> None:
         raise TimeoutError(f"it took longer than {seconds:.0f} seconds")
 
-    previous = signal.signal(signal.SIGALRM, give_up)
+    previous = signal.signal(signal.SIGALRM, time_out)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:
         yield

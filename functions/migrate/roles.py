@@ -45,7 +45,7 @@ def statements(database: str, *, iam: bool = True) -> list[str]:
 
 
 def _create(role: str) -> str:
-    """There is no CREATE ROLE IF NOT EXISTS."""
+    """Create a role unless it exists: PostgreSQL has no CREATE ROLE IF NOT EXISTS."""
     return f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
 
 

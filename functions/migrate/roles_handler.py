@@ -36,8 +36,8 @@ def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lamb
     """Create the roles on create and update; leave them on delete, when the database goes or is kept whole."""
     try:
         if event["RequestType"] != "Delete":
-            left = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
-            create_roles(boto3.client("rds-data"), event["ResourceProperties"], time.monotonic() + left)
+            remaining = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
+            create_roles(boto3.client("rds-data"), event["ResourceProperties"], time.monotonic() + remaining)
     except Exception as error:
         logger.exception("The roles were not created")
         respond(event, PHYSICAL_ID, failure=f"The database roles were not created: {error}")

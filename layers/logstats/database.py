@@ -3,8 +3,8 @@
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
 
+from logstats.address import Address
 from logstats.settings import DatabaseSettings
 
 _KEEPALIVES = {
@@ -20,23 +20,35 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
 
     Connections are checked before use: a frozen Lambda may wake up with a dead one.
     """
-    url = _url(settings)
-    arguments: dict[str, Any] = {
-        "connect_timeout": settings.connect_timeout_seconds,
-        "options": _session_options(settings),
-        **_KEEPALIVES,
-    }
-    if not _is_local_socket(url):
-        arguments["sslmode"] = settings.tls
+    address = settings.address
+    keywords = address.for_psycopg()
+    keywords["connect_timeout"] = keywords.get("connect_timeout", settings.connect_timeout_seconds)
+    keywords["options"] = f"{keywords.get('options', '')} {_session_options(settings)}".strip()
+    if not address.is_socket:
+        keywords["sslmode"] = settings.tls
         if settings.tls == "verify-full":
-            arguments["sslrootcert"] = settings.ca_file or "system"
+            keywords["sslrootcert"] = settings.ca_file or "system"
+    if "poolclass" not in options:
+        options.setdefault("max_overflow", -1)  # an ingest has as many connections as workers, and none waits
     # Parameters are customers' data, and rejected lines: no error shows them.
     engine = sa.create_engine(
-        url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True, **options
+        _shown(address),
+        connect_args=keywords | _KEEPALIVES,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        **options,
     )
     if settings.iam_auth:
         _sign_in_with_iam(engine)
     return engine
+
+
+def _shown(address: Address) -> sa.URL:
+    """Return the URL that the engine shows; it connects by the keywords."""
+    where = {"query": {"host": address.host}} if address.is_socket else {"host": address.host}
+    return sa.URL.create(
+        "postgresql+psycopg", address.user, port=address.port, database=address.database, **where
+    )
 
 
 def _session_options(settings: DatabaseSettings) -> str:
@@ -49,16 +61,6 @@ def _session_options(settings: DatabaseSettings) -> str:
     return " ".join(f"-c {name}={round(seconds * 1_000)}" for name, seconds in limits.items())
 
 
-def _url(settings: DatabaseSettings) -> URL:
-    url = sa.make_url(settings.url).set(drivername="postgresql+psycopg")
-    return url.difference_update_query(["sslmode"])
-
-
-def _is_local_socket(url: URL) -> bool:
-    host = url.query.get("host", url.host)
-    return isinstance(host, str) and host.startswith("/")
-
-
 def _sign_in_with_iam(engine: sa.Engine) -> None:
     """Give every new connection a fresh token as its password; tokens live for 15 minutes."""
 
@@ -69,5 +71,5 @@ def _sign_in_with_iam(engine: sa.Engine) -> None:
         import boto3  # noqa: PLC0415 - heavy, and only AWS needs it
 
         parameters["password"] = boto3.client("rds").generate_db_auth_token(
-            DBHostname=parameters["host"], Port=parameters.get("port", 5432), DBUsername=parameters["user"]
+            DBHostname=parameters["host"], Port=parameters["port"], DBUsername=parameters["user"]
         )

@@ -3,46 +3,45 @@
 A log object's *contributions* are staged under an attempt, where nothing reads them. The commit makes the
 attempt the one of the object's row in the *ledger* and brings the merged *daily statistics* up to date, in
 one transaction.
+
+The whole schema is in this module, so that each table is read beside those that it refers to.
 """
 
 import datetime as dt
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Date,
-    DateTime,
-    Double,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    LargeBinary,
-    Numeric,
-    Sequence,
-    Text,
-    UniqueConstraint,
-    false,
-    text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from logstats import rows
+
 # Byte order: the same everywhere, fast, and a prefix search can use the index.
-CustomerId = Text(collation="C")
+CustomerId = sa.Text(collation="C")
+
+
+class WholeNumber(sa.types.TypeDecorator[int]):
+    """An integer of up to 38 digits: a sum that is exact whatever is added up."""
+
+    impl = sa.Numeric(38, 0)
+    cache_ok = True
+
+    def result_processor(self, _dialect: sa.Dialect, _coltype: object) -> Callable[[Any], int | None]:
+        """Return how the driver's value, a `Decimal`, becomes an integer."""
+        return lambda value: None if value is None else int(value)
 
 
 class Base(DeclarativeBase):
     """The declarative base."""
 
     type_annotation_map: ClassVar[dict[Any, Any]] = {
-        int: BigInteger,
-        str: Text,
-        bytes: LargeBinary,
-        float: Double,
-        dt.date: Date,
-        dt.datetime: DateTime(timezone=True),
+        int: sa.BigInteger,
+        str: sa.Text,
+        bytes: sa.LargeBinary,
+        float: sa.Double,
+        dt.date: sa.Date,
+        dt.datetime: sa.DateTime(timezone=True),
         dict[str, int]: JSONB,
     }
 
@@ -57,9 +56,9 @@ class LogObject(Base):
     """
 
     __tablename__ = "log_objects"
-    __table_args__ = (UniqueConstraint("bucket", "key"),)
+    __table_args__ = (sa.UniqueConstraint("bucket", "key"),)
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
     bucket: Mapped[str]
     key: Mapped[str]
     version: Mapped[str | None]
@@ -67,20 +66,20 @@ class LogObject(Base):
     confirmed_current: Mapped[bool] = mapped_column(default=False)
     content_digest: Mapped[str | None]
     size_bytes: Mapped[int | None]
-    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"), unique=True)
+    attempt_id: Mapped[int | None] = mapped_column(sa.ForeignKey("attempts.id"), unique=True)
     outcome: Mapped[str | None]
     lines: Mapped[int] = mapped_column(default=0)
     accepted: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
     rejected_by_reason: Mapped[dict[str, int]] = mapped_column(default=dict)
-    expired: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    expired: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
     rejects_uri: Mapped[str | None]
     customer_days: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float | None]
     committed_at: Mapped[dt.datetime | None]
 
 
-Index("log_objects_by_commit", LogObject.committed_at.desc(), LogObject.id.desc())
+sa.Index("log_objects_by_commit", LogObject.committed_at.desc(), LogObject.id.desc())
 
 
 class Attempt(Base):
@@ -92,19 +91,19 @@ class Attempt(Base):
     """
 
     __tablename__ = "attempts"
-    __table_args__ = (Index("uncommitted_attempts", "id", postgresql_where=text("NOT committed")),)
+    __table_args__ = (sa.Index("uncommitted_attempts", "id", postgresql_where=sa.text("NOT committed")),)
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(sa.Identity(always=True), primary_key=True)
     bucket: Mapped[str]
     key: Mapped[str]
     cluster: Mapped[str | None]
     started_at: Mapped[dt.datetime]
     rejects_uri: Mapped[str | None]
-    committed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    committed: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
 
 
 class AttemptPart(Base):
-    """What one partition of a log object held. A commit needs all of them.
+    """The report of one partition of a log object. A commit needs all of them.
 
     `digests` are the 32-byte digests of the partition's chunks; `rejects` the kept rejected lines, as
     (line number within the partition, reason, text in base64).
@@ -112,8 +111,10 @@ class AttemptPart(Base):
 
     __tablename__ = "attempt_parts"
 
-    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True)
-    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True
+    )
+    part: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
     physical_lines: Mapped[int]
     accepted: Mapped[int]
     rejected_by_reason: Mapped[dict[str, int]]
@@ -123,30 +124,39 @@ class AttemptPart(Base):
 
 
 class SummaryColumns:
-    """A daily summary as columns; durations are integer microseconds, sums exact whatever their size.
+    """The columns of a daily summary; durations are integer microseconds.
 
     Percentiles cannot be added. Those of a contribution are its own: a commit that finds nothing to merge it
     with takes them as they are.
     """
 
-    total_requests: Mapped[int]
-    client_errors: Mapped[int]
-    server_errors: Mapped[int]
-    duration_sum_us: Mapped[int] = mapped_column(Numeric(38, 0))
-    duration_min_us: Mapped[int]
-    duration_max_us: Mapped[int]
-    histogram: Mapped[bytes]
-    duration_p50_us: Mapped[int]
-    duration_p90_us: Mapped[int]
-    duration_p95_us: Mapped[int]
-    duration_p99_us: Mapped[int]
+    if TYPE_CHECKING:  # those that code names; what there is, follows from `rows.COLUMNS` below
+        total_requests: Mapped[int]
+        client_errors: Mapped[int]
+        server_errors: Mapped[int]
+        duration_sum_us: Mapped[int]
+        duration_min_us: Mapped[int]
+        duration_max_us: Mapped[int]
+        histogram: Mapped[bytes]
+        duration_p50_us: Mapped[int]
+        duration_p90_us: Mapped[int]
+        duration_p95_us: Mapped[int]
+        duration_p99_us: Mapped[int]
+
+
+_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "duration_sum_us": WholeNumber(),
+    "histogram": sa.LargeBinary(),
+}
+for _name in rows.COLUMNS:
+    setattr(SummaryColumns, _name, mapped_column(_TYPES.get(_name, sa.BigInteger()), nullable=False))
 
 
 class Contribution(SummaryColumns, Base):
     """The daily summary that one attempt adds to one (customer, day); it may come in several parts."""
 
     __tablename__ = "contributions"
-    __table_args__ = (Index("contributions_by_customer_day", "customer_id", "date"),)
+    __table_args__ = (sa.Index("contributions_by_customer_day", "customer_id", "date"),)
 
     # No foreign key: checking one would cost a look-up for every row staged.
     attempt_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -164,15 +174,15 @@ class DailyStatistics(SummaryColumns, Base):
     date: Mapped[dt.date] = mapped_column(primary_key=True)
 
 
-REVISIONS = Sequence("revisions", metadata=Base.metadata)
+REVISIONS = sa.Sequence("revisions", metadata=Base.metadata)
 """Numbers the commits. Taken under the locks of the touched customers, so a customer's revisions ascend in the
 order in which its commits become visible."""
 
 
 class Customer(Base):
-    """One customer with statistics: what changed it last, its first and last day, its requests.
+    """One customer with statistics: its last revision, its first and last day, its requests.
 
-    Whoever knows the revision knows whether any of the customer's statistics have changed.
+    Every change of the customer's statistics takes a new revision.
     """
 
     __tablename__ = "customers"
@@ -187,15 +197,15 @@ class Customer(Base):
 class Retention(Base):
     """One row: the days before the `horizon` are closed, and it only ever advances.
 
-    What is stored of a closed day is on its way out, and nothing is added to it or subtracted from it. Every commit
-    reads the horizon after it has locked its stripes; whoever advances it holds all stripes. So a commit is wholly
-    before the advance, or wholly after.
+    What is stored of a closed day is about to be removed, and nothing is added to it or subtracted from it. Every
+    commit reads the horizon after it has locked its stripes; whoever advances it holds all stripes. So a commit is
+    wholly before the advance, or wholly after.
     """
 
     __tablename__ = "retention"
-    __table_args__ = (CheckConstraint("id = 1", name="retention_is_one_row"),)
+    __table_args__ = (sa.CheckConstraint("id = 1", name="retention_is_one_row"),)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
     horizon: Mapped[dt.date]
 
 

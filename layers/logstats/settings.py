@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from logstats.address import Address, parse
+
 S = TypeVar("S", bound=BaseSettings)
 
 RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
@@ -42,6 +44,11 @@ def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the sett
         raise SettingsError("; ".join(problems)) from None
 
 
+def _checked_url(url: str) -> str:
+    parse(url)
+    return url
+
+
 def _known_ca_file(name: str | None) -> str | None:
     return str(RDS_CA_FILE) if name == "rds" else name
 
@@ -52,8 +59,8 @@ class DatabaseSettings(BaseSettings):
     Attributes
     ----------
     url
-        A plain ``postgresql://user@host:port/name``, or with ``?host=/socket/folder``; the drivers are
-        chosen inside.
+        A ``postgresql://user@host:port/name``, or with ``?host=/socket/folder`` (`logstats.address`); the drivers
+        are chosen inside. TLS follows `tls`, not its ``sslmode``.
     tls
         ``verify-full``; ``require`` uses TLS whoever the server is; ``prefer`` uses it when the server offers
         it; ``disable`` never (the embedded server has none).
@@ -78,7 +85,7 @@ class DatabaseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)
 
-    url: str = Field(pattern="^postgres(ql)?://")
+    url: Annotated[str, AfterValidator(_checked_url)]
     tls: Literal["verify-full", "require", "prefer", "disable"] = "verify-full"
     iam_auth: bool = True
     ca_file: Annotated[str | None, AfterValidator(_known_ca_file)] = None
@@ -88,9 +95,14 @@ class DatabaseSettings(BaseSettings):
     idle_transaction_timeout_seconds: float = Field(default=60, ge=0)
     idle_session_timeout_seconds: float = Field(default=0, ge=0)
 
+    @property
+    def address(self) -> Address:
+        """The parts of the URL."""
+        return parse(self.url)
+
 
 def _seconds_or_iso(value: object) -> object:
-    """Let plain numbers be seconds; what else there is must be ISO 8601."""
+    """Read plain numbers as seconds; anything else must be ISO 8601."""
     if isinstance(value, str) and _SECONDS.fullmatch(value):
         try:
             return dt.timedelta(seconds=float(value))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import Contribution, LogObject
-from processor.ledger import attempts, commit, merge
+from processor.ledger import attempts, commit, merge, stripes
 from processor.ledger import delivery as ledger
 from processor.ledger.delivery import Delivery, Outcome, Withdrawal
 
@@ -65,13 +65,16 @@ def reversed_lock_order() -> Iterator[None]:
     calls = iter(range(1 << 30))
 
     def lock(session: Session, attempts: list[int]) -> None:
-        stripe = sa.func.hashtext(Contribution.customer_id).op("&")(merge.STRIPES - 1)
-        touched = sa.select(stripe).distinct().where(Contribution.attempt_id.in_(attempts))
+        touched = (
+            sa.select(stripes.stripe_of(Contribution.customer_id))
+            .distinct()
+            .where(Contribution.attempt_id.in_(attempts))
+        )
         for found in sorted(session.scalars(touched), reverse=next(calls) % 2 == 0):
-            session.execute(sa.select(sa.func.pg_advisory_xact_lock(merge._STRIPE_LOCKS, found)))
+            session.execute(sa.select(stripes.lock(found)))
             session.execute(sa.select(sa.func.pg_sleep(0.005)))
 
-    with mock.patch.object(merge, "_lock_stripes", lock), mock.patch.object(commit, "_TRIES", 1):
+    with mock.patch.object(stripes, "lock_touched", lock), mock.patch.object(commit, "_TRIES", 1):
         yield
 
 

@@ -7,7 +7,8 @@ from itertools import count
 import sqlalchemy as sa
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
-from logstats.domain.batch import COLUMNS, SummaryBatch
+from logstats import rows
+from logstats.domain.batch import SummaryBatch
 from logstats.models import AttemptPart, Contribution
 from processor.dataflow.flow import PartReport
 from processor.dataflow.monitor import Monitor
@@ -15,7 +16,7 @@ from processor.ledger import attempts
 
 Item = SummaryBatch | PartReport
 
-_COPY = f"COPY {Contribution.__tablename__} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY = f"COPY {Contribution.__tablename__} ({', '.join(rows.COPY)}) FROM STDIN (FORMAT BINARY)"
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TRAILER = b"\xff\xff"
 _BATCH_BYTES = 16 << 20

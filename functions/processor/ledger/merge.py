@@ -5,26 +5,26 @@ The caller's transaction holds the ledger row, has already pointed it at the new
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import Any, TypeVar
+from itertools import groupby, islice
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session, aliased
 
-from logstats.domain.histogram import LatencyHistogram
+from logstats import rows
 from logstats.domain.summary import DailySummary
-from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject, SummaryColumns
-from processor.ledger import customers
+from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject
+from processor.ledger import customers, stripes
 from processor.ledger.horizon import is_open
 
 Key = tuple[str, dt.date]
+Parts = list[tuple[int, DailySummary]]
+"""Contributions to one customer's day: attempt and partial summary."""
 T = TypeVar("T")
 
-STRIPES = 64
-"""Locks that customers are spread over. Change it only while no processor runs: they must agree."""
-_STRIPE_LOCKS = 0x6C6F6773  # "logs"
 _BATCH = 2_000
+_COLUMNS = (*rows.KEY, *rows.COLUMNS)
 
 
 class IntegrityError(Exception):
@@ -47,7 +47,7 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
         The number of (customer, day) pairs of the added attempt that count.
     """
     attempts = [attempt for attempt in (added, removed) if attempt is not None]
-    _lock_stripes(session, attempts)
+    stripes.lock_touched(session, attempts)
     customer_days = 0
     try:
         for batch in _batches(_contributions(session, attempts)):
@@ -55,48 +55,18 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
     except ValueError as error:
         raise IntegrityError(f"stored summaries cannot be merged: {error}") from error
     if added is not None:
-        customer_days += _take_as_they_are(session, added)
+        customer_days += _copy_new_days(session, added)
     customers.refresh(session, added, removed)
     return customer_days
 
 
-def _lock_stripes(session: Session, attempts: Sequence[int]) -> None:
-    """Lock the stripes of the touched customers, in ascending order: no two transactions can wait for each other.
-
-    A lock on rows would not do: the rows may not exist yet.
-    """
-    touched = sa.select(_stripe(Contribution.customer_id)).where(Contribution.attempt_id.in_(attempts))
-    _lock(session, touched)
-
-
-def lock_customers(session: Session, ids: Sequence[str]) -> None:
-    """Lock the stripes of customers, as a commit does that touches them."""
-    _lock(session, sa.select(_stripe(sa.func.unnest(sa.cast(ids, ARRAY(CustomerId))))))
-
-
-def lock_all(session: Session) -> None:
-    """Lock every stripe: no commit is under way then that touches any customer, and none begins."""
-    _lock(session, sa.select(sa.func.generate_series(0, STRIPES - 1).label("stripe")))
-
-
-def _stripe(customer_id: sa.ColumnElement[str] | sa.SQLColumnExpression[str]) -> sa.Label[int]:
-    return (sa.func.hashtext(customer_id).op("&")(STRIPES - 1)).label("stripe")
-
-
-def _lock(session: Session, stripes: sa.Select[int]) -> None:
-    ordered = stripes.distinct().order_by("stripe").subquery()
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_STRIPE_LOCKS, ordered.c.stripe))).all()
-
-
-def _take_as_they_are(session: Session, added: int) -> int:
+def _copy_new_days(session: Session, added: int) -> int:
     """Copy contributions to days that have no statistics yet; nothing needs computing. Return how many."""
-    names = [column.name for column in DailyStatistics.__table__.columns]
-    contributions = Contribution.__table__.columns
-    new = sa.select(*(contributions[name] for name in names)).where(
+    new = sa.select(*rows.columns(Contribution, _COLUMNS)).where(
         Contribution.attempt_id == added, is_open(Contribution.date), ~_has_statistics()
     )
     insertion = sa.insert(DailyStatistics).from_select(
-        names, new.order_by(Contribution.customer_id, Contribution.date)
+        _COLUMNS, new.order_by(Contribution.customer_id, Contribution.date)
     )
     counted = {"preserve_rowcount": True}  # by default SQLAlchemy reads it for UPDATE and DELETE only
     return session.connection().execute(insertion, execution_options=counted).rowcount
@@ -118,13 +88,11 @@ def _comes_in_parts() -> sa.ColumnElement[bool]:
     )
 
 
-def _contributions(
-    session: Session, attempts: Sequence[int]
-) -> Iterator[tuple[Key, list[tuple[int, DailySummary]]]]:
-    """Stream the contributions that must be merged, grouped by customer and day: attempt and partial summary."""
-    rows = session.execute(
+def _contributions(session: Session, attempts: Sequence[int]) -> Iterator[tuple[Key, Parts]]:
+    """Stream the contributions that must be merged, grouped by customer and day."""
+    found = session.execute(
         sa.select(
-            Contribution.customer_id, Contribution.date, Contribution.attempt_id, *_summary(Contribution)
+            Contribution.customer_id, Contribution.date, Contribution.attempt_id, *rows.columns(Contribution)
         )
         .where(
             Contribution.attempt_id.in_(attempts),
@@ -134,26 +102,17 @@ def _contributions(
         .order_by(Contribution.customer_id, Contribution.date),
         execution_options={"yield_per": _BATCH},
     )
-    for key, group in groupby(rows, key=lambda row: (row[0], row[1])):
-        yield key, [(row[2], _from_row(row[3:])) for row in group]
+    for key, group in groupby(found, key=lambda row: (row[0], row[1])):
+        yield key, [(row[2], rows.to_summary(row[3:])) for row in group]
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    batch: list[T] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
+def _batches(items: Iterator[T]) -> Iterator[list[T]]:
+    while batch := list(islice(items, _BATCH)):
         yield batch
 
 
-def _apply(
-    session: Session, batch: list[tuple[Key, list[tuple[int, DailySummary]]]], added: int | None
-) -> int:
-    keys = [key for key, _ in batch]
-    current = _current(session, keys)
+def _apply(session: Session, batch: list[tuple[Key, Parts]], added: int | None) -> int:
+    current = _current(session, [key for key, _ in batch])
     shrunk = [key for key, parts in batch if any(attempt != added for attempt, _ in parts)]
     extremes = _extremes(session, shrunk)
     upserts, deletes, customer_days = [], [], 0
@@ -165,17 +124,14 @@ def _apply(
         if merged is None:
             deletes.append(key)
         else:
-            upserts.append(_to_row(key, merged))
+            upserts.append(dict(zip(_COLUMNS, (*key, *rows.from_summary(merged)), strict=True)))
     if deletes:
         session.execute(sa.delete(DailyStatistics).where(_among(DailyStatistics, deletes)))
     if upserts:
         statement = insert(DailyStatistics)
-        new_values = {
-            name: statement.excluded[name] for name in upserts[0] if name not in ("customer_id", "date")
-        }
-        session.connection().execute(
-            statement.on_conflict_do_update(index_elements=["customer_id", "date"], set_=new_values), upserts
-        )
+        new_values = {name: statement.excluded[name] for name in rows.COLUMNS}
+        upsert = statement.on_conflict_do_update(index_elements=rows.KEY, set_=new_values)
+        session.connection().execute(upsert, upserts)
     return customer_days
 
 
@@ -196,30 +152,20 @@ def _merged(
         return None
     if extremes is None:
         raise IntegrityError(f"{key}: requests are stored that no log object contributed")
-    return DailySummary(
-        total.total_requests - old.total_requests,
-        total.client_errors - old.client_errors,
-        total.server_errors - old.server_errors,
-        total.duration_sum_us - old.duration_sum_us,
-        *extremes,
-        total.histogram - old.histogram,
-    )
+    return total.subtract(old, extremes)
 
 
 def _current(session: Session, keys: Sequence[Key]) -> dict[Key, DailySummary]:
-    rows = session.execute(
-        sa.select(DailyStatistics.customer_id, DailyStatistics.date, *_summary(DailyStatistics)).where(
-            _among(DailyStatistics, keys)
-        )
-    )
-    return {(row[0], row[1]): _from_row(row[2:]) for row in rows}
+    day = DailyStatistics
+    found = session.execute(sa.select(day.customer_id, day.date, *rows.columns(day)).where(_among(day, keys)))
+    return {(row[0], row[1]): rows.to_summary(row[2:]) for row in found}
 
 
 def _extremes(session: Session, keys: Sequence[Key]) -> dict[Key, tuple[int, int]]:
     """Minimum and maximum cannot be subtracted: take them from the contributions that count."""
     if not keys:
         return {}
-    rows = session.execute(
+    found = session.execute(
         sa.select(
             Contribution.customer_id,
             Contribution.date,
@@ -230,52 +176,16 @@ def _extremes(session: Session, keys: Sequence[Key]) -> dict[Key, tuple[int, int
         .where(_among(Contribution, keys))
         .group_by(Contribution.customer_id, Contribution.date)
     )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    return {(row[0], row[1]): (row[2], row[3]) for row in found}
 
 
 def _among(table: type[Contribution | DailyStatistics], keys: Sequence[Key]) -> sa.ColumnElement[bool]:
-    """Whether a row's customer and day are among the keys, which travel as two arrays."""
+    """Compare a row's customer and day with the keys, which travel as two arrays."""
     wanted = sa.select(
         sa.func.unnest(sa.cast([customer for customer, _ in keys], ARRAY(CustomerId))),
         sa.func.unnest(sa.cast([date for _, date in keys], ARRAY(sa.Date))),
     )
     return sa.tuple_(table.customer_id, table.date).in_(wanted)
-
-
-def _summary(table: type[SummaryColumns]) -> tuple[Any, ...]:
-    return (
-        table.total_requests,
-        table.client_errors,
-        table.server_errors,
-        table.duration_sum_us,
-        table.duration_min_us,
-        table.duration_max_us,
-        table.histogram,
-    )
-
-
-def _from_row(values: Sequence[Any]) -> DailySummary:
-    total, client, server, duration_sum, least, most, histogram = values
-    return DailySummary(total, client, server, int(duration_sum), least, most, LatencyHistogram(histogram))
-
-
-def _to_row(key: Key, summary: DailySummary) -> dict[str, object]:
-    p50, p90, p95, p99 = summary.percentiles_us()
-    return {
-        "customer_id": key[0],
-        "date": key[1],
-        "total_requests": summary.total_requests,
-        "client_errors": summary.client_errors,
-        "server_errors": summary.server_errors,
-        "duration_sum_us": summary.duration_sum_us,
-        "duration_min_us": summary.duration_min_us,
-        "duration_max_us": summary.duration_max_us,
-        "histogram": summary.histogram.encoded,
-        "duration_p50_us": p50,
-        "duration_p90_us": p90,
-        "duration_p95_us": p95,
-        "duration_p99_us": p99,
-    }
 
 
 def _total(summaries: Iterable[DailySummary]) -> DailySummary | None:

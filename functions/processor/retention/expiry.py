@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from logstats.models import Contribution, Customer, CustomerId, DailyStatistics, LogObject, Retention
-from processor.ledger import customers, merge
+from processor.ledger import customers, stripes
 
 _CUSTOMERS = 500
 """Of a batch; its transactions lock their stripes."""
@@ -153,7 +153,7 @@ def _advance(engine: sa.Engine, horizon: dt.date) -> None:
     if horizon <= current_horizon(engine):
         return
     with Session(engine) as session, session.begin():
-        merge.lock_all(session)
+        stripes.lock_all(session)
         session.execute(sa.update(Retention).where(Retention.horizon < horizon).values(horizon=horizon))
 
 
@@ -174,7 +174,7 @@ def _batches(engine: sa.Engine, horizon: dt.date) -> Iterator[list[str]]:
 def _remove(engine: sa.Engine, batch: Sequence[str], horizon: dt.date) -> Expiry:
     """Remove some rows of a batch of customers: contributions, which nobody reads any more, then whole days."""
     with Session(engine) as session, session.begin():
-        merge.lock_customers(session, batch)
+        stripes.lock_customers(session, batch)
         deletion = _deletion(Contribution, _contributions(batch, horizon))
         contributions = session.connection().execute(deletion).rowcount
         if contributions == _ROWS:  # there may be more

@@ -7,25 +7,6 @@ from logstats import native
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import DailySummary
 
-COLUMNS = (
-    "attempt_id",
-    "customer_id",
-    "date",
-    "part",
-    "total_requests",
-    "client_errors",
-    "server_errors",
-    "duration_sum_us",
-    "duration_min_us",
-    "duration_max_us",
-    "histogram",
-    "duration_p50_us",
-    "duration_p90_us",
-    "duration_p95_us",
-    "duration_p99_us",
-)
-"""The columns of `SummaryBatch.copy_rows`."""
-
 
 @dataclass(frozen=True, slots=True)
 class SummaryBatch:
@@ -51,12 +32,13 @@ class SummaryBatch:
     def __iter__(self) -> Iterator[tuple[str, DailySummary]]:
         """Yield each customer and its summary."""
         for customer, _, numbers, histogram in native.records(self.encoded):
-            yield customer.decode(), DailySummary(*numbers, LatencyHistogram(histogram))
+            summary = DailySummary(*numbers, LatencyHistogram(histogram))  # type: ignore[call-arg,arg-type]  # as many
+            yield customer.decode(), summary
 
     def copy_rows(self, attempt_id: int, part: int) -> bytes:
         """Return rows for PostgreSQL's ``COPY ... (FORMAT BINARY)``, without its header and trailer.
 
-        Source: PostgreSQL documentation, "COPY", section "Binary Format".
+        The columns are `logstats.rows.COPY`. Source: PostgreSQL documentation, "COPY", section "Binary Format".
         """
         return native.copy_rows(self.encoded, attempt_id, part)
 

@@ -1,4 +1,4 @@
-"""One log line, and why a line is rejected.
+"""Parse one log line, or say why it is rejected.
 
 `parse_line` is the readable definition of the format. The compiled kernel (`logstats.native`) decides
 the same, faster; a differential property test holds the two together.

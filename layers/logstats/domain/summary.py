@@ -1,4 +1,4 @@
-"""What is known of one customer on one UTC day."""
+"""The statistics of one customer on one UTC day, or of a part of it."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,9 @@ PERCENTILES = (50, 90, 95, 99)
 @dataclass(frozen=True, slots=True)
 class DailySummary:
     """Requests of one customer on one day; summaries of parts add up to the summary of the whole.
+
+    The one place in Python that names the columns of a summary, in their order: tables, statements and COPY derive
+    from the fields (`logstats.rows`).
 
     Attributes
     ----------
@@ -38,6 +41,28 @@ class DailySummary:
             min(self.duration_min_us, other.duration_min_us),
             max(self.duration_max_us, other.duration_max_us),
             self.histogram + other.histogram,
+        )
+
+    def subtract(self, other: "DailySummary", extremes_us: tuple[int, int]) -> "DailySummary":
+        """Take out what was added before.
+
+        Parameters
+        ----------
+        extremes_us
+            Minimum and maximum of what is left, which subtraction cannot tell.
+
+        Raises
+        ------
+        ValueError
+            If the durations of `other` were not added before.
+        """
+        return DailySummary(
+            self.total_requests - other.total_requests,
+            self.client_errors - other.client_errors,
+            self.server_errors - other.server_errors,
+            self.duration_sum_us - other.duration_sum_us,
+            *extremes_us,
+            self.histogram - other.histogram,
         )
 
     def percentiles_us(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ typedef struct {
     uint8_t *customer;
     uint32_t customer_length;
     int32_t day;
-    uint64_t total, client_errors, server_errors, min, max;
+    uint64_t counts[COUNTS], min, max;
     unsigned __int128 sum;
     uint64_t *list;         /* until LIST_LIMIT values have come */
     uint32_t list_length, list_capacity;
@@ -36,6 +36,7 @@ typedef struct {
     table_entry *table;     /* by bucket */
 } summary;
 
+typedef struct { uint64_t start, multiplier; } hash_key; /* the multiplier is odd */
 typedef struct { uint64_t first; uint16_t last; int32_t day; } cached_day;
 typedef struct { uint32_t summary; uint64_t us; } pending; /* summary: 1 + index, 0 when empty */
 typedef struct { uint32_t shard; int32_t day; uint64_t prefix; uint32_t summary; } ordered; /* for sorting */
@@ -46,6 +47,7 @@ struct aggregator {
     uint32_t length, capacity;
     uint32_t *slots;        /* open addressing: 1 + index into summaries, 0 when free */
     uint32_t slot_mask;
+    hash_key key;
     uint64_t memory;
     uint64_t max_rejects, max_reject_bytes, rejects_kept;
     buffer rejects, out;
@@ -59,11 +61,12 @@ struct aggregator {
 
 /* ---- Memory ------------------------------------------------------------------------------------ */
 
-aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes) {
+aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier) {
     aggregator *a = calloc(1, sizeof *a);
     if (!a) return NULL;
     a->slot_mask = 1023;
     a->slots = calloc(a->slot_mask + 1, sizeof *a->slots);
+    a->key = (hash_key){seed, multiplier | 1};
     a->max_rejects = max_rejects;
     a->max_reject_bytes = max_reject_bytes;
     if (!a->slots) { free(a); return NULL; }
@@ -95,17 +98,26 @@ void aggregator_free(aggregator *a) {
 static inline uint16_t load2(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
 static inline uint32_t load4(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 
-static inline uint64_t mix(uint64_t hash, uint64_t word) {
-    const unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+/* Hashes start from a key, and multiply by it. The tables' key is random, so that nobody can choose customers or
+ * durations that meet in one place; that of the shards is the same everywhere. */
+static const hash_key shard_key = {0, UINT64_C(0x9E3779B97F4A7C15)};
+
+static inline uint64_t mix(uint64_t hash, uint64_t word, uint64_t multiplier) {
+    const unsigned __int128 product = (unsigned __int128)(hash ^ word) * multiplier;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash_bytes(const uint8_t *p, size_t length) {
-    uint64_t hash = 0;
-    for (; length >= 8; p += 8, length -= 8) hash = mix(hash, load8(p));
+static uint64_t hash_bytes(const uint8_t *p, size_t length, hash_key key) {
+    uint64_t hash = key.start;
+    for (; length >= 8; p += 8, length -= 8) hash = mix(hash, load8(p), key.multiplier);
     uint64_t tail = 0;
     memcpy(&tail, p, length);
-    return mix(hash, tail);
+    return mix(hash, tail, key.multiplier);
+}
+
+/* Where the search for a bucket starts in a table of a power of two entries. */
+static inline uint32_t place_of(const aggregator *a, uint32_t bucket, uint32_t capacity) {
+    return (uint32_t)((bucket * a->key.multiplier) >> 32) & (capacity - 1);
 }
 
 static int grow_slots(aggregator *a) {
@@ -145,7 +157,7 @@ static summary *add_summary(aggregator *a, const uint8_t *customer, uint32_t len
     return s;
 }
 
-/* Whether customers are the same: they are short, so a call of memcmp would take longer. The last load of a word
+/* Compare customers. They are short, so a call of memcmp would take longer. The last load of a word
  * overlaps the one before, so that nothing depends on the length but how many words there are. */
 static inline int is_same(const uint8_t *a, const uint8_t *b, uint32_t length) {
     if (length < 4) return a[0] == b[0] && a[length / 2] == b[length / 2] && a[length - 1] == b[length - 1];
@@ -157,7 +169,7 @@ static inline int is_same(const uint8_t *a, const uint8_t *b, uint32_t length) {
 
 static inline summary *find_summary(aggregator *a, const uint8_t *customer, uint32_t length, int32_t day,
                                     uint64_t customer_hash) {
-    const uint64_t hash = mix(customer_hash, (uint64_t)day + 1);
+    const uint64_t hash = mix(customer_hash, (uint64_t)day + 1, a->key.multiplier);
     for (uint32_t at = (uint32_t)hash & a->slot_mask; a->slots[at]; at = (at + 1) & a->slot_mask) {
         summary *s = &a->summaries[a->slots[at] - 1];
         if (s->hash == hash && s->day == day && s->customer_length == length &&
@@ -175,7 +187,7 @@ static int grow_table(aggregator *a, summary *s) {
     if (!table) return -1;
     for (uint32_t i = 0; i < s->table_capacity; i++) {
         if (!s->table[i].used) continue;
-        uint32_t at = (s->table[i].bucket * UINT32_C(0x9E3779B1)) & (capacity - 1);
+        uint32_t at = place_of(a, s->table[i].bucket, capacity);
         while (table[at].used) at = (at + 1) & (capacity - 1);
         table[at] = s->table[i];
     }
@@ -188,7 +200,7 @@ static int grow_table(aggregator *a, summary *s) {
 
 static int count_in_table(aggregator *a, summary *s, uint32_t bucket, uint64_t count) {
     if (2 * s->table_length >= s->table_capacity && grow_table(a, s)) return -1;
-    uint32_t at = (bucket * UINT32_C(0x9E3779B1)) & (s->table_capacity - 1);
+    uint32_t at = place_of(a, bucket, s->table_capacity);
     while (s->table[at].used && s->table[at].bucket != bucket) at = (at + 1) & (s->table_capacity - 1);
     s->table_length += !s->table[at].used;
     s->table[at].used = 1;
@@ -248,15 +260,15 @@ static int list_duration(aggregator *a, summary *s, uint64_t us) {
     return 0;
 }
 
-static int settle(aggregator *a, pending due) {
+static int count_pending(aggregator *a, pending due) {
     if (!due.summary) return 0;
     summary *s = &a->summaries[due.summary - 1];
     return s->counting ? count_duration(a, s, due.us) : list_duration(a, s, due.us);
 }
 
-static int settle_all(aggregator *a) {
+static int flush_pending(aggregator *a) {
     for (int i = 0; i < PENDING; i++) {
-        if (settle(a, a->pending[i])) return -1;
+        if (count_pending(a, a->pending[i])) return -1;
         a->pending[i].summary = 0;
     }
     return 0;
@@ -270,16 +282,14 @@ static inline int record(aggregator *a, const log_line *line, uint64_t customer_
     const uint64_t us = line->duration_us, ms = us / 1000;
     if (ms < s->dense_capacity) __builtin_prefetch(&s->dense[ms], 1);
     a->counts.accepted++;
-    s->total++;
-    s->client_errors += (unsigned)(line->status - 400) < 100;
-    s->server_errors += (unsigned)(line->status - 500) < 100;
+    count_request(s->counts, line->status);
     s->sum += us;
     if (us < s->min) s->min = us;
     if (us > s->max) s->max = us;
     pending *slot = &a->pending[a->next_pending++ % PENDING];
     const pending due = *slot;
     *slot = (pending){(uint32_t)(s - a->summaries) + 1, us};
-    return settle(a, due);
+    return count_pending(a, due);
 }
 
 /* ---- Lines ------------------------------------------------------------------------------------- */
@@ -309,7 +319,7 @@ static const uint8_t *strict_line(aggregator *a, const uint8_t *line, const uint
         log_line parsed;
         const enum reason reason = parse_line(line, length, &parsed);
         const int failed = reason == ACCEPTED
-            ? record(a, &parsed, hash_bytes(parsed.customer, parsed.customer_length))
+            ? record(a, &parsed, hash_bytes(parsed.customer, parsed.customer_length, a->key))
             : reject(a, reason, line, length);
         if (failed) return NULL;
     }
@@ -363,16 +373,16 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     p += TIMESTAMP_BYTES;
 
     line->customer = p;
-    uint64_t word, found, customer_hash = 0;
+    uint64_t word, found, customer_hash = a->key.start;
     for (;; p += 8) {
         if (end - p < 16) return NULL;
         word = load8(p);
         found = stops(word);
         if (found) break;
-        customer_hash = mix(customer_hash, word);
+        customer_hash = mix(customer_hash, word, a->key.multiplier);
     }
     unsigned bytes = (unsigned)__builtin_ctzll(found) >> 3;
-    customer_hash = mix(customer_hash, bytes ? word & (~UINT64_C(0) >> (64 - 8 * bytes)) : 0);
+    customer_hash = mix(customer_hash, bytes ? word & (~UINT64_C(0) >> (64 - 8 * bytes)) : 0, a->key.multiplier);
     p += bytes;
     const ptrdiff_t customer_length = p - line->customer;
     if (*p != ' ' || customer_length == 0 || customer_length > MAX_CUSTOMER_CHARACTERS) return NULL;
@@ -428,12 +438,31 @@ int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
         } else if (!(next = strict_line(a, p, end))) return -1;
         p = next;
     }
-    return settle_all(a);
+    return flush_pending(a);
 }
 
 /* ---- Results ----------------------------------------------------------------------------------- */
 
 uint64_t aggregator_memory(const aggregator *a) { return a->memory; }
+
+uint32_t aggregator_longest_search(const aggregator *a) {
+    uint32_t longest = 0;
+    for (uint32_t at = 0; at <= a->slot_mask; at++) {
+        if (!a->slots[at]) continue;
+        const uint32_t distance = (at - (uint32_t)a->summaries[a->slots[at] - 1].hash) & a->slot_mask;
+        if (distance > longest) longest = distance;
+    }
+    for (uint32_t i = 0; i < a->length; i++) {
+        const summary *s = &a->summaries[i];
+        for (uint32_t at = 0; at < s->table_capacity; at++) {
+            if (!s->table[at].used) continue;
+            const uint32_t distance = (at - place_of(a, s->table[at].bucket, s->table_capacity)) & (s->table_capacity - 1);
+            if (distance > longest) longest = distance;
+        }
+    }
+    return longest;
+}
+
 void aggregator_counts(const aggregator *a, line_counts *out) { *out = a->counts; }
 
 static int by_bucket(const void *left, const void *right) {
@@ -491,9 +520,11 @@ static int write_record(aggregator *a, summary *s) {
     memcpy(a->out.bytes + header_at + sizeof(summary_header), s->customer, s->customer_length);
     a->out.length = histogram_at;
     if (s->counting ? append_counters(a, s) : append_encoded(&a->writer, s->list, s->list_length, &a->out)) return -1;
-    const summary_header header = {
-        s->day, s->customer_length, (uint32_t)(a->out.length - histogram_at), 0, s->total, s->client_errors,
-        s->server_errors, (uint64_t)s->sum, (uint64_t)(s->sum >> 64), s->min, s->max};
+    summary_header header = {
+        .day = s->day, .customer_length = s->customer_length, .sum_low = (uint64_t)s->sum,
+        .histogram_length = (uint32_t)(a->out.length - histogram_at), .sum_high = (uint64_t)(s->sum >> 64),
+        .min = s->min, .max = s->max};
+    memcpy(header.counts, s->counts, sizeof header.counts);
     memcpy(a->out.bytes + header_at, &header, sizeof header);
     return 0;
 }
@@ -521,7 +552,7 @@ static int put_in_order(aggregator *a, uint32_t shards) {
     if (!a->order) return -1;
     for (uint32_t i = 0; i < a->length; i++) {
         const summary *s = &a->summaries[i];
-        const uint32_t shard = (uint32_t)(hash_bytes(s->customer, s->customer_length) % shards);
+        const uint32_t shard = (uint32_t)(hash_bytes(s->customer, s->customer_length, shard_key) % shards);
         a->order[i] = (ordered){shard, s->day, prefix_of(s), i};
     }
     sorted_summaries = a->summaries;

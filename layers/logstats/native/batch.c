@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const uint32_t summary_counts = COUNTS;
+
 typedef struct {
     summary_header header;
     const uint8_t *at, *customer, *histogram;
@@ -49,9 +51,7 @@ static int add_records(const record *a, const record *b, writer *w, buffer *out)
                                        b->header.histogram_length, 1, out);
     if (failed) return failed;
     sum.histogram_length = (uint32_t)(out->length - histogram_at);
-    sum.total += b->header.total;
-    sum.client_errors += b->header.client_errors;
-    sum.server_errors += b->header.server_errors;
+    for (int i = 0; i < COUNTS; i++) sum.counts[i] += b->header.counts[i];
     sum.sum_low += b->header.sum_low;
     sum.sum_high += b->header.sum_high + (sum.sum_low < b->header.sum_low);
     if (b->header.min < sum.min) sum.min = b->header.min;
@@ -140,9 +140,9 @@ static int percentiles(const record *in, uint64_t values[4]) {
     const summary_header *header = &in->header;
     uint64_t ranks[4];
     for (int i = 0; i < 4; i++)
-        ranks[i] = (uint64_t)(((unsigned __int128)header->total * percents[i] + 99) / 100);
+        ranks[i] = (uint64_t)(((unsigned __int128)header->counts[TOTAL_REQUESTS] * percents[i] + 99) / 100);
     const int64_t total = histogram_values_at(in->histogram, header->histogram_length, ranks, 4, values);
-    if (total <= 0 || (uint64_t)total != header->total) return BATCH_MALFORMED;
+    if (total <= 0 || (uint64_t)total != header->counts[TOTAL_REQUESTS]) return BATCH_MALFORMED;
     for (int i = 0; i < 4; i++) {
         if (values[i] < header->min) values[i] = header->min;
         if (values[i] > header->max) values[i] = header->max;
@@ -151,7 +151,7 @@ static int percentiles(const record *in, uint64_t values[4]) {
 }
 
 static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer *out) {
-    enum { COLUMNS = 15, DAYS_TO_2000 = 10957, FIXED_BYTES = 256 };
+    enum { COLUMNS = COUNTS + 12, DAYS_TO_2000 = 10957, FIXED_BYTES = 12 * COLUMNS + 32 };
     uint64_t values[4];
     if (percentiles(in, values)) return BATCH_MALFORMED;
     if (reserve(out, in->length + FIXED_BYTES)) return NO_MEMORY;
@@ -160,9 +160,7 @@ static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer
     to = put_bytes(to, in->customer, header->customer_length);
     to = put32(put32(to, 4), (uint32_t)(header->day - DAYS_TO_2000));
     to = put_bigint(to, (uint64_t)part);
-    to = put_bigint(to, header->total);
-    to = put_bigint(to, header->client_errors);
-    to = put_bigint(to, header->server_errors);
+    for (int i = 0; i < COUNTS; i++) to = put_bigint(to, header->counts[i]);
     to = put_numeric(to, (unsigned __int128)header->sum_high << 64 | header->sum_low);
     to = put_bigint(to, header->min);
     to = put_bigint(to, header->max);

@@ -1,7 +1,7 @@
 /* The compiled kernel: log lines in, daily summaries out, and arithmetic on encoded histograms.
  *
  * Plain C11 with no dependency but libc. Python calls it through ctypes, mostly without the GIL.
- * The definitions are those of logstats.line and logstats.histogram; tests compare them input by input.
+ * The definitions are those of logstats.domain.line and logstats.domain.histogram; tests compare them input by input.
  */
 #ifndef LOGSTATS_H
 #define LOGSTATS_H
@@ -91,8 +91,9 @@ typedef struct {
 
 typedef struct aggregator aggregator;
 
-/* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. NULL: out of memory. */
-aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes);
+/* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. `seed` and `multiplier` are the key of
+ * its hash tables: two random numbers. NULL: out of memory. */
+aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier);
 void aggregator_free(aggregator *);
 
 enum { AGGREGATOR_DRAINING = -2 };
@@ -105,6 +106,19 @@ int aggregator_feed(aggregator *, const uint8_t *data, size_t length);
 uint64_t aggregator_memory(const aggregator *);
 void aggregator_counts(const aggregator *, line_counts *);
 
+/* Exposed for tests: how far from its place the hash tables' most displaced entry is. */
+uint32_t aggregator_longest_search(const aggregator *);
+
+/* What is counted of the requests of a day, in the order of the columns (logstats.rows). */
+enum { TOTAL_REQUESTS, CLIENT_ERRORS, SERVER_ERRORS, COUNTS };
+extern const uint32_t summary_counts; /* COUNTS, for the binding */
+
+static inline void count_request(uint64_t counts[COUNTS], int32_t status) {
+    counts[TOTAL_REQUESTS]++;
+    counts[CLIENT_ERRORS] += (unsigned)(status - 400) < 100;
+    counts[SERVER_ERRORS] += (unsigned)(status - 500) < 100;
+}
+
 /* Summaries are handed out in batches: those of one day, and of the customers of one shard, in the order
  * of the customers' bytes. A batch is a sequence of records: `summary_header`, then the customer's bytes,
  * then the encoded histogram. Batches come in the order of shard and day, one a call; at the end the call
@@ -114,7 +128,7 @@ void aggregator_counts(const aggregator *, line_counts *);
 typedef struct {
     int32_t day; /* since 1970-01-01 */
     uint32_t customer_length, histogram_length, reserved;
-    uint64_t total, client_errors, server_errors, sum_low, sum_high, min, max; /* microseconds */
+    uint64_t counts[COUNTS], sum_low, sum_high, min, max; /* sum, min and max in microseconds */
 } summary_header;
 typedef struct { uint32_t shard; int32_t day; } batch_key;
 int64_t aggregator_drain(aggregator *, uint32_t shards, batch_key *key, const uint8_t **out);
@@ -140,10 +154,8 @@ int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_
 /* How many summaries a batch holds, or BATCH_MALFORMED. */
 int64_t batch_count(const uint8_t *batch, size_t length);
 
-/* Rows for COPY ... (FORMAT BINARY), without its header and trailer: attempt_id, customer_id, date, part,
- * total_requests, client_errors, server_errors, duration_sum_us, duration_min_us, duration_max_us,
- * histogram, then p50, p90, p95 and p99. `out` is to be freed with kernel_free. Returns the length, BATCH_MALFORMED or
- * NO_MEMORY. */
+/* Rows for COPY ... (FORMAT BINARY), without its header and trailer; the columns are logstats.rows.COPY. `out` is to be
+ * freed with kernel_free. Returns the length, BATCH_MALFORMED or NO_MEMORY. */
 int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t **out);
 
 /* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary. Returns the number of

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
@@ -126,6 +127,15 @@ def test_a_dead_connection_is_replaced(database: DatabaseSettings) -> None:
         with engine.connect() as connection:
             assert connection.scalar(sa.text("SELECT 1")) == 1
         kill_all_others()
+    engine.dispose()
+
+
+def test_workers_do_not_wait_for_each_others_connections(database: DatabaseSettings) -> None:
+    """However many there are: SQLAlchemy's own limit is 15."""
+    engine = create_engine(database, pool_timeout=0.1)
+    with ExitStack() as stack:
+        for _ in range(20):
+            assert stack.enter_context(engine.connect()).scalar(sa.text("SELECT 1")) == 1
     engine.dispose()
 
 

@@ -119,6 +119,11 @@ def test_all_that_is_malformed_is_named_and_no_secret_shown(monkeypatch: pytest.
     assert "secret" not in message
 
 
+def test_an_empty_url_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert refusal(DatabaseSettings).startswith("DATABASE_URL: the database URL is malformed")
+
+
 def test_settings_do_not_change() -> None:
     settings = load(ProcessorSettings)
     with pytest.raises(ValueError, match="frozen"):

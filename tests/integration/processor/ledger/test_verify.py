@@ -3,20 +3,25 @@
 import datetime as dt
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from logstats import rows
 from processor.ingest import Ingestor
-from processor.ledger import verify
+from processor.ledger import stripes, verify
 from processor.ledger.delivery import Withdrawal
+from processor.ledger.mend import mend
 from processor.ledger.merge import IntegrityError
 from processor.ledger.rejects import LocalRejectStore
 from processor.ledger.verify import Difference, Verdict, Verification, check
 from processor.reading.objects import LocalFile
 from processor.retention import expiry as retention
 from tests import oracle, tables
+from tests.integration.processor.retention.test_expiry import wait_until, waiting
 from tests.logs import as_bytes, random_lines
 from tests.reference import bucket, encode, encode_without_pages
 
@@ -139,6 +144,20 @@ def test_mending_invalidates_kept_answers(ingestor: Ingestor) -> None:
         assert connection.scalar(revision) > before
 
 
+def test_mending_waits_for_whoever_holds_the_customers_lock(ingestor: Ingestor) -> None:
+    engine, right = ingestor.engine, tables.merged_rows(ingestor.engine)
+    execute(engine, "UPDATE daily_statistics SET client_errors = 0 WHERE customer_id = 'cust_2'")
+    broken = tables.merged_rows(engine)
+    with ThreadPoolExecutor(1) as threads:
+        with Session(engine) as session, session.begin():
+            stripes.lock_customers(session, ["cust_2"])
+            mending = threads.submit(mend, engine, ["cust_2"])
+            wait_until(lambda: waiting(engine) == 1)
+            assert tables.merged_rows(engine) == broken
+        assert mending.result(20) == 1
+    assert tables.merged_rows(engine) == right
+
+
 def test_contributions_of_another_histogram_version_are_named_and_stay(ingestor: Ingestor) -> None:
     engine = ingestor.engine
     execute(
@@ -224,8 +243,8 @@ def test_the_same_histogram_of_another_version_is_no_difference() -> None:
     counts = Counter({bucket(1000 * milliseconds): 3 for milliseconds in range(100, 300)})
     packed, listed = encode(counts), encode_without_pages(counts)
     assert packed[0] != listed[0]
-    assert verify._compare(("histogram",), (packed,), (listed,)) is None
+    assert not list(rows.differences(("histogram",), (packed,), (listed,)))
     del counts[bucket(150_000)]
     for other in (encode(counts), encode_without_pages(counts)):
-        assert verify._compare(("histogram",), (packed,), (other,)) == "the histogram is another"
-        assert verify._compare(("histogram",), (other,), (packed,)) == "the histogram is another"
+        assert list(rows.differences(("histogram",), (packed,), (other,))) == ["the histogram is another"]
+        assert list(rows.differences(("histogram",), (other,), (packed,))) == ["the histogram is another"]

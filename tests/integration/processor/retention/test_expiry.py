@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from logstats.models import Retention
 from processor.ingest import Ingestor, IngestSummary
-from processor.ledger import commit, merge
+from processor.ledger import commit, stripes
 from processor.ledger.commit import withdraw
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.merge import IntegrityError
@@ -237,7 +237,7 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
     engine: sa.Engine, put: Put, tmp_path: Path
 ) -> None:
     """The run waits for it, and then removes what it has added."""
-    with paused(merge, "_lock_stripes") as (reached, go_on), ThreadPoolExecutor() as threads:
+    with paused(stripes, "lock_touched") as (reached, go_on), ThreadPoolExecutor() as threads:
         ingest: Future[IngestSummary] = threads.submit(put, "a", lines_of(1))
         assert reached.wait(20)
         run = threads.submit(retention.expire, engine, HORIZON)
@@ -251,7 +251,7 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
 
 def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: sa.Engine, put: Put) -> None:
     """The statement that takes them began before the horizon; those that merge must not use its snapshot."""
-    with paused(merge, "lock_all") as (reached, go_on), ThreadPoolExecutor() as threads:
+    with paused(stripes, "lock_all") as (reached, go_on), ThreadPoolExecutor() as threads:
         run = threads.submit(retention.expire, engine, HORIZON)
         assert reached.wait(20)
         ingest = threads.submit(put, "a", lines_of(1))
@@ -259,6 +259,19 @@ def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: s
         go_on.set()
         assert run.result(20).horizon == HORIZON
         assert ingest.result(20).expired == 400 - len(from_day(lines_of(1), HORIZON))
+    check(engine, lines_of(1), HORIZON)
+
+
+def test_the_horizon_never_goes_back_when_two_runs_overlap(engine: sa.Engine, put: Put) -> None:
+    """The earlier run has seen that its horizon is newer than the current one; then the later run closes more days."""
+    put("a", lines_of(1))
+    with paused(retention, "current_horizon") as (reached, go_on), ThreadPoolExecutor() as threads:
+        earlier = threads.submit(retention.expire, engine, DAYS[1])
+        assert reached.wait(20)
+        assert retention.expire(engine, HORIZON).horizon == HORIZON
+        go_on.set()
+        assert earlier.result(20).horizon == HORIZON
+    assert retention.current_horizon(engine) == HORIZON
     check(engine, lines_of(1), HORIZON)
 
 

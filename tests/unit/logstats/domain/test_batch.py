@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logstats.domain.batch import COLUMNS, BatchSum, SummaryBatch
+from logstats.domain.batch import BatchSum, SummaryBatch
 from logstats.domain.histogram import LatencyHistogram
-from logstats.domain.summary import DailySummary
 from logstats.native import Aggregator
+from logstats.rows import COPY, to_summary
 from tests.blocks import block
 from tests.reference import aggregate
 
@@ -72,8 +72,7 @@ def test_batches_hold_every_summary_once_in_order(seed: int, shards: int) -> Non
         for customer, summary in batch:
             summaries[customer.encode(), day] = summary
     assert {
-        key: DailySummary(*numbers, LatencyHistogram(encoded))
-        for key, (numbers, encoded) in aggregate(data).summaries.items()
+        key: to_summary((*numbers, encoded)) for key, (numbers, encoded) in aggregate(data).summaries.items()
     } == summaries
 
 
@@ -190,10 +189,10 @@ def rows(data: bytes) -> Iterator[dict[str, bytes]]:
     """Take binary COPY rows apart."""
     at = 0
     while at < len(data):
-        assert struct.unpack_from(">h", data, at) == (len(COLUMNS),)
+        assert struct.unpack_from(">h", data, at) == (len(COPY),)
         at += 2
         row = {}
-        for column in COLUMNS:
+        for column in COPY:
             (length,) = struct.unpack_from(">i", data, at)
             row[column] = data[at + 4 : at + 4 + length]
             assert len(row[column]) == length

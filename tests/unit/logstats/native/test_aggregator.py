@@ -1,9 +1,13 @@
 """The kernel decides and counts exactly as the scalar parser does: differential properties."""
 
+import itertools
 import os
 import random
 import re
+import subprocess
+import sys
 from collections import Counter
+from ctypes import c_uint32, c_void_p
 from itertools import pairwise
 
 import psutil
@@ -13,6 +17,8 @@ from hypothesis import strategies as st
 
 from logstats.domain.line import LogLine, parse_line
 from logstats.native import REASONS, Aggregator, classify
+from logstats.native import aggregator as aggregator_module
+from logstats.native.library import bind
 from tests.blocks import block
 from tests.reference import MAX_REJECT_BYTES, Aggregate, aggregate, bucket, by_kernel, encode, told_by
 
@@ -131,6 +137,74 @@ def test_agrees_on_every_byte_in_every_place() -> None:
         inserted = [line[:place] + bytes([byte]) + line[place:] for byte in range(256)]
         data = b"\n".join([*replaced, *inserted, b""])
         assert by_kernel([data]) == aggregate(data), differing_line(data)
+
+
+# ---- Hash flooding ---------------------------------------------------------------------------------
+
+FIXED_KEY = (0, 0x9E3779B97F4A7C15)
+"""That of the shards, and once of the tables too."""
+longest_search = bind("aggregator_longest_search", c_uint32, c_void_p)
+
+
+def mix(value: int, word: int) -> int:
+    product = (value ^ word) * FIXED_KEY[1]
+    return product % 2**64 ^ product >> 64
+
+
+def colliding_customers(count: int) -> list[bytes]:
+    """Customers of eight bytes that have one place in a table of 1 024, under the fixed key, on 2024-09-03."""
+    found = []
+    for number in itertools.count():
+        customer = b"%08x" % number
+        hashed = mix(mix(mix(0, int.from_bytes(customer, "little")), 0), 19_969 + 1)
+        if hashed % 1024 == 0:
+            found.append(customer)
+            if len(found) == count:
+                return found
+    raise AssertionError
+
+
+def colliding_durations(places: int) -> list[int]:
+    """Durations of more buckets than places in a row, had these followed from the bucket and a fixed multiplier."""
+    inverse = pow(0x9E3779B1, -1, 2**18)
+    lower = [place * inverse % 2**18 for place in range(places)]
+    buckets = [number for low in lower for number in (low, low + 2**18) if number <= bucket(86_400_000_000)]
+    return [us for us in map(first_of, buckets) if us % 1000]  # whole milliseconds are not in the table
+
+
+def first_of(number: int) -> int:
+    """The shortest duration of a bucket."""
+    shift = max((number >> 14) - 1, 0)
+    return (number - (shift << 14)) << shift
+
+
+def searched(data: bytes, monkeypatch: pytest.MonkeyPatch, key: tuple[int, int] | None = None) -> int:
+    if key:
+        monkeypatch.setattr(aggregator_module, "_HASH_KEY", key)
+    aggregator = Aggregator()
+    aggregator.feed(data)
+    return int(longest_search(aggregator._handle))
+
+
+def test_customers_that_collide_under_a_known_key_do_not_under_a_random_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = b"".join(b"2024-09-03 12:00:00 %b /a 200 0.5\n" % name for name in colliding_customers(500))
+    assert searched(lines, monkeypatch) < 100
+    assert searched(lines, monkeypatch, FIXED_KEY) >= 499
+
+
+def test_durations_that_collided_do_not_under_a_random_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    durations = colliding_durations(15_000)
+    assert len({bucket(us) for us in durations}) == len(durations) > 20_000
+    lines = b"".join(b"2024-09-03 12:00:00 c /a 200 %d.%06d\n" % divmod(us, 1_000_000) for us in durations)
+    assert searched(lines, monkeypatch) < 1_000
+
+
+def test_every_process_has_a_key_of_its_own() -> None:
+    code = "from logstats.native import aggregator; print(aggregator._HASH_KEY)"
+    keys = {subprocess.check_output([sys.executable, "-c", code]) for _ in range(2)}
+    assert len(keys) == 2
 
 
 # ---- Lengths and ends ------------------------------------------------------------------------------
@@ -322,6 +396,19 @@ def test_memory_follows_the_summaries_not_the_lines() -> None:
         aggregator.feed(data)
     assert 50 * 2_000 < once < 50 * 20_000
     assert aggregator.memory < 1.5 * once
+
+
+def test_memory_is_that_of_counters_once_a_list_has_become_some() -> None:
+    """A list takes 8 bytes a duration, in powers of two from 4; counters of milliseconds below 256 take 256 bytes."""
+
+    def memory(requests: int) -> int:
+        aggregator = Aggregator()
+        aggregator.feed(b"".join(b"2024-09-03 12:00:00 c /a 200 0.%03d\n" % ms for ms in range(requests)))
+        return aggregator.memory
+
+    summary = memory(1) - 4 * 8
+    assert memory(64) - summary == 64 * 8
+    assert memory(65) - summary == memory(250) - summary == 256
 
 
 def test_nothing_leaks() -> None:

@@ -1,0 +1,141 @@
+"""Bind the aggregator: blocks of lines in, batches of summaries out."""
+
+import ctypes
+import secrets
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logstats.native.batch import Record, records
+from logstats.native.library import Function, Output, Pointer, Signed, Size, Unsigned, bind
+from logstats.native.line import REASONS
+
+_REJECT = struct.Struct("=QII")
+_DRAINING = -2
+_HASH_KEY = (secrets.randbits(64), secrets.randbits(64))
+"""Of this process: whoever knows the key can choose customers that make the kernel's tables slow (hash flooding)."""
+
+
+class _LineCounts(ctypes.Structure):
+    _fields_ = (
+        ("physical_lines", Unsigned),
+        ("accepted", Unsigned),
+        ("rejected", Unsigned * len(REASONS)),
+    )
+
+
+class _BatchKey(ctypes.Structure):
+    _fields_ = (("shard", ctypes.c_uint32), ("day", ctypes.c_int32))
+
+
+_new = bind("aggregator_new", Pointer, Unsigned, Unsigned, Unsigned, Unsigned, brief=True)
+_free = bind("aggregator_free", None, Pointer)
+_feed = bind("aggregator_feed", ctypes.c_int, Pointer, Pointer, Size)
+_memory = bind("aggregator_memory", Unsigned, Pointer, brief=True)
+_counts = bind("aggregator_counts", None, Pointer, ctypes.POINTER(_LineCounts), brief=True)
+_drain = bind("aggregator_drain", Signed, Pointer, ctypes.c_uint32, ctypes.POINTER(_BatchKey), Output)
+_rejects = bind("aggregator_rejects", Signed, Pointer, Output)
+
+
+@dataclass(frozen=True, slots=True)
+class LineCounts:
+    """Counts of the lines that an aggregator has read: `lines` are physical ones, blank lines included."""
+
+    lines: int
+    accepted: int
+    rejected_by_reason: dict[str, int]
+
+
+class Aggregator:
+    """Lines in, one summary per (customer, day) out; memory follows the summaries, not the lines.
+
+    One thread at a time may use it: the GIL is released while the kernel works.
+
+    Parameters
+    ----------
+    max_rejects, max_reject_bytes
+        How many rejected lines are kept, and how many bytes of each.
+    """
+
+    def __init__(self, max_rejects: int = 0, max_reject_bytes: int = 0) -> None:
+        self._handle = _new(max_rejects, max_reject_bytes, *_HASH_KEY)
+        if not self._handle:
+            raise MemoryError
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            _free(self._handle)
+
+    def feed(self, lines: bytes | bytearray | memoryview, length: int | None = None) -> None:
+        """Read a block of whole lines (only the last may lack its LF).
+
+        Parameters
+        ----------
+        lines
+            The block; a memoryview must be of a writable buffer.
+        length
+            How many of its bytes count; by default all.
+        """
+        size = len(lines) if length is None else length
+        if not 0 <= size <= len(lines):
+            raise ValueError(f"the block has {len(lines)} bytes, not {size}")
+        pointer: ctypes.Array[ctypes.c_char] | bytes
+        pointer = lines if isinstance(lines, bytes) else (ctypes.c_char * len(lines)).from_buffer(lines)
+        failed = _feed(self._handle, pointer, size)
+        if failed == _DRAINING:
+            raise RuntimeError("take all batches before more lines are fed")
+        if failed:
+            raise MemoryError
+
+    @property
+    def memory(self) -> int:
+        """Bytes held for summaries."""
+        held: int = _memory(self._handle)
+        return held
+
+    @property
+    def counts(self) -> LineCounts:
+        """All lines read so far."""
+        counts = _LineCounts()
+        _counts(self._handle, ctypes.byref(counts))
+        rejected = {reason: n for reason, n in zip(REASONS, counts.rejected, strict=True) if n}
+        return LineCounts(counts.physical_lines, counts.accepted, rejected)
+
+    def drain_batches(self, shards: int) -> Iterator[tuple[int, int, bytes]]:
+        """Yield and forget the summaries, those of a shard of the customers and a day together.
+
+        A customer's shard follows from a hash of its bytes, the same on every machine.
+
+        Yields
+        ------
+        tuple
+            The shard, from 0; the day (days since 1970-01-01); the encoded batch, sorted by customer.
+        """
+        if not 0 < shards < 1 << 32:
+            raise ValueError(f"{shards} shards are impossible")
+        key = _BatchKey()
+        while batch := self._take(_drain, shards, ctypes.byref(key)):
+            yield key.shard, key.day, batch
+
+    def drain(self) -> Iterator[Record]:
+        """Yield and forget the summaries one by one, as `records` does."""
+        for _, _, batch in self.drain_batches(1):
+            yield from records(batch)
+
+    def rejects(self) -> Iterator[tuple[int, str, bytes]]:
+        """Yield and forget the rejected lines that were kept: line number from 1, reason, text."""
+        data = self._take(_rejects)
+        at, end = 0, len(data)
+        while at < end:
+            line_number, reason, length = _REJECT.unpack_from(data, at)
+            at += _REJECT.size
+            yield line_number, REASONS[reason], data[at : at + length]
+            at += length
+
+    def _take(self, function: Function, *arguments: object) -> bytes:
+        """Copy what a function returns, which stays the aggregator's memory."""
+        out = Pointer()
+        length = function(self._handle, *arguments, ctypes.byref(out))
+        if length < 0:
+            raise MemoryError
+        return ctypes.string_at(out, length) if length else b""

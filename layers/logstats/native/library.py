@@ -1,0 +1,80 @@
+"""Load the compiled kernel, and call its functions."""
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+from logstats.native.build import library_name
+
+Pointer, Bytes, Size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+Signed, Unsigned = ctypes.c_int64, ctypes.c_uint64
+Output = ctypes.POINTER(Pointer)
+"""Where a function leaves a pointer to what it returns."""
+
+Function = Any
+"""A foreign function: `ctypes._NamedFuncPointer`, which only type stubs know."""
+
+_ERRORS = {
+    -1: "malformed histogram",
+    -2: "the histogram holds fewer values than are subtracted",
+    -3: "the histograms hold more values than can be counted",
+    -4: "malformed batch of summaries",
+}
+_NO_MEMORY = -5
+
+
+def _load(loader: type[ctypes.CDLL]) -> ctypes.CDLL:
+    try:
+        return loader(str(Path(__file__).parent / library_name()))
+    except OSError as error:
+        raise ImportError(f"{error}; compile it with `make setup`") from error
+
+
+_kernel, _kernel_holding_gil = _load(ctypes.CDLL), _load(ctypes.PyDLL)
+
+
+def bind(name: str, result: type | None, *arguments: type, brief: bool = False) -> Function:
+    """Return a function of the kernel.
+
+    Parameters
+    ----------
+    result, arguments
+        The types, as C has them.
+    brief
+        Whether to hold the GIL during a call: right where the work takes less time than it does to get the GIL back.
+    """
+    function = getattr(_kernel_holding_gil if brief else _kernel, name)
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+def constant(name: str) -> int:
+    """Return a constant of the kernel: a `uint32_t`."""
+    return ctypes.c_uint32.in_dll(_kernel, name).value
+
+
+kernel_free = bind("kernel_free", None, Pointer, brief=True)
+
+
+def checked(result: int) -> int:
+    """Return what a function has returned, unless that is an error.
+
+    Raises
+    ------
+    ValueError, MemoryError
+        By the kernel's error numbers, which are negative.
+    """
+    if result == _NO_MEMORY:
+        raise MemoryError
+    if result < 0:
+        raise ValueError(_ERRORS[result])
+    return result
+
+
+def returned(function: Function, *arguments: object) -> bytes:
+    """Call a function whose last argument is an `Output` for memory that it allocates; copy that, and free it."""
+    out = Pointer()
+    try:
+        return ctypes.string_at(out, checked(function(*arguments, ctypes.byref(out))))
+    finally:
+        kernel_free(out)

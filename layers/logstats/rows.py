@@ -1,0 +1,61 @@
+"""Daily summaries as rows: the columns in their order, the way in and out, and the comparison.
+
+The columns derive from the fields of `DailySummary`, and everything that stores, copies, reads or compares summaries
+derives from here. The kernel writes the same order by itself (`native/batch.c`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from logstats.domain.histogram import LatencyHistogram
+from logstats.domain.summary import PERCENTILES, DailySummary
+
+Row = tuple[Any, ...]
+
+NUMBERS = tuple(field.name for field in fields(DailySummary) if field.name != "histogram")
+SUMMARY = (*NUMBERS, "histogram")
+"""The columns that make a `DailySummary`."""
+COLUMNS = (*SUMMARY, *(f"duration_p{percent}_us" for percent in PERCENTILES))
+"""All columns of a summary: also the percentiles, which follow from the others."""
+KEY = ("customer_id", "date")
+COPY = ("attempt_id", *KEY, "part", *COLUMNS)
+"""The columns of a contribution as the kernel writes them (`SummaryBatch.copy_rows`)."""
+
+_numbers = attrgetter(*NUMBERS)
+
+
+def columns(table: type, names: Sequence[str] = SUMMARY) -> Row:
+    """Return the named columns of a mapped class, for a statement."""
+    return tuple(getattr(table, name) for name in names)
+
+
+def to_summary(values: Sequence[Any]) -> DailySummary:
+    """Make a summary of the values of `SUMMARY`."""
+    *numbers, encoded = values
+    return DailySummary(*numbers, LatencyHistogram(encoded))  # type: ignore[call-arg]  # the fields are `SUMMARY`
+
+
+def from_summary(summary: DailySummary) -> Row:
+    """Return the values of `COLUMNS`."""
+    return (*_numbers(summary), summary.histogram.encoded, *summary.percentiles_us())
+
+
+def differences(names: Sequence[str], expected: Sequence[Any], stored: Sequence[Any]) -> Iterator[str]:
+    """Compare the values of two rows, and say for people where they differ."""
+    for name, right, found in zip(names, expected, stored, strict=True):
+        if right == found:
+            continue
+        if name != "histogram":
+            yield f"{name} is {found}, not {right}"
+        elif not _are_equal(right, found):
+            yield "the histogram is another"
+
+
+def _are_equal(expected: bytes, stored: bytes) -> bool:
+    """Compare histograms whose bytes differ: another version may have written one of them."""
+    try:
+        return not LatencyHistogram(stored) - LatencyHistogram(expected)
+    except ValueError:
+        return False
