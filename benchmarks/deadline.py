@@ -22,10 +22,10 @@ from local import postgres
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from migrate import schema
-from processor.deadline import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
+from processor.capacity import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.s3 import create_client
+from processor.reject_stores import LocalRejectStore
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
 

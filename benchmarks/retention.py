@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from local import postgres
 from logstats.database import create_engine
 from migrate import schema
-from processor.retention import expiry as retention
+from processor.retention import expiry
 
 FIRST = dt.date(2024, 1, 1)
 _SUMMARY = (
@@ -72,7 +72,7 @@ def fill(connection: sa.Connection, customers: int, days: int, objects: int) -> 
 
 def by_customer(engine: sa.Engine, horizon: dt.date) -> float:
     started = time.perf_counter()
-    retention.expire(engine, horizon)
+    expiry.expire(engine, horizon)
     return time.perf_counter() - started
 
 

@@ -16,8 +16,8 @@ from logstats.database import create_engine
 from logstats.models import DailyStatistics
 from migrate import schema
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 
 Prepared = AbstractContextManager[Callable[[Path, int], Callable[[], list[Row]]]]
 

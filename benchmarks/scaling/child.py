@@ -24,8 +24,8 @@ from logstats.models import LogObject
 from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
 from processor.ledger.commit import commit
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 
 _WARM_UP_DAY = dt.date(2000, 1, 1)
 _LOCK = "pg_advisory_xact_lock("  # of the customers' stripes: the only statement of a commit that has it

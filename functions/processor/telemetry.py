@@ -49,7 +49,7 @@ def receive_count(record: SQSRecord) -> int:
     return int(str(record.attributes.get("ApproximateReceiveCount", 1)))
 
 
-def settled(record: S3EventRecord, summary: IngestSummary, measurements: Measurements) -> None:
+def processed(record: S3EventRecord, summary: IngestSummary, measurements: Measurements) -> None:
     """Tell what came of an object, and what it cost if it was read and now counts."""
     values: dict[Metric, float] = {LOG_OBJECTS: 1} | _lost(measurements)
     if summary.outcome in (Outcome.INGESTED, Outcome.REPLACED):
@@ -69,7 +69,7 @@ def settled(record: S3EventRecord, summary: IngestSummary, measurements: Measure
 
 
 def failed(measurements: Measurements) -> None:
-    """Tell that a message could not be settled."""
+    """Tell that a message could not be processed."""
     emit({LOG_OBJECTS: 1} | _lost(measurements), outcome=FAILED)
 
 

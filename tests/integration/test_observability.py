@@ -170,7 +170,7 @@ def test_an_ingest_is_logged_and_measured(
         assert processor.invoke(event).payload == {"batchItemFailures": []}
         again = delivery(s3, "in/b.log", data, count=2)
         assert processor.invoke(again).payload == {"batchItemFailures": []}
-    first, second = log.lines("Log object settled")
+    first, second = log.lines("Log object processed")
     assert (first["level"], first["service"], first["message_id"]) == ("INFO", "processor", "0")
     assert first["object"] == {"bucket": BUCKET, "key": "in/a.log", "version": "v1"}
     assert first["function_request_id"]
@@ -384,7 +384,7 @@ def test_spans_around_download_parse_commit_and_query(
     names = [span["name"] for span in found]
     assert set(names) == {"download", "parse", "commit", "query"}
     assert names.count("query") == 1
-    assert [line["xray_trace_id"] for line in log.lines("Log object settled")] == [ROOT_ID]
+    assert [line["xray_trace_id"] for line in log.lines("Log object processed")] == [ROOT_ID]
     for span in found:
         assert span.keys() == {"name", "id", "trace_id", "parent_id", "type", "start_time", "end_time"}
         assert (span["trace_id"], span["type"]) == (ROOT_ID, "subsegment")

@@ -1,4 +1,4 @@
-"""What a delivery does to a log object, decided from its row in the ledger."""
+"""Decide what a delivery does to a log object, from its row in the ledger."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Delivery:
     is_current
         Whether the version is the key's current one; asked under the ledger's lock when sequencers cannot
         tell.
-    again
+    force
         Whether an operator wants it read again and counted anew, though the same content counts already.
     """
 
@@ -47,7 +47,7 @@ class Delivery:
     sequencer: str | None = None
     content_digest: str | None = None
     is_current: Callable[[], bool] = lambda: True
-    again: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,13 @@ def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
         return Outcome.INGESTED if delivery.content_digest else None
     if row.outcome == Outcome.WITHDRAWN:
         return _decide_after_withdrawal(row, delivery)
-    if delivery.version is not None and delivery.version == row.version and not delivery.again:
+    if delivery.version is not None and delivery.version == row.version and not delivery.force:
         return Outcome.UNCHANGED
     if _is_late(row, delivery):
         return Outcome.STALE
     if delivery.content_digest is None:
         return None
-    counts = delivery.content_digest == row.content_digest and not delivery.again
+    counts = delivery.content_digest == row.content_digest and not delivery.force
     return Outcome.UNCHANGED if counts else Outcome.REPLACED
 
 
@@ -114,8 +114,8 @@ def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | No
     """Only what is newer than the tombstone counts again, and what an operator asks for."""
     if delivery.sequencer is not None:
         was_withdrawn = delivery.version is not None and delivery.version == row.version
-        again = row.sequencer is not None and not precedes(row.sequencer, delivery.sequencer)
-        if was_withdrawn or again or _is_late(row, delivery):
+        is_repeated = row.sequencer is not None and not precedes(row.sequencer, delivery.sequencer)
+        if was_withdrawn or is_repeated or _is_late(row, delivery):
             return Outcome.STALE
     return Outcome.INGESTED if delivery.content_digest else None
 

@@ -11,13 +11,13 @@ from blake3 import blake3
 
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
-from processor.reading.objects import ByteRange, LogObject, SourceError, is_gzip, source_of
+from processor.reading.objects import ByteRange, SourceError, StoredObject, is_gzip, source_of
 
 CHUNK_BYTES = 4 << 20
-"""What has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
+"""Each chunk of so many bytes has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
 divided."""
 BLOCK_BYTES = 1 << 20
-"""What is read at a time, so that it is still in the processor's cache when it is digested and parsed."""
+"""Read at a time, so that it is still in the processor's cache when it is digested and parsed."""
 
 _TAIL_BYTES = 64 << 10
 _BOM = b"\xef\xbb\xbf"
@@ -99,7 +99,7 @@ class _Digests:
             self._hasher, self._length = blake3(), 0
 
 
-def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
+def feed_lines(log: StoredObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
     """Feed an aggregator the lines that a byte range owns.
 
     Parameters
@@ -138,7 +138,7 @@ def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> 
         _finish_last_line(log, end, lines)
 
 
-def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
+def _finish_last_line(log: StoredObject, at: int, lines: LineBuffer) -> None:
     """Read beyond the range up to the next LF."""
     if at < log.size:
         tail = log.open_range(at, log.size)

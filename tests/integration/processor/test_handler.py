@@ -342,7 +342,7 @@ def test_an_object_too_large_for_the_function_fails_with_the_command_that_helps(
 ) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
-    monkeypatch.setattr("processor.deadline.BYTES_PER_SECOND", 10)
+    monkeypatch.setattr("processor.capacity.BYTES_PER_SECOND", 10)
     event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
     assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
     assert f"logstats ingest 's3://{BUCKET}/a.log'" in stream.getvalue()
@@ -356,7 +356,7 @@ def test_a_function_stops_before_its_time_is_up(
     s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
-    monkeypatch.setattr("processor.deadline.Deadline.check_size", lambda *_: None)
+    monkeypatch.setattr("processor.ingest.check_size", lambda *_: None)
     monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", lambda: 4_999)
     assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
     assert tables.statistics(engine) == {}

@@ -16,9 +16,9 @@ from logstats.models import Customer
 from migrate import schema
 from processor import backfill
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.ledger.verify import check
 from processor.reading.s3 import create_client
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
@@ -135,7 +135,7 @@ def test_again_reads_what_counts_already(
         deliver(ingestor(engine, tmp_path), s3, "a.log", A, "01")
         right, attempt = tables.merged_rows(engine), tables.ledger(engine, "a.log").attempt_id
         monkeypatch.setenv("DATABASE_URL", server.url("again"))
-        assert backfill.run(f"s3://{BUCKET}/", processes=1, again=True) == 0
+        assert backfill.run(f"s3://{BUCKET}/", processes=1, force=True) == 0
         assert tables.ledger(engine, "a.log").attempt_id != attempt
         assert tables.merged_rows(engine) == right
         assert set(tables.leftovers(engine).values()) == {0}

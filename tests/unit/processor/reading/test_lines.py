@@ -27,6 +27,10 @@ class Memory:
     step: int = 1 << 20
 
     @property
+    def fingerprint(self) -> str:
+        return str(self.size)
+
+    @property
     def size(self) -> int:
         return len(self.data)
 
