@@ -31,7 +31,8 @@ from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
 from processor.cluster.coordinator import on_this_machine
 from processor.cluster.members import ClusterError
-from processor.ingest import Ingestor, IngestSummary
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.verify import check
 from processor.ledger.withdrawal import withdraw

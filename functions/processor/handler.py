@@ -24,6 +24,7 @@ from processor.measurements import Measurements
 from processor.reading.objects import SourceError, TransientSourceError, is_log, source_of
 from processor.reading.s3 import create_client, current_version
 from processor.reject_stores import reject_store
+from processor.requests import EventRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,11 +90,11 @@ def _failed(error: Exception, measurements: Measurements) -> MessageFailedError:
     """Say in one sentence what went wrong and what comes of it; where, if nobody has foreseen it."""
     telemetry.failed(measurements)
     is_foreseen = isinstance(error, SourceError | DeadlineError)
-    again = not isinstance(error, SourceError) or isinstance(error, TransientSourceError)
+    may_help = not isinstance(error, SourceError) or isinstance(error, TransientSourceError)
     logger.error(
         "%s (%s)",
         error if is_foreseen else failures.describe(error),
-        "to be delivered again" if again else "trying again will not help; fix the cause",
+        "to be delivered again" if may_help else "trying again will not help; fix the cause",
         extra={"error": type(error).__name__},
         exc_info=None if is_foreseen else error,
     )
@@ -113,7 +114,8 @@ def _process(record: S3EventRecord, ingestor: Ingestor, context: Context) -> Non
     context.measurements.clear()
     logger.append_keys(object={"bucket": bucket, "key": key, "version": entry.version_id})
     if kind.startswith("ObjectCreated:"):
-        summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.get("sequencer"), context)
+        request = EventRequest(_s3(), bucket, key, entry.version_id, entry.get("sequencer"))
+        summary = ingestor.ingest(request, context)
     elif kind.startswith("ObjectRemoved:") and is_log(key) and _settings().withdraw_removed_objects:
         summary = ingestor.withdraw(_withdrawal(bucket, key, kind, entry), context)
     else:

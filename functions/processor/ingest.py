@@ -4,9 +4,9 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
 from blake3 import blake3
@@ -19,18 +19,16 @@ from processor.dataflow.report import PartReport
 from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running, stage, usable_cores
 from processor.deadline import Deadline
+from processor.ingest_summary import IngestSummary, summarise
 from processor.ledger import attempts
 from processor.ledger.commit import Content, commit, decide_unread, ignore
-from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
+from processor.ledger.delivery import Outcome, SupersededError, Withdrawal
 from processor.ledger.rejects import RejectStore
 from processor.ledger.withdrawal import withdraw
-from processor.reading.objects import LocalFile, StoredObject, is_log, source_of
+from processor.reading.objects import LocalFile, StoredObject, is_log
 from processor.reading.s3 import S3Object
 from processor.reject_stores import encode, rejected_lines
-from processor.requests import CurrentVersionRequest, EventRequest, FileRequest, Request
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from processor.requests import CurrentVersionRequest, FileRequest, Request
 
 
 class Cluster(Protocol):
@@ -44,35 +42,6 @@ class Cluster(Protocol):
         Exception
             If a process failed.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class IngestSummary:
-    """What came of a log object.
-
-    Attributes
-    ----------
-    lines
-        Accepted and rejected.
-    seconds
-        From opening the source to the commit.
-    expired
-        Accepted lines that do not count: their days were closed (see docs/decisions/0060).
-    """
-
-    source: str
-    outcome: str
-    lines: int
-    accepted: int
-    rejected: int
-    rejected_by_reason: dict[str, int]
-    customer_days: int
-    seconds: float
-    expired: int
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the fields in their order."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +77,11 @@ class Ingestor:
 
     def ingest_file(self, file: LocalFile, context: Context | None = None) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
-        return self.ingest(FileRequest(file, self.force), context or Context())
-
-    def ingest_event(  # noqa: PLR0913, PLR0917 - what an event says
-        self,
-        client: "S3Client",
-        bucket: str,
-        key: str,
-        version: str | None,
-        sequencer: str | None,
-        context: Context | None = None,
-    ) -> IngestSummary:
-        """Ingest the version of an S3 object that an event has named; None in an unversioned bucket."""
-        return self.ingest(EventRequest(client, bucket, key, version, sequencer), context or Context())
+        return self.ingest(FileRequest(file, self.force), context)
 
     def ingest_current(self, head: Callable[[], S3Object], context: Context | None = None) -> IngestSummary:
         """Ingest the current version of an S3 object, which no event has named."""
-        return self.ingest(CurrentVersionRequest(head, head(), self.force), context or Context())
+        return self.ingest(CurrentVersionRequest(head, head(), self.force), context)
 
     def withdraw(self, withdrawal: Withdrawal, context: Context | None = None) -> IngestSummary:
         """Take a log object out of the statistics, and leave a tombstone in the ledger."""
@@ -132,9 +89,9 @@ class Ingestor:
         is_current = partial(context.deadline.run_within, withdrawal.is_current)
         bounded = replace(withdrawal, is_current=is_current)
         row = reconnection.run(lambda engine: withdraw(engine, bounded, self.rejects), self.engine, context)
-        return _summarise(withdrawal, row, started)
+        return summarise(withdrawal, row, started)
 
-    def ingest(self, request: Request, context: Context) -> IngestSummary:
+    def ingest(self, request: Request, context: Context | None = None) -> IngestSummary:
         """Ingest what is requested; when it is replaced meanwhile, what the request says comes next.
 
         Raises
@@ -144,6 +101,7 @@ class Ingestor:
         DeadlineError
             If the time is up first.
         """
+        context = context or Context()
         while True:
             try:
                 return reconnection.run(partial(self._ingest, request, context), self.engine, context)
@@ -151,7 +109,7 @@ class Ingestor:
                 following = request.next()
             if following is None:
                 delivery = request.delivery(context.deadline)
-                return _summarise(delivery, LogObject(outcome=Outcome.STALE), time.monotonic())
+                return summarise(delivery, LogObject(outcome=Outcome.STALE), time.monotonic())
             request = following
 
     def _ingest(self, request: Request, context: Context, engine: sa.Engine) -> IngestSummary:
@@ -159,9 +117,9 @@ class Ingestor:
         started, deadline = time.monotonic(), context.deadline
         delivery = request.delivery(deadline)
         if not is_log(delivery.key):
-            return _summarise(delivery, ignore(engine, delivery, request.open(deadline).size), started)
+            return summarise(delivery, ignore(engine, delivery, request.open(deadline).size), started)
         if row := decide_unread(engine, delivery):
-            return _summarise(delivery, row, started)
+            return summarise(delivery, row, started)
 
         log = request.open(deadline)
         check_size(log, self.workers or usable_cores(), deadline)
@@ -188,7 +146,7 @@ class Ingestor:
                 read = request.with_digest(delivery, digest)
                 with context.measurements.committing():
                     row = commit(connection, read, attempt_id, content, self.rejects)
-        return _summarise(delivery, row, started)
+        return summarise(delivery, row, started)
 
     def _running(self, deadline: Deadline) -> Running:
         """Return how the dataflow runs here: between two chunks it tells the progress, and stops if the time is up."""
@@ -208,18 +166,3 @@ def _content(
         reasons.update(report.rejected_by_reason)
     accepted = sum(report.accepted for report in reports)
     return Content(log.size, accepted, dict(sorted(reasons.items())), rejects_uri, started)
-
-
-def _summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -> IngestSummary:
-    counts = row.outcome in (Outcome.INGESTED, Outcome.REPLACED, Outcome.UNCHANGED)
-    return IngestSummary(
-        source=source_of(request.bucket, request.key),
-        outcome=str(row.outcome),
-        lines=row.lines if counts else 0,
-        accepted=row.accepted if counts else 0,
-        rejected=row.rejected if counts else 0,
-        rejected_by_reason=row.rejected_by_reason if counts else {},
-        customer_days=row.customer_days if counts else 0,
-        seconds=round(time.monotonic() - started, 6),
-        expired=row.expired if counts else 0,
-    )

@@ -24,7 +24,7 @@ from logstats.metrics import (
     THROUGHPUT,
     Metric,
 )
-from processor.ingest import IngestSummary
+from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Outcome
 from processor.measurements import Measurements
 

@@ -16,7 +16,7 @@ from local.errors import UserError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from processor.ingest import IngestSummary
+    from processor.ingest_summary import IngestSummary
 
 
 def ingest(

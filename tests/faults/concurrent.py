@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from processor.ingest import Ingestor, IngestSummary
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
 from processor.ledger import transaction
 from processor.reading.objects import LocalFile
 from processor.reject_stores import LocalRejectStore

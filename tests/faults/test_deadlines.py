@@ -21,6 +21,7 @@ from processor.ledger.delivery import Withdrawal
 from processor.reading.objects import LocalFile
 from processor.reading.s3 import create_client
 from processor.reject_stores import LocalRejectStore, S3RejectStore
+from processor.requests import EventRequest
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
@@ -193,13 +194,14 @@ def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch,
             monkeypatch.setenv(name, value)
         s3.put("logs", "a.log", as_bytes(LINES) + b"broken\n")
         client = create_client()
+        request = EventRequest(client, "logs", "a.log", "v1", "01")
         remote = replace(ingestor, rejects=S3RejectStore(client, "rejects"))
         s3.fault = lambda asked: "stall" if asked == method else ""
         with stopped_in_time() as deadline:
-            remote.ingest_event(client, "logs", "a.log", "v1", "01", Context(deadline))
+            remote.ingest(request, Context(deadline))
         assert tables.statistics(ingestor.engine) == {}
         s3.fault = lambda _: ""
-        assert remote.ingest_event(client, "logs", "a.log", "v1", "01").outcome == "ingested"
+        assert remote.ingest(request).outcome == "ingested"
         assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
         assert set(tables.leftovers(ingestor.engine).values()) == {0}
         client.close()

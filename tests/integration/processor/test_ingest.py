@@ -20,7 +20,8 @@ from logstats.settings import ProcessorSettings, load
 from processor.dataflow import staging
 from processor.dataflow.report import PartReport
 from processor.dataflow.source import byte_ranges
-from processor.ingest import Ingestor, IngestSummary
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Withdrawal
 from processor.reading import lines as lines_module
 from processor.reading.objects import LocalFile, SourceError

@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from logstats.models import Retention
-from processor.ingest import Ingestor, IngestSummary
-from processor.ledger import merge, transaction
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
+from processor.ledger import commit, merge, transaction
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.merge import IntegrityError
 from processor.ledger.withdrawal import withdraw
