@@ -41,7 +41,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
     def _read(self, log: StoredObject, start: int, end: int) -> Iterator[list[_Item]]:
         for digest in feed_lines(log, start, end, self._aggregator):
             self._digests += digest
-            self._progress(CHUNK_BYTES)
+            self._progress(CHUNK_BYTES if digest else 0)
             if self._aggregator.memory > MAX_SUMMARY_BYTES:
                 yield from self._drain()
             yield []
