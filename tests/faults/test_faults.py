@@ -262,3 +262,48 @@ def test_kill_9_at_random_moments_leaves_nothing_behind(
             attempts.garbage_collect(connection, rejects)
     assert set(tables.leftovers(engine).values()) == {0}
     assert tables.statistics(engine) == oracle.statistics(lines * 4)
+
+
+def test_an_attempt_is_not_collected_while_rows_are_staged_for_it(
+    engine: sa.Engine, ingestor: Ingestor
+) -> None:
+    """Its session has died; a worker, on a connection of its own, still stages."""
+    with engine.connect() as dying:
+        dead = attempts.begin(dying, "b", "dead")
+        dying.invalidate()
+    collected: list[int] = []
+
+    def collect() -> None:
+        deadline = time.monotonic() + 30
+        with engine.connect() as connection:
+            while not collected and time.monotonic() < deadline:
+                collected.extend(attempts.garbage_collect(connection, ingestor.rejects))
+
+    with engine.connect() as watching:
+        watching.execution_options(isolation_level="AUTOCOMMIT")
+        thread = threading.Thread(target=collect)
+        with engine.begin() as staging:
+            attempts.lock(staging, dead)
+            thread.start()
+            waiting = sa.text(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            deadline = time.monotonic() + 30
+            while not watching.scalar(waiting):
+                assert not collected, "collected while it was locked"
+                assert time.monotonic() < deadline
+            assert not collected
+        thread.join()
+    assert collected == [dead]
+
+
+def test_what_is_committed_is_never_collected(ingestor: Ingestor, log: LocalFile) -> None:
+    """Though the list of those that may be collected had it."""
+    ingestor.ingest_file(log)
+    with ingestor.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE attempts SET committed = false"))
+    with ingestor.engine.connect() as connection:
+        assert attempts.garbage_collect(connection, ingestor.rejects) == []
+    with ingestor.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM attempts")) == 1
+        assert connection.scalar(sa.text("SELECT sum(total_requests) FROM contributions")) == len(LINES)
