@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from secrets import token_hex
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -135,7 +136,8 @@ class Ingestor:
 
                 rejects_uri = None
                 if kept := encode(rejected_lines(reports)):
-                    name = f"{log.bucket}/{log.key.lstrip('/')}/{attempt_id}.jsonl"
+                    # Not after the key, which may be long or lead elsewhere; other databases have the same ids.
+                    name = f"{attempt_id}-{token_hex(8)}.jsonl"
                     rejects_uri = self.rejects.uri(name)
                     attempts.note_rejects(connection, attempt_id, rejects_uri)
                     put = partial(self.rejects.put, name, kept)

@@ -85,7 +85,8 @@ class Protocol(RuleBasedStateMachine):
         self.wiring.__exit__(None, None, None)
         self.countdown.remove()
         with self.engine.connect() as connection:
-            attempts.garbage_collect(connection, self.ingestor.rejects)
+            while attempts.garbage_collect(connection, self.ingestor.rejects):
+                pass
         assert set(tables.leftovers(self.engine).values()) == {0}
 
     def _key(self, name: str) -> str:

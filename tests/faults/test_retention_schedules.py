@@ -70,7 +70,8 @@ class ExpiringRunner(Runner):
                     running.result(60)
             self._expire(Run(schedule.horizon))
         with self.engine.connect() as connection:
-            attempts.garbage_collect(connection, self._ingestor.rejects)
+            while attempts.garbage_collect(connection, self._ingestor.rejects):
+                pass
         return [f"{name} differ:\n{schedule}" for name, right in self._verdicts(schedule) if not right]
 
     def _expire(self, run: Run) -> None:

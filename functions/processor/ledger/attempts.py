@@ -25,6 +25,8 @@ LOCKS = 0x61747470 << 32
 _WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
 """What is staged need not be safe on disk before the commit, which is behind it in the log and waits for both. The
 attempt's own row must be: its id must never come again."""
+_COLLECTED = 20
+"""Attempts that one collection looks at."""
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
@@ -53,7 +55,8 @@ def attempt(connection: sa.Connection, bucket: str, key: str, rejects: RejectSto
         try:
             connection.rollback()
             if not connection.invalidated:
-                _discard_uncommitted(connection, attempt_id, rejects)
+                with _deletion_left_to_others():
+                    _discard_uncommitted(connection, attempt_id, rejects)
                 _end(connection, attempt_id)
         except DBAPIError:
             connection.invalidate()  # the session ends, and its locks with it
@@ -119,16 +122,36 @@ def discard_closed(session: Session, attempt_id: int) -> None:
 
 
 def garbage_collect(connection: sa.Connection, rejects: RejectStore) -> list[int]:
-    """Delete what attempts that are dead, or were replaced, have left; return their ids."""
+    """Delete what attempts that are dead, or were replaced, have left; return their ids.
+
+    It looks at a few of them, chosen at random, and stops where rejected lines cannot be deleted: nobody's ingest waits
+    long for what others have left, and the next ones do the rest.
+    """
     with connection.begin():
-        candidates = connection.scalars(
-            sa.select(Attempt.id).where(~Attempt.committed).order_by(Attempt.id)
-        ).all()
-    return [attempt_id for attempt_id in candidates if _discard_uncommitted(connection, attempt_id, rejects)]
+        uncommitted = sa.select(Attempt.id).where(~Attempt.committed)
+        candidates = connection.scalars(uncommitted.order_by(sa.func.random()).limit(_COLLECTED)).all()
+    collected: list[int] = []
+    with _deletion_left_to_others():
+        collected.extend(each for each in candidates if _discard_uncommitted(connection, each, rejects))
+    return collected
+
+
+@contextmanager
+def _deletion_left_to_others() -> Iterator[None]:
+    try:
+        yield
+    except DeletionError as error:
+        logger.warning("%s; a later ingest tries again", error)
 
 
 def _discard_uncommitted(connection: sa.Connection, attempt_id: int, rejects: RejectStore) -> bool:
-    """Delete what an attempt has left, unless it is committed, or another session's that lives."""
+    """Delete what an attempt has left, unless it is committed, or another session's that lives.
+
+    Raises
+    ------
+    DeletionError
+        If its rejected lines cannot be deleted; then all of it stays.
+    """
     with Session(connection) as session, session.begin():
         is_ours = session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(LOCKS | attempt_id)))
         # Waits for those who `lock` it.
@@ -136,12 +159,8 @@ def _discard_uncommitted(connection: sa.Connection, attempt_id: int, rejects: Re
         attempt = session.scalar(still_there) if is_ours else None
         if attempt is None:
             return False
-        try:
-            if attempt.rejects_uri is not None:
-                rejects.delete(attempt.rejects_uri)
-        except DeletionError as error:
-            logger.warning("%s; the next ingest tries again", error)
-            return False
+        if attempt.rejects_uri is not None:
+            rejects.delete(attempt.rejects_uri)
         attempt.rejects_uri = None
         session.flush()
         discard(session, attempt_id)
