@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from processor.deadline import Deadline
-from processor.ledger.delivery import Delivery
+from processor.ledger.delivery import UNVERSIONED, Delivery
 from processor.reading.objects import LocalFile, SourceError, StoredObject, source_of
 from processor.reading.s3 import S3Object, current_version
 
@@ -81,9 +81,10 @@ class EventRequest:
 
         def is_current() -> bool:
             current = deadline.run_within(partial(current_version, self.client, self.bucket, self.key))
-            return current == self.version
+            return _named(current) == version
 
-        return Delivery(self.bucket, self.key, self.version, self.sequencer, is_current=is_current)
+        version = _named(self.version)
+        return Delivery(self.bucket, self.key, version, self.sequencer, is_current=is_current)
 
     def open(self, deadline: Deadline) -> StoredObject:
         """Head the version."""
@@ -96,6 +97,11 @@ class EventRequest:
 
     def next(self) -> None:
         """Return nothing: the newer version has an event of its own."""
+
+
+def _named(version: str | None) -> str | None:
+    """Return a version's id, if it has one of its own."""
+    return None if version == UNVERSIONED else version
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,9 @@ class CurrentVersionRequest:
     def delivery(self, _deadline: Deadline) -> Delivery:
         """Return a delivery that is current as long as the key is not replaced."""
         log = self.log
-        return Delivery(log.bucket, log.key, log.version, is_current=self._is_current, force=self.force)
+        return Delivery(
+            log.bucket, log.key, _named(log.version), is_current=self._is_current, force=self.force
+        )
 
     def _is_current(self) -> bool:
         return self.head() == self.log

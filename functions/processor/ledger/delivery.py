@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from logstats.models import LogObject
 
+UNVERSIONED = "null"
+"""What S3 calls the version of every object that is written while versioning is suspended: one replaces the other."""
+
 
 class SupersededError(Exception):
     """Without a sequencer, only the current version may count, and this one no longer is."""
@@ -29,7 +32,8 @@ class Delivery:
     Attributes
     ----------
     version
-        The S3 version id, or the content digest of a local file; None in an unversioned bucket.
+        The S3 version id, or the content digest of a local file; None in an unversioned bucket, and while versioning is
+        suspended.
     sequencer
         The event's sequencer; None when no event asked.
     content_digest
@@ -57,7 +61,8 @@ class Withdrawal:
     Attributes
     ----------
     version
-        The version that was deleted for good: another one that counts stays. None if the key itself is gone
+        The version that was deleted for good: another one that counts stays; `UNVERSIONED` for what was written while
+        versioning was suspended. None if the key itself is gone
         (a delete marker, or an unversioned bucket), or an operator wants it forgotten.
     sequencer
         The event's sequencer; None when an operator asks, who is always obeyed.
@@ -137,7 +142,7 @@ def _is_late(row: LogObject, request: Delivery | Withdrawal) -> bool:
 
 def decide_withdrawal(row: LogObject | None, withdrawal: Withdrawal) -> Outcome:
     """Return the outcome of a withdrawal: `withdrawn`, `unchanged` when it was before, `stale` or `ignored`."""
-    if withdrawal.version is not None and (row is None or row.version != withdrawal.version):
+    if withdrawal.version is not None and (row is None or (row.version or UNVERSIONED) != withdrawal.version):
         return Outcome.STALE
     if row is None or row.outcome is None:
         return Outcome.WITHDRAWN
@@ -145,7 +150,7 @@ def decide_withdrawal(row: LogObject | None, withdrawal: Withdrawal) -> Outcome:
         return Outcome.IGNORED
     if row.outcome == Outcome.WITHDRAWN:
         return Outcome.UNCHANGED
-    if withdrawal.version is None and _is_late(row, withdrawal):
+    if withdrawal.version in (None, UNVERSIONED) and _is_late(row, withdrawal):
         return Outcome.STALE
     return Outcome.WITHDRAWN
 
