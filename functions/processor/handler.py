@@ -3,12 +3,9 @@
 import gc
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes import S3Event
-from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord, S3Object
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -16,6 +13,7 @@ from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
 from processor import telemetry
+from processor.announcements import Announcement, announcements
 from processor.context import Context
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
@@ -59,7 +57,7 @@ class MessageFailedError(Exception):
 
 
 def handle_record(record: SQSRecord, deadline: Deadline) -> None:
-    """Process what one message announces; an S3 record that fails does not keep those behind it from counting.
+    """Process what one message announces; an object that fails does not keep those behind it from counting.
 
     Raises
     ------
@@ -72,13 +70,15 @@ def handle_record(record: SQSRecord, deadline: Deadline) -> None:
     )
     telemetry.received(record)
     try:
-        ingestor, announced = _ingestor(), _announced(record.json_body)
+        ingestor, announced = _ingestor(), announcements(record.json_body)
     except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
         raise _failed(error, context.measurements) from None
+    if not announced:
+        logger.info("S3 has tested the notification")
     first: MessageFailedError | None = None
-    for s3_record in announced:
+    for announcement in announced:
         try:
-            _process(s3_record, ingestor, context)
+            _process(announcement, ingestor, context)
         except Exception as error:  # noqa: BLE001 - as above
             failed = _failed(error, context.measurements)
             first = first or failed
@@ -101,38 +101,30 @@ def _failed(error: Exception, measurements: Measurements) -> MessageFailedError:
     return MessageFailedError(failures.describe(error))
 
 
-def _announced(body: dict[str, Any]) -> list[S3EventRecord]:
-    if body.get("Event") == "s3:TestEvent":
-        logger.info("S3 has tested the notification")
-        return []
-    return list(S3Event(body).records)
-
-
-def _process(record: S3EventRecord, ingestor: Ingestor, context: Context) -> None:
-    bucket, entry = record.s3.bucket.name, record.s3.get_object
-    key, kind = unquote_plus(entry.key), record.event_name.removeprefix("s3:")
+def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -> None:
+    kind, bucket, key = announcement.kind, announcement.bucket, announcement.key
     context.measurements.clear()
-    logger.append_keys(object={"bucket": bucket, "key": key, "version": entry.version_id})
-    if kind.startswith("ObjectCreated:"):
-        request = EventRequest(_s3(), bucket, key, entry.version_id, entry.get("sequencer"))
+    logger.append_keys(object={"bucket": bucket, "key": key, "version": announcement.version})
+    if kind.startswith("ObjectCreated"):
+        request = EventRequest(_s3(), bucket, key, announcement.version, announcement.sequencer)
         summary = ingestor.ingest(request, context)
-    elif kind.startswith("ObjectRemoved:") and is_log(key) and _settings().withdraw_removed_objects:
-        summary = ingestor.withdraw(_withdrawal(bucket, key, kind, entry), context)
+    elif kind.startswith("ObjectRemoved") and is_log(key) and _settings().withdraw_removed_objects:
+        summary = ingestor.withdraw(_withdrawal(announcement), context)
     else:
         logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})
         return
-    telemetry.processed(record, summary, context.measurements)
+    telemetry.processed(announcement, summary, context.measurements)
     logger.info("Log object processed", extra={"ingest": summary.as_dict()})
 
 
-def _withdrawal(bucket: str, key: str, kind: str, entry: S3Object) -> Withdrawal:
+def _withdrawal(removal: Announcement) -> Withdrawal:
     """Read a removal: a delete marker's event names the marker, a deletion for good the version."""
-    version = None if kind == "ObjectRemoved:DeleteMarkerCreated" else entry.version_id
+    version = None if removal.kind == "ObjectRemoved:DeleteMarkerCreated" else removal.version
 
     def is_current() -> bool:
-        return current_version(_s3(), bucket, key) == ""
+        return current_version(_s3(), removal.bucket, removal.key) == ""
 
-    return Withdrawal(bucket, key, version, entry.sequencer, is_current)
+    return Withdrawal(removal.bucket, removal.key, version, removal.sequencer, is_current)
 
 
 @logger.inject_lambda_context(log_event=False)

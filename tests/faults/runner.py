@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings
 from processor import handler
+from processor.announcements import announcements
 from processor.context import Context
 from processor.ingest import Ingestor
 from processor.ledger import attempts
@@ -125,8 +126,8 @@ def die_at_instruction(at: int) -> None:
 
 def process(body: dict[str, Any], ingestor: Ingestor) -> None:
     """Process what a message announces, as the handler does; errors come as they are."""
-    for record in handler._announced(body):
-        handler._process(record, ingestor, Context())
+    for announcement in announcements(body):
+        handler._process(announcement, ingestor, Context())
 
 
 def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: Event, step: Step) -> None:
@@ -216,7 +217,8 @@ class Runner:
     def differences(self) -> list[str]:
         """The schedules whose statistics are not the oracle's, and what is left of dead attempts."""
         with self.engine.connect() as connection:
-            attempts.garbage_collect(connection, self._ingestor.rejects)
+            while attempts.garbage_collect(connection, self._ingestor.rejects):
+                pass
         found: dict[str, oracle.Statistics] = {}
         for (customer, day), statistics in tables.statistics(self.engine).items():
             found.setdefault(customer.partition("-")[0], {})[customer, day] = statistics

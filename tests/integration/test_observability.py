@@ -217,7 +217,7 @@ def test_a_delivery_that_repeats_counts_no_lines_again(
 
 BREAKAGES = {
     "COPY quotes a row": ("contributions", "CheckViolation", "23514"),
-    "an INSERT has rejected lines as parameters": ("attempt_parts", "CheckViolation", "23514"),
+    "an INSERT of statistics quotes a row": ("daily_statistics", "CheckViolation", "23514"),
 }
 
 
@@ -262,7 +262,7 @@ def test_a_batch_of_all_kinds_of_failures_names_each(
         assert text in result.payload["errorMessage"]
     failures = [line for line in log.lines() if line.get("level") == "ERROR" and "message_id" in line]
     assert [failure["error"] for failure in failures] == [
-        "SourceError", "MissingError", "JSONDecodeError", "KeyError",
+        "SourceError", "MissingError", "JSONDecodeError", "UnknownMessageError",
     ]  # fmt: skip
     assert "object" not in failures[2], "nobody knows which object it was about"
     assert failures[1]["object"]["key"] == "gone.log"

@@ -423,3 +423,63 @@ def test_rejected_lines_of_any_key_stay_in_their_folder(
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [str(path) for path in kept] == [tables.ledger(engine, key).rejects_uri]
     assert kept[0].is_relative_to(tmp_path / "a" / "rejected")
+
+
+def wrapped_by_sns(body: dict[str, Any]) -> dict[str, Any]:
+    return {"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:0:topic", "Message": json.dumps(body)}
+
+
+def from_eventbridge(kind: str, key: str, version: str, sequencer: str, **detail: str) -> dict[str, Any]:
+    """As S3 sends it to EventBridge: the key is not URL-encoded."""
+    entry = {"key": key, "size": 1, "etag": "x", "version-id": version, "sequencer": sequencer}
+    return {
+        "version": "0",
+        "detail-type": kind,
+        "source": "aws.s3",
+        "time": "2024-10-03T00:00:00Z",
+        "detail": {"version": "0", "bucket": {"name": BUCKET}, "object": entry, **detail},
+    }
+
+
+@pytest.mark.usefixtures("withdrawing")
+def test_events_in_envelopes_of_sns_and_eventbridge_are_read(s3: "S3Client", engine: sa.Engine) -> None:
+    key = "a+%20 ü.log"
+    version, other = put(s3, "b c.log", as_bytes(A)), put(s3, key, as_bytes(B))
+    assert deliver(
+        wrapped_by_sns({"Event": "s3:TestEvent"}),
+        wrapped_by_sns(records(created("b c.log", version, "01"))),
+        from_eventbridge("Object Created", key, other, "01", reason="PutObject"),
+    ) == []  # fmt: skip
+    assert tables.statistics(engine) == oracle.statistics(A + B)
+    assert tables.ledger(engine, key).sequencer == "01"
+    marker = delete(s3, key)
+    gone = {"reason": "DeleteObject", "deletion-type": "Delete Marker Created"}
+    assert deliver(from_eventbridge("Object Deleted", key, marker, "02", **gone)) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+    delete(s3, "b c.log", VersionId=version)
+    gone = {"reason": "Lifecycle Expiration", "deletion-type": "Permanently Deleted"}
+    assert deliver(from_eventbridge("Object Deleted", "b c.log", version, "02", **gone)) == []
+    assert tables.statistics(engine) == oracle.statistics(A), "what a lifecycle rule expires goes on counting"
+    gone = {"reason": "DeleteObject", "deletion-type": "Permanently Deleted"}
+    assert deliver(from_eventbridge("Object Deleted", "b c.log", version, "02", **gone)) == []
+    assert tables.statistics(engine) == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"hello": "world"},
+        [],
+        {"Type": "Notification", "Message": "a log"},
+        {"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {}},
+        {"Records": [{"eventSource": "aws:dynamodb"}]},
+    ],
+)
+def test_a_message_that_is_no_event_of_s3_is_named(
+    s3: "S3Client", monkeypatch: pytest.MonkeyPatch, body: object
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
+    assert deliver(body, {"Event": "s3:TestEvent"}) == ["0"]
+    assert "no event of S3" in stream.getvalue()
+    assert "trying again will not help" in stream.getvalue()
