@@ -110,6 +110,9 @@ def test_rejected_lines_have_the_numbers_of_the_whole_log(
     uri = tables.ledger(ingestor.engine, str(log)).rejects_uri
     assert uri is not None
     assert [json.loads(line)["line"] for line in Path(uri).read_text().splitlines()] == expected
+    with ingestor.engine.connect() as connection:
+        kept = connection.scalar(sa.text("SELECT count(*) FROM attempt_parts"))
+    assert kept == 0, "the coordinator has taken them: rejected lines do not stay in the database"
 
 
 def test_reading_may_take_longer_than_a_transaction_may_be_idle(
