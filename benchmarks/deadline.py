@@ -20,10 +20,11 @@ from pathlib import Path
 from benchmarks import database
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
-from processor.deadline import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
+from processor.capacity import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.s3 import create_client
+from processor.reject_stores import LocalRejectStore
+from processor.requests import EventRequest
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
 
@@ -59,7 +60,7 @@ def measure(server: EmbeddedPostgres, folder: Path, key: str) -> tuple[float, fl
     engine = create_engine(server.settings(name), max_overflow=-1)
     ingestor = Ingestor(engine, LocalRejectStore(folder / "rejected"), workers=1)
     clock, cpu = time.perf_counter(), time.process_time()
-    assert ingestor.ingest_event(client, "logs", key, "v1", "01").outcome == "ingested"
+    assert ingestor.ingest(EventRequest(client, "logs", key, "v1", "01")).outcome == "ingested"
     taken = time.perf_counter() - clock, time.process_time() - cpu
     engine.dispose()
     client.close()

@@ -27,9 +27,10 @@ from local.generator import DURATIONS_MS, Traffic
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
+from processor.context import Context
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 
 PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
 TOLERANCE = 0.3
@@ -224,9 +225,9 @@ def _warm_up(number: int) -> None:
 
 def _ingest(path: Path) -> tuple[float, float, float]:
     """Return the seconds outside the commit and of it, and the CPU seconds of both."""
-    ingestor, started, cpu = _worker[0], time.monotonic(), time.process_time()
-    ingestor.ingest_file(LocalFile.at(path))
-    commit = ingestor.measurements.commit_seconds
+    context, started, cpu = Context(), time.monotonic(), time.process_time()
+    _worker[0].ingest_file(LocalFile.at(path), context)
+    commit = context.measurements.commit_seconds
     return time.monotonic() - started - commit, commit, time.process_time() - cpu
 
 

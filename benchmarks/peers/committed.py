@@ -14,8 +14,8 @@ from benchmarks.peers import Row
 from logstats.database import create_engine
 from logstats.models import DailyStatistics
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 
 Prepared = AbstractContextManager[Callable[[Path, int], Callable[[], list[Row]]]]
 

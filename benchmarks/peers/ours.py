@@ -9,9 +9,10 @@ from bytewax.run import cli_main
 from benchmarks.peers import Row
 from logstats.domain.batch import SummaryBatch
 from logstats.native import percentiles, records
-from processor.dataflow.flow import PartReport, build_flow
-from processor.dataflow.monitor import Monitor
+from processor.dataflow.flow import build_flow
+from processor.dataflow.report import PartReport
 from processor.dataflow.source import LogSource
+from processor.dataflow.worker_errors import WorkerErrors
 from processor.reading.objects import LocalFile
 
 Item = SummaryBatch | PartReport
@@ -43,12 +44,12 @@ class _RowSink(DynamicSink[Item]):
 
 def aggregate(path: Path, threads: int) -> list[Row]:
     """From opening the file to rows with percentiles."""
-    monitor, sink = Monitor(), _RowSink()
-    source = LogSource(LocalFile.at(path), threads, monitor)
+    errors, sink = WorkerErrors(), _RowSink()
+    source = LogSource(LocalFile.at(path), threads, errors)
     flow = build_flow(source, sink, dt.timedelta.max)
     cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
-    if monitor.error:
-        raise monitor.error
+    if errors.error:
+        raise errors.error
     assert sum(sink.accepted) == sum(row[2] for row in sink.rows)
     return sink.rows
 

@@ -31,13 +31,14 @@ from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
 from processor.cluster.coordinator import on_this_machine
 from processor.cluster.members import ClusterError
-from processor.ingest import Ingestor, IngestSummary
-from processor.ledger.commit import withdraw
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import reject_store
 from processor.ledger.verify import check
+from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import SourceError, source_of
 from processor.reading.s3 import S3Object, create_client
+from processor.reject_stores import reject_store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -60,13 +61,13 @@ class Backfill:
     """Ingests objects of one bucket, with a cluster where it pays."""
 
     def __init__(
-        self, client: "S3Client", database: DatabaseSettings, processes: int, *, again: bool = False
+        self, client: "S3Client", database: DatabaseSettings, processes: int, *, force: bool = False
     ) -> None:
         settings = load(ProcessorSettings)
         rejects = reject_store(settings, lambda: client)
         self._client, self._database, self._processes = client, database, processes
         self._engine = create_engine(database, max_overflow=-1)
-        self._ingestor = Ingestor(self._engine, rejects, settings.wait_for_system_duration, again=again)
+        self._ingestor = Ingestor(self._engine, rejects, settings.wait_for_system_duration, force=force)
 
     def ingest(self, bucket: str, key: str, size: int) -> IngestSummary:
         """Ingest the current version of an object.
@@ -79,7 +80,7 @@ class Backfill:
             If a process of its cluster has failed.
         """
 
-        def look() -> S3Object:
+        def head() -> S3Object:
             return S3Object.head(self._client, bucket, key)
 
         ingestor = self._ingestor
@@ -88,14 +89,14 @@ class Backfill:
                 self._engine, self._database, source_of(bucket, key), self._processes, None, lambda _: None
             )
             ingestor = replace(ingestor, cluster=cluster)
-        return ingestor.ingest_current(look)
+        return ingestor.ingest_current(head)
 
     def close(self) -> None:
         """Close the connections to the database."""
         self._engine.dispose()
 
 
-def run(uri: str, processes: int, *, again: bool = False) -> int:
+def run(uri: str, processes: int, *, force: bool = False) -> int:
     """Ingest what is under a prefix, and return the number of objects that failed.
 
     Raises
@@ -105,7 +106,7 @@ def run(uri: str, processes: int, *, again: bool = False) -> int:
     """
     bucket, prefix = _bucket_and_prefix(uri)
     client = create_client()
-    backfill = Backfill(client, load(DatabaseSettings), processes, again=again)
+    backfill = Backfill(client, load(DatabaseSettings), processes, force=force)
     failed = 0
     try:
         for key, size in keys(client, bucket, prefix):
@@ -124,10 +125,11 @@ def withdraw_object(uri: str) -> None:
     bucket, key = _bucket_and_prefix(uri)
     with _engine() as engine:
         with Session(engine) as session:
-            known = sa.select(LogObject.id).where(LogObject.bucket == bucket, LogObject.key == key)
-            if session.scalar(known) is None:
+            ids = sa.select(LogObject.id).where(LogObject.bucket == bucket, LogObject.key == key)
+            if session.scalar(ids) is None:
                 raise SettingsError(f"{uri}: the ledger does not know this log object")
-        outcome = withdraw(engine, Withdrawal(bucket, key)).outcome
+        rejects = reject_store(load(ProcessorSettings), create_client)
+        outcome = withdraw(engine, Withdrawal(bucket, key), rejects).outcome
     print(json.dumps({"source": uri, "outcome": outcome}), flush=True)
 
 
@@ -156,7 +158,7 @@ def _bucket_and_prefix(uri: str) -> tuple[str, str]:
 
 
 def main() -> int:
-    """Run the command line: status 0 when every object is settled, or no difference found, and else 1."""
+    """Run the command line: status 0 when every object has been ingested, or no difference found, and else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m processor.backfill", description=(__doc__ or "").split("\n")[0]
     )
@@ -177,7 +179,7 @@ def main() -> int:
         if options.withdraw:
             withdraw_object(options.prefix)
             return 0
-        failed = run(options.prefix, options.processes, again=options.again)
+        failed = run(options.prefix, options.processes, force=options.again)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1

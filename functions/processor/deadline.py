@@ -1,28 +1,18 @@
-"""The time a function has left: what cannot be done in it is not begun, or is stopped before it is cut off."""
+"""The time a function has: what cannot be done in it is stopped before it is cut off."""
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass
-from threading import Thread
+from threading import TIMEOUT_MAX, Thread
 from typing import TypeVar
-
-from processor.reading.objects import LogObject, SourceError, is_gzip
 
 T = TypeVar("T")
 
-BYTES_PER_SECOND = 30_000_000
-"""What an ingest surely reads per second and core, of stored bytes; see docs/guarantees.md."""
-GZIP_BYTES_PER_SECOND = 5_000_000
-"""The same for compressed objects, which one core reads; they grow about eight times."""
-
-_TO_SETTLE = 5.0
-"""Seconds kept back for ending what still waits (`processor.ledger.connection`), rolling back, logging and answering."""
-
-
-class TooLargeError(SourceError):
-    """The object needs more time than the function has; trying again does not help."""
+_RESERVE_SECONDS = 5.0
+"""Kept back for ending what still waits (`processor.ledger.connection`), rolling back, logging and answering."""
 
 
 class DeadlineError(Exception):
@@ -39,7 +29,7 @@ class Deadline:
     Attributes
     ----------
     at
-        On the clock of `time.monotonic()`.
+        On the clock of `time.monotonic()`; infinite if there is no limit.
     whole
         Seconds from the function's start to the deadline.
     """
@@ -50,48 +40,25 @@ class Deadline:
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
         """Return the deadline of a function that has just been started, and is cut off in so many seconds."""
-        whole = seconds - _TO_SETTLE
+        whole = seconds - _RESERVE_SECONDS
         return cls(time.monotonic() + whole, whole)
 
-    def left(self) -> float:
-        """Return the seconds left; 0 when the time is up."""
-        return max(0.0, self.at - time.monotonic())
+    def remaining(self) -> float:
+        """Return the remaining seconds; 0 when the time is up, and never more than a lock can wait."""
+        return min(max(0.0, self.at - time.monotonic()), TIMEOUT_MAX)
 
     def check(self) -> None:
         """Raise a `DeadlineError` if the time is up."""
-        if not self.left():
+        if not self.remaining():
             raise DeadlineError
 
-    def check_size(self, log: LogObject, cores: int) -> None:
-        """Let nothing begin that cannot be read in time, by a conservative estimate.
-
-        Raises
-        ------
-        TooLargeError
-            If the function's whole time would not do.
-        DeadlineError
-            If only what is left of it is too short.
-        """
-        speed = GZIP_BYTES_PER_SECOND if is_gzip(log.key) else BYTES_PER_SECOND * cores
-        needed = log.size / speed
-        if needed > self.whole:
-            raise TooLargeError(
-                f"{log.size:,} bytes need about {needed:.0f} s, and the function has {max(self.whole, 0):.0f} s;"
-                f" ingest it from a machine without a time limit: logstats ingest 's3://{log.bucket}/{log.key}'"
-            )
-        if needed > self.left():
-            raise DeadlineError(
-                f"{log.size:,} bytes need about {needed:.0f} s, and only {self.left():.0f} s are left;"
-                " the next delivery has more time"
-            )
-
-    def bound(self, call: Callable[[], T], undo: Callable[[], object] = lambda: None) -> T:
+    def run_within(self, call: Callable[[], T], undo: Callable[[], object] = lambda: None) -> T:
         """Return what a call returns, but wait for it no longer than the time lasts.
 
         Parameters
         ----------
         call
-            Runs in a thread, which goes on by itself if nobody waits for it any more.
+            Runs in a thread, which goes on by itself if nobody waits for it any more; without a limit, in this one.
         undo
             Called there after a call that nobody has waited for.
 
@@ -100,6 +67,8 @@ class Deadline:
         DeadlineError
             If the time is up first.
         """
+        if self.at == math.inf:
+            return call()
         self.check()
         answer: Future[T] = Future()
 
@@ -116,6 +85,10 @@ class Deadline:
                 undo()
 
         Thread(target=copy_context().run, args=(run,), name="bounded", daemon=True).start()
-        if not wait([answer], self.left()).done and answer.cancel():
+        if not wait([answer], self.remaining()).done and answer.cancel():
             raise DeadlineError
         return answer.result()
+
+
+NEVER = Deadline(math.inf, math.inf)
+"""The deadline of what nobody cuts off."""

@@ -1,15 +1,11 @@
 """The Lambda function: S3 events from SQS, each log object ingested and committed on its own."""
 
 import gc
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes import S3Event
-from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord, S3Object
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -17,13 +13,16 @@ from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
 from processor import telemetry
+from processor.announcements import Announcement, announcements
+from processor.context import Context
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import reject_store
 from processor.measurements import Measurements
 from processor.reading.objects import SourceError, TransientSourceError, is_log, source_of
 from processor.reading.s3 import create_client, current_version
+from processor.reject_stores import reject_store
+from processor.requests import EventRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -53,91 +52,84 @@ def _s3() -> "S3Client":
     return create_client()
 
 
-class UnsettledError(Exception):
-    """A message could not be settled; the text says why, and shows nothing of what was read."""
+class MessageFailedError(Exception):
+    """A message could not be processed; the text says why, and shows nothing of what was read."""
 
 
 def handle_record(record: SQSRecord, deadline: Deadline) -> None:
-    """Settle what one message announces; an S3 record that fails does not keep those behind it from counting.
+    """Process what one message announces; an object that fails does not keep those behind it from counting.
 
     Raises
     ------
-    UnsettledError
+    MessageFailedError
         Of the first error, and without it: Lambda writes its text and its causes to the log.
     """
-    measurements = Measurements()
+    context = Context(deadline)
     logger.append_keys(
         message_id=record.message_id, receive_count=telemetry.receive_count(record), object=None
     )
     telemetry.received(record)
     try:
-        ingestor = replace(_ingestor(), deadline=deadline, measurements=measurements)
-        announced = _announced(record.json_body)
+        ingestor, announced = _ingestor(), announcements(record.json_body)
     except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
-        unsettled = _unsettled(error, measurements)
-        raise unsettled from None
-    first: UnsettledError | None = None
-    for s3_record in announced:
+        raise _failed(error, context.measurements) from None
+    if not announced:
+        logger.info("S3 has tested the notification")
+    first: MessageFailedError | None = None
+    for announcement in announced:
         try:
-            _settle(s3_record, ingestor)
+            _process(announcement, ingestor, context)
         except Exception as error:  # noqa: BLE001 - as above
-            unsettled = _unsettled(error, measurements)
-            first = first or unsettled
+            failed = _failed(error, context.measurements)
+            first = first or failed
     if first:
         raise first
 
 
-def _unsettled(error: Exception, measurements: Measurements) -> UnsettledError:
+def _failed(error: Exception, measurements: Measurements) -> MessageFailedError:
     """Say in one sentence what went wrong and what comes of it; where, if nobody has foreseen it."""
     telemetry.failed(measurements)
     is_foreseen = isinstance(error, SourceError | DeadlineError)
-    again = not isinstance(error, SourceError) or isinstance(error, TransientSourceError)
+    may_help = not isinstance(error, SourceError) or isinstance(error, TransientSourceError)
     logger.error(
         "%s (%s)",
         error if is_foreseen else failures.describe(error),
-        "to be delivered again" if again else "trying again will not help; fix the cause",
+        "to be delivered again" if may_help else "trying again will not help; fix the cause",
         extra={"error": type(error).__name__},
         exc_info=None if is_foreseen else error,
     )
-    return UnsettledError(failures.describe(error))
+    return MessageFailedError(failures.describe(error))
 
 
-def _announced(body: dict[str, Any]) -> list[S3EventRecord]:
-    if body.get("Event") == "s3:TestEvent":
-        logger.info("S3 has tested the notification")
-        return []
-    return list(S3Event(body).records)
-
-
-def _settle(record: S3EventRecord, ingestor: Ingestor) -> None:
-    bucket, entry = record.s3.bucket.name, record.s3.get_object
-    key, kind = unquote_plus(entry.key), record.event_name.removeprefix("s3:")
-    ingestor.measurements.clear()
-    logger.append_keys(object={"bucket": bucket, "key": key, "version": entry.version_id})
-    if kind.startswith("ObjectCreated:"):
-        summary = ingestor.ingest_event(_s3(), bucket, key, entry.version_id, entry.get("sequencer"))
-    elif kind.startswith("ObjectRemoved:") and is_log(key) and _settings().withdraw_removed_objects:
-        summary = ingestor.withdraw(_withdrawal(bucket, key, kind, entry))
+def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -> None:
+    kind, bucket, key = announcement.kind, announcement.bucket, announcement.key
+    context.measurements.clear()
+    logger.append_keys(object={"bucket": bucket, "key": key, "version": announcement.version})
+    if kind.startswith("ObjectCreated"):
+        request = EventRequest(_s3(), bucket, key, announcement.version, announcement.sequencer)
+        summary = ingestor.ingest(request, context)
+    elif kind.startswith("ObjectRemoved") and is_log(key) and _settings().withdraw_removed_objects:
+        summary = ingestor.withdraw(_withdrawal(announcement), context)
     else:
         logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})
         return
-    telemetry.settled(record, summary, ingestor.measurements)
-    logger.info("Log object settled", extra={"ingest": summary.as_dict()})
+    telemetry.processed(announcement, summary, context.measurements)
+    logger.info("Log object processed", extra={"ingest": summary.as_dict()})
 
 
-def _withdrawal(bucket: str, key: str, kind: str, entry: S3Object) -> Withdrawal:
+def _withdrawal(removal: Announcement) -> Withdrawal:
     """Read a removal: a delete marker's event names the marker, a deletion for good the version."""
-    version = None if kind == "ObjectRemoved:DeleteMarkerCreated" else entry.version_id
+    version = None if removal.kind == "ObjectRemoved:DeleteMarkerCreated" else removal.version
 
     def is_current() -> bool:
-        return current_version(_s3(), bucket, key) == ""
+        return current_version(_s3(), removal.bucket, removal.key) == ""
 
-    return Withdrawal(bucket, key, version, entry.sequencer, is_current)
+    return Withdrawal(removal.bucket, removal.key, version, removal.sequencer, is_current)
 
 
 @logger.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Settle every message of a batch; those that fail, and only those, are delivered again."""
+    """Process every message of a batch; those that fail, and only those, are delivered again."""
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1_000)
     return process_partial_response(event, partial(handle_record, deadline=deadline), _batch, context)
 

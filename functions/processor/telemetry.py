@@ -3,7 +3,6 @@
 import datetime as dt
 import time
 
-from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from logstats.emission import emit
@@ -24,7 +23,8 @@ from logstats.metrics import (
     THROUGHPUT,
     Metric,
 )
-from processor.ingest import IngestSummary
+from processor.announcements import Announcement
+from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Outcome
 from processor.measurements import Measurements
 
@@ -49,7 +49,7 @@ def receive_count(record: SQSRecord) -> int:
     return int(str(record.attributes.get("ApproximateReceiveCount", 1)))
 
 
-def settled(record: S3EventRecord, summary: IngestSummary, measurements: Measurements) -> None:
+def processed(announcement: Announcement, summary: IngestSummary, measurements: Measurements) -> None:
     """Tell what came of an object, and what it cost if it was read and now counts."""
     values: dict[Metric, float] = {LOG_OBJECTS: 1} | _lost(measurements)
     if summary.outcome in (Outcome.INGESTED, Outcome.REPLACED):
@@ -61,15 +61,15 @@ def settled(record: S3EventRecord, summary: IngestSummary, measurements: Measure
             PARSE_TIME: measurements.parse_seconds * 1_000,
             COMMIT_TIME: measurements.commit_seconds * 1_000,
         }
-        if uploaded := record.get("eventTime"):
-            values[FRESHNESS] = _seconds_since(uploaded)
+        if announcement.time:
+            values[FRESHNESS] = _seconds_since(announcement.time)
         if summary.expired:
             values[EXPIRED_LINES] = summary.expired
     emit(values, outcome=summary.outcome)
 
 
 def failed(measurements: Measurements) -> None:
-    """Tell that a message could not be settled."""
+    """Tell that a message could not be processed."""
     emit({LOG_OBJECTS: 1} | _lost(measurements), outcome=FAILED)
 
 

@@ -66,17 +66,17 @@ def _date(text: str) -> dt.date:
 
 def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> "Expiry":
     from logstats.database import create_engine  # noqa: PLC0415 - slow to import
-    from processor.retention import expiry as retention  # noqa: PLC0415
+    from processor.retention import expiry  # noqa: PLC0415
 
     with open_database(database_url) as database:
         engine = create_engine(database)
         try:
-            horizon = first or retention.horizon_of(engine, days or 0)
+            horizon = first or expiry.horizon_of(engine, days or 0)
             if dry_run:
-                return retention.preview(engine, horizon)
+                return expiry.preview(engine, horizon)
             with _progress() as progress:
-                return retention.expire(engine, horizon, progress=progress)
-        except retention.RetentionError as error:
+                return expiry.expire(engine, horizon, progress=progress)
+        except expiry.RetentionError as error:
             raise UserError(f"{error}.") from None
         finally:
             engine.dispose()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import LOCAL_FOLDER, DatabaseUrlOption, open_database
 
 
 def forget(
@@ -21,8 +21,11 @@ def forget(
     """
     from local.ledger import bucket_and_key, find  # noqa: PLC0415 - slow to import
     from logstats.database import create_engine  # noqa: PLC0415
-    from processor.ledger.commit import withdraw  # noqa: PLC0415
+    from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
     from processor.ledger.delivery import Withdrawal  # noqa: PLC0415
+    from processor.ledger.withdrawal import withdraw  # noqa: PLC0415
+    from processor.reading.s3 import create_client  # noqa: PLC0415
+    from processor.reject_stores import reject_store  # noqa: PLC0415
 
     bucket, key = bucket_and_key(source)
     started = time.monotonic()
@@ -30,7 +33,9 @@ def forget(
         engine = create_engine(database)
         try:
             find(engine, source)
-            outcome = str(withdraw(engine, Withdrawal(bucket, key)).outcome)
+            settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
+            rejects = reject_store(settings, create_client)
+            outcome = str(withdraw(engine, Withdrawal(bucket, key), rejects).outcome)
         finally:
             engine.dispose()
     seconds = round(time.monotonic() - started, 6)

@@ -16,7 +16,7 @@ from local.errors import UserError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from processor.ingest import IngestSummary
+    from processor.ingest_summary import IngestSummary
 
 
 def ingest(
@@ -60,29 +60,25 @@ def _ingest(
     from logstats.database import create_engine  # noqa: PLC0415
     from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
     from processor.ingest import Ingestor  # noqa: PLC0415
-    from processor.ledger.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
     from processor.reading.objects import LocalFile, s3_location  # noqa: PLC0415
     from processor.reading.s3 import S3Object  # noqa: PLC0415
+    from processor.reject_stores import reject_store  # noqa: PLC0415
 
-    settings = load(ProcessorSettings)
+    settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
     location = s3_location(source)
     client = _s3_client() if location or settings.rejects_bucket else None
     file = None if location else LocalFile.at(Path(source))
 
-    def look() -> S3Object:
+    def head() -> S3Object:
         assert client is not None and location is not None  # noqa: PT018, S101 - only called for S3
         return S3Object.head(client, *location)
 
-    size = file.size if file else look().size
+    size = file.size if file else head().size
     with open_database(database_url) as database, _progress_bar(size) as progress:
         engine = create_engine(database, max_overflow=-1)
-        rejects = (
-            S3RejectStore(client, settings.rejects_bucket)
-            if client and settings.rejects_bucket
-            else LocalRejectStore(LOCAL_FOLDER / "rejected")
-        )
+        rejects = reject_store(settings, lambda: client or _s3_client())
         ingestor = Ingestor(
-            engine, rejects, settings.wait_for_system_duration, workers, progress, again=again
+            engine, rejects, settings.wait_for_system_duration, workers, progress, force=again
         )
         if processes > 1:
             from processor.cluster.coordinator import on_this_machine  # noqa: PLC0415
@@ -90,7 +86,7 @@ def _ingest(
             cluster = on_this_machine(engine, database, source, processes, workers, progress)
             ingestor = replace(ingestor, cluster=cluster)
         try:
-            return ingestor.ingest_file(file) if file else ingestor.ingest_current(look)
+            return ingestor.ingest_file(file) if file else ingestor.ingest_current(head)
         finally:
             engine.dispose()
 

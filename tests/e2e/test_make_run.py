@@ -165,7 +165,7 @@ def test_from_start_to_ctrl_c_and_again(start: Start, state: Path) -> None:
 
     for name in ("processor", "api", "migrate", "emulator", "postgres"):
         assert name in up.output
-    assert "Log object settled" in (state / "logs" / "processor.log").read_text()
+    assert "Log object processed" in (state / "logs" / "processor.log").read_text()
     assert (state / "logs" / "migrate.log").read_text()
     family = up.family()
     assert len(family) >= 4  # keeper, emulator, processor, API, PostgreSQL

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 from tests.e2e.test_serve_command import COMMAND, Serving
 from tests.logs import as_bytes, random_lines
 

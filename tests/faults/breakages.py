@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import Contribution, LogObject
-from processor.ledger import attempts, commit, merge, stripes
+from processor.ledger import attempts, commit, merge, stripes, transaction, withdrawal
 from processor.ledger import delivery as ledger
 from processor.ledger.delivery import Delivery, Outcome, Withdrawal
 
@@ -34,7 +34,7 @@ def no_subtraction() -> Iterator[None]:
     def only_add(session: Session, added: int | None, removed: int | None) -> int:
         return merge_both(session, added, None)
 
-    with mock.patch.object(commit, "merge", only_add):
+    with mock.patch.object(commit, "merge", only_add), mock.patch.object(withdrawal, "merge", only_add):
         yield
 
 
@@ -48,7 +48,10 @@ def two_transactions() -> Iterator[None]:
         driver.commit()
         return merge_in_one(session, added, removed)
 
-    with mock.patch.object(commit, "merge", merge_in_another):
+    with (
+        mock.patch.object(commit, "merge", merge_in_another),
+        mock.patch.object(withdrawal, "merge", merge_in_another),
+    ):
         yield
 
 
@@ -74,7 +77,7 @@ def reversed_lock_order() -> Iterator[None]:
             session.execute(sa.select(stripes.lock(found)))
             session.execute(sa.select(sa.func.pg_sleep(0.005)))
 
-    with mock.patch.object(stripes, "lock_touched", lock), mock.patch.object(commit, "_TRIES", 1):
+    with mock.patch.object(stripes, "lock_touched", lock), mock.patch.object(transaction, "_TRIES", 1):
         yield
 
 
@@ -84,7 +87,7 @@ def reversed_lock_order() -> Iterator[None]:
 @contextmanager
 def tombstone_without_sequencer() -> Iterator[None]:
     """A deletion does not note its sequencer."""
-    with mock.patch.object(commit, "advance_withdrawal"):
+    with mock.patch.object(withdrawal, "advance_withdrawal"):
         yield
 
 
@@ -96,7 +99,7 @@ def any_versions_deletion_withdraws() -> Iterator[None]:
     def of_key(row: LogObject | None, withdrawal: Withdrawal) -> Outcome:
         return decide(row, replace(withdrawal, version=None, sequencer=None))
 
-    with mock.patch.object(commit, "decide_withdrawal", of_key):
+    with mock.patch.object(withdrawal, "decide_withdrawal", of_key):
         yield
 
 

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from processor.ingest import Ingestor, IngestSummary
-from processor.ledger import commit
-from processor.ledger.rejects import LocalRejectStore
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
+from processor.ledger import transaction
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 from tests.logs import as_bytes, random_lines
 
 
@@ -52,7 +53,7 @@ def ingest_at_once(url: sa.URL, folder: Path, files: int, lines: int) -> list[In
 def an_ingestor(database: DatabaseSettings, folder: Path) -> Iterator[Ingestor]:
     """An ingestor of one worker, and one try per commit: the order of locks alone must prevent deadlocks."""
     engine = create_engine(database, max_overflow=-1)
-    commit._TRIES = 1
+    transaction._TRIES = 1
     try:
         yield Ingestor(engine, LocalRejectStore(folder), workers=1)
     finally:

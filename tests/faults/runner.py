@@ -20,9 +20,11 @@ import sqlalchemy as sa
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings
 from processor import handler
+from processor.announcements import announcements
+from processor.context import Context
 from processor.ingest import Ingestor
 from processor.ledger import attempts
-from processor.ledger.rejects import LocalRejectStore
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
 from tests.faults.schedule import Event, Schedule, Step
@@ -89,7 +91,7 @@ def wired(bucket: VersionedBucket) -> Iterator[None]:
     with (
         mock.patch.object(handler, "_s3", return_value=bucket),
         mock.patch.object(handler, "_settings", return_value=settings),
-        mock.patch("processor.ingest._PAUSES", (0.01, 0.1)),
+        mock.patch("processor.reconnection._PAUSES", (0.01, 0.1)),
     ):
         level = handler.logger.log_level
         handler.logger.setLevel("CRITICAL")
@@ -122,10 +124,10 @@ def die_at_instruction(at: int) -> None:
     sys.settrace(trace)
 
 
-def settle(body: dict[str, Any], ingestor: Ingestor) -> None:
-    """Settle what a message announces, as the handler does; errors come as they are."""
-    for record in handler._announced(body):
-        handler._settle(record, ingestor)
+def process(body: dict[str, Any], ingestor: Ingestor) -> None:
+    """Process what a message announces, as the handler does; errors come as they are."""
+    for announcement in announcements(body):
+        handler._process(announcement, ingestor, Context())
 
 
 def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: Event, step: Step) -> None:
@@ -137,7 +139,7 @@ def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: 
             Countdown(engine).arm(step.at, _die)
         else:
             die_at_instruction(step.at)
-        settle(body_of(event), ingestor)
+        process(body_of(event), ingestor)
 
 
 @dataclass
@@ -205,7 +207,7 @@ class Runner:
         for tries_left in reversed(range(_DELIVERIES)):
             self.deliveries += 1
             try:
-                settle(json.loads(json.dumps(body_of(event))), self._ingestor)
+                process(json.loads(json.dumps(body_of(event))), self._ingestor)
             except Exception:
                 if not tries_left:
                     raise
@@ -215,7 +217,8 @@ class Runner:
     def differences(self) -> list[str]:
         """The schedules whose statistics are not the oracle's, and what is left of dead attempts."""
         with self.engine.connect() as connection:
-            attempts.collect_abandoned(connection)
+            while attempts.garbage_collect(connection, self._ingestor.rejects):
+                pass
         found: dict[str, oracle.Statistics] = {}
         for (customer, day), statistics in tables.statistics(self.engine).items():
             found.setdefault(customer.partition("-")[0], {})[customer, day] = statistics

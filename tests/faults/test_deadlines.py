@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from processor.deadline import BYTES_PER_SECOND, Deadline, DeadlineError, TooLargeError
+from processor.capacity import BYTES_PER_SECOND, TooLargeError, check_size
+from processor.context import Context
+from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import LocalRejectStore, S3RejectStore
 from processor.reading.objects import LocalFile
 from processor.reading.s3 import create_client
+from processor.reject_stores import LocalRejectStore, S3RejectStore
+from processor.requests import EventRequest
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
@@ -61,21 +64,19 @@ def assert_the_next_delivery_succeeds(ingestor: Ingestor, log: LocalFile) -> Non
 
 def test_while_it_reads(ingestor: Ingestor, log: LocalFile) -> None:
     with stopped_in_time() as deadline:
-        slow = replace(ingestor, deadline=deadline, progress=lambda _: time.sleep(deadline.left()))
-        slow.ingest_file(log)
+        slow = replace(ingestor, progress=lambda _: time.sleep(deadline.remaining()))
+        slow.ingest_file(log, Context(deadline))
     assert tables.statistics(ingestor.engine) == {}
     assert_the_next_delivery_succeeds(ingestor, log)
 
 
-@pytest.mark.parametrize(
-    "table", ["attempts", "contributions", "attempt_parts", "log_objects", "daily_statistics"]
-)
+@pytest.mark.parametrize("table", ["attempts", "contributions", "log_objects", "daily_statistics"])
 def test_while_it_waits_for_a_lock(ingestor: Ingestor, log: LocalFile, table: str) -> None:
     """Before reading, while staging, and in the commit."""
     with ingestor.engine.begin() as holder:
         holder.execute(sa.text(f"LOCK TABLE {table}"))
         with stopped_in_time() as deadline:
-            replace(ingestor, deadline=deadline).ingest_file(log)
+            ingestor.ingest_file(log, Context(deadline))
     assert tables.statistics(ingestor.engine) == {}
     assert_the_next_delivery_succeeds(ingestor, log)
 
@@ -85,9 +86,9 @@ def test_while_another_delivery_of_the_object_commits(ingestor: Ingestor, log: L
     with ingestor.engine.begin() as holder:
         holder.execute(sa.text("SELECT 1 FROM log_objects FOR UPDATE"))
         with stopped_in_time() as deadline:
-            replace(ingestor, deadline=deadline).ingest_file(log)
+            ingestor.ingest_file(log, Context(deadline))
         with stopped_in_time() as deadline:
-            replace(ingestor, deadline=deadline).withdraw(Withdrawal(log.bucket, log.key))
+            ingestor.withdraw(Withdrawal(log.bucket, log.key), Context(deadline))
     assert ingestor.ingest_file(log).outcome == "unchanged"
     assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
 
@@ -101,7 +102,7 @@ def test_while_the_commit_runs_many_statements(ingestor: Ingestor, log: LocalFil
 
     sa.event.listen(ingestor.engine, "before_cursor_execute", delay)
     with stopped_in_time() as deadline:
-        replace(ingestor, deadline=deadline).ingest_file(log)
+        ingestor.ingest_file(log, Context(deadline))
     sa.event.remove(ingestor.engine, "before_cursor_execute", delay)
     assert_the_next_delivery_succeeds(ingestor, log)
 
@@ -122,7 +123,7 @@ def test_while_the_server_works_on_the_commit(ingestor: Ingestor, log: LocalFile
             )
         )
     with stopped_in_time() as deadline:
-        replace(ingestor, deadline=deadline).ingest_file(log)
+        ingestor.ingest_file(log, Context(deadline))
     assert tables.statistics(ingestor.engine) == {}
     with ingestor.engine.begin() as connection:
         connection.execute(sa.text("DROP TRIGGER pause ON daily_statistics"))
@@ -161,7 +162,7 @@ def test_while_a_commit_is_not_answered(ingestor: Ingestor, log: LocalFile, froz
 
     sa.event.listen(ingestor.engine, "commit", freeze)
     with stopped_in_time() as deadline:
-        replace(ingestor, deadline=deadline).ingest_file(log)
+        ingestor.ingest_file(log, Context(deadline))
     sa.event.remove(ingestor.engine, "commit", freeze)
     assert tables.statistics(ingestor.engine) == {}
     frozen.thaw()
@@ -179,7 +180,7 @@ def test_while_the_server_hangs_in_the_middle_of_the_commit(
 
     sa.event.listen(ingestor.engine, "before_cursor_execute", freeze)
     with stopped_in_time() as deadline:
-        replace(ingestor, deadline=deadline).ingest_file(log)
+        ingestor.ingest_file(log, Context(deadline))
     sa.event.remove(ingestor.engine, "before_cursor_execute", freeze)
     frozen.thaw()
     assert_the_next_delivery_succeeds(ingestor, log)
@@ -193,13 +194,14 @@ def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch,
             monkeypatch.setenv(name, value)
         s3.put("logs", "a.log", as_bytes(LINES) + b"broken\n")
         client = create_client()
+        request = EventRequest(client, "logs", "a.log", "v1", "01")
         remote = replace(ingestor, rejects=S3RejectStore(client, "rejects"))
         s3.fault = lambda asked: "stall" if asked == method else ""
         with stopped_in_time() as deadline:
-            replace(remote, deadline=deadline).ingest_event(client, "logs", "a.log", "v1", "01")
+            remote.ingest(request, Context(deadline))
         assert tables.statistics(ingestor.engine) == {}
         s3.fault = lambda _: ""
-        assert remote.ingest_event(client, "logs", "a.log", "v1", "01").outcome == "ingested"
+        assert remote.ingest(request).outcome == "ingested"
         assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
         assert set(tables.leftovers(ingestor.engine).values()) == {0}
         client.close()
@@ -208,17 +210,17 @@ def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch,
 def test_what_the_whole_time_would_do_for_is_left_to_the_next_delivery(log: LocalFile) -> None:
     big = replace(log, size=BYTES_PER_SECOND * 100)
     deadline = Deadline(time.monotonic() + 50, 200)
-    deadline.check_size(big, cores=4)
+    check_size(big, 4, deadline)
     with pytest.raises(DeadlineError, match="need about 100 s, and only 50 s are left; the next delivery"):
-        deadline.check_size(big, cores=1)
+        check_size(big, 1, deadline)
     with pytest.raises(TooLargeError, match="need about 100 s, and the function has 60 s; ingest it from"):
-        Deadline(time.monotonic() + 50, 60).check_size(big, cores=1)
+        check_size(big, 1, Deadline(time.monotonic() + 50, 60))
 
 
 def test_a_call_that_nobody_waits_for_any_longer_is_undone() -> None:
     release, undone = threading.Event(), threading.Event()
     with pytest.raises(DeadlineError):
-        Deadline(time.monotonic() + 0.2, 1).bound(release.wait, undone.set)
+        Deadline(time.monotonic() + 0.2, 1).run_within(release.wait, undone.set)
     release.set()
     assert undone.wait(5)
 
@@ -229,7 +231,7 @@ def test_a_call_in_time_is_as_if_called_directly() -> None:
 
     undone = threading.Event()
     deadline = Deadline.after(60)
-    assert deadline.bound(lambda: 42, undone.set) == 42
+    assert deadline.run_within(lambda: 42, undone.set) == 42
     with pytest.raises(TimeoutError, match="its own"):
-        deadline.bound(fail, undone.set)
+        deadline.run_within(fail, undone.set)
     assert not undone.is_set()

@@ -19,10 +19,10 @@ from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
 from processor.ledger import attempts
-from processor.ledger.commit import withdraw
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import LocalRejectStore
+from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import LocalFile, SourceError, TransientSourceError
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.concurrent import Processes, ingest_at_once, lines_of, write
 from tests.logs import as_bytes, random_lines
@@ -49,7 +49,7 @@ def test_sixteen_ingests_at_once_equal_one_after_the_other(
     engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "processor.ledger.commit._TRIES", 1
+        "processor.ledger.transaction._TRIES", 1
     )  # the order of locks alone must prevent deadlocks
     outcomes = ingest_at_once(engine.url, tmp_path, files=16, lines=5_000)
     assert {summary.outcome for summary in outcomes} == {"ingested"}
@@ -117,7 +117,9 @@ def test_a_silent_transaction_does_not_keep_its_locks(
     frozen.dispose()
 
 
-def test_concurrent_collectors_collect_the_dead_and_only_the_dead(engine: sa.Engine, log: LocalFile) -> None:
+def test_concurrent_collectors_collect_the_dead_and_only_the_dead(
+    engine: sa.Engine, ingestor: Ingestor
+) -> None:
     with engine.connect() as living, engine.connect() as dying:
         alive = attempts.begin(living, "b", "alive")
         dead = attempts.begin(dying, "b", "dead")
@@ -126,7 +128,7 @@ def test_concurrent_collectors_collect_the_dead_and_only_the_dead(engine: sa.Eng
 
         def collect() -> None:
             with engine.connect() as connection:
-                found.extend(attempts.collect_abandoned(connection))
+                found.extend(attempts.garbage_collect(connection, ingestor.rejects))
 
         deadline = time.monotonic() + 5
         while not found and time.monotonic() < deadline:
@@ -137,9 +139,9 @@ def test_concurrent_collectors_collect_the_dead_and_only_the_dead(engine: sa.Eng
                 thread.join()
         assert found == [dead]
         with pytest.raises(attempts.LostAttemptError), engine.begin() as connection:
-            attempts.hold(connection, dead)
+            attempts.lock(connection, dead)
         with engine.begin() as connection:
-            attempts.hold(connection, alive)
+            attempts.lock(connection, alive)
 
 
 def test_the_search_for_the_dead_does_not_look_at_what_is_committed(engine: sa.Engine) -> None:
@@ -235,13 +237,14 @@ def test_kill_9_at_random_moments_leaves_nothing_behind(
     """
     lines = random_lines(7, 60_000, customers=300, days=20)
     (tmp_path / "big.log").write_bytes(as_bytes(lines) * 4)
+    rejects = LocalRejectStore(tmp_path / "rejected")
     rng, kills = random.Random(7), int(os.environ.get("FAULTS_KILLS", "12"))
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     whole = time.monotonic() - started
     killed = interrupted = 0
     while killed < kills or (not interrupted and killed < 10 * kills):
-        withdraw(engine, Withdrawal("file", str((tmp_path / "big.log").resolve())))
+        withdraw(engine, Withdrawal("file", str((tmp_path / "big.log").resolve())), rejects)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(timeout=rng.uniform(0.1, 1.05) * whole)
@@ -256,6 +259,51 @@ def test_kill_9_at_random_moments_leaves_nothing_behind(
     with engine.connect() as connection:
         deadline = time.monotonic() + 10
         while any(tables.leftovers(engine).values()) and time.monotonic() < deadline:
-            attempts.collect_abandoned(connection)
+            attempts.garbage_collect(connection, rejects)
     assert set(tables.leftovers(engine).values()) == {0}
     assert tables.statistics(engine) == oracle.statistics(lines * 4)
+
+
+def test_an_attempt_is_not_collected_while_rows_are_staged_for_it(
+    engine: sa.Engine, ingestor: Ingestor
+) -> None:
+    """Its session has died; a worker, on a connection of its own, still stages."""
+    with engine.connect() as dying:
+        dead = attempts.begin(dying, "b", "dead")
+        dying.invalidate()
+    collected: list[int] = []
+
+    def collect() -> None:
+        deadline = time.monotonic() + 30
+        with engine.connect() as connection:
+            while not collected and time.monotonic() < deadline:
+                collected.extend(attempts.garbage_collect(connection, ingestor.rejects))
+
+    with engine.connect() as watching:
+        watching.execution_options(isolation_level="AUTOCOMMIT")
+        thread = threading.Thread(target=collect)
+        with engine.begin() as staging:
+            attempts.lock(staging, dead)
+            thread.start()
+            waiting = sa.text(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            deadline = time.monotonic() + 30
+            while not watching.scalar(waiting):
+                assert not collected, "collected while it was locked"
+                assert time.monotonic() < deadline
+            assert not collected
+        thread.join()
+    assert collected == [dead]
+
+
+def test_what_is_committed_is_never_collected(ingestor: Ingestor, log: LocalFile) -> None:
+    """Though the list of those that may be collected had it."""
+    ingestor.ingest_file(log)
+    with ingestor.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE attempts SET committed = false"))
+    with ingestor.engine.connect() as connection:
+        assert attempts.garbage_collect(connection, ingestor.rejects) == []
+    with ingestor.engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM attempts")) == 1
+        assert connection.scalar(sa.text("SELECT sum(total_requests) FROM contributions")) == len(LINES)

@@ -22,13 +22,13 @@ from hypothesis.stateful import (
 
 from processor.ingest import Ingestor
 from processor.ledger import attempts
-from processor.ledger.commit import withdraw
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import LocalRejectStore
+from processor.ledger.withdrawal import withdraw
 from processor.reading.s3 import MissingError, S3Object
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
-from tests.faults.runner import Countdown, body_of, cut, settle, wired
+from tests.faults.runner import Countdown, body_of, cut, process, wired
 from tests.faults.schedule import Event
 from tests.logs import as_bytes, random_lines
 
@@ -51,7 +51,7 @@ class Known:
     is_withdrawn
         Deleted, or forgotten; then nothing counts.
     is_confirmed
-        Last settled by a backfill, which knows no sequencer: only what is current can then be told to be newer.
+        Last ingested by a backfill, which knows no sequencer: only what is current can then be told to be newer.
     """
 
     place: int = -1
@@ -85,7 +85,8 @@ class Protocol(RuleBasedStateMachine):
         self.wiring.__exit__(None, None, None)
         self.countdown.remove()
         with self.engine.connect() as connection:
-            attempts.collect_abandoned(connection)
+            while attempts.garbage_collect(connection, self.ingestor.rejects):
+                pass
         assert set(tables.leftovers(self.engine).values()) == {0}
 
     def _key(self, name: str) -> str:
@@ -124,7 +125,7 @@ class Protocol(RuleBasedStateMachine):
         version = self.bucket.put(event.key, event.data)
         self.events.append(Event(event.key, self._sequencer(pad), event.lines, event.data, version))
         self.known[event.key] = self._after(self.events[-1])
-        settle(body_of(self.events[-1]), self.ingestor)
+        process(body_of(self.events[-1]), self.ingestor)
 
     @precondition(lambda self: len(self._gone()) < len(self.events))
     @rule(data=st.data(), pad=st.integers(0, 2))
@@ -143,7 +144,7 @@ class Protocol(RuleBasedStateMachine):
             expected = self._after(event)
             self.countdown.arm(at, lambda connection: cut(self.side, connection))
             try:
-                settle(body_of(event), self.ingestor)
+                process(body_of(event), self.ingestor)
             except MissingError:
                 assert event in self._gone()
                 assert expected != self.known.get(event.key, Known())
@@ -177,7 +178,7 @@ class Protocol(RuleBasedStateMachine):
         gone = data.draw(st.sampled_from(self.removed))
         body = body_of(gone)
         body["Records"][0]["eventName"] = "ObjectRemoved:Delete"
-        settle(body, self.ingestor)
+        process(body, self.ingestor)
         known = self.known.get(gone.key, Known())
         if gone.version == known.version:
             self.known[gone.key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003
@@ -189,15 +190,15 @@ class Protocol(RuleBasedStateMachine):
         key = self._key(name)
         current, known = self._current(key), self.known.get(key, Known())
 
-        def look() -> S3Object:
+        def head() -> S3Object:
             client: Any = self.bucket
             return S3Object.head(client, "logs", key)
 
         if current is None:
             with pytest.raises(MissingError):
-                look()
+                head()
             return
-        self.ingestor.ingest_current(look)
+        self.ingestor.ingest_current(head)
         confirmed = known.is_confirmed or current.version != known.version
         self.known[key] = Known(known.place, current.version, current.lines or (), is_confirmed=confirmed)
 
@@ -206,7 +207,7 @@ class Protocol(RuleBasedStateMachine):
     def forget(self, data: st.DataObject) -> None:
         """An operator's word; late and repeated events do not undo it."""
         key = data.draw(st.sampled_from(sorted(self.known)))
-        withdraw(self.engine, Withdrawal("logs", key))
+        withdraw(self.engine, Withdrawal("logs", key), self.ingestor.rejects)
         known = self.known[key]
         self.known[key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003
 

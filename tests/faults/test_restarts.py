@@ -21,8 +21,8 @@ from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.runner import Countdown, cut
 from tests.logs import as_bytes, random_lines
@@ -108,7 +108,9 @@ class Restartable:
 
 @pytest.fixture
 def database_server(postgres_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Restartable]:
-    monkeypatch.setattr("processor.ingest._PAUSES", (0.5, 2.0, 5.0, 10.0))  # a busy machine starts slowly
+    monkeypatch.setattr(
+        "processor.reconnection._PAUSES", (0.5, 2.0, 5.0, 10.0)
+    )  # a busy machine starts slowly
     server = postgres.start(postgres_folder / f"restarted-{time.monotonic_ns()}", DURABLE)
     try:
         server.create_database("logstats")
@@ -234,7 +236,7 @@ def test_a_connection_cut_before_any_statement_or_commit_is_survived(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One after the other, every statement of an ingest that replaces, with rejected lines."""
-    monkeypatch.setattr("processor.ingest._PAUSES", (0.01, 0.1))
+    monkeypatch.setattr("processor.reconnection._PAUSES", (0.01, 0.1))
     side = create_engine(database, isolation_level="AUTOCOMMIT")
     ingestor = Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
     countdown, happened = Countdown(engine), []

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from processor.ledger import attempts, customers, merge
-from processor.retention import expiry as retention
+from processor.retention import expiry
 from tests import tables
 from tests.faults import expiring
 from tests.faults.expiring import Expiring, Run
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 @contextmanager
 def small_transactions() -> Iterator[None]:
     """There are many moments between two of them then."""
-    with mock.patch.object(retention, "_ROWS", 3), mock.patch.object(retention, "_CUSTOMERS", 2):
+    with mock.patch.object(expiry, "_ROWS", 3), mock.patch.object(expiry, "_CUSTOMERS", 2):
         yield
 
 
@@ -40,7 +40,7 @@ def expire_and_die(database: str, run: Run) -> None:
     engine = create_engine(DatabaseSettings(url=database, tls="disable", iam_auth=False))
     Countdown(engine).arm(run.at, _die)
     with small_transactions():
-        retention.expire(engine, run.horizon)
+        expiry.expire(engine, run.horizon)
 
 
 class ExpiringRunner(Runner):
@@ -59,7 +59,7 @@ class ExpiringRunner(Runner):
 
     def run_expiring(self, schedule: Expiring) -> list[str]:
         """Run a schedule; return what is wrong."""
-        retention.expire(self.engine, schedule.first_day)
+        expiry.expire(self.engine, schedule.first_day)
         for event in schedule.deliveries.uploads:
             assert self.bucket.put(event.key, event.data) == event.version
         with wired(self.bucket), small_transactions(), ThreadPoolExecutor(1) as thread:
@@ -70,7 +70,8 @@ class ExpiringRunner(Runner):
                     running.result(60)
             self._expire(Run(schedule.horizon))
         with self.engine.connect() as connection:
-            attempts.collect_abandoned(connection)
+            while attempts.garbage_collect(connection, self._ingestor.rejects):
+                pass
         return [f"{name} differ:\n{schedule}" for name, right in self._verdicts(schedule) if not right]
 
     def _expire(self, run: Run) -> None:
@@ -82,14 +83,14 @@ class ExpiringRunner(Runner):
                 self.killed += victim.exitcode == -signal.SIGKILL
             elif run.fault == "cut":
                 self._cutting.arm(run.at, self._cut)
-                retention.expire(self._expiring, run.horizon)
+                expiry.expire(self._expiring, run.horizon)
         except sa.exc.DBAPIError:
             self.cut += 1
         self._cutting.arm(-1, None)
         if run.left and run.fault != "none":  # but let the horizon be known
-            retention._advance(self._expiring, run.horizon)
+            expiry._advance(self._expiring, run.horizon)
         else:
-            retention.expire(self._expiring, run.horizon)
+            expiry.expire(self._expiring, run.horizon)
 
     def _verdicts(self, schedule: Expiring) -> Iterator[tuple[str, bool]]:
         expected = schedule.expected()

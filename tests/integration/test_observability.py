@@ -169,7 +169,7 @@ def test_an_ingest_is_logged_and_measured(
         assert processor.invoke(event).payload == {"batchItemFailures": []}
         again = delivery(s3, "in/b.log", data, count=2)
         assert processor.invoke(again).payload == {"batchItemFailures": []}
-    first, second = log.lines("Log object settled")
+    first, second = log.lines("Log object processed")
     assert (first["level"], first["service"], first["message_id"]) == ("INFO", "processor", "0")
     assert first["object"] == {"bucket": BUCKET, "key": "in/a.log", "version": "v1"}
     assert first["function_request_id"]
@@ -216,7 +216,7 @@ def test_a_delivery_that_repeats_counts_no_lines_again(
 
 BREAKAGES = {
     "COPY quotes a row": ("contributions", "CheckViolation", "23514"),
-    "an INSERT has rejected lines as parameters": ("attempt_parts", "CheckViolation", "23514"),
+    "an INSERT of statistics quotes a row": ("daily_statistics", "CheckViolation", "23514"),
 }
 
 
@@ -261,7 +261,7 @@ def test_a_batch_of_all_kinds_of_failures_names_each(
         assert text in result.payload["errorMessage"]
     failures = [line for line in log.lines() if line.get("level") == "ERROR" and "message_id" in line]
     assert [failure["error"] for failure in failures] == [
-        "SourceError", "MissingError", "JSONDecodeError", "KeyError",
+        "SourceError", "MissingError", "JSONDecodeError", "UnknownMessageError",
     ]  # fmt: skip
     assert "object" not in failures[2], "nobody knows which object it was about"
     assert failures[1]["object"]["key"] == "gone.log"
@@ -349,7 +349,7 @@ def test_a_traced_invocation_s_lines_have_the_trace_s_id(
         event = delivery(s3, "a.log", as_bytes(LINES))
         header = f"Root={root};Parent=53995c3f42cd8ad8;Sampled=1"
         assert processor.invoke(event, trace=header).kind == "response"
-    assert [line["xray_trace_id"] for line in log.lines("Log object settled")] == [root]
+    assert [line["xray_trace_id"] for line in log.lines("Log object processed")] == [root]
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_messages_that_are_asked_for_are_written() -> None:
         "The database is away",
         "The request failed",
     }
-    assert messages > {"Log object settled"}
+    assert messages > {"Log object processed"}
     assert all(message in code for message in messages)
 
 

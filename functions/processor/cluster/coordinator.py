@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
 from processor.cluster.members import POLL_SECONDS, ClusterError, Layout, Members, open_log, s3_client
-from processor.dataflow.monitor import Monitor, Progress
-from processor.dataflow.source import LogSource
+from processor.dataflow.report import PartReport, in_order, receive
+from processor.dataflow.source import Progress, byte_ranges
 from processor.dataflow.staging import usable_cores
-from processor.ingest import Ingestor, Log
-from processor.ledger import attempts
-from processor.ledger.rejects import reject_store
-from processor.reading.objects import LocalFile
+from processor.ingest import Ingestor
+from processor.ledger import membership
+from processor.reading.objects import LocalFile, StoredObject
 from processor.reading.s3 import S3Object
+from processor.reject_stores import reject_store
 
 JOIN_SECONDS = 120
 """How long processes may take to start; tasks on Fargate need about a minute."""
@@ -43,22 +43,22 @@ class Coordinator:
     progress: Progress = lambda _: None
     environment: dict[str, str] | None = None
 
-    def stage(self, log: Log, attempt_id: int) -> int:
-        """Stage all contributions, and return the number of byte ranges that must have reported.
+    def stage(self, log: StoredObject, attempt_id: int) -> list[PartReport]:
+        """Stage all contributions, and return the reports of all byte ranges, in order.
 
         Raises
         ------
         ClusterError
             If a process has failed, or has not come in time.
         """
-        attempts.announce(self.engine, attempt_id, self.layout.name(log))
+        membership.announce(self.engine, attempt_id, self.layout.name(log))
         processes = len(self.layout.addresses)
         deadline, joined = time.monotonic() + JOIN_SECONDS, 0
 
         def check() -> None:
             nonlocal joined
             if joined < processes:
-                joined = max(joined, attempts.count_members(self.engine, attempt_id))
+                joined = max(joined, membership.count_members(self.engine, attempt_id))
                 if joined < processes and time.monotonic() > deadline:
                     raise ClusterError(f"only {joined} of {processes} processes have come")
 
@@ -69,8 +69,10 @@ class Coordinator:
             members.watch(check)
         finally:
             members.end()
-        attempts.wait_for_members(self.engine, attempt_id)
-        return len(LogSource(log, self.layout.workers * processes, Monitor()).ranges)
+        membership.wait_for_members(self.engine, attempt_id)
+        with self.engine.begin() as connection:
+            reports = receive(connection, attempt_id)
+        return in_order(reports, len(byte_ranges(log, self.layout.workers * processes)))
 
 
 def on_this_machine(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -106,13 +108,13 @@ def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> Non
     """
     log = open_log(source)
     deadline = time.monotonic() + JOIN_SECONDS
-    while not (attempt_id := attempts.find(engine, log.bucket, log.key, layout.name(log))):
+    while not (attempt_id := membership.find(engine, log.bucket, log.key, layout.name(log))):
         if time.monotonic() > deadline:
             raise ClusterError("process 0 has not begun an attempt on this version of the object")
         time.sleep(POLL_SECONDS)
 
     def check() -> None:
-        if not attempts.is_alive(engine, attempt_id):
+        if not membership.is_alive(engine, attempt_id):
             raise ClusterError("process 0 has given up")
 
     members = Members(source, layout, attempt_id, lambda _: None, None)
@@ -131,9 +133,9 @@ def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> d
     if isinstance(log, LocalFile):
         return ingestor.ingest_file(log).as_dict()
 
-    def look() -> S3Object:
+    def head() -> S3Object:
         found = open_log(source)
         assert isinstance(found, S3Object)  # noqa: S101 - it was one before
         return found
 
-    return ingestor.ingest_current(look).as_dict()
+    return ingestor.ingest_current(head).as_dict()

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 from logstats import failures
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
-from processor.dataflow.monitor import Progress
+from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running, stage
-from processor.ingest import Log
-from processor.ledger import attempts
-from processor.reading.objects import LocalFile, SourceError, s3_location
+from processor.ledger import membership
+from processor.reading.objects import LocalFile, SourceError, StoredObject, s3_location
 from processor.reading.s3 import S3Object, create_client
 
 if TYPE_CHECKING:
@@ -44,16 +43,13 @@ class Layout:
     addresses: tuple[str, ...]
     workers: int
 
-    def name(self, log: Log) -> str:
+    def name(self, log: StoredObject) -> str:
         """Return what tells the attempt of these processes and this version of the object from others."""
-        version = f"{log.size} " + (
-            str(log.modified_ns) if isinstance(log, LocalFile) else f"{log.version} {log.etag}"
-        )
-        return f"{','.join(self.addresses)} x {self.workers}: {version}"
+        return f"{','.join(self.addresses)} x {self.workers}: {log.fingerprint}"
 
 
-def open_log(source: str) -> Log:
-    """Look at a log object: a path, or an S3 URI."""
+def open_log(source: str) -> LocalFile | S3Object:
+    """Find a log object: a path, or an S3 URI."""
     if location := s3_location(source):
         return S3Object.head(s3_client(), *location)
     return LocalFile.at(Path(source))
@@ -80,7 +76,7 @@ def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -
     # A member's lock is that of a transaction, which is idle for as long as the member reads.
     holder = create_engine(settings.model_copy(update={"idle_transaction_timeout_seconds": 0}))
     try:
-        with attempts.membership(holder, attempt_id):
+        with membership.join(holder, attempt_id):
             stage(engine, open_log(source), attempt_id, running)
     finally:
         engine.dispose()
@@ -151,8 +147,8 @@ class Members:
 
     def watch(self, check: Callable[[], None]) -> None:
         """Wait until all have ended well; a `ClusterError` as soon as one has not."""
-        left = dict(self._processes)
-        while left:
+        running = dict(self._processes)
+        while running:
             try:
                 check()
             except ClusterError:
@@ -160,12 +156,12 @@ class Members:
                     raise
                 return
             time.sleep(POLL_SECONDS)
-            for number, process in list(left.items()):
+            for number, process in list(running.items()):
                 status = process.poll()
                 if status:
                     raise ClusterError(self._reason(status))
                 if status is not None:
-                    del left[number]
+                    del running[number]
 
     def _end_well(self) -> bool:
         """Whether all end by themselves: the coordinator may be done before a member's process has ended."""

@@ -17,6 +17,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import DynamicSink
 
 from logstats.domain.batch import BatchSum, SummaryBatch
+from processor.dataflow.report import PartReport
 from processor.dataflow.shards import KEYS
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -30,19 +31,6 @@ class ShardDay:
     shard: int
     day: int
     summaries: SummaryBatch
-
-
-@dataclass(frozen=True, slots=True)
-class PartReport:
-    """What one byte range held; `rejects` are (line number within the range, reason, text)."""
-
-    part: int
-    physical_lines: int
-    accepted: int
-    rejected_by_reason: dict[str, int]
-    size_bytes: int
-    digests: bytes
-    rejects: list[tuple[int, str, bytes]]
 
 
 def build_flow(

@@ -1,7 +1,7 @@
 """Bytewax source: a log object in byte ranges, each pre-aggregated as it is read."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -9,16 +9,12 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from logstats.domain.batch import SummaryBatch
 from logstats.native import Aggregator
-from processor.dataflow.flow import PartReport, ShardDay
-from processor.dataflow.monitor import Monitor
+from processor.dataflow.flow import ShardDay
+from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
 from processor.dataflow.shards import count_shards
+from processor.dataflow.worker_errors import WorkerErrors
 from processor.reading.lines import CHUNK_BYTES, feed_lines
-from processor.reading.objects import LogObject, is_gzip
-
-MAX_REJECTS = 10_000
-"""Rejected lines kept per log object; all are counted."""
-MAX_REJECT_BYTES = 1_024
-"""Bytes kept of a rejected line."""
+from processor.reading.objects import StoredObject, is_gzip
 
 MAX_SUMMARY_BYTES = 64 << 20
 """Held per worker before partial summaries are handed on."""
@@ -27,25 +23,25 @@ _HANDED_ON_BYTES = 4 << 20  # at a time: each hand-over costs as much as many it
 
 _AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _Item = ShardDay | PartReport
+Progress = Callable[[int], None]
 
 
 class LogPartition(StatefulSourcePartition[_Item, None]):
     """One byte range of a log object."""
 
-    def __init__(
-        self, log: LogObject, part: int, bounds: tuple[int, int], workers: int, monitor: Monitor
-    ) -> None:
-        start, end = bounds
-        self._part, self._size, self._workers, self._monitor = part, end - start, workers, monitor
+    def __init__(self, source: "LogSource", part: int) -> None:
+        start, end = source.ranges[part]
+        self._part, self._size, self._workers = part, end - start, source.workers
+        self._progress, self._errors = source.progress, source.errors
         self._most_held = 0
         self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES)
         self._digests = bytearray()
-        self._items = self._read(log, start, end)
+        self._items = self._read(source.log, start, end)
 
-    def _read(self, log: LogObject, start: int, end: int) -> Iterator[list[_Item]]:
+    def _read(self, log: StoredObject, start: int, end: int) -> Iterator[list[_Item]]:
         for digest in feed_lines(log, start, end, self._aggregator):
             self._digests += digest
-            self._monitor.progress(CHUNK_BYTES)
+            self._progress(CHUNK_BYTES if digest else 0)
             if self._aggregator.memory > MAX_SUMMARY_BYTES:
                 yield from self._drain()
             yield []
@@ -78,14 +74,14 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
 
     def next_batch(self) -> list[_Item]:
         """Read one chunk, or hand on summaries that are due."""
-        if self._monitor.error:
+        if self._errors.error:
             raise StopIteration
         try:
             return next(self._items)
         except StopIteration:
             raise
         except Exception as error:  # noqa: BLE001 - raised again by `run`
-            self._monitor.fail(error)
+            self._errors.fail(error)
             raise StopIteration from None
 
     def next_awake(self) -> dt.datetime:
@@ -109,16 +105,17 @@ class LogSource(FixedPartitionedSource[_Item, None]):
         The object; a compressed one is a single range.
     workers
         Those of all processes: as many ranges are wanted; a small object gives fewer.
-    monitor
-        Takes progress and errors.
+    errors
+        Takes what goes wrong while reading.
+    progress
+        Called with the number of bytes just read; the last one is rounded up.
     """
 
-    def __init__(self, log: LogObject, workers: int, monitor: Monitor) -> None:
-        self._log, self._workers, self._monitor = log, workers, monitor
-        chunks = -(-log.size // CHUNK_BYTES)
-        count = 1 if is_gzip(log.key) else max(1, min(workers, chunks))
-        bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
-        self.ranges = list(pairwise(bounds))
+    def __init__(
+        self, log: StoredObject, workers: int, errors: WorkerErrors, progress: Progress = lambda _: None
+    ) -> None:
+        self.log, self.workers, self.errors, self.progress = log, workers, errors, progress
+        self.ranges = byte_ranges(log, workers)
 
     def list_parts(self) -> list[str]:
         """Name the ranges by number."""
@@ -126,5 +123,12 @@ class LogSource(FixedPartitionedSource[_Item, None]):
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> LogPartition:
         """Open a range; called on the worker that reads it."""
-        part = int(for_part)
-        return LogPartition(self._log, part, self.ranges[part], self._workers, self._monitor)
+        return LogPartition(self, int(for_part))
+
+
+def byte_ranges(log: StoredObject, workers: int) -> list[tuple[int, int]]:
+    """Divide a log object among the workers of all processes; return start and end of each range."""
+    chunks = -(-log.size // CHUNK_BYTES)
+    count = 1 if is_gzip(log.key) else max(1, min(workers, chunks))
+    bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
+    return list(pairwise(bounds))

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from bytewax.run import cli_main
 
 from processor.dataflow.flow import build_flow
-from processor.dataflow.monitor import Monitor, Progress
+from processor.dataflow.report import PartReport, in_order, send
 from processor.dataflow.sink import StagingSink
-from processor.dataflow.source import LogSource
-from processor.reading.objects import LogObject
+from processor.dataflow.source import LogSource, Progress
+from processor.dataflow.worker_errors import WorkerErrors
+from processor.reading.objects import StoredObject
 
 
 def usable_cores() -> int:
@@ -45,11 +46,11 @@ class Running:
 
 def stage(
     engine: sa.Engine,
-    log: LogObject,
+    log: StoredObject,
     attempt_id: int,
     running: Running,
     connection: sa.Connection | None = None,
-) -> int:
+) -> list[PartReport]:
     """Read this process' share of a log object and stage the contributions of its customers.
 
     Parameters
@@ -61,19 +62,19 @@ def stage(
 
     Returns
     -------
-    int
-        The number of byte ranges of all processes together.
+    list of PartReport
+        Those of all byte ranges, in order; of a cluster's member none, since it has sent its own to the coordinator.
 
     Raises
     ------
     Exception
         The first error of a worker.
     """
-    monitor = Monitor(running.progress)
-    source = LogSource(log, running.workers * max(1, len(running.addresses)), monitor)
-    sink = StagingSink(engine, attempt_id, monitor)
+    errors = WorkerErrors()
+    source = LogSource(log, running.workers * max(1, len(running.addresses)), errors, running.progress)
+    sink = StagingSink(engine, attempt_id, errors)
     flow = build_flow(source, sink, running.wait_for_system_duration)
-    with monitor.interruptible():
+    with errors.interruptible():
         if running.addresses:
             cli_main(  # type: ignore[no-untyped-call]
                 flow,
@@ -83,8 +84,11 @@ def stage(
             )
         else:
             cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
-    if monitor.error:
-        raise monitor.error
+    if errors.error:
+        raise errors.error
     with nullcontext(connection) if connection else engine.connect() as own, own.begin():
         sink.finish(own)
-    return len(source.ranges)
+        if running.addresses:
+            send(own, attempt_id, sink.reports)
+            return []
+    return in_order(sink.reports, len(source.ranges))

@@ -15,16 +15,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from logstats.models import Attempt, Contribution, LogObject
-from processor.ledger import rejects
 from processor.ledger.horizon import is_open
+from processor.ledger.rejects import DeletionError, RejectStore
 
 logger = logging.getLogger(__name__)
 
-_LOCKS = 0x61747470 << 32  # "attp": the upper half of the lock keys; the lower is the id
-_MEMBERS = 0x6D656D62  # "memb": likewise
+LOCKS = 0x61747470 << 32
+""""attp": the upper half of the lock keys; the lower is the id."""
 _WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
 """What is staged need not be safe on disk before the commit, which is behind it in the log and waits for both. The
 attempt's own row must be: its id must never come again."""
+_COLLECTED = 20
+"""Attempts that one collection looks at."""
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
@@ -35,12 +37,12 @@ def begin(connection: sa.Connection, bucket: str, key: str) -> int:
         session.add(attempt)
         session.flush()
         # Before the row can be seen, so that nobody takes the attempt for a dead one.
-        session.execute(sa.select(sa.func.pg_advisory_lock(_LOCKS | attempt.id)))
+        session.execute(sa.select(sa.func.pg_advisory_lock(LOCKS | attempt.id)))
         return attempt.id
 
 
 @contextmanager
-def attempt(connection: sa.Connection, bucket: str, key: str) -> Iterator[int]:
+def attempt(connection: sa.Connection, bucket: str, key: str, rejects: RejectStore) -> Iterator[int]:
     """Begin an attempt and yield its id; let go of it at the end.
 
     By then it is committed, or its rows may be collected. The connection must stay open meanwhile. If it was
@@ -53,7 +55,8 @@ def attempt(connection: sa.Connection, bucket: str, key: str) -> Iterator[int]:
         try:
             connection.rollback()
             if not connection.invalidated:
-                _discard_uncommitted(connection, attempt_id)
+                with _deletion_left_to_others():
+                    _discard_uncommitted(connection, attempt_id, rejects)
                 _end(connection, attempt_id)
         except DBAPIError:
             connection.invalidate()  # the session ends, and its locks with it
@@ -63,14 +66,14 @@ def attempt(connection: sa.Connection, bucket: str, key: str) -> Iterator[int]:
 
 def _end(connection: sa.Connection, attempt_id: int) -> None:
     with connection.begin():
-        connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCKS | attempt_id)))
+        connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCKS | attempt_id)))
 
 
 class LostAttemptError(Exception):
     """The attempt's session has ended, and another one has collected what it had staged."""
 
 
-def hold(connection: sa.Connection, attempt_id: int) -> None:
+def lock(connection: sa.Connection, attempt_id: int) -> None:
     """Keep an attempt from being collected until the transaction ends; call it before staging rows.
 
     The transaction's commit does not wait for the disk.
@@ -80,12 +83,12 @@ def hold(connection: sa.Connection, attempt_id: int) -> None:
     LostAttemptError
         If it has been collected: rows staged now would never be.
     """
-    held = (
+    locked = (
         sa.select(Attempt.id, _WITHOUT_WAITING)
         .where(Attempt.id == attempt_id)
         .with_for_update(read=True, key_share=True)
     )
-    if connection.scalar(held) is None:
+    if connection.scalar(locked) is None:
         raise LostAttemptError(f"attempt {attempt_id} was collected: its database session has ended")
 
 
@@ -103,7 +106,7 @@ def mark_committed(session: Session, attempt_id: int) -> None:
 def discard(session: Session, attempt_id: int) -> None:
     """Delete everything that an attempt has staged.
 
-    Its row stays if rejected lines were kept: a transaction cannot delete those. `collect_abandoned` does.
+    Its row stays if rejected lines were kept: a transaction cannot delete those. `garbage_collect` does.
     """
     its_own = Attempt.id == attempt_id
     session.execute(sa.update(Attempt).where(its_own).values(committed=False))
@@ -118,93 +121,47 @@ def discard_closed(session: Session, attempt_id: int) -> None:
     )
 
 
-def collect_abandoned(connection: sa.Connection) -> list[int]:
-    """Delete what attempts that are dead, or were replaced, have left; return their ids."""
+def garbage_collect(connection: sa.Connection, rejects: RejectStore) -> list[int]:
+    """Delete what attempts that are dead, or were replaced, have left; return their ids.
+
+    It looks at a few of them, chosen at random, and stops where rejected lines cannot be deleted: nobody's ingest waits
+    long for what others have left, and the next ones do the rest.
+    """
     with connection.begin():
-        candidates = connection.scalars(
-            sa.select(Attempt.id).where(~Attempt.committed).order_by(Attempt.id)
-        ).all()
-    return [attempt_id for attempt_id in candidates if _discard_uncommitted(connection, attempt_id)]
+        uncommitted = sa.select(Attempt.id).where(~Attempt.committed)
+        candidates = connection.scalars(uncommitted.order_by(sa.func.random()).limit(_COLLECTED)).all()
+    collected: list[int] = []
+    with _deletion_left_to_others():
+        collected.extend(each for each in candidates if _discard_uncommitted(connection, each, rejects))
+    return collected
 
 
-def _discard_uncommitted(connection: sa.Connection, attempt_id: int) -> bool:
-    """Delete what an attempt has left, unless it is committed, or another session's that lives."""
+@contextmanager
+def _deletion_left_to_others() -> Iterator[None]:
+    try:
+        yield
+    except DeletionError as error:
+        logger.warning("%s; a later ingest tries again", error)
+
+
+def _discard_uncommitted(connection: sa.Connection, attempt_id: int, rejects: RejectStore) -> bool:
+    """Delete what an attempt has left, unless it is committed, or another session's that lives.
+
+    Raises
+    ------
+    DeletionError
+        If its rejected lines cannot be deleted; then all of it stays.
+    """
     with Session(connection) as session, session.begin():
-        is_ours = session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_LOCKS | attempt_id)))
-        # Waits for those who `hold` it.
+        is_ours = session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(LOCKS | attempt_id)))
+        # Waits for those who `lock` it.
         still_there = sa.select(Attempt).where(Attempt.id == attempt_id, ~_COMMITTED).with_for_update()
         attempt = session.scalar(still_there) if is_ours else None
         if attempt is None:
             return False
-        try:
-            if attempt.rejects_uri is not None:
-                rejects.delete(attempt.rejects_uri)
-        except rejects.DeletionError as error:
-            logger.warning("%s; the next ingest tries again", error)
-            return False
+        if attempt.rejects_uri is not None:
+            rejects.delete(attempt.rejects_uri)
         attempt.rejects_uri = None
         session.flush()
         discard(session, attempt_id)
         return True
-
-
-# ---- Clusters: several processes stage under one attempt -----------------------------------------
-#
-# Each member holds a shared lock until it has staged everything; so whoever gets the exclusive lock knows that
-# all members have ended, however they ended.
-
-
-def announce(engine: sa.Engine, attempt_id: int, cluster: str) -> None:
-    """Let the processes of a cluster find an attempt."""
-    with engine.begin() as connection:
-        connection.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(cluster=cluster))
-
-
-def find(engine: sa.Engine, bucket: str, key: str, cluster: str) -> int | None:
-    """Return the id of the living attempt that was announced to a cluster, if there is one."""
-    announced = (
-        sa.select(Attempt.id)
-        .where(~Attempt.committed, Attempt.bucket == bucket, Attempt.key == key, Attempt.cluster == cluster)
-        .order_by(Attempt.id.desc())
-        .limit(1)
-    )
-    with engine.connect() as connection:
-        attempt_id = connection.scalar(announced)
-    return attempt_id if attempt_id and is_alive(engine, attempt_id) else None
-
-
-def is_alive(engine: sa.Engine, attempt_id: int) -> bool:
-    """Whether the session that began an attempt still holds its lock."""
-    return _count_locks(engine, _LOCKS >> 32, attempt_id) > 0
-
-
-@contextmanager
-def membership(engine: sa.Engine, attempt_id: int) -> Iterator[None]:
-    """Be a member of an attempt's cluster."""
-    lock = sa.func.pg_advisory_xact_lock_shared(_MEMBERS << 32 | attempt_id)
-    with engine.begin() as connection:
-        connection.execute(sa.select(lock))
-        yield
-
-
-def count_members(engine: sa.Engine, attempt_id: int) -> int:
-    """Return how many members there are now."""
-    return _count_locks(engine, _MEMBERS, attempt_id)
-
-
-def wait_for_members(engine: sa.Engine, attempt_id: int) -> None:
-    """Wait until every member has ended."""
-    with engine.begin() as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MEMBERS << 32 | attempt_id)))
-
-
-def _count_locks(engine: sa.Engine, upper: int, lower: int) -> int:
-    """Count the holders of an advisory lock (PostgreSQL documentation, "pg_locks")."""
-    locks = sa.text(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
-        " AND classid = :upper AND objid = :lower"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    )
-    with engine.connect() as connection:
-        found: int = connection.execute(locks, {"upper": upper, "lower": lower}).scalar_one()
-    return found

@@ -1,5 +1,6 @@
-"""How a lost connection to PostgreSQL looks, and how one is ended that nobody can wait for any longer."""
+"""Recognise lost connections to PostgreSQL, and end those that nobody can wait for any longer."""
 
+import math
 import os
 import socket
 import time
@@ -31,7 +32,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 @contextmanager
-def ended_at(engine: sa.Engine, at: float) -> Iterator[sa.Engine]:
+def cancel_at(engine: sa.Engine, at: float) -> Iterator[sa.Engine]:
     """Yield an engine whose statements and transactions end in time, whatever they wait for.
 
     What runs then is cancelled, as PostgreSQL's `statement_timeout` would, which only knows single statements.
@@ -41,8 +42,11 @@ def ended_at(engine: sa.Engine, at: float) -> Iterator[sa.Engine]:
     Parameters
     ----------
     at
-        On the clock of `time.monotonic()`.
+        On the clock of `time.monotonic()`; infinite if there is no limit.
     """
+    if at == math.inf:
+        yield engine
+        return
     watched, used, done = engine.execution_options(), list[Any](), Event()
 
     def note(connection: sa.Connection) -> None:

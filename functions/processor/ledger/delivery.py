@@ -1,10 +1,13 @@
-"""What a delivery does to a log object, decided from its row in the ledger."""
+"""Decide what a delivery does to a log object, from its row in the ledger."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from logstats.models import LogObject
+
+UNVERSIONED = "null"
+"""What S3 calls the version of every object that is written while versioning is suspended: one replaces the other."""
 
 
 class SupersededError(Exception):
@@ -29,7 +32,8 @@ class Delivery:
     Attributes
     ----------
     version
-        The S3 version id, or the content digest of a local file; None in an unversioned bucket.
+        The S3 version id, or the content digest of a local file; None in an unversioned bucket, and while versioning is
+        suspended.
     sequencer
         The event's sequencer; None when no event asked.
     content_digest
@@ -37,7 +41,7 @@ class Delivery:
     is_current
         Whether the version is the key's current one; asked under the ledger's lock when sequencers cannot
         tell.
-    again
+    force
         Whether an operator wants it read again and counted anew, though the same content counts already.
     """
 
@@ -47,7 +51,7 @@ class Delivery:
     sequencer: str | None = None
     content_digest: str | None = None
     is_current: Callable[[], bool] = lambda: True
-    again: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Withdrawal:
     Attributes
     ----------
     version
-        The version that was deleted for good: another one that counts stays. None if the key itself is gone
+        The version that was deleted for good: another one that counts stays; `UNVERSIONED` for what was written while
+        versioning was suspended. None if the key itself is gone
         (a delete marker, or an unversioned bucket), or an operator wants it forgotten.
     sequencer
         The event's sequencer; None when an operator asks, who is always obeyed.
@@ -100,13 +105,13 @@ def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
         return Outcome.INGESTED if delivery.content_digest else None
     if row.outcome == Outcome.WITHDRAWN:
         return _decide_after_withdrawal(row, delivery)
-    if delivery.version is not None and delivery.version == row.version and not delivery.again:
+    if delivery.version is not None and delivery.version == row.version and not delivery.force:
         return Outcome.UNCHANGED
     if _is_late(row, delivery):
         return Outcome.STALE
     if delivery.content_digest is None:
         return None
-    counts = delivery.content_digest == row.content_digest and not delivery.again
+    counts = delivery.content_digest == row.content_digest and not delivery.force
     return Outcome.UNCHANGED if counts else Outcome.REPLACED
 
 
@@ -114,8 +119,8 @@ def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | No
     """Only what is newer than the tombstone counts again, and what an operator asks for."""
     if delivery.sequencer is not None:
         was_withdrawn = delivery.version is not None and delivery.version == row.version
-        again = row.sequencer is not None and not precedes(row.sequencer, delivery.sequencer)
-        if was_withdrawn or again or _is_late(row, delivery):
+        is_repeated = row.sequencer is not None and not precedes(row.sequencer, delivery.sequencer)
+        if was_withdrawn or is_repeated or _is_late(row, delivery):
             return Outcome.STALE
     return Outcome.INGESTED if delivery.content_digest else None
 
@@ -137,7 +142,7 @@ def _is_late(row: LogObject, request: Delivery | Withdrawal) -> bool:
 
 def decide_withdrawal(row: LogObject | None, withdrawal: Withdrawal) -> Outcome:
     """Return the outcome of a withdrawal: `withdrawn`, `unchanged` when it was before, `stale` or `ignored`."""
-    if withdrawal.version is not None and (row is None or row.version != withdrawal.version):
+    if withdrawal.version is not None and (row is None or (row.version or UNVERSIONED) != withdrawal.version):
         return Outcome.STALE
     if row is None or row.outcome is None:
         return Outcome.WITHDRAWN
@@ -145,7 +150,7 @@ def decide_withdrawal(row: LogObject | None, withdrawal: Withdrawal) -> Outcome:
         return Outcome.IGNORED
     if row.outcome == Outcome.WITHDRAWN:
         return Outcome.UNCHANGED
-    if withdrawal.version is None and _is_late(row, withdrawal):
+    if withdrawal.version in (None, UNVERSIONED) and _is_late(row, withdrawal):
         return Outcome.STALE
     return Outcome.WITHDRAWN
 

@@ -11,13 +11,13 @@ from blake3 import blake3
 
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
-from processor.reading.objects import ByteRange, LogObject, SourceError, is_gzip, source_of
+from processor.reading.objects import ByteRange, SourceError, StoredObject, is_gzip, source_of
 
 CHUNK_BYTES = 4 << 20
-"""What has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
+"""Each chunk of so many bytes has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
 divided."""
 BLOCK_BYTES = 1 << 20
-"""What is read at a time, so that it is still in the processor's cache when it is digested and parsed."""
+"""Read at a time, so that it is still in the processor's cache when it is digested and parsed."""
 
 _TAIL_BYTES = 64 << 10
 _BOM = b"\xef\xbb\xbf"
@@ -30,8 +30,9 @@ _LONGEST = MAX_LINE_BYTES + 2
 class LineBuffer:
     """Feeds whole lines to an aggregator; of an over-long line only the start is kept."""
 
-    def __init__(self, aggregator: Aggregator, *, at_line_start: bool) -> None:
+    def __init__(self, aggregator: Aggregator, *, at_line_start: bool, at_start: bool = False) -> None:
         self._aggregator = aggregator
+        self._may_be_marked = at_start
         self._buffer = bytearray(_LONGEST + BLOCK_BYTES)
         self._carry = 0
         self._skipping = not at_line_start
@@ -46,7 +47,7 @@ class LineBuffer:
         """Return where the next bytes go."""
         return memoryview(self._buffer)[self._carry : self._carry + most]
 
-    def advance(self, count: int, *, is_first: bool = False) -> None:
+    def advance(self, count: int) -> None:
         """Take the `count` bytes put into `space()`, and feed the lines that they complete."""
         start, end, begin = self._carry, self._carry + count, 0
         if self._skipping or self._dropping:
@@ -58,8 +59,11 @@ class LineBuffer:
             else:
                 end = self._remove(start, found, end)
             self._skipping = self._dropping = False
-        if is_first and self._buffer.startswith(_BOM, 0, end):
-            begin = len(_BOM)
+        if self._may_be_marked:
+            first = bytes(self._buffer[: min(end, len(_BOM))])
+            if first == _BOM:
+                begin = len(_BOM)
+            self._may_be_marked = first != _BOM and _BOM.startswith(first)
         whole = max(begin, self._buffer.rfind(_LF, begin, end) + 1)
         self._aggregator.feed(memoryview(self._buffer)[begin:], whole - begin)
         self._carry = self._remove(0, whole, end)
@@ -99,7 +103,7 @@ class _Digests:
             self._hasher, self._length = blake3(), 0
 
 
-def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
+def feed_lines(log: StoredObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
     """Feed an aggregator the lines that a byte range owns.
 
     Parameters
@@ -110,7 +114,8 @@ def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> 
     Yields
     ------
     bytes
-        The 32-byte BLAKE3 digest of each chunk of the stored bytes, as it is read.
+        The 32-byte BLAKE3 digest of each chunk of the stored bytes, as it is read; and nothing with every block of
+        plain text that completes none, so that the caller comes to its turn.
 
     Raises
     ------
@@ -124,22 +129,20 @@ def feed_lines(log: LogObject, start: int, end: int, aggregator: Aggregator) -> 
             return
         first = bytearray(1)
         at_line_start = start == 0 or _fill(opened, memoryview(first)) == 0 or first == _LF
-        lines = LineBuffer(aggregator, at_line_start=at_line_start)
+        lines = LineBuffer(aggregator, at_line_start=at_line_start, at_start=start == 0)
         digests = _Digests()
-        is_first = start == 0
         while count := _fill(opened, space := lines.space(BLOCK_BYTES)):
             yield from digests.add(space[:count])
-            lines.advance(count, is_first=is_first)
-            is_first = False
+            lines.advance(count)
         yield from digests.finish()
     finally:
         opened.close()
     if lines.has_open_line:
-        _finish_last_line(log, end, lines)
+        yield from _finish_last_line(log, end, lines)
 
 
-def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
-    """Read beyond the range up to the next LF."""
+def _finish_last_line(log: StoredObject, at: int, lines: LineBuffer) -> Iterator[bytes]:
+    """Read beyond the range up to the next LF; yield nothing with every piece."""
     if at < log.size:
         tail = log.open_range(at, log.size)
         try:
@@ -148,6 +151,7 @@ def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
                 lines.advance(count if line_end < 0 else line_end + 1)
                 if line_end >= 0:
                     return
+                yield b""
         finally:
             tail.close()
     lines.finish()
@@ -155,11 +159,11 @@ def _finish_last_line(log: LogObject, at: int, lines: LineBuffer) -> None:
 
 def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator[bytes]:
     """Decompress one member after the other (RFC 1952); zeros may pad the last one."""
-    lines = LineBuffer(aggregator, at_line_start=True)
+    lines = LineBuffer(aggregator, at_line_start=True, at_start=True)
     block = memoryview(bytearray(BLOCK_BYTES))
     digests = _Digests()
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    started, is_first = False, True
+    started = False
     while count := _fill(opened, block):
         yield from digests.add(block[:count])
         data = bytes(block[:count])
@@ -176,8 +180,8 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator
                 raise SourceError(f"{name}: not valid gzip: {error}") from error
             started = True
             space[: len(plain)] = plain
-            lines.advance(len(plain), is_first=is_first)
-            is_first = is_first and not plain
+            lines.advance(len(plain))
+            yield b""
             data = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
             more = bool(data) or (len(plain) == len(space) and not member.eof)
     yield from digests.finish()

@@ -42,8 +42,8 @@ class ByteRange(Protocol):
         """Let go of the file or connection."""
 
 
-class LogObject(Protocol):
-    """One version of a log object."""
+class StoredObject(Protocol):
+    """One version of a log object, where it is stored."""
 
     @property
     def bucket(self) -> str:
@@ -57,11 +57,15 @@ class LogObject(Protocol):
     def size(self) -> int:
         """Bytes, as stored."""
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells this version of the object from others."""
+
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to, but not including, `end`."""
 
     def check_unchanged(self) -> None:
-        """Raise a `SourceError` if the bytes may no longer be those of the first look."""
+        """Raise a `SourceError` if the bytes may no longer be those that were found first."""
 
 
 def is_gzip(key: str) -> bool:
@@ -98,7 +102,7 @@ class _FileRange:
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file, as it was when it was first looked at."""
+    """A file, as it was when it was opened first."""
 
     key: str
     size: int
@@ -107,7 +111,7 @@ class LocalFile:
 
     @classmethod
     def at(cls, path: Path) -> "LocalFile":
-        """Look at a file.
+        """Find a file.
 
         Raises
         ------
@@ -124,11 +128,16 @@ class LocalFile:
             raise SourceError(f"{path}: {error.strerror}") from error
         return cls(str(path.resolve()), status.st_size, status.st_mtime_ns)
 
+    @property
+    def fingerprint(self) -> str:
+        """The size and the time of the last modification."""
+        return f"{self.size} {self.modified_ns}"
+
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`."""
         return _FileRange(self.key, start, end)
 
     def check_unchanged(self) -> None:
-        """Raise a `SourceError` if size or modification time differ from the first look."""
+        """Raise a `SourceError` if size or modification time have changed."""
         if LocalFile.at(Path(self.key)) != self:
             raise SourceError(f"{self.key}: the file changed while it was read")

@@ -5,7 +5,7 @@ from contextlib import suppress
 from queue import Empty, Queue
 from threading import Event, Thread
 
-from processor.deadline import Deadline, DeadlineError
+from processor.deadline import NEVER, Deadline, DeadlineError
 from processor.reading.objects import ByteRange
 
 _FIRST_BYTES = 64 << 10
@@ -21,10 +21,10 @@ class ReadAhead:
     """A byte range read by a thread of its own, a bounded distance ahead.
 
     Blocks grow from 64 KiB, so that a range which is closed early has not fetched much in vain. An error of
-    the range is raised where its bytes would have come. Nobody waits for them beyond the deadline, if there is one.
+    the range is raised where its bytes would have come. Nobody waits for them beyond the deadline.
     """
 
-    def __init__(self, source: ByteRange, deadline: Deadline | None = None) -> None:
+    def __init__(self, source: ByteRange, deadline: Deadline = NEVER) -> None:
         self._source, self._deadline = source, deadline
         self._blocks: Queue[memoryview | Exception] = Queue(_BLOCKS)
         self._block = memoryview(b"")
@@ -64,10 +64,8 @@ class ReadAhead:
         return count
 
     def _next(self) -> memoryview | Exception:
-        if self._deadline is None:
-            return self._blocks.get()
         try:
-            return self._blocks.get(timeout=self._deadline.left())
+            return self._blocks.get(timeout=self._deadline.remaining())
         except Empty:
             raise DeadlineError from None
 

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
-from processor.deadline import Deadline
+from processor.deadline import NEVER, Deadline
 from processor.reading.objects import ByteRange, SourceError, TransientSourceError
 from processor.reading.readahead import ReadAhead
 
@@ -64,7 +64,7 @@ class S3Object:
     Attributes
     ----------
     deadline
-        How long a read may wait; None for as long as it takes.
+        How long a read may wait.
     """
 
     client: "S3Client"
@@ -73,11 +73,11 @@ class S3Object:
     version: str | None
     etag: str
     size: int
-    deadline: Deadline | None = field(default=None, compare=False)
+    deadline: Deadline = field(default=NEVER, compare=False)
 
     @classmethod
     def head(cls, client: "S3Client", bucket: str, key: str, version: str | None = None) -> "S3Object":
-        """Look at a version, or at the current one.
+        """Head a version, or the current one.
 
         Raises
         ------
@@ -92,6 +92,11 @@ class S3Object:
         except (ClientError, BotoCoreError) as error:
             _fail(f"s3://{bucket}/{key}", error)
         return cls(client, bucket, key, head.get("VersionId", version), head["ETag"], head["ContentLength"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Size, version and ETag."""
+        return f"{self.size} {self.version} {self.etag}"
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`; they are fetched ahead."""

@@ -10,8 +10,7 @@ from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, RetentionSettings, load
 from processor.ledger.connection import is_lost
-from processor.retention import expiry as retention
-from processor.retention.expiry import Expiry
+from processor.retention.expiry import Expiry, expire, horizon_of
 
 _MARGIN_SECONDS = 75.0
 """Kept back: a transaction may wait a minute for its locks."""
@@ -52,7 +51,7 @@ def _expire(days: int, until: float) -> Expiry:
     try:
         while True:
             try:
-                return retention.expire(engine, retention.horizon_of(engine, days), until=until)
+                return expire(engine, horizon_of(engine, days), until=until)
             except DBAPIError as error:
                 if not is_lost(error) or time.monotonic() + _PAUSE_SECONDS > min(patience, until):
                     raise

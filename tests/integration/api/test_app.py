@@ -21,9 +21,9 @@ from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
-from processor.retention import expiry as retention
+from processor.reject_stores import LocalRejectStore
+from processor.retention import expiry
 from tests import oracle
 from tests.logs import as_bytes, random_lines
 
@@ -254,7 +254,7 @@ def test_removed_days_are_gone_from_answers_and_validators(
     before = client.get(target)
     assert [day["date"] for day in before.json()] == ["2024-09-04", "2024-09-05", "2024-09-06", "2024-09-07"]
     assert client.get(target, if_none_match=before.headers["etag"]).status_code == 304
-    retention.expire(engine, dt.date(2024, 9, 6))
+    expiry.expire(engine, dt.date(2024, 9, 6))
     after = client.get(target, if_none_match=before.headers["etag"])
     assert after.status_code == 200
     assert after.json() == before.json()[2:]
@@ -264,7 +264,7 @@ def test_removed_days_are_gone_from_answers_and_validators(
     assert (late["lines"], late["accepted"]) == (200, 200)
     assert late["expired"] == sum(line[:10] < "2024-09-06" for line in lines) > 0
     assert late["customer_days"] == 4
-    retention.expire(engine, dt.date(2024, 9, 8))
+    expiry.expire(engine, dt.date(2024, 9, 8))
     assert client.json(target) == client.json("/customers")["customers"] == []
 
 

@@ -19,10 +19,10 @@ from api.statements import REVISIONS
 from api.statistics import Question, Statistics
 from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
-from processor.ledger.commit import withdraw
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import LocalRejectStore
+from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 from tests.days import insert_day
 
 DAY = dt.date(2024, 9, 3)
@@ -98,7 +98,7 @@ def test_what_the_processor_does_is_seen(
         ingestor.ingest_file(LocalFile.at(log))
 
     def forget(log: Path) -> None:
-        withdraw(engine, Withdrawal("file", str(log)))
+        withdraw(engine, Withdrawal("file", str(log)), ingestor.rejects)
 
     async def test(cached: Cached) -> None:
         tags = []

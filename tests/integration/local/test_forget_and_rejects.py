@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from local.cli import app
+from logstats.models import Attempt, LogObject
 from logstats.settings import DatabaseSettings
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
+from tests.s3_double import S3Double
 
 LINES = random_lines(1, 300)
 
@@ -36,3 +39,28 @@ def test_what_is_forgotten_no_longer_counts(
     assert run("forget", str(path), *url)["outcome"] == "unchanged"
     assert run("ingest", str(path), *url)["outcome"] == "ingested"
     assert tables.statistics(engine) == oracle.statistics(LINES)
+
+
+def test_forgetting_on_a_laptop_asks_no_bucket(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rejected lines that another ingest has kept in a bucket are left to one that has this bucket."""
+    path = tmp_path / "a.log"
+    path.write_bytes(as_bytes(LINES) + b"broken\n")
+    url = ("--database-url", database.url)
+    run("ingest", str(path), *url)
+    kept = "s3://rejected-lines/1.jsonl"
+    with engine.begin() as connection:
+        connection.execute(sa.update(Attempt).values(rejects_uri=kept))
+        connection.execute(sa.update(LogObject).values(rejects_uri=kept))
+    with S3Double() as s3:
+        for name, value in s3.variables.items():
+            monkeypatch.setenv(name, value)
+        s3.put("rejected-lines", "1.jsonl", b"broken")
+        assert run("forget", str(path), *url)["outcome"] == "withdrawn"
+        assert s3.objects["rejected-lines", "1.jsonl"]
+        assert tables.leftovers(engine)["attempts"] == 1
+        monkeypatch.setenv("REJECTS_BUCKET", "rejected-lines")
+        run("ingest", str(path), *url)
+        assert not s3.objects.get(("rejected-lines", "1.jsonl"))
+    assert set(tables.leftovers(engine).values()) == {0}

@@ -23,11 +23,11 @@ from migrate import grants, schema
 from migrate.roles import EXPIRER, OWNER, READER, ROLES, WRITER, statements
 from processor.cluster.coordinator import on_this_machine
 from processor.ingest import Ingestor
-from processor.ledger.commit import withdraw
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import LocalRejectStore
+from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import FILE_BUCKET, LocalFile
-from processor.retention import expiry as retention
+from processor.reject_stores import LocalRejectStore
+from processor.retention import expiry
 from tests import tables
 from tests.logs import as_bytes, random_lines
 
@@ -230,7 +230,10 @@ def test_the_writer_may_do_all_that_the_processor_does(writer: DatabaseSettings,
     execute(writer, abandoned)
     log.write_bytes(text)
     outcomes.append(ingestor.ingest_file(LocalFile.at(log)).outcome)
-    outcomes += [withdraw(engine, Withdrawal(FILE_BUCKET, str(path))).outcome for path in (log, other)]
+    outcomes += [
+        withdraw(engine, Withdrawal(FILE_BUCKET, str(path)), ingestor.rejects).outcome
+        for path in (log, other)
+    ]
     with engine.connect() as connection:
         left = {
             table: connection.scalar(sa.text(f"SELECT count(*) FROM {table}"))
@@ -250,14 +253,14 @@ def test_the_expirer_may_do_all_that_the_retention_does(
     ingestor = Ingestor(owner, LocalRejectStore(tmp_path / "rejected"), workers=1)
     ingestor.ingest_file(LocalFile.at(log))
     for horizon, left in ((dt.date(2024, 9, 6), 6), (dt.date(2024, 9, 8), 0)):  # some days, then all
-        preview = retention.preview(engine, horizon)
-        assert retention.expire(engine, horizon) == preview
+        preview = expiry.preview(engine, horizon)
+        assert expiry.expire(engine, horizon) == preview
         assert preview.customer_days == 6
         assert len(tables.statistics(owner)) == left
     assert tables.customers(owner) == {}
     log.write_bytes(as_bytes(random_lines(seed=2, count=200, customers=3)))
     assert ingestor.ingest_file(LocalFile.at(log)).expired == 200
-    withdraw(owner, Withdrawal(FILE_BUCKET, str(log)))
+    withdraw(owner, Withdrawal(FILE_BUCKET, str(log)), ingestor.rejects)
     for each in (owner, engine):
         each.dispose()
 

@@ -4,7 +4,9 @@ import gzip
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,12 @@ from moto import mock_aws
 
 from logstats.settings import DatabaseSettings
 from processor import handler as module
+from processor.dataflow import staging
+from processor.dataflow.report import PartReport
 from processor.ledger.delivery import Withdrawal
 from processor.reading.s3 import S3Object
+from processor.reject_stores import LocalRejectStore
+from processor.requests import EventRequest
 from tests import events, oracle, tables
 from tests.logs import as_bytes, random_lines
 
@@ -195,7 +201,7 @@ def test_rejected_lines_go_to_their_bucket(s3: "S3Client", engine: sa.Engine) ->
     assert deliver(records(created("in/a.log", version, "01"))) == []
     uri = tables.ledger(engine, "in/a.log").rejects_uri
     assert uri is not None
-    assert uri.startswith(f"s3://{REJECTS}/{BUCKET}/in/a.log/")
+    assert uri.startswith(f"s3://{REJECTS}/")
     body = s3.get_object(Bucket=REJECTS, Key=uri.removeprefix(f"s3://{REJECTS}/"))["Body"].read()
     assert json.loads(body) == {"line": 601, "reason": "field_count", "text": "broken", "cut": False}
 
@@ -342,7 +348,7 @@ def test_an_object_too_large_for_the_function_fails_with_the_command_that_helps(
 ) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
-    monkeypatch.setattr("processor.deadline.BYTES_PER_SECOND", 10)
+    monkeypatch.setattr("processor.capacity.BYTES_PER_SECOND", 10)
     event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
     assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
     assert f"logstats ingest 's3://{BUCKET}/a.log'" in stream.getvalue()
@@ -356,7 +362,7 @@ def test_a_function_stops_before_its_time_is_up(
     s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
-    monkeypatch.setattr("processor.deadline.Deadline.check_size", lambda *_: None)
+    monkeypatch.setattr("processor.ingest.check_size", lambda *_: None)
     monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", lambda: 4_999)
     assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
     assert tables.statistics(engine) == {}
@@ -364,3 +370,116 @@ def test_a_function_stops_before_its_time_is_up(
     monkeypatch.setattr(CONTEXT, "get_remaining_time_in_millis", lambda: 60_000)
     assert deliver(event) == []
     assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_an_event_that_is_found_stale_at_the_commit_does_not_advance_the_version(
+    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newer version commits while the older one is read; the deletion of the older one changes nothing."""
+    monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
+    old, new = put(s3, "a.log", as_bytes(A)), put(s3, "a.log", as_bytes(B))
+    events, stage = [records(created("a.log", new, "02"))], staging.stage
+
+    def stage_after_the_newer(*arguments: Any) -> list[PartReport]:  # noqa: ANN401 - passed on
+        if events:
+            assert deliver(events.pop()) == []
+        return stage(*arguments)
+
+    monkeypatch.setattr("processor.ingest.stage", stage_after_the_newer)
+    assert deliver(records(created("a.log", old, "01"))) == []
+    assert not events
+    row = tables.ledger(engine, "a.log")
+    assert (row.version, row.sequencer) == (new, "02")
+    delete(s3, "a.log", VersionId=old)
+    assert deliver(records(removed("a.log", old, "03", "Delete"))) == []
+    assert tables.statistics(engine) == oracle.statistics(B)
+
+
+def test_while_versioning_is_suspended_new_content_replaces_the_old(
+    s3: "S3Client", engine: sa.Engine
+) -> None:
+    """Every version is called "null" then, which moto does not understand in requests."""
+
+    def without_null(params: dict[str, Any], **_: object) -> None:
+        if params.get("VersionId") == "null":
+            del params["VersionId"]
+
+    for operation in ("HeadObject", "GetObject"):
+        module._s3().meta.events.register(f"provide-client-params.s3.{operation}", without_null)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
+    for sequencer, lines in (("01", A), ("02", B)):
+        s3.put_object(Bucket=BUCKET, Key="a.log", Body=as_bytes(lines))
+        assert deliver(records(created("a.log", "null", sequencer))) == []
+        assert tables.statistics(engine) == oracle.statistics(lines)
+
+
+@pytest.mark.parametrize("key", ["../../../../escaped.log", f"{'x' * 300}.log", "a/b/../../../c.log"])
+def test_rejected_lines_of_any_key_stay_in_their_folder(
+    s3: "S3Client", engine: sa.Engine, tmp_path: Path, key: str
+) -> None:
+    version = put(s3, key, as_bytes(A) + b"broken\n")
+    ingestor = replace(module._ingestor(), rejects=LocalRejectStore(tmp_path / "a" / "rejected"))
+    assert ingestor.ingest(EventRequest(s3, BUCKET, key, version, "01")).outcome == "ingested"
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [str(path) for path in kept] == [tables.ledger(engine, key).rejects_uri]
+    assert kept[0].is_relative_to(tmp_path / "a" / "rejected")
+
+
+def wrapped_by_sns(body: dict[str, Any]) -> dict[str, Any]:
+    return {"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:0:topic", "Message": json.dumps(body)}
+
+
+def from_eventbridge(kind: str, key: str, version: str, sequencer: str, **detail: str) -> dict[str, Any]:
+    """As S3 sends it to EventBridge: the key is not URL-encoded."""
+    entry = {"key": key, "size": 1, "etag": "x", "version-id": version, "sequencer": sequencer}
+    return {
+        "version": "0",
+        "detail-type": kind,
+        "source": "aws.s3",
+        "time": "2024-10-03T00:00:00Z",
+        "detail": {"version": "0", "bucket": {"name": BUCKET}, "object": entry, **detail},
+    }
+
+
+@pytest.mark.usefixtures("withdrawing")
+def test_events_in_envelopes_of_sns_and_eventbridge_are_read(s3: "S3Client", engine: sa.Engine) -> None:
+    key = "a+%20 ü.log"
+    version, other = put(s3, "b c.log", as_bytes(A)), put(s3, key, as_bytes(B))
+    assert deliver(
+        wrapped_by_sns({"Event": "s3:TestEvent"}),
+        wrapped_by_sns(records(created("b c.log", version, "01"))),
+        from_eventbridge("Object Created", key, other, "01", reason="PutObject"),
+    ) == []  # fmt: skip
+    assert tables.statistics(engine) == oracle.statistics(A + B)
+    assert tables.ledger(engine, key).sequencer == "01"
+    marker = delete(s3, key)
+    gone = {"reason": "DeleteObject", "deletion-type": "Delete Marker Created"}
+    assert deliver(from_eventbridge("Object Deleted", key, marker, "02", **gone)) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+    delete(s3, "b c.log", VersionId=version)
+    gone = {"reason": "Lifecycle Expiration", "deletion-type": "Permanently Deleted"}
+    assert deliver(from_eventbridge("Object Deleted", "b c.log", version, "02", **gone)) == []
+    assert tables.statistics(engine) == oracle.statistics(A), "what a lifecycle rule expires goes on counting"
+    gone = {"reason": "DeleteObject", "deletion-type": "Permanently Deleted"}
+    assert deliver(from_eventbridge("Object Deleted", "b c.log", version, "02", **gone)) == []
+    assert tables.statistics(engine) == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"hello": "world"},
+        [],
+        {"Type": "Notification", "Message": "a log"},
+        {"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification", "detail": {}},
+        {"Records": [{"eventSource": "aws:dynamodb"}]},
+    ],
+)
+def test_a_message_that_is_no_event_of_s3_is_named(
+    s3: "S3Client", monkeypatch: pytest.MonkeyPatch, body: object
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
+    assert deliver(body, {"Event": "s3:TestEvent"}) == ["0"]
+    assert "no event of S3" in stream.getvalue()
+    assert "trying again will not help" in stream.getvalue()

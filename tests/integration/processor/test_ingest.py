@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,11 +17,16 @@ from benchmarks.scaling import CONNECTIONS_PER_PROCESSOR
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
-from processor.ingest import Ingestor, IngestSummary
+from processor.dataflow import staging
+from processor.dataflow.report import PartReport
+from processor.dataflow.source import byte_ranges
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.rejects import LocalRejectStore
+from processor.ledger.rejects import DeletionError
 from processor.reading import lines as lines_module
 from processor.reading.objects import LocalFile, SourceError
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 
@@ -292,9 +298,7 @@ def test_line_numbers_are_right_however_a_log_is_divided(
     data = mixed(seed, 3_000)
     path = tmp_path / "a.log"
     ingest(replace(ingestor, workers=workers), path, data)
-    with ingestor.engine.connect() as connection:
-        ranges = connection.scalar(sa.text("SELECT count(*) FROM attempt_parts"))
-    assert ranges == workers
+    assert len(byte_ranges(LocalFile.at(path), workers)) == workers
     assert kept_by(ingestor, path) == [(number, line[:1_024]) for number, line in numbered(data)]
 
 
@@ -353,14 +357,14 @@ def test_a_file_that_changes_while_it_is_read_is_not_committed(
     ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.log"
-    stage = Ingestor._stage
+    stage = staging.stage
 
-    def stage_then_change(self: Ingestor, *arguments: object) -> object:
-        parts = stage(self, *arguments)  # type: ignore[arg-type]
+    def stage_then_change(*arguments: Any) -> list[PartReport]:  # noqa: ANN401 - passed on
+        reports = stage(*arguments)
         path.write_bytes(as_bytes(LINES[:10]))
-        return parts
+        return reports
 
-    monkeypatch.setattr(Ingestor, "_stage", stage_then_change)
+    monkeypatch.setattr("processor.ingest.stage", stage_then_change)
     with pytest.raises(SourceError, match="changed while it was read"):
         ingest(ingestor, path, LINES)
     assert tables.statistics(ingestor.engine) == {}
@@ -373,3 +377,49 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         LocalFile.at(tmp_path)
     with pytest.raises(SourceError, match=r"udcff\.log': the name is not valid UTF-8"):
         LocalFile.at(tmp_path / "\udcff.log")
+
+
+def test_two_databases_share_a_folder_of_rejected_lines(
+    ingestor: Ingestor, server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """Their attempts have the same numbers, and even the path is the same."""
+    server.create_database("another", template="migrated")
+    other = create_engine(server.settings("another"))
+    path = tmp_path / "a.log"
+    ingest(ingestor, path, b"broken of the one\n")
+    ingest(replace(ingestor, engine=other), path, b"broken of the other\n")
+    assert kept_by(ingestor, path) == [(1, "broken of the one")]
+    replace(ingestor, engine=other).withdraw(Withdrawal("file", str(path)))
+    assert kept_by(ingestor, path) == [(1, "broken of the one")]
+    other.dispose()
+
+
+class Stubborn(LocalRejectStore):
+    """A store that deletes nothing any more, until it is told to."""
+
+    is_stubborn = True
+    asked = 0
+
+    def delete(self, uri: str) -> None:
+        self.asked += 1
+        if self.is_stubborn:
+            raise DeletionError(f"{uri} is stubborn")
+        super().delete(uri)
+
+
+def test_what_cannot_be_deleted_costs_each_ingest_one_try(ingestor: Ingestor, tmp_path: Path) -> None:
+    stubborn = Stubborn(tmp_path / "rejected")
+    ingestor = replace(ingestor, rejects=stubborn)
+    for number in range(30):
+        ingest(ingestor, tmp_path / "a.log", f"broken {number}\n".encode())
+    assert tables.leftovers(ingestor.engine)["attempts"] == 29
+    stubborn.asked = 0
+    ingest(ingestor, tmp_path / "b.log", LINES)
+    assert stubborn.asked == 1
+    stubborn.is_stubborn = False
+    ingest(ingestor, tmp_path / "c.log", LINES)
+    assert 1 < stubborn.asked < 29, "one ingest does not clear up after all others"
+    for number in range(9):
+        ingest(ingestor, tmp_path / f"{number}.log", LINES)
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+    assert len([path for path in (tmp_path / "rejected").rglob("*") if path.is_file()]) == 1

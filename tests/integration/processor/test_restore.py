@@ -16,9 +16,10 @@ from logstats.models import Customer
 from migrate import schema
 from processor import backfill
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.ledger.verify import check
 from processor.reading.s3 import create_client
+from processor.reject_stores import LocalRejectStore
+from processor.requests import EventRequest
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
@@ -67,7 +68,7 @@ def ingestor(engine: sa.Engine, folder: Path) -> Ingestor:
 def deliver(ingestor: Ingestor, s3: S3Double, key: str, lines: list[str], sequencer: str) -> None:
     """Upload, and settle the event."""
     version = s3.put(BUCKET, key, as_bytes(lines)).version_id
-    ingestor.ingest_event(create_client(), BUCKET, key, version, sequencer)
+    ingestor.ingest(EventRequest(create_client(), BUCKET, key, version, sequencer))
 
 
 def highest_revision(engine: sa.Engine) -> int:
@@ -95,10 +96,10 @@ def test_an_old_dump_and_a_backfill_give_the_same_tables(
         monkeypatch.setenv("DATABASE_URL", server.url("restored"))
         # While it runs, an event that was held back arrives too: before it here, and once more after it.
         late = ingestor(restored, tmp_path)
-        late.ingest_event(create_client(), BUCKET, "d.log", "v1", "05")
+        late.ingest(EventRequest(create_client(), BUCKET, "d.log", "v1", "05"))
         assert backfill.run(f"s3://{BUCKET}/", processes=1) == 0
         for key, version, sequencer in (("b.log", "v1", "02"), ("b.log", "v2", "03"), ("c.log", "v1", "04")):
-            late.ingest_event(create_client(), BUCKET, key, version, sequencer)
+            late.ingest(EventRequest(create_client(), BUCKET, key, version, sequencer))
 
         assert tables.merged_rows(restored) == tables.merged_rows(lost)
         assert tables.customers(restored) == tables.customers(lost)
@@ -135,7 +136,7 @@ def test_again_reads_what_counts_already(
         deliver(ingestor(engine, tmp_path), s3, "a.log", A, "01")
         right, attempt = tables.merged_rows(engine), tables.ledger(engine, "a.log").attempt_id
         monkeypatch.setenv("DATABASE_URL", server.url("again"))
-        assert backfill.run(f"s3://{BUCKET}/", processes=1, again=True) == 0
+        assert backfill.run(f"s3://{BUCKET}/", processes=1, force=True) == 0
         assert tables.ledger(engine, "a.log").attempt_id != attempt
         assert tables.merged_rows(engine) == right
         assert set(tables.leftovers(engine).values()) == {0}

@@ -21,7 +21,7 @@ from benchmarks.scaling import (
     predict,
     solve,
 )
-from cdk.parameters import Processor
+from cdk.processor import ProcessorParameters
 
 KNOWN = {
     "object": Cost(0.010, 0.005, 0.012, 0.004),
@@ -86,7 +86,7 @@ def test_limits_are_computed_by_hand() -> None:
 def test_it_assumes_what_prod_has() -> None:
     context = json.loads((Path(__file__).parents[3] / "cdk.json").read_text(encoding="utf-8"))
     assert f'"maximum_acu": {scaling.ACU},' in json.dumps(context)
-    assert Processor().maximum_concurrency == scaling.PROCESSORS
+    assert ProcessorParameters().maximum_concurrency == scaling.PROCESSORS
 
 
 def test_no_run_that_is_checked_has_a_part_in_the_costs() -> None:

@@ -13,9 +13,9 @@ from cdk.app import synthesise
 from local.cloud.deployment import Deployer
 from local.cloud.emulator import Emulator
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
-from processor.retention import expiry as retention
+from processor.reject_stores import LocalRejectStore
+from processor.retention import expiry
 from tests import tables
 from tests.integration.local.cloud.assemblies import changed
 from tests.integration.local.cloud.test_deployment import database, function, parameters
@@ -48,7 +48,7 @@ def test_a_schedule_removes_what_is_too_old(
         while tables.customers(engine) and time.monotonic() < deadline:
             time.sleep(0.5)
         assert tables.statistics(engine) == {}
-        assert retention.current_horizon(engine) == retention.horizon_of(engine, 30)
+        assert expiry.current_horizon(engine) == expiry.horizon_of(engine, 30)
         told = emulator.client("lambda").invoke(
             FunctionName=function(emulator, "RetentionFunction")["FunctionName"]
         )

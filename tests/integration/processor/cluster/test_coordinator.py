@@ -19,12 +19,12 @@ from logstats.settings import DatabaseSettings
 from processor.cluster import coordinator as cluster
 from processor.cluster.coordinator import Coordinator, on_this_machine
 from processor.cluster.members import ClusterError, Layout, member
-from processor.dataflow.monitor import Progress
+from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running
-from processor.ingest import Ingestor, Log
-from processor.ledger import attempts
-from processor.ledger.rejects import LocalRejectStore
-from processor.reading.objects import LocalFile
+from processor.ingest import Ingestor
+from processor.ledger import membership
+from processor.reading.objects import LocalFile, StoredObject
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 
@@ -110,6 +110,9 @@ def test_rejected_lines_have_the_numbers_of_the_whole_log(
     uri = tables.ledger(ingestor.engine, str(log)).rejects_uri
     assert uri is not None
     assert [json.loads(line)["line"] for line in Path(uri).read_text().splitlines()] == expected
+    with ingestor.engine.connect() as connection:
+        kept = connection.scalar(sa.text("SELECT count(*) FROM attempt_parts"))
+    assert kept == 0, "the coordinator has taken them: rejected lines do not stay in the database"
 
 
 def test_reading_may_take_longer_than_a_transaction_may_be_idle(
@@ -121,9 +124,9 @@ def test_reading_may_take_longer_than_a_transaction_may_be_idle(
     monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.2")
     members_while_reading: list[int] = []
 
-    def read_slowly(engine: sa.Engine, _log: Log, attempt_id: int, _running: Running) -> None:
+    def read_slowly(engine: sa.Engine, _log: StoredObject, attempt_id: int, _running: Running) -> None:
         time.sleep(0.6)
-        members_while_reading.append(attempts.count_members(engine, attempt_id))
+        members_while_reading.append(membership.count_members(engine, attempt_id))
 
     monkeypatch.setattr("processor.cluster.members.stage", read_slowly)
     monkeypatch.setattr("processor.cluster.members._end_with_parent", lambda _: None)

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from logstats.models import Customer
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
+from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 

@@ -16,10 +16,10 @@ from processor.ledger import stripes, verify
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.mend import mend
 from processor.ledger.merge import IntegrityError
-from processor.ledger.rejects import LocalRejectStore
 from processor.ledger.verify import Difference, Verdict, Verification, check
 from processor.reading.objects import LocalFile
-from processor.retention import expiry as retention
+from processor.reject_stores import LocalRejectStore
+from processor.retention import expiry
 from tests import oracle, tables
 from tests.integration.processor.retention.test_expiry import wait_until, waiting
 from tests.logs import as_bytes, random_lines
@@ -230,7 +230,7 @@ def test_what_is_left_of_closed_days_is_neither_a_difference_nor_mended(ingestor
 
 
 def test_after_the_retention_it_agrees(ingestor: Ingestor) -> None:
-    retention.expire(ingestor.engine, dt.date(2024, 9, 6))
+    expiry.expire(ingestor.engine, dt.date(2024, 9, 6))
     assert differences(ingestor.engine) == []
     assert {date for _, date, *_ in tables.merged_rows(ingestor.engine)} == {
         dt.date(2024, 9, 6),

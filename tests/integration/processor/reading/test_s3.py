@@ -95,3 +95,9 @@ def test_what_may_pass_is_told_from_what_will_not(log: S3Object, status: str) ->
 def test_a_missing_version_is_a_permanent_error(log: S3Object) -> None:
     with pytest.raises(MissingError, match="does not exist"):
         S3Object.head(log.client, "logs", "missing.log", "v9")
+
+
+def test_a_body_may_break_off_any_number_of_times_while_there_is_progress(log: S3Object) -> None:
+    FaultyS3.faults = ["cut"] * 12
+    assert read(log.open_range(0, len(DATA))) == DATA
+    assert len(FaultyS3.ranges) == 13

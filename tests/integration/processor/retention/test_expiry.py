@@ -14,14 +14,15 @@ import pytest
 import sqlalchemy as sa
 
 from logstats.models import Retention
-from processor.ingest import Ingestor, IngestSummary
-from processor.ledger import commit, stripes
-from processor.ledger.commit import withdraw
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
+from processor.ledger import commit, stripes, transaction
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.merge import IntegrityError
-from processor.ledger.rejects import LocalRejectStore
+from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import FILE_BUCKET, LocalFile
-from processor.retention import expiry as retention
+from processor.reject_stores import LocalRejectStore
+from processor.retention import expiry
 from tests import oracle, tables
 from tests.integration.processor.ledger.test_customers import expected as expected_customers
 from tests.integration.processor.ledger.test_customers import revisions
@@ -75,17 +76,17 @@ def test_what_is_behind_the_horizon_goes_and_the_rest_stays(engine: sa.Engine, p
     first, second = lines_of(1), lines_of(2)
     put("a", first)
     put("b", second)
-    previewed = retention.preview(engine, HORIZON)
+    previewed = expiry.preview(engine, HORIZON)
     assert tables.statistics(engine) == oracle.statistics(first + second), "a preview changes nothing"
-    assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
-    removed = retention.expire(engine, HORIZON)
-    assert removed == previewed == retention.Expiry(HORIZON, 3 * 7, 2 * 3 * 7)
+    assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
+    removed = expiry.expire(engine, HORIZON)
+    assert removed == previewed == expiry.Expiry(HORIZON, 3 * 7, 2 * 3 * 7)
     check(engine, first + second, HORIZON)
-    assert retention.expire(engine, HORIZON) == retention.Expiry(HORIZON), "a second run finds nothing"
+    assert expiry.expire(engine, HORIZON) == expiry.Expiry(HORIZON), "a second run finds nothing"
 
 
 def test_later_lines_of_closed_days_are_counted_as_expired(engine: sa.Engine, put: Put) -> None:
-    retention.expire(engine, HORIZON)
+    expiry.expire(engine, HORIZON)
     lines = lines_of(1)
     open_lines = from_day(lines, HORIZON)
     summary = put("a", [*lines, "broken"])
@@ -98,7 +99,7 @@ def test_later_lines_of_closed_days_are_counted_as_expired(engine: sa.Engine, pu
 
 
 def test_an_object_of_closed_days_only_counts_nowhere(engine: sa.Engine, put: Put) -> None:
-    retention.expire(engine, HORIZON)
+    expiry.expire(engine, HORIZON)
     closed = [line for line in lines_of(1) if line[:10] < HORIZON.isoformat()]
     summary = put("a", closed)
     assert (summary.outcome, summary.accepted, summary.expired) == ("ingested", len(closed), len(closed))
@@ -112,7 +113,7 @@ def test_a_replacement_does_not_subtract_again_what_was_removed(engine: sa.Engin
     first, second, other = lines_of(1), lines_of(2, 300), lines_of(3)
     put("a", first)
     put("b", other)
-    retention.expire(engine, HORIZON)
+    expiry.expire(engine, HORIZON)
     summary = put("a", second)
     assert (summary.outcome, summary.expired) == (
         "replaced",
@@ -126,8 +127,10 @@ def test_a_replacement_does_not_subtract_again_what_was_removed(engine: sa.Engin
 def test_a_withdrawal_takes_out_the_open_days(engine: sa.Engine, put: Put, tmp_path: Path) -> None:
     put("a", lines_of(1))
     put("b", lines_of(2))
-    retention.expire(engine, HORIZON)
-    withdraw(engine, Withdrawal(FILE_BUCKET, str(tmp_path / "a.log")))
+    expiry.expire(engine, HORIZON)
+    withdraw(
+        engine, Withdrawal(FILE_BUCKET, str(tmp_path / "a.log")), LocalRejectStore(tmp_path / "rejected")
+    )
     check(engine, lines_of(2), HORIZON)
     row = tables.ledger(engine, str(tmp_path / "a.log"))
     assert (row.outcome, row.accepted, row.expired) == ("withdrawn", 0, 0)
@@ -140,40 +143,42 @@ def test_between_the_horizon_and_the_removal_everything_goes_on(
     put("a", lines_of(1))
     put("b", lines_of(2))
     put("c", lines_of(3))
-    retention._advance(engine, HORIZON)
+    expiry._advance(engine, HORIZON)
     assert put("a", lines_of(4)).outcome == "replaced"
-    withdraw(engine, Withdrawal(FILE_BUCKET, str(tmp_path / "b.log")))
+    withdraw(
+        engine, Withdrawal(FILE_BUCKET, str(tmp_path / "b.log")), LocalRejectStore(tmp_path / "rejected")
+    )
     assert put("d", lines_of(5)).expired > 0
-    retention.expire(engine, DAYS[0])
+    expiry.expire(engine, DAYS[0])
     check(engine, lines_of(3) + lines_of(4) + lines_of(5), HORIZON)
 
 
 def test_the_horizon_never_returns(engine: sa.Engine, put: Put) -> None:
-    retention.expire(engine, HORIZON)
-    assert retention.expire(engine, DAYS[1]).horizon == HORIZON
-    assert retention.preview(engine, DAYS[1]).horizon == HORIZON
-    assert retention.current_horizon(engine) == HORIZON
+    expiry.expire(engine, HORIZON)
+    assert expiry.expire(engine, DAYS[1]).horizon == HORIZON
+    assert expiry.preview(engine, DAYS[1]).horizon == HORIZON
+    assert expiry.current_horizon(engine) == HORIZON
     put("a", lines_of(1))
     check(engine, lines_of(1), HORIZON)
 
 
 def test_a_horizon_in_the_future_is_refused(engine: sa.Engine) -> None:
-    today = retention.horizon_of(engine, 0)
+    today = expiry.horizon_of(engine, 0)
     assert abs(today - dt.datetime.now(dt.UTC).date()) <= dt.timedelta(1)
     tomorrow = today + dt.timedelta(1)
-    for run in (retention.expire, retention.preview):
-        with pytest.raises(retention.RetentionError, match=f"{tomorrow} is in the future"):
+    for run in (expiry.expire, expiry.preview):
+        with pytest.raises(expiry.RetentionError, match=f"{tomorrow} is in the future"):
             run(engine, tomorrow)
-    assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
-    assert retention.expire(engine, today).horizon == today
-    assert retention.horizon_of(engine, 30) == today - dt.timedelta(30)
+    assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
+    assert expiry.expire(engine, today).horizon == today
+    assert expiry.horizon_of(engine, 30) == today - dt.timedelta(30)
 
 
 def test_customers_without_a_day_left_are_gone_and_revisions_advance(engine: sa.Engine, put: Put) -> None:
     line = "{} 12:00:00 {} /a 200 0.1".format
     put("a", [line(DAYS[0], "old"), line(DAYS[2], "both"), line(DAYS[4], "both"), line(DAYS[5], "new")])
     before = revisions(engine)
-    removed = retention.expire(engine, HORIZON)
+    removed = expiry.expire(engine, HORIZON)
     assert (removed.customer_days, removed.customers) == (2, 1)
     after = revisions(engine)
     assert after.keys() == {"both", "new"}
@@ -186,11 +191,11 @@ def test_what_is_staged_is_left_to_its_commit(engine: sa.Engine, put: Put) -> No
     """The run comes between staging and commit: closed lines expire, and none is missing."""
     put("b", lines_of(2))
     real = commit._commit
-    calls: list[retention.Expiry] = []
+    calls: list[expiry.Expiry] = []
 
     def after_a_run(*arguments: object) -> object:
         if not calls:
-            calls.append(retention.expire(engine, HORIZON))
+            calls.append(expiry.expire(engine, HORIZON))
         return real(*arguments)  # type: ignore[arg-type]
 
     with mock.patch.object(commit, "_commit", after_a_run):
@@ -240,9 +245,9 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
     with paused(stripes, "lock_touched") as (reached, go_on), ThreadPoolExecutor() as threads:
         ingest: Future[IngestSummary] = threads.submit(put, "a", lines_of(1))
         assert reached.wait(20)
-        run = threads.submit(retention.expire, engine, HORIZON)
+        run = threads.submit(expiry.expire, engine, HORIZON)
         wait_until(lambda: waiting(engine) == 1)
-        assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
+        assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
         go_on.set()
         assert ingest.result(20).expired == 0
         assert run.result(20).customer_days == 3 * 7
@@ -252,7 +257,7 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
 def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: sa.Engine, put: Put) -> None:
     """The statement that takes them began before the horizon; those that merge must not use its snapshot."""
     with paused(stripes, "lock_all") as (reached, go_on), ThreadPoolExecutor() as threads:
-        run = threads.submit(retention.expire, engine, HORIZON)
+        run = threads.submit(expiry.expire, engine, HORIZON)
         assert reached.wait(20)
         ingest = threads.submit(put, "a", lines_of(1))
         wait_until(lambda: waiting(engine) == 1)
@@ -265,13 +270,13 @@ def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: s
 def test_the_horizon_never_goes_back_when_two_runs_overlap(engine: sa.Engine, put: Put) -> None:
     """The earlier run has seen that its horizon is newer than the current one; then the later run closes more days."""
     put("a", lines_of(1))
-    with paused(retention, "current_horizon") as (reached, go_on), ThreadPoolExecutor() as threads:
-        earlier = threads.submit(retention.expire, engine, DAYS[1])
+    with paused(expiry, "current_horizon") as (reached, go_on), ThreadPoolExecutor() as threads:
+        earlier = threads.submit(expiry.expire, engine, DAYS[1])
         assert reached.wait(20)
-        assert retention.expire(engine, HORIZON).horizon == HORIZON
+        assert expiry.expire(engine, HORIZON).horizon == HORIZON
         go_on.set()
         assert earlier.result(20).horizon == HORIZON
-    assert retention.current_horizon(engine) == HORIZON
+    assert expiry.current_horizon(engine) == HORIZON
     check(engine, lines_of(1), HORIZON)
 
 
@@ -279,9 +284,9 @@ def test_runs_and_ingests_at_once_need_no_second_try(
     engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No deadlock, whatever meets; small transactions, so that much does."""
-    monkeypatch.setattr(commit, "_TRIES", 1)
-    monkeypatch.setattr(retention, "_ROWS", 5)
-    monkeypatch.setattr(retention, "_CUSTOMERS", 3)
+    monkeypatch.setattr(transaction, "_TRIES", 1)
+    monkeypatch.setattr(expiry, "_ROWS", 5)
+    monkeypatch.setattr(expiry, "_CUSTOMERS", 3)
     for number in range(4):
         put(str(number), lines_of(number))
     rng = random.Random(1)
@@ -295,12 +300,12 @@ def test_runs_and_ingests_at_once_need_no_second_try(
     with ThreadPoolExecutor(12) as threads:
         ingests = [threads.submit(ingest, number) for number in final]
         horizons = (DAYS[1], DAYS[2], HORIZON, HORIZON)
-        runs = [threads.submit(retention.expire, engine, horizon) for horizon in horizons]
+        runs = [threads.submit(expiry.expire, engine, horizon) for horizon in horizons]
         for ingested in ingests:
             ingested.result(60)
         for run in runs:
             run.result(60)
-    retention.expire(engine, HORIZON)
+    expiry.expire(engine, HORIZON)
     check(engine, [line for lines in final.values() for line in lines], HORIZON)
 
 
@@ -308,8 +313,8 @@ def test_every_transaction_is_small_and_leaves_the_tables_consistent(
     engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader sees each day whole or not at all, and a customer that agrees with its days."""
-    monkeypatch.setattr(retention, "_ROWS", 4)
-    monkeypatch.setattr(retention, "_CUSTOMERS", 3)
+    monkeypatch.setattr(expiry, "_ROWS", 4)
+    monkeypatch.setattr(expiry, "_CUSTOMERS", 3)
     lines = lines_of(1) + lines_of(2)
     put("a", lines_of(1))
     put("b", lines_of(2))
@@ -323,7 +328,7 @@ def test_every_transaction_is_small_and_leaves_the_tables_consistent(
         kept = [line for line in lines if (line.split(" ")[2], line[:10]) in found]
         assert tables.customers(engine) == expected_customers(kept)
 
-    total = retention.expire(engine, HORIZON, progress=look)
+    total = expiry.expire(engine, HORIZON, progress=look)
     assert max(steps) == 4
     assert sum(steps) == total.customer_days == 3 * 7
     check(engine, lines, HORIZON)
@@ -332,11 +337,11 @@ def test_every_transaction_is_small_and_leaves_the_tables_consistent(
 def test_a_run_stops_in_time_and_the_next_one_goes_on(
     engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "_ROWS", 4)
+    monkeypatch.setattr(expiry, "_ROWS", 4)
     put("a", lines_of(1))
-    stopped = retention.expire(engine, HORIZON, until=time.monotonic() - 1)
+    stopped = expiry.expire(engine, HORIZON, until=time.monotonic() - 1)
     assert (stopped.finished, stopped.customer_days, stopped.horizon) == (False, 0, HORIZON)
-    assert retention.expire(engine, HORIZON, until=time.monotonic() + 60).finished
+    assert expiry.expire(engine, HORIZON, until=time.monotonic() + 60).finished
     check(engine, lines_of(1), HORIZON)
 
 
@@ -346,7 +351,7 @@ def test_lines_of_the_future_and_the_far_past_count_unless_they_are_behind_the_h
     days = ["1970-01-01", "2024-09-06", "2024-09-07", "2199-12-31"]
     lines = [f"{day} 12:00:00 c /a 200 0.1" for day in days]
     assert put("a", lines).expired == 0
-    retention.expire(engine, HORIZON)
+    expiry.expire(engine, HORIZON)
     check(engine, lines, HORIZON)
     assert put("b", lines).expired == 2
     check(engine, lines * 2, HORIZON)

@@ -18,9 +18,9 @@ from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, SettingsError
 from migrate import schema
 from processor.ingest import Ingestor
-from processor.ledger.rejects import LocalRejectStore
 from processor.reading.objects import LocalFile
-from processor.retention import expiry as retention
+from processor.reject_stores import LocalRejectStore
+from processor.retention import expiry
 from processor.retention import handler as retention_handler
 from processor.retention.handler import RetentionFailedError, UnfinishedError, handler
 from tests import tables
@@ -61,7 +61,7 @@ def ingest(engine: sa.Engine, folder: Path, *days: dt.date) -> None:
 def test_days_older_than_the_setting_are_removed(
     engine: sa.Engine, environment: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    horizon = retention.horizon_of(engine, 30)
+    horizon = expiry.horizon_of(engine, 30)
     days = [horizon + dt.timedelta(day) for day in (-2, -1, 0, 1)]
     ingest(engine, tmp_path, *days)
     told = invoke()
@@ -93,7 +93,7 @@ def test_nonsense_is_refused(environment: pytest.MonkeyPatch, engine: sa.Engine,
     environment.setenv("RETENTION_DAYS", wrong)
     with pytest.raises(SettingsError, match="RETENTION_DAYS: Input should be"):
         invoke()
-    assert retention.current_horizon(engine) == dt.date(1970, 1, 1)
+    assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
 
 
 @pytest.fixture

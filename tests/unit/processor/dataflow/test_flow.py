@@ -9,7 +9,8 @@ from bytewax.testing import TestingSink
 
 from logstats.domain.batch import SummaryBatch
 from logstats.native import Aggregator
-from processor.dataflow.flow import PartReport, ShardDay, build_flow
+from processor.dataflow.flow import ShardDay, build_flow
+from processor.dataflow.report import PartReport
 
 _PAUSES = 20
 _PAUSE_SECONDS = 0.05

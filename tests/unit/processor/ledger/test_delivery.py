@@ -117,3 +117,13 @@ def test_only_a_new_version_without_a_sequencer_is_noted_as_confirmed(
     known = row()
     advance(known, delivery(version=version, sequencer=sequencer))
     assert known.confirmed_current is confirmed
+
+
+def test_the_deletion_of_a_version_written_while_versioning_was_suspended_withdraws_what_has_no_version() -> (
+    None
+):
+    """All of them are called "null", so the sequencers tell which one is meant."""
+    gone = Withdrawal("b", "k", "null", "D0")
+    assert decide_withdrawal(row(version=None), gone) == Outcome.WITHDRAWN
+    assert decide_withdrawal(row(version="v1"), gone) == Outcome.STALE
+    assert decide_withdrawal(row(version=None, sequencer="E0"), gone) == Outcome.STALE

@@ -27,6 +27,10 @@ class Memory:
     step: int = 1 << 20
 
     @property
+    def fingerprint(self) -> str:
+        return str(self.size)
+
+    @property
     def size(self) -> int:
         return len(self.data)
 
@@ -196,6 +200,7 @@ def test_digests_do_not_depend_on_the_ranges() -> None:
             digest
             for start, end in pairwise(bounds)
             for digest in feed_lines(Memory(data), start, end, Aggregator())
+            if digest
         ]
         assert found == chunks
 
@@ -204,4 +209,38 @@ def test_digests_do_not_depend_on_the_ranges() -> None:
 def test_digests_of_compressed_logs_are_those_of_the_stored_bytes() -> None:
     data = gzip.compress(ONE) + gzip.compress(b"\n" + ONE)
     chunks = [blake3(data[at : at + 16]).digest() for at in range(0, len(data), 16)]
-    assert list(feed_lines(Memory(data, "a.log.gz"), 0, len(data), Aggregator())) == chunks
+    turns = feed_lines(Memory(data, "a.log.gz"), 0, len(data), Aggregator())
+    assert [digest for digest in turns if digest] == chunks
+
+
+@pytest.mark.parametrize("cuts", [[1], [2], [1, 2], [3], [1, 1, 2]])
+def test_a_byte_order_mark_may_span_gzip_members(cuts: list[int]) -> None:
+    data = b"\xef\xbb\xbf" + ONE + b"\n"
+    members = b"".join(gzip.compress(data[start:end]) for start, end in pairwise([0, *cuts, len(data)]))
+    aggregator = Aggregator()
+    list(feed_lines(Memory(members, "a.log.gz"), 0, len(members), aggregator))
+    assert (aggregator.counts.accepted, aggregator.counts.lines) == (1, 1)
+
+
+def test_a_mark_behind_an_empty_line_is_none() -> None:
+    data = gzip.compress(b"\n") + gzip.compress(b"\xef\xbb\xbf" + ONE)
+    aggregator = Aggregator()
+    list(feed_lines(Memory(data, "a.log.gz"), 0, len(data), aggregator))
+    assert aggregator.counts.rejected_by_reason == {"timestamp": 1}
+
+
+@pytest.mark.parametrize(
+    "data", [(ONE + b"\n") * (1 << 18), b"x" * (16 << 20)], ids=["many lines", "one line"]
+)
+def test_the_caller_comes_to_its_turn_with_every_block_of_plain_text(data: bytes) -> None:
+    """However few bytes are stored: a gzip may shrink a thousandfold."""
+    stored = gzip.compress(data)
+    turns = sum(1 for _ in feed_lines(Memory(stored, "a.log.gz"), 0, len(stored), Aggregator()))
+    assert turns >= len(data) // module.BLOCK_BYTES
+
+
+def test_the_caller_comes_to_its_turn_while_a_last_line_goes_on() -> None:
+    """The range ends where the line has hardly begun."""
+    data = b"x" * (module.CHUNK_BYTES + (8 << 20))
+    turns = sum(1 for _ in feed_lines(Memory(data), 0, module.CHUNK_BYTES, Aggregator()))
+    assert turns >= len(data) // module.BLOCK_BYTES

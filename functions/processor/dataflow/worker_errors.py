@@ -1,27 +1,19 @@
-"""What the workers of a flow tell their caller: progress, and the first error."""
+"""The errors of a flow's workers, for whoever runs the flow."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock, current_thread, main_thread
 
-Progress = Callable[[int], None]
 
-
-class Monitor:
-    """Shared by the partitions and sinks of one flow, on any thread.
+class WorkerErrors:
+    """Keeps the first error. Shared by the partitions and sinks of one flow, on any thread.
 
     An exception that leaves a Bytewax callback makes its runtime panic, with a backtrace on stderr. So
     partitions and sinks report it here and finish early; the caller raises it when the flow has returned.
-
-    Parameters
-    ----------
-    progress
-        Called with the number of bytes just read; the last one is rounded up.
     """
 
-    def __init__(self, progress: Progress = lambda _: None) -> None:
-        self.progress = progress
+    def __init__(self) -> None:
         self.error: BaseException | None = None
         self._lock = RLock()  # an interrupt may come while the main thread holds it
 

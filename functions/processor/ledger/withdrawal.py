@@ -1,0 +1,49 @@
+"""The withdrawal: one transaction takes a log object out of the statistics."""
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from logstats.models import LogObject
+from processor.ledger import attempts
+from processor.ledger.delivery import Outcome, Withdrawal, advance_withdrawal, decide_withdrawal
+from processor.ledger.merge import merge
+from processor.ledger.rejects import RejectStore
+from processor.ledger.transaction import detach, find_row, in_transaction, lock_row
+
+
+def withdraw(engine: sa.Engine, withdrawal: Withdrawal, rejects: RejectStore) -> LogObject:
+    """Take a log object out of the statistics, and leave its row as a tombstone.
+
+    Returns
+    -------
+    LogObject
+        A detached copy of the ledger row whose `outcome` is that of the withdrawal.
+    """
+    with engine.connect() as connection:
+        row = in_transaction(connection, lambda session: _withdraw(session, withdrawal))
+        attempts.garbage_collect(connection, rejects)
+        return row
+
+
+def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
+    found = session.scalar(find_row(withdrawal).with_for_update())
+    if decide_withdrawal(found, withdrawal) is Outcome.STALE:
+        return LogObject(bucket=withdrawal.bucket, key=withdrawal.key, outcome=Outcome.STALE)
+    row = lock_row(session, withdrawal)
+    outcome = decide_withdrawal(row, withdrawal)
+    if outcome is Outcome.WITHDRAWN:
+        removed = row.attempt_id
+        row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
+        row.lines = row.accepted = row.rejected = row.expired = row.customer_days = 0
+        row.rejected_by_reason, row.size_bytes, row.seconds = {}, None, None
+        row.committed_at = dt.datetime.now(dt.UTC)
+        session.flush()
+        if removed is not None:
+            merge(session, added=None, removed=removed)
+            attempts.discard(session, removed)
+    if outcome in (Outcome.WITHDRAWN, Outcome.UNCHANGED):
+        advance_withdrawal(row, withdrawal)
+    session.flush()
+    return detach(session, row, outcome)

@@ -1,0 +1,157 @@
+"""Keeping rejected lines, in a folder or a bucket: one JSON document per line, beside the counts in the ledger."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from logstats.settings import ProcessorSettings
+from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
+from processor.ledger.rejects import DeletionError, RejectStore
+from processor.reading.objects import TransientSourceError, s3_location
+from processor.reading.s3 import create_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class LocalRejectStore:
+    """A folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def uri(self, name: str) -> str:
+        """Return a file's path."""
+        return str(self._folder / name)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file; a half-written one is never seen.
+
+        Raises
+        ------
+        TransientSourceError
+            If it cannot be written now.
+        """
+        path = self._folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            half_written = _half_written(path)
+            half_written.write_bytes(data)
+            half_written.replace(path)
+        except OSError as error:
+            raise TransientSourceError(_not_kept(self.uri(name), error)) from error
+
+    def delete(self, uri: str) -> None:
+        """Delete a file; one that is on another machine is fine, an object is not this store's."""
+        if s3_location(uri):
+            raise DeletionError(_not_deleted(uri, "they are in a bucket, and this ingest has none"))
+        _unlink(uri)
+
+
+class S3RejectStore:
+    """A bucket.
+
+    Parameters
+    ----------
+    deleting
+        Makes the client that deletes; by default the one that writes does. One that gives up early is better:
+        somebody else will try again.
+    """
+
+    def __init__(
+        self, client: "S3Client", bucket: str, deleting: "Callable[[], S3Client] | None" = None
+    ) -> None:
+        self._client, self._bucket = client, bucket
+        self._deleting = deleting or (lambda: client)
+
+    def uri(self, name: str) -> str:
+        """Return an object's URI."""
+        return f"s3://{self._bucket}/{name}"
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write an object.
+
+        Raises
+        ------
+        TransientSourceError
+            If it cannot be written now.
+        """
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=name, Body=data, ContentType="application/x-ndjson"
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise TransientSourceError(_not_kept(self.uri(name), error)) from error
+
+    def delete(self, uri: str) -> None:
+        """Delete an object, or a file that an ingest without a bucket has written."""
+        location = s3_location(uri)
+        if location is None:
+            _unlink(uri)
+            return
+        bucket, key = location
+        try:
+            self._deleting().delete_object(Bucket=bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            raise DeletionError(_not_deleted(uri, error)) from error
+
+
+def reject_store(settings: ProcessorSettings, client: "Callable[[], S3Client]") -> RejectStore:
+    """Return where the settings keep rejected lines; a client is made only for a bucket."""
+    if settings.rejects_bucket:
+        return S3RejectStore(client(), settings.rejects_bucket, partial(create_client, patient=False))
+    return LocalRejectStore(settings.rejects_folder)
+
+
+def _unlink(uri: str) -> None:
+    try:
+        _half_written(Path(uri)).unlink(missing_ok=True)
+        Path(uri).unlink(missing_ok=True)
+    except OSError as error:
+        raise DeletionError(_not_deleted(uri, error)) from error
+
+
+def _half_written(path: Path) -> Path:
+    return path.with_suffix(".partial")
+
+
+def _not_kept(uri: str, error: Exception) -> str:
+    return f"the rejected lines cannot be kept in {uri}, so nothing was committed: {error}"
+
+
+def _not_deleted(uri: str, reason: object) -> str:
+    return f"The rejected lines in {uri} cannot be deleted: {reason}"
+
+
+def rejected_lines(reports: Iterable[PartReport]) -> Iterator[tuple[int, str, bytes]]:
+    """Yield line number (from 1, in the whole object), reason and text of the first kept lines.
+
+    At most `MAX_REJECTS` lines are kept, and `MAX_REJECT_BYTES` bytes of each.
+    """
+    before, kept = 0, 0
+    for report in reports:
+        for line_number, reason, text in report.rejects[: MAX_REJECTS - kept]:
+            kept += 1
+            yield before + line_number, reason, text
+        before += report.physical_lines
+
+
+def encode(lines: Iterable[tuple[int, str, bytes]]) -> bytes:
+    r"""Return one JSON document per line; bytes that are not UTF-8 are written as ``\xNN``."""
+    return b"".join(
+        json.dumps(
+            {
+                "line": line_number,
+                "reason": reason,
+                "text": text.decode(errors="backslashreplace"),
+                "cut": len(text) == MAX_REJECT_BYTES,
+            },
+            ensure_ascii=False,
+        ).encode()
+        + b"\n"
+        for line_number, reason, text in lines
+    )

@@ -1,0 +1,47 @@
+"""Transactions that PostgreSQL asks to try again, and others."""
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from processor.ledger.transaction import in_transaction
+
+
+def failing(state: str, times: int, calls: list[int]) -> "sa.TextClause":
+    """A statement that fails so often, with an SQLSTATE."""
+    calls.append(len(calls))
+    if len(calls) > times:
+        return sa.text("SELECT 'done'")
+    return sa.text(f"DO $$ BEGIN RAISE EXCEPTION 'as told' USING ERRCODE = '{state}'; END $$")
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processor.ledger.transaction.time.sleep", lambda _: None)
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+def test_a_deadlock_or_serialization_failure_is_tried_again(engine: sa.Engine, state: str) -> None:
+    calls: list[int] = []
+
+    def work(session: Session) -> str:
+        return str(session.execute(failing(state, 4, calls)).scalar_one())
+
+    with engine.connect() as connection:
+        assert in_transaction(connection, work) == "done"
+    assert len(calls) == 5
+
+
+def test_after_five_tries_the_error_is_raised(engine: sa.Engine) -> None:
+    calls: list[int] = []
+    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="as told"):
+        in_transaction(connection, lambda session: session.execute(failing("40P01", 99, calls)))
+    assert len(calls) == 5
+
+
+def test_a_lost_connection_is_not_tried_again_here(engine: sa.Engine) -> None:
+    """Nobody knows whether its COMMIT went through."""
+    calls: list[int] = []
+    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="as told"):
+        in_transaction(connection, lambda session: session.execute(failing("57P01", 1, calls)))
+    assert len(calls) == 1
