@@ -56,7 +56,7 @@ def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
             yield Ingested(file.name, outcome, row.lines, row.rejected, time.monotonic() - started)
             return
         for failure in list(cloud.processor.failures)[failures:]:
-            raise UserError(f"{file.name} could not be ingested: {last_line(failure.error.message)}")
+            raise UserError(f"{file.name} could not be ingested: {last_line(failure.message)}")
         yield None
         time.sleep(_POLL_SECONDS)
     raise UserError(f"{file.name} was not ingested within {_TIMEOUT_SECONDS:.0f} seconds")
