@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 STACK = stack_name("local")
 _CAPABILITIES: Any = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.2
+"""Each look costs the emulator, which deploys meanwhile, about 10 ms."""
 
 
 class DeploymentError(UserError):

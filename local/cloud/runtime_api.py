@@ -20,7 +20,7 @@ from local.cloud.listener import Handler, Listener
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:local"
 _RUNTIME = "/2018-06-01/runtime"
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from logstats.models import LogObject
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.1
 _TIMEOUT_SECONDS = 330.0
 """A little more than the processor may take."""
 
