@@ -3,15 +3,16 @@
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from cdk import outputs
-from local.cloud import certificates, database, emulator, endpoint, gateway, issuer
+from local.cloud import certificates, database, emulator, gateway, issuer
 from local.cloud.deployment import Deployer
 from local.cloud.emulator import Emulator
+from local.cloud.endpoint import InvocationEndpoint
 from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
 from local.cloud.function import Function
 from local.cloud.issuer import AUDIENCE, Issuer
@@ -137,8 +138,8 @@ def running(
         processor = Processor(
             aws, link_task_root(state.folder / "processor"), state.scratch(), state.log("processor")
         )
-        function = Function(processor.start)
-        processor_url = stack.enter_context(endpoint.serving(function))
+        function = stack.enter_context(closing(Function(processor.start)))
+        processor_url = stack.enter_context(InvocationEndpoint(function.invoke)).url
         report("Deploying")
         deployed = Deployer(aws).deploy(
             assembly, {outputs.DATABASE_URL: url, outputs.PROCESSOR_ENDPOINT: processor_url}

@@ -59,13 +59,6 @@ class Endpoint:
                 )
             return self._clients[service]
 
-    def close(self) -> None:
-        """Close the clients' connections: a server that speaks TLS waits for them before it ends."""
-        with self._lock:
-            clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            client.close()
-
     @property
     def tls(self) -> ssl.SSLContext | None:
         """What a client needs to trust it; None when its URL is http."""
@@ -147,11 +140,7 @@ def running(
     command = [str(interpreter(EMULATOR)), str(ROOT / "local" / "emulator" / "launcher.py")]
     with Child(command, environment, log) as child:
         scheme = "https" if tls else "http"
-        started = Emulator(f"{scheme}://127.0.0.1:{port}", child, log, tls.bundle if tls else None)
-        try:
-            yield started
-        finally:
-            started.close()
+        yield Emulator(f"{scheme}://127.0.0.1:{port}", child, log, tls.bundle if tls else None)
 
 
 def _scratch(parent: Path) -> Path:

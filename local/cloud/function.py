@@ -6,7 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from local.cloud.execution import ExecutionEnvironment, FunctionError, InitError, Invocation
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.cloud.execution import ExecutionEnvironment
+from local.cloud.runtime_api import Invocation, Result
 
 _MAX_AGE_SECONDS = 1800.0
 """Younger than the credentials of an execution environment, which live for an hour."""
@@ -14,10 +17,10 @@ _MAX_AGE_SECONDS = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An invocation that has failed, and what it was about."""
+    """An invocation that has failed: the event, and the error's message."""
 
     event: object
-    error: FunctionError
+    message: str
 
 
 @dataclass
@@ -35,34 +38,27 @@ class Function:
     start: Callable[[str], ExecutionEnvironment]
     failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=100))
     _idle: list[ExecutionEnvironment] = field(default_factory=list)
-    _busy: set[int] = field(default_factory=set)
+    _all: set[ExecutionEnvironment] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _all: dict[int, ExecutionEnvironment] = field(default_factory=dict)
     _closed: bool = False
 
-    def invoke(self, invocation: Invocation) -> object:
-        """Run an invocation.
-
-        Raises
-        ------
-        FunctionError
-            If it fails; it is also remembered.
-        """
+    def invoke(self, invocation: Invocation) -> Result:
+        """Run an invocation; remember it if it fails."""
         try:
             environment = self._lease(invocation.function_arn)
-            try:
-                return environment.invoke(invocation)
-            finally:
-                self._release(environment)
-        except FunctionError as error:
-            self.failures.append(Failure(invocation.event, error))
-            raise
+            result = environment.invoke(invocation)
+            self._release(environment)
+        except (BotoCoreError, ClientError) as error:  # the function or its role is not there
+            result = Result.failed("init_error", type(error).__name__, str(error))
+        if result.kind != "response":
+            self.failures.append(Failure(invocation.event, result.payload["errorMessage"]))
+        return result
 
     def close(self) -> None:
-        """Kill all execution environments, and start no more."""
+        """Kill all execution environments, and those that are yet to start."""
         with self._lock:
             self._closed = True
-            environments, self._all = list(self._all.values()), {}
+            environments, self._all = self._all, set()
         for environment in environments:
             environment.kill()
 
@@ -77,17 +73,16 @@ class Function:
         with self._lock:
             if self._closed:
                 environment.kill()
-                raise InitError("Runtime.ExitError", "the local cloud is stopping")
-            self._all[id(environment)] = environment
+            self._all.add(environment)
         return environment
 
     def _release(self, environment: ExecutionEnvironment) -> None:
         with self._lock:
-            if environment.alive and not self._closed:
+            if environment.alive:
                 self._idle.append(environment)
             else:
                 self._discard(environment)
 
     def _discard(self, environment: ExecutionEnvironment) -> None:
-        self._all.pop(id(environment), None)
+        self._all.discard(environment)
         environment.kill()

@@ -2,14 +2,12 @@
 
 import http.client
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.cloud.listener import Listener
+from local.cloud.listener import Handler, Listener
 
 _NOT_PASSED_ON = {
     *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
@@ -19,14 +17,12 @@ _NOT_PASSED_ON = {
 _TIMEOUT_SECONDS = 35.0
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     host: str
     connect: Callable[[], http.client.HTTPConnection]
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
 
     def _pass_on(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         connection = self.connect()
         try:
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -58,9 +54,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Leave logging to the emulator."""
 
 
 @contextmanager
@@ -98,15 +91,9 @@ def serving(
             )
         return http.client.HTTPConnection(emulator_host, address.port, timeout=_TIMEOUT_SECONDS)
 
-    class Handler(_Handler):
+    class PassOn(_Handler):
         host = address.netloc
         connect = staticmethod(connect_to_emulator)
 
-    server = Listener((host, port), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with Listener((host, port), PassOn) as server:
         yield f"http://localhost:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()

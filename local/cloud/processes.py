@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 _GRACE_SECONDS = 5.0
@@ -47,13 +46,8 @@ class Child:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     @property
     def pid(self) -> int:
@@ -80,13 +74,6 @@ class Child:
     def hang_up(self, seconds: float = _GRACE_SECONDS) -> None:
         """Close the lifeline, and wait for the child to end by itself; kill it when it takes too long."""
         self.requests.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        self.kill()
-
-    def stop(self, seconds: float = _GRACE_SECONDS) -> None:
-        """Ask it to end; kill it and its group when it takes too long."""
-        self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         self.kill()

@@ -1,16 +1,13 @@
 """The processor without its container: its own packages, its own code, its role's credentials."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from cdk import ROOT
 from local.cloud.emulator import REGION, Emulator
 from local.cloud.environments import PROCESSOR, interpreter
-from local.cloud.execution import ExecutionEnvironment, InitError
+from local.cloud.execution import ExecutionEnvironment
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
@@ -48,19 +45,13 @@ class Processor:
 
         Raises
         ------
-        InitError
-            If the function is unknown, or its handler cannot be imported.
+        ClientError
+            If the function or its role is unknown.
         """
-        try:
-            function, credentials = self._describe(function_arn)
-        except (BotoCoreError, ClientError) as error:
-            raise InitError(type(error).__name__, str(error)) from error
+        function, credentials = self._describe(function_arn)
         variables = {
-            "PATH": os.defpath,
             "HOME": str(self.scratch),
             "TMPDIR": str(self.scratch),
-            "LANG": "C.UTF-8",
-            "TZ": ":UTC",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.emulator.endpoint,
@@ -73,10 +64,11 @@ class Processor:
             "AWS_LAMBDA_FUNCTION_NAME": function["FunctionName"],
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["MemorySize"]),
             "AWS_LAMBDA_LOG_GROUP_NAME": function["LoggingConfig"]["LogGroup"],
+            "AWS_LAMBDA_LOG_FORMAT": function["LoggingConfig"]["LogFormat"],
             "LAMBDA_TASK_ROOT": str(self.task_root),
-            "_HANDLER": HANDLER,
+            "PYTHONPATH": str(self.task_root),
         }
-        return ExecutionEnvironment(interpreter(PROCESSOR), [self.task_root], HANDLER, variables, self.log)
+        return ExecutionEnvironment([str(interpreter(PROCESSOR))], HANDLER, variables, self.log)
 
     def _describe(
         self, function_arn: str

@@ -20,7 +20,7 @@ from logstats.models import LogObject
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.1
 _TIMEOUT_SECONDS = 330.0
 """A little more than the processor may take."""
 
@@ -56,7 +56,7 @@ def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
             yield Ingested(file.name, outcome, row.lines, row.rejected, time.monotonic() - started)
             return
         for failure in list(cloud.processor.failures)[failures:]:
-            raise UserError(f"{file.name} could not be ingested: {last_line(failure.error.message)}")
+            raise UserError(f"{file.name} could not be ingested: {last_line(failure.message)}")
         yield None
         time.sleep(_POLL_SECONDS)
     raise UserError(f"{file.name} was not ingested within {_TIMEOUT_SECONDS:.0f} seconds")

@@ -242,7 +242,7 @@ def _serve(cloud: Cloud, state: State) -> None:
         for failure in list(cloud.processor.failures)[told:]:
             told += 1
             keys = ", ".join(failed_keys(failure.event))
-            reason = last_line(failure.error.message)
+            reason = last_line(failure.message)
             typer.echo(f"{keys} could not be ingested: {reason} (see {state.log('processor')})", err=True)
         time.sleep(0.2)
     raise UserError(f"The emulator has ended unexpectedly; see {state.log('emulator')}")

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.compose.runtime_api import Invocation, InvocationTimeoutError, Result, RuntimeApi
-from tests.execution import function_variables
+from local.cloud.execution import runtime_variables
+from local.cloud.runtime_api import Invocation, Result, RuntimeApi
+from tests.execution import VARIABLES
 
 ROOT = Path(__file__).parent.parent.parent
 DOCKER = os.environ.get("DOCKER", "docker")
@@ -67,11 +68,11 @@ class LambdaContainer:
 
     def invoke(self, event: object, timeout: float = 60.0) -> Result:
         """Invoke the handler; if it does not answer, say what the container printed."""
-        try:
-            return self.api.invoke(Invocation(event, time.time() + timeout))
-        except InvocationTimeoutError as error:
+        result = self.api.invoke(Invocation(event, time.time() + timeout))
+        if result.kind == "timeout":
             state = docker("inspect", "--format", "{{json .State}}", self.name)
-            raise InvocationTimeoutError(f"{error}; {state}{docker('logs', self.name)}") from None
+            raise AssertionError(f"{result.payload}; {state}{docker('logs', self.name)}")
+        return result
 
     def run(self, *command: str) -> str:
         """Run a command in it."""
@@ -99,7 +100,7 @@ def lambda_container(
 ) -> Iterator[LambdaContainer]:
     """Start the image as Lambda would."""
     with RuntimeApi() as api:
-        settings = {**function_variables(api, handler), **variables}
+        settings = {**runtime_variables(api, handler), **VARIABLES, **variables}
         options = [f"--env={name}={value}" for name, value in settings.items()]
         limits = lambda_limits(memory_mib)
         name = docker("run", "--detach", "--network", "host", *limits, *options, image, handler).split()[-1]

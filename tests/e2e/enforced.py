@@ -121,7 +121,7 @@ class Enforced:
         def row() -> LogObject | None:
             for failure in list(self.cloud.processor.failures):
                 if key in failed_keys(failure.event):
-                    raise BrokenError(f"the processor fails: {last_line(failure.error.message)}")
+                    raise BrokenError(f"the processor fails: {last_line(failure.message)}")
             if problem := self.delivery_problem():
                 raise BrokenError(f"the queue is not consumed: {problem}")
             with Session(self.cloud.engine) as session:
@@ -160,7 +160,7 @@ class Enforced:
         name = self.cloud.outputs[outputs.PROCESSOR_FUNCTION]
         answer = self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
         assert answer["FunctionError"]
-        said = last_line(self.cloud.processor.failures[-1].error.message)
+        said = last_line(self.cloud.processor.failures[-1].message)
         if "this version does not exist" not in said:
             raise BrokenError(f"a missing object is not recognised: {said}")
 

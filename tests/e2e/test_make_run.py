@@ -198,7 +198,7 @@ def test_killed_it_leaves_no_process_and_loses_no_upload(start: Start, state: Pa
     processor = [
         process
         for process in psutil.Process(again.process.pid).children(recursive=True)
-        if any("function_host.py" in argument for argument in process.cmdline())
+        if any("runtime.py" in argument for argument in process.cmdline())
     ]
     for process in processor:
         process.suspend()

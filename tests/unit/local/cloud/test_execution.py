@@ -11,27 +11,36 @@ from typing import Any
 
 import pytest
 
-from local.cloud.execution import (
-    ExecutionEnvironment,
-    HandlerError,
-    InitError,
-    Invocation,
-    TimedOutError,
-)
+from local.cloud.execution import ExecutionEnvironment
+from local.cloud.runtime_api import Invocation, Result
 from tests.unit.local.cloud.test_processes import eventually_gone
 
-VARIABLES = {
-    "AWS_LAMBDA_FUNCTION_NAME": "processor",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/processor",
-}
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:processor"
+EVALUATES = """
+    import os, subprocess, sys, threading, time
+    print("at init")
+    def handler(event, context):
+        return eval(event)
+"""
+COMPILED_CLIENT_MISSING = 'import sys; sys.modules["runtime_client"] = None'
+
+
+def invocation(event: object, seconds: float = 30) -> Invocation:
+    return Invocation(event, time.time() + seconds, ARN, request_id="request-1")
+
+
+def environment_of(folder: Path, code: str) -> ExecutionEnvironment:
+    (folder / "fn.py").write_text(textwrap.dedent(code))
+    variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": "processor",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "PYTHONPATH": str(folder),
+    }
+    return ExecutionEnvironment([sys.executable], "fn.handler", variables, folder / "fn.log")
+
 
 Start = Callable[[str], ExecutionEnvironment]
-
-
-def event(value: Any = None, seconds: float = 30) -> Invocation:  # noqa: ANN401 - JSON
-    return Invocation(value, "request-1", ARN, time.time() + seconds)
 
 
 @pytest.fixture
@@ -39,173 +48,142 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started = []
 
     def _start(code: str) -> ExecutionEnvironment:
-        (tmp_path / "fn.py").write_text(textwrap.dedent(code))
-        environment = ExecutionEnvironment(
-            Path(sys.executable), [tmp_path], "fn.handler", VARIABLES, tmp_path / "fn.log"
-        )
-        started.append(environment)
-        return environment
+        started.append(environment_of(tmp_path, code))
+        return started[-1]
 
     yield _start
     for environment in started:
         environment.kill()
 
 
-def test_the_handler_gets_the_event_and_a_context(start: Start) -> None:
-    environment = start("""
-        def handler(event, context):
-            return [event, context.aws_request_id, context.function_name, context.memory_limit_in_mb,
-                    context.invoked_function_arn, context.get_remaining_time_in_millis()]
-    """)
-    *answer, remaining = environment.invoke(event({"key": "ä"}, 20))
-    assert answer == [{"key": "ä"}, "request-1", "processor", "512", ARN]
-    assert 10_000 < remaining <= 20_000
-
-
-def test_a_process_is_kept_for_the_next_invocation(start: Start) -> None:
-    environment = start("""
-        import os
-        calls = []
-        def handler(event, context):
-            calls.append(event)
-            return [os.getpid(), len(calls)]
-    """)
-    first, second = environment.invoke(event()), environment.invoke(event())
-    assert first[0] == second[0]
-    assert (first[1], second[1]) == (1, 2)
-
-
-def test_a_large_event_and_answer_pass(start: Start) -> None:
-    environment = start("def handler(event, context): return event")
-    large = "x" * 3_000_000
-    assert environment.invoke(event(large)) == large
-
-
-def test_what_the_function_prints_goes_to_its_log(start: Start, tmp_path: Path) -> None:
-    environment = start("""
-        import os, sys
-        print("at init")
-        def handler(event, context):
-            print("from print")
-            os.write(1, b"from a library\\n")
-            print("from stderr", file=sys.stderr)
-            return sys.stdin.read()
-    """)
-    assert environment.invoke(event()) == ""
-    log = (tmp_path / "fn.log").read_text()
-    assert [word in log for word in ("at init", "from print", "from a library", "from stderr")] == [True] * 4
-
-
-def test_a_handler_s_error_is_told_and_the_process_kept(start: Start, tmp_path: Path) -> None:
-    environment = start("""
-        def handler(event, context):
-            if event == "fail":
-                raise ValueError("no such thing")
-            return "fine"
-    """)
-    with pytest.raises(HandlerError, match="ValueError: no such thing"):
-        environment.invoke(event("fail"))
-    assert environment.invoke(event()) == "fine"
-    assert "no such thing" in (tmp_path / "fn.log").read_text()
+@pytest.fixture(scope="module", params=["compiled client", "its stand-in"])
+def evaluating(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """An environment with awslambdaric as it is on Linux, and one as it is elsewhere."""
+    folder = tmp_path_factory.mktemp("fn")
+    if request.param == "its stand-in":
+        (folder / "sitecustomize.py").write_text(COMPILED_CLIENT_MISSING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_PROFILE", "developer")
+        patch.setenv("DATABASE_URL", "postgresql://elsewhere")
+        environment = environment_of(folder, EVALUATES)
+    yield environment, folder
+    environment.kill()
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    ("expression", "expected"),
     [
-        ("import not_installed", "ModuleNotFoundError: No module named 'not_installed'"),
-        ("raise RuntimeError('no settings')", "RuntimeError: no settings"),
-        ("other = 1", "AttributeError"),
-        ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("import os; os._exit(3)", "Runtime.ExitError: the process ended unexpectedly"),
+        ("context.aws_request_id", "request-1"),
+        ("context.invoked_function_arn", ARN),
+        ("[context.function_name, context.memory_limit_in_mb]", ["processor", "512"]),
+        ("20_000 < context.get_remaining_time_in_millis() <= 30_000", True),
+        ("'ä' * 3_000_000", "ä" * 3_000_000),
+        (f"len('{'ä' * 3_000_000}')", 3_000_000),
+        ("sys.stdin.read()", ""),
+        ("os.getcwd() == os.environ['PYTHONPATH']", True),
+        ("[path for path in sys.path if path.endswith('local/cloud')]", []),
+        ("[name for name in os.environ if name in ('AWS_PROFILE', 'DATABASE_URL')]", []),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_the_handler_gets_event_and_context_and_nothing_of_the_user_s(
+    evaluating: tuple[ExecutionEnvironment, Path], expression: str, expected: object
+) -> None:
+    result = evaluating[0].invoke(invocation(expression))
+    assert (result.kind, result.payload) == ("response", expected)
+
+
+def test_a_handler_s_error_is_told_and_the_process_kept(
+    evaluating: tuple[ExecutionEnvironment, Path],
+) -> None:
+    environment, folder = evaluating
+    pid = environment.invoke(invocation("os.getpid()")).payload
+    result = environment.invoke(invocation("[][1]"))
+    assert result.kind == "error"
+    assert (result.payload["errorType"], result.payload["errorMessage"]) == (
+        "IndexError",
+        "list index out of range",
+    )
+    assert environment.invoke(invocation("os.getpid()")).payload == pid
+    assert "IndexError: list index out of range" in (folder / "fn.log").read_text()
+
+
+def test_what_the_function_prints_goes_to_its_log(evaluating: tuple[ExecutionEnvironment, Path]) -> None:
+    environment, folder = evaluating
+    written = "[print('printed'), os.write(1, b'by a library'), print('told', file=sys.stderr)]"
+    environment.invoke(invocation(written))
+    log = (folder / "fn.log").read_text()
+    assert [word for word in ("at init", "printed", "by a library", "told") if word not in log] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        ("import not_installed", "init_error", "No module named 'not_installed'"),
+        ("raise RuntimeError('no settings')", "init_error", "no settings"),
+        ("other = 1", "init_error", "Handler 'handler' missing on module 'fn'"),
+        ("import sys; sys.exit(3)", "exit", "the runtime has exited"),
+        ("import os; os._exit(3)", "exit", "the runtime has exited"),
     ],
 )
-def test_an_error_at_init_is_told(start: Start, code: str, message: str) -> None:
-    with pytest.raises(InitError, match=message):
-        start(code)
+def test_an_error_at_init_is_told_and_ends_it(start: Start, code: str, kind: str, message: str) -> None:
+    environment = start(code)
+    result = environment.invoke(invocation(None))
+    assert result.kind == kind
+    assert message in result.payload["errorMessage"]
+    assert not environment.alive
 
 
 def test_a_process_that_dies_is_told(start: Start) -> None:
-    environment = start("""
-        import os
-        def handler(event, context):
-            os._exit(9)
-    """)
-    with pytest.raises(HandlerError, match=r"Runtime\.ExitError"):
-        environment.invoke(event())
+    environment = start(EVALUATES)
+    assert environment.invoke(invocation("os._exit(9)")).kind == "exit"
     assert not environment.alive
 
 
 def test_a_process_that_died_in_between_is_told(start: Start) -> None:
-    environment = start("""
-        import os, threading
-        def handler(event, context):
-            threading.Timer(0.05, os._exit, [9]).start()
-    """)
-    environment.invoke(event())
+    environment = start(EVALUATES)
+    environment.invoke(invocation("threading.Timer(0.05, os._exit, [9]).start()"))
     deadline = time.monotonic() + 10
     while environment.alive and time.monotonic() < deadline:
         time.sleep(0.01)
-    with pytest.raises(HandlerError, match=r"Runtime\.ExitError"):
-        environment.invoke(event())
+    assert environment.invoke(invocation("1")).kind == "exit"
+
+
+STARTS_A_CHILD = (
+    "[open({pid!r}, 'w').write(str(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)),"
+    " time.sleep(60)]"
+)
 
 
 def test_a_timeout_kills_the_process_and_what_it_started(start: Start, tmp_path: Path) -> None:
-    environment = start("""
-        import subprocess, sys, time
-        def handler(event, context):
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-            open(event, "w").write(str(child.pid))
-            time.sleep(60)
-    """)
-    started = time.monotonic()
-    with pytest.raises(TimedOutError, match="Task timed out"):
-        environment.invoke(event(str(tmp_path / "pid"), 2))
-    assert time.monotonic() - started < 10
+    environment = start(EVALUATES)
+    environment.invoke(invocation("1"))
+    result = environment.invoke(invocation(STARTS_A_CHILD.format(pid=str(tmp_path / "pid")), 2))
+    assert (result.kind, result.payload["errorMessage"]) == ("timeout", "Task timed out")
     assert not environment.alive
     assert eventually_gone(int((tmp_path / "pid").read_text()))
 
 
-def test_the_environment_has_the_function_s_variables_and_no_others(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "developer")
-    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere")
-    environment = start("""
-        import os
-        def handler(event, context):
-            return sorted(os.environ)
-    """)
-    assert set(environment.invoke(event())) - {"LC_CTYPE"} == {*VARIABLES, "PYTHONPATH", "PYTHONUNBUFFERED"}
-
-
-def test_modules_beside_the_host_do_not_shadow_the_function_s(start: Start) -> None:
-    environment = start("""
-        import sys
-        def handler(event, context):
-            return [path for path in sys.path if path.endswith("local/cloud")]
-    """)
-    assert environment.invoke(event()) == []
-
-
 def test_it_ends_with_its_parent_in_the_middle_of_an_invocation(tmp_path: Path) -> None:
-    (tmp_path / "fn.py").write_text(
-        "import os, time\n"
-        "def handler(event, context):\n"
-        "    open(event, 'w').write(str(os.getpid()))\n"
-        "    time.sleep(60)\n"
-    )
     code = (
-        "import sys, time; from pathlib import Path\n"
-        "from local.cloud.execution import ExecutionEnvironment, Invocation\n"
-        f"folder = Path({str(tmp_path)!r})\n"
-        f"e = ExecutionEnvironment(Path(sys.executable), [folder], 'fn.handler', {VARIABLES!r}, folder / 'log')\n"
-        "e.invoke(Invocation(str(folder / 'pid'), 'r', 'a', time.time() + 60))\n"
+        "import sys; from pathlib import Path; sys.path.insert(0, {root!r})\n"
+        "from tests.unit.local.cloud.test_execution import EVALUATES, environment_of, invocation\n"
+        "environment_of(Path({folder!r}), EVALUATES).invoke(invocation({expression!r}, 60))\n"
+    ).format(
+        root=str(Path(__file__).parents[4]),
+        folder=str(tmp_path),
+        expression=STARTS_A_CHILD.format(pid=str(tmp_path / "pid")),
     )
     parent = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     parent.kill()
     parent.wait()
     assert eventually_gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_result_that_failed_has_lambda_s_form() -> None:
+    failed = Result.failed("exit", "Runtime.ExitError", "no answer")
+    assert failed.payload == {"errorType": failed.error_type, "errorMessage": "no answer"}

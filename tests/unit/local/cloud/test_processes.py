@@ -13,7 +13,6 @@ import pytest
 from local.cloud.processes import Child
 
 WAITS = "import sys; sys.stdin.buffer.read()"
-IGNORES = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
 HAS_A_CHILD = (
     "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
     " stdout=subprocess.DEVNULL); print(p.pid, flush=True); p.wait()"
@@ -44,14 +43,13 @@ def test_hanging_up_lets_it_end_by_itself(tmp_path: Path) -> None:
     assert running.exit_code == 0
 
 
-def test_stopping_kills_what_ignores_sigterm(tmp_path: Path) -> None:
-    running = child(IGNORES, tmp_path)
-    assert running.answers.readline() == b"ready\n"
-    running.stop(0.1)
+def test_hanging_up_kills_what_does_not_end(tmp_path: Path) -> None:
+    running = child("import time; time.sleep(60)", tmp_path)
+    running.hang_up(0.1)
     assert running.exit_code == -signal.SIGKILL
 
 
-def test_stopping_takes_its_children_along(tmp_path: Path) -> None:
+def test_its_children_go_with_it(tmp_path: Path) -> None:
     with child(HAS_A_CHILD, tmp_path) as running:
         grandchild = int(running.answers.readline())
         assert not gone(grandchild)

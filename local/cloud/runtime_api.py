@@ -1,7 +1,7 @@
-"""Lambda's Runtime API (version 2018-06-01): it hands events to a function's container and takes its answers.
+"""Lambda's Runtime API (version 2018-06-01): it hands events to an execution environment and takes its answers.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. A container image speaks this protocol as it is;
-so the processor's runs unmodified, without Lambda.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Lambda's own runtime interface client (`awslambdaric`)
+speaks this protocol, in the processor's image as in a process: so both run unmodified, without Lambda.
 """
 
 import contextlib
@@ -12,35 +12,43 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+
+from local.cloud.listener import Handler, Listener
 
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:000000000000:function:local"
 _RUNTIME = "/2018-06-01/runtime"
-_POLL_SECONDS = 0.01
-
-
-class InvocationTimeoutError(TimeoutError):
-    """The handler has not answered in time."""
-
-
-class EnvironmentExitedError(Exception):
-    """The runtime has exited without an answer."""
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a runtime posted, and how long after it took the event.
+    """The end of an invocation.
 
-    `kind` is ``response``, ``error`` or ``init_error``.
+    Attributes
+    ----------
+    kind
+        ``response``, ``error`` or ``init_error``, as the runtime posted it; or ``timeout`` (no answer until the
+        deadline) or ``exit`` (the runtime has ended without one).
+    payload
+        The response, or the error in Lambda's form.
+    error_type
+        The error's type, if it is one.
+    seconds
+        How long after it took the event the runtime answered.
     """
 
     kind: str
     payload: Any
-    error_type: str | None
-    seconds: float
+    error_type: str | None = None
+    seconds: float = 0.0
+
+    @classmethod
+    def failed(cls, kind: str, error_type: str, message: str) -> "Result":
+        """Return an error in Lambda's form."""
+        return cls(kind, {"errorType": error_type, "errorMessage": message}, error_type)
 
 
 @dataclass(slots=True)
@@ -56,7 +64,7 @@ class Invocation:
     answers: "queue.SimpleQueue[Result]" = field(default_factory=queue.SimpleQueue, init=False)
 
 
-class RuntimeApi:
+class RuntimeApi(Listener):
     """The server. One execution environment at a time takes its events, one after the other.
 
     Parameters
@@ -67,82 +75,53 @@ class RuntimeApi:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self._events: queue.SimpleQueue[Invocation] = queue.SimpleQueue()
-        self._unanswered: dict[str, Invocation] = {}
         self._running: Invocation | None = None
         self._init_error: Result | None = None
         self._lock = threading.Lock()
         self._is_closing = False
         self.ready_at: float | None = None
         """When an environment first asked for an event (a Unix time): the end of its init phase."""
-        handler = type("Handler", (self.request_handler,), {"api": self})
-        self._server = ThreadingHTTPServer((host, port), handler)
-        self._server.daemon_threads = True
-
-    @property
-    def request_handler(self) -> "type[RuntimeHandler]":
-        """What answers requests."""
-        return RuntimeHandler
+        super().__init__((host, port), RuntimeHandler)
 
     @property
     def address(self) -> str:
         """The value of `AWS_LAMBDA_RUNTIME_API`."""
-        return f"127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve, daemon=True).start()
-        return self
+        return f"127.0.0.1:{self.server_port}"
 
     def __exit__(self, *_: object) -> None:
         self._is_closing = True
-        self._server.shutdown()
-        self._server.server_close()
-
-    def serve(self) -> None:
-        """Answer requests until it is closed."""
-        self._server.serve_forever(poll_interval=0.05)
+        super().__exit__()
 
     def invoke(self, invocation: Invocation, is_alive: Callable[[], bool] = lambda: True) -> Result:
-        """Hand an event to the runtime and wait for its answer.
-
-        Raises
-        ------
-        InvocationTimeoutError
-            If there is none until the deadline.
-        EnvironmentExitedError
-            If `is_alive` says so.
-        """
+        """Hand an event to the runtime and wait for its answer, until the deadline or as long as `is_alive`."""
         with self._lock:
             if self._init_error:
                 result, self._init_error = self._init_error, None
                 return result
-            self._unanswered[invocation.request_id] = invocation
-        self._events.put(invocation)
-        try:
-            while time.time() < invocation.deadline:
-                alive = is_alive()
-                with contextlib.suppress(queue.Empty):
-                    return invocation.answers.get(timeout=_POLL_SECONDS)
-                if not alive:
-                    raise EnvironmentExitedError("the runtime has exited")
-        finally:
-            self._unanswered.pop(invocation.request_id, None)
-        raise InvocationTimeoutError("the function has timed out")
+            self._events.put(invocation)
+        while time.time() < invocation.deadline:
+            alive = is_alive()
+            with contextlib.suppress(queue.Empty):
+                return invocation.answers.get(timeout=_POLL_SECONDS)
+            if not alive:
+                return Result.failed("exit", "Runtime.ExitError", "the runtime has exited without an answer")
+        return Result.failed("timeout", "Sandbox.Timedout", "Task timed out")
 
     def next(self, is_connected: Callable[[], bool]) -> Invocation | None:
         """Wait for an event, as long as the server runs and the environment waits for the answer."""
         self.ready_at = self.ready_at or time.time()
         if lost := self._running:  # its environment would have answered before it asks again
-            lost.answers.put(Result("error", {}, "Runtime.ExitError", time.monotonic() - lost.handed_over))
+            lost.answers.put(Result.failed("exit", "Runtime.ExitError", "the runtime was replaced"))
         while not self._is_closing and is_connected():
             with contextlib.suppress(queue.Empty):
                 invocation = self._events.get(timeout=_POLL_SECONDS)
-                if invocation.request_id in self._unanswered:
+                if time.time() < invocation.deadline:
                     self._running, invocation.handed_over = invocation, time.monotonic()
                     return invocation
         return None
 
     def answer(self, request_id: str, kind: str, payload: object, error_type: str | None) -> None:
-        """Take an answer; one that comes after its time is dropped."""
+        """Take the answer to the event that was handed over last; another is too late, and dropped."""
         if (invocation := self._running) and invocation.request_id == request_id:
             self._running = None
             seconds = time.monotonic() - invocation.handed_over
@@ -150,30 +129,25 @@ class RuntimeApi:
 
     def fail_init(self, payload: object, error_type: str | None) -> None:
         """Take an init error, which answers all that wait, or else the next invocation."""
-        result = Result("init_error", payload, error_type, 0.0)
+        result = Result("init_error", payload, error_type)
         with self._lock:
-            waiting = list(self._unanswered.values())
-            if not waiting:
+            if self._events.empty():
                 self._init_error = result
-        for invocation in waiting:
-            invocation.answers.put(result)
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._events.get_nowait().answers.put(result)
 
 
-class RuntimeHandler(BaseHTTPRequestHandler):
+class RuntimeHandler(Handler):
     """The API's three calls."""
 
-    api: RuntimeApi
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # otherwise an answer waits 40 ms
+    server: RuntimeApi
 
-    def log_message(self, *_: object) -> None:
-        """Log nothing."""
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks for this name
         """Hand over the next event."""
         if self.path != f"{_RUNTIME}/invocation/next":
             self.reply(404, {"errorType": "NotFound"})
-        elif invocation := self.api.next(self._is_connected):
+        elif invocation := self.server.next(self._is_connected):
             headers = {
                 "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
                 "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
@@ -189,34 +163,12 @@ class RuntimeHandler(BaseHTTPRequestHandler):
         readable, _, _ = select.select([self.connection], [], [], 0)
         return not readable or self.connection.recv(1, socket.MSG_PEEK) != b""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the base class looks for this name
         """Take an answer or an error."""
         payload, error_type = json.loads(self.body()), self.headers.get("Lambda-Runtime-Function-Error-Type")
         if self.path == f"{_RUNTIME}/init/error":
-            self.api.fail_init(payload, error_type)
+            self.server.fail_init(payload, error_type)
         else:
             *_, request_id, kind = self.path.split("/")
-            self.api.answer(request_id, kind, payload, error_type)
+            self.server.answer(request_id, kind, payload, error_type)
         self.reply(202, {"status": "OK"})
-
-    def body(self) -> bytes:
-        """Read the request's body, which may come in chunks."""
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def reply(self, status: int, payload: object, headers: Mapping[str, str] | None = None) -> None:
-        """Send JSON."""
-        body = json.dumps(payload).encode()
-        self.send_response_only(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
