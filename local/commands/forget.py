@@ -7,6 +7,10 @@ from typing import Annotated
 import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
+from local.ledger import bucket_and_key, find
+from logstats.database import create_engine
+from processor.ledger.commit import withdraw
+from processor.ledger.delivery import Withdrawal
 
 
 def forget(
@@ -19,11 +23,6 @@ def forget(
 
     Deliveries that come late, or again, do not bring it back. A newer upload does, and so does `logstats ingest`.
     """
-    from local.ledger import bucket_and_key, find  # noqa: PLC0415 - slow to import
-    from logstats.database import create_engine  # noqa: PLC0415
-    from processor.ledger.commit import withdraw  # noqa: PLC0415
-    from processor.ledger.delivery import Withdrawal  # noqa: PLC0415
-
     bucket, key = bucket_and_key(source)
     started = time.monotonic()
     with open_database(database_url) as database:

@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from local.commands.database import LOCAL_FOLDER, DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.folder import LOCAL_FOLDER
 from local.errors import UserError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-    from processor.ingest import IngestSummary
+from logstats.database import create_engine
+from logstats.settings import ProcessorSettings, load
+from processor.cluster.members import ClusterError
+from processor.ingest import Ingestor, IngestSummary
+from processor.ledger.merge import IntegrityError
+from processor.ledger.rejects import LocalRejectStore, S3RejectStore
+from processor.reading.objects import LocalFile, SourceError, s3_location
+from processor.reading.s3 import S3Object, create_client
 
 
 def ingest(
@@ -38,10 +42,6 @@ def ingest(
 
     However often the same content is ingested, it counts once. New content under the same name replaces the old.
     """
-    from processor.cluster.members import ClusterError  # noqa: PLC0415 - other commands need no processor
-    from processor.ledger.merge import IntegrityError  # noqa: PLC0415
-    from processor.reading.objects import SourceError  # noqa: PLC0415
-
     try:
         summary = _ingest(source, workers, processes, database_url, again=again)
     except (SourceError, ClusterError) as error:
@@ -56,17 +56,10 @@ def ingest(
 
 def _ingest(
     source: str, workers: int | None, processes: int, database_url: str | None, *, again: bool
-) -> "IngestSummary":
-    from logstats.database import create_engine  # noqa: PLC0415
-    from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
-    from processor.ingest import Ingestor  # noqa: PLC0415
-    from processor.ledger.rejects import LocalRejectStore, S3RejectStore  # noqa: PLC0415
-    from processor.reading.objects import LocalFile, s3_location  # noqa: PLC0415
-    from processor.reading.s3 import S3Object  # noqa: PLC0415
-
+) -> IngestSummary:
     settings = load(ProcessorSettings)
     location = s3_location(source)
-    client = _s3_client() if location or settings.rejects_bucket else None
+    client = create_client() if location or settings.rejects_bucket else None
     file = None if location else LocalFile.at(Path(source))
 
     def look() -> S3Object:
@@ -85,7 +78,7 @@ def _ingest(
             engine, rejects, settings.wait_for_system_duration, workers, progress, again=again
         )
         if processes > 1:
-            from processor.cluster.coordinator import on_this_machine  # noqa: PLC0415
+            from processor.cluster.coordinator import on_this_machine  # noqa: PLC0415 - slow to import, rarely asked for
 
             cluster = on_this_machine(engine, database, source, processes, workers, progress)
             ingestor = replace(ingestor, cluster=cluster)
@@ -93,12 +86,6 @@ def _ingest(
             return ingestor.ingest_file(file) if file else ingestor.ingest_current(look)
         finally:
             engine.dispose()
-
-
-def _s3_client() -> "S3Client":
-    from processor.reading.s3 import create_client  # noqa: PLC0415 - slow to import
-
-    return create_client()
 
 
 @contextmanager
@@ -117,7 +104,7 @@ def _progress_bar(size: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.advance(task, count)
 
 
-def _show(summary: "IngestSummary") -> None:
+def _show(summary: IngestSummary) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 

@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
+from local.ledger import find
+from logstats.database import create_engine
+from processor.reading.objects import s3_location
+from processor.reading.s3 import create_client
 
 
 def rejects(
@@ -18,9 +23,6 @@ def rejects(
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
 ) -> None:
     """Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept."""
-    from local.ledger import find  # noqa: PLC0415 - slow to import
-    from logstats.database import create_engine  # noqa: PLC0415
-
     with open_database(database_url) as database:
         engine = create_engine(database)
         try:
@@ -37,11 +39,6 @@ def rejects(
 
 
 def _read(uri: str) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    from processor.reading.objects import s3_location  # noqa: PLC0415
-    from processor.reading.s3 import create_client  # noqa: PLC0415
-
     try:
         location = s3_location(uri)
         if location is None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from local import server
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
 from local.termination import stopped_by_exception
@@ -45,8 +46,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _serve(listener: socket.socket, host: str, workers: int, database: DatabaseSettings) -> None:
-    from local import server  # noqa: PLC0415 - other commands need no server
-
     server.set_environment(database)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"

@@ -26,7 +26,7 @@ from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
 from local.cloud.uploads import deliver_missed, failed_keys, last_line, upload
-from local.commands.database import LOCAL_FOLDER
+from local.commands.folder import LOCAL_FOLDER, StateOption
 from local.errors import UserError
 from local.termination import stopped_by_exception
 from logstats.models import DailyStatistics
@@ -41,10 +41,6 @@ _COLUMNS = {
     "duration_p99": "p99 s",
     "duration_max": "max s",
 }
-
-StateOption = Annotated[
-    Path, typer.Option("--state", envvar="LOGSTATS_STATE", help="Folder for data and logs.")
-]
 
 
 def up(
