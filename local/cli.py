@@ -1,6 +1,7 @@
 """The `logstats` command line: every command in one place, every error one clear line."""
 
 import os
+import re
 import sys
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from local.display import visible
 from local.errors import UserError
 
 COMMANDS = {
@@ -76,5 +78,6 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print("logstats: " + " ".join(message.split()), file=sys.stderr)
+    line = re.sub(r"[ \t\r\n]+", " ", message.strip(" \t\r\n"))
+    print(f"logstats: {visible(line)}", file=sys.stderr)
     sys.exit(1)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from local.ledger import bucket_and_key, find
 from logstats.database import create_engine
 from processor.ledger.commit import withdraw
@@ -36,4 +37,4 @@ def forget(
     if as_json:
         print(json.dumps({"source": source, "outcome": outcome, "seconds": seconds}))
     else:
-        typer.echo(f"{outcome} {source}")
+        typer.echo(f"{outcome} {visible(source)}")

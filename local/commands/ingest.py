@@ -12,6 +12,7 @@ import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.folder import LOCAL_FOLDER
+from local.display import visible
 from local.errors import UserError
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
@@ -107,6 +108,7 @@ def _progress_bar(size: int) -> Iterator[Callable[[int], None]]:
 def _show(summary: IngestSummary) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     table = Table(show_header=False, box=None)
     for name, value in summary.as_dict().items():
@@ -116,7 +118,7 @@ def _show(summary: IngestSummary) -> None:
         elif isinstance(value, int):
             table.add_row(name, f"{value:,}")
         else:
-            table.add_row(name, str(value))
+            table.add_row(name, Text(visible(str(value))))
     Console(file=sys.stdout).print(table)
     if summary.outcome == "ignored":
         typer.echo("Only names that end in .log or .log.gz are log objects.", err=True)

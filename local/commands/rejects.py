@@ -9,6 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from local.errors import UserError
 from local.ledger import find
 from logstats.database import create_engine
@@ -34,16 +35,19 @@ def rejects(
         print(json.dumps({"source": source, "rejected": row.rejected, "kept": kept}))
         return
     for entry in kept:
-        typer.echo(f"{entry['line']}\t{entry['reason']}\t{entry['text']}{'...' if entry['cut'] else ''}")
+        typer.echo(
+            f"{entry['line']}\t{entry['reason']}\t{visible(entry['text'])}{'...' if entry['cut'] else ''}"
+        )
     print(f"{row.rejected:,} rejected, {len(kept):,} kept", file=sys.stderr)
 
 
-def _read(uri: str) -> str:
+def _read(uri: str) -> bytes:
+    """Return the document: its lines end with LF, and texts in it may have other separators."""
     try:
         location = s3_location(uri)
         if location is None:
-            return Path(uri).read_text(encoding="utf-8")
+            return Path(uri).read_bytes()
         bucket, key = location
-        return create_client().get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        return create_client().get_object(Bucket=bucket, Key=key)["Body"].read()
     except (OSError, BotoCoreError, ClientError) as error:
         raise UserError(f"the rejected lines cannot be read from {uri}: {error}") from error

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from local.errors import UserError
 from logstats.database import create_engine
 
@@ -66,9 +67,9 @@ def _show(names: list[str], rows: list[list[Any]]) -> None:
         console.width = _PIPE_WIDTH
     table = Table(box=SIMPLE_HEAD)
     for name in names:
-        table.add_column(name)
+        table.add_column(Text(visible(name)))
     for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        table.add_row(*(Text("" if value is None else visible(str(value))) for value in row))
     with console.capture() as drawn:
         console.print(table)
     typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines() if line.strip()))

@@ -18,9 +18,10 @@ from api.parameters import CalendarDate, CustomerId, check_order
 from api.settings import ApiSettings
 from api.statistics import Question, Statistics
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from local.errors import UserError
 from local.sparkline import sparkline
-from logstats.settings import DatabaseSettings
+from logstats.settings import DatabaseSettings, load
 
 _COLUMNS = {
     "date": "day (UTC)",
@@ -80,7 +81,7 @@ def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotat
 
 
 async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
-    database = Database(settings, ApiSettings())
+    database = Database(settings, load(ApiSettings))
     try:
         answer = await Statistics(database).answer(Question(customer_id, first, last))
     except DatabaseAwayError as error:
@@ -95,9 +96,9 @@ def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     if not days:
-        console.print(Text(f"No requests of {customer_id} on these days."))
+        console.print(Text(f"No requests of {visible(customer_id)} on these days."))
         return
-    table = Table(title=Text(customer_id), title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=Text(visible(customer_id)), title_justify="left", box=SIMPLE_HEAD)
     for heading in _COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)
     for day in days:

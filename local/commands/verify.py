@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from logstats.database import create_engine
 from processor.ledger.verify import Difference, check
 
@@ -29,7 +30,7 @@ def verify(
 
     def tell(difference: Difference) -> None:
         if not as_json:
-            typer.echo(str(difference))
+            typer.echo(visible(str(difference)))
         elif len(listed) < _MOST_LISTED:
             listed.append({name: str(value) for name, value in asdict(difference).items() if value})
 

@@ -65,3 +65,19 @@ def test_an_unknown_command_is_an_error() -> None:
     result = CliRunner().invoke(cli.app, ["verfy"])
     assert result.exit_code == 2
     assert "Did you mean 'verify'?" in result.stderr
+
+
+def test_an_error_shows_control_characters_escaped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["logstats", "ingest", "[red] \x1b[2J\u2028.log"])
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert capsys.readouterr().err == "logstats: [red] \\x1b[2J\\u2028.log: No such file or directory\n"
+
+
+@pytest.mark.parametrize("argument", ["x\x1b[2J", "--x\x1b[2J"])
+def test_a_usage_error_shows_control_characters_escaped(argument: str) -> None:
+    result = CliRunner().invoke(cli.app, ["migrate", argument])
+    assert result.exit_code == 2
+    assert "x\\x1b[2J" in result.stderr
