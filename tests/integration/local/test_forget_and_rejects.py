@@ -73,6 +73,7 @@ def test_the_name_of_a_log_is_neither_markup_nor_control(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "400")
     path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(as_bytes(LINES))
     url = ("--database-url", database.url)
     shown = ascii(name)[1:-1]

@@ -107,11 +107,7 @@ def test_the_command_says_how_many_are_left(
     """A message that somebody else is receiving cannot be moved now."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     found = {outputs.DEAD_LETTER_QUEUE_URL: dead, outputs.QUEUE_URL: queue}
-    template = {
-        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-        "Outputs": {name: {"Value": url} for name, url in found.items()},
-    }
-    boto3.client("cloudformation").create_stack(StackName="logstats-test", TemplateBody=json.dumps(template))
+    monkeypatch.setattr("local.commands.redrive._outputs", lambda _client, _stack: found)
     command = ["redrive", "--stack", "logstats-test", "--json"]
     for number in range(3):
         sqs.send_message(QueueUrl=dead, MessageBody=f"message {number}")
