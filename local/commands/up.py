@@ -259,7 +259,7 @@ def _serve(cloud: Cloud, state: State) -> None:
             told += 1
             keys = ", ".join(failed_keys(failure.event))
             reason = last_line(failure.error.message)
-            told_of = visible(f"{keys} could not be ingested: {reason}")
-            typer.echo(f"{told_of} (see {state.log('processor')})", err=True)
+            failed = visible(f"{keys} could not be ingested: {reason}")
+            typer.echo(f"{failed} (see {state.log('processor')})", err=True)
         time.sleep(0.2)
     raise UserError(f"The emulator has ended unexpectedly; see {state.log('emulator')}")
