@@ -8,7 +8,6 @@ from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
-from alembic.util.exc import CommandError
 from sqlalchemy.pool import NullPool
 
 from local import postgres
@@ -17,7 +16,7 @@ from local.termination import deferred, stopped_by_exception, uninterrupted
 from logstats.address import AddressError, parse
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, SettingsError, load
-from migrate import schema
+from migrate import revision
 
 
 @contextmanager
@@ -86,16 +85,17 @@ def _check(settings: DatabaseSettings, url: str, *, migrated: bool) -> None:
     shown = sa.make_url(url).render_as_string(hide_password=True)
     engine = create_engine(settings, poolclass=NullPool)
     try:
-        revision = schema.current(engine)
+        with engine.connect() as connection:
+            found = revision.current(connection)
     except sa.exc.DBAPIError as error:
         raise UserError(f"The database {shown} does not answer: {_one_line(error.orig)}") from None
-    if migrated and revision is None:
+    if migrated and found is None:
         raise UserError(
             f"The database {shown} has no schema yet; run: logstats migrate --database-url '{shown}'"
         )
-    if migrated and revision != schema.head():
+    if migrated and found != revision.HEAD:
         raise UserError(
-            f"The database {shown} has schema {revision}, this version works with {schema.head()}; "
+            f"The database {shown} has schema {found}, this version works with {revision.HEAD}; "
             f"run: logstats migrate --database-url '{shown}'"
         )
 
@@ -111,12 +111,27 @@ def _migrated(server: postgres.EmbeddedPostgres) -> DatabaseSettings:
     try:
         server.create_database("logstats")
         settings = server.settings()
-        schema.upgrade(create_engine(settings, poolclass=NullPool))
-    except (psycopg.Error, sa.exc.SQLAlchemyError, CommandError) as error:
+        engine = create_engine(settings, poolclass=NullPool)
+        with engine.begin() as connection:
+            is_current = revision.renew(connection)
+        if not is_current:
+            _upgrade(engine)
+    except (psycopg.Error, sa.exc.SQLAlchemyError) as error:
         raise UserError(
             f"The embedded database in {server.folder} cannot be used: {_one_line(error)}"
         ) from None
     return settings
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    from alembic.util.exc import CommandError  # noqa: PLC0415 - slow to import, and needed once for a version
+
+    from migrate import schema  # noqa: PLC0415 - it imports Alembic
+
+    try:
+        schema.upgrade(engine)
+    except CommandError as error:
+        raise UserError(f"The embedded database cannot be migrated: {_one_line(error)}") from None
 
 
 def _one_line(error: object) -> str:

@@ -1,23 +1,37 @@
 """The API under uvicorn, in one process or several."""
 
+import json
 import os
 import signal
 import socket
 from multiprocessing import resource_tracker
 
 import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from api.app import app_from_environment
 from api.settings import ApiSettings
 from local.errors import UserError
 from logstats.settings import DatabaseSettings, SettingsError, load
 
 _POOL_SIZE = 8
+_HOSTS = "LOGSTATS_ALLOWED_HOSTS"
 
 
-def set_environment(database: DatabaseSettings) -> None:
-    """Hand the settings to the app as Lambda does; worker processes inherit them."""
+def set_environment(database: DatabaseSettings, allowed_hosts: list[str]) -> None:
+    """Hand the settings to the app as Lambda does; worker processes inherit them.
+
+    Raises
+    ------
+    UserError
+        If a setting of the API, or a host, is malformed.
+    """
+    for name in allowed_hosts:
+        if "*" in name.removeprefix("*.") and name != "*":
+            raise UserError(f"--allowed-host {name}: give a name, *.example.org, or *")
+    os.environ[_HOSTS] = json.dumps(["localhost", "127.0.0.1", "[::1]", *allowed_hosts])
     os.environ.setdefault("API_POOL_SIZE", str(_POOL_SIZE))
     os.environ["API_AUTH"] = "none"  # no gateway in front; it listens on 127.0.0.1 unless told otherwise
     try:
@@ -31,10 +45,19 @@ def set_environment(database: DatabaseSettings) -> None:
         os.environ["DATABASE_CA_FILE"] = database.ca_file
 
 
+def app() -> TrustedHostMiddleware:
+    """Return the API; it answers only for its own hosts.
+
+    Nobody authenticates its callers. A page of somebody else's may let its own name mean 127.0.0.1 (DNS
+    rebinding); then its visitors' browsers would read the API for it, but with that name as the host.
+    """
+    return TrustedHostMiddleware(app_from_environment(), json.loads(os.environ[_HOSTS]), www_redirect=False)
+
+
 def run(listener: socket.socket, workers: int) -> None:
     """Serve on a listening socket until a signal ends it; uvloop runs the event loop where there is one."""
     config = uvicorn.Config(
-        "api.app:app_from_environment",
+        "local.server:app",
         factory=True,
         workers=workers,
         http="httptools",

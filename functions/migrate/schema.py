@@ -9,13 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from migrate import grants
-
-_MIGRATION_LOCK = 0x6C6F6773  # "logs": any fixed number; concurrent deploys wait for each other
-_NEW_REVISIONS = sa.text(
-    "SELECT setval('revisions', greatest(nextval('revisions'),"
-    " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint))"
-)
-"""A database restored from a snapshot must not give revisions again that clients know of other content."""
+from migrate.revision import MIGRATION_LOCK, NEW_REVISIONS
 
 
 class NewerSchemaError(Exception):
@@ -62,7 +56,7 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
         connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # and so does waiting for another run
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
         before = MigrationContext.configure(connection).get_current_revision()
         config = _config()
@@ -71,6 +65,6 @@ def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
             raise NewerSchemaError(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        connection.execute(_NEW_REVISIONS)
+        connection.execute(NEW_REVISIONS)
         grants.apply(connection)
         return before, head()

@@ -1,17 +1,13 @@
 """What the commands share: the option that names a database, and the way to open it."""
 
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from logstats.settings import DatabaseSettings
-
-_CHECKOUT = Path(__file__).resolve().parents[2]
-LOCAL_FOLDER = (_CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.cwd()) / ".local"
-"""What the command line keeps: in the checkout, wherever it is called from; else in the current folder."""
+from local import database
+from local.commands.folder import LOCAL_FOLDER
+from logstats.settings import DatabaseSettings
 
 DatabaseUrlOption = Annotated[
     str | None,
@@ -27,8 +23,6 @@ DatabaseUrlOption = Annotated[
 ]
 
 
-def open_database(url: str | None, *, migrated: bool = True) -> AbstractContextManager["DatabaseSettings"]:
+def open_database(url: str | None, *, migrated: bool = True) -> AbstractContextManager[DatabaseSettings]:
     """Provide the database of a URL, or else the embedded one, as `local.database.open_database` says."""
-    from local import database  # noqa: PLC0415 - slow to import, and not every command needs it
-
     return database.open_database(url, LOCAL_FOLDER / "postgres", migrated=migrated)

@@ -8,8 +8,7 @@ import psutil
 import typer
 
 from local.cloud.state import State
-from local.commands.database import LOCAL_FOLDER
-from local.commands.up import StateOption
+from local.commands.folder import LOCAL_FOLDER, StateOption
 
 _GRACE_SECONDS = 40.0
 

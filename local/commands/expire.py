@@ -5,16 +5,19 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
 
+from api.parameters import CalendarDate
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
+from logstats.database import create_engine
 from logstats.settings import MAX_RETENTION_DAYS
-
-if TYPE_CHECKING:
-    from processor.retention.expiry import Expiry
+from processor.retention import expiry
+from processor.retention.expiry import Expiry
 
 
 def expire(
@@ -53,10 +56,6 @@ def expire(
 
 
 def _date(text: str) -> dt.date:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
-
-    from api.parameters import CalendarDate  # noqa: PLC0415
-
     try:
         date: dt.date = TypeAdapter(CalendarDate).validate_python(text)
     except ValidationError as error:
@@ -64,10 +63,7 @@ def _date(text: str) -> dt.date:
     return date
 
 
-def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> "Expiry":
-    from logstats.database import create_engine  # noqa: PLC0415 - slow to import
-    from processor.retention import expiry  # noqa: PLC0415
-
+def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> Expiry:
     with open_database(database_url) as database:
         engine = create_engine(database)
         try:
@@ -85,8 +81,6 @@ def _expire(days: int | None, first: dt.date | None, database_url: str | None, *
 @contextmanager
 def _progress() -> Iterator[Callable[[int], None]]:
     """Count on a terminal; nothing in a pipe."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-
     removed = 0
     with Console(stderr=True).status("") as status:
 
@@ -98,7 +92,7 @@ def _progress() -> Iterator[Callable[[int], None]]:
         yield show
 
 
-def _line(found: "Expiry", *, dry_run: bool) -> str:
+def _line(found: Expiry, *, dry_run: bool) -> str:
     counts = f"{found.customer_days:,} customer-days ({found.contributions:,} contributions)"
     if dry_run:
         return f"would remove {counts} before {found.horizon}; {found.customers:,} customers would have none left"

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from local.commands.database import LOCAL_FOLDER, DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.folder import LOCAL_FOLDER
+from local.display import visible
+from local.ledger import bucket_and_key, find
+from logstats.database import create_engine
+from logstats.settings import ProcessorSettings, load
+from processor.ledger.delivery import Withdrawal
+from processor.ledger.withdrawal import withdraw
+from processor.reading.s3 import create_client
+from processor.reject_stores import reject_store
 
 
 def forget(
@@ -19,14 +28,6 @@ def forget(
 
     Deliveries that come late, or again, do not bring it back. A newer upload does, and so does `logstats ingest`.
     """
-    from local.ledger import bucket_and_key, find  # noqa: PLC0415 - slow to import
-    from logstats.database import create_engine  # noqa: PLC0415
-    from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
-    from processor.ledger.delivery import Withdrawal  # noqa: PLC0415
-    from processor.ledger.withdrawal import withdraw  # noqa: PLC0415
-    from processor.reading.s3 import create_client  # noqa: PLC0415
-    from processor.reject_stores import reject_store  # noqa: PLC0415
-
     bucket, key = bucket_and_key(source)
     started = time.monotonic()
     with open_database(database_url) as database:
@@ -42,4 +43,4 @@ def forget(
     if as_json:
         print(json.dumps({"source": source, "outcome": outcome, "seconds": seconds}))
     else:
-        typer.echo(f"{outcome} {source}")
+        typer.echo(f"{outcome} {visible(source)}")

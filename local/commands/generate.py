@@ -3,7 +3,8 @@
 import datetime as dt
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -36,7 +37,9 @@ def generate(
         raise UserError(str(error)) from None
     try:
         with output.open("wb") if output else nullcontext(sys.stdout.buffer) as file:
-            _write(traffic, lines, file, show=sys.stderr.isatty() and (bool(output) or not file.isatty()))
+            show = sys.stderr.isatty() and (bool(output) or not file.isatty())
+            with _progress_bar(lines, show=show) as progress:
+                _write(traffic.log(lines), file, progress)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
         raise Exit(_CLOSED_PIPE) from None
@@ -44,13 +47,21 @@ def generate(
         raise UserError(f"{output or 'stdout'}: {error.strerror}") from None
 
 
-def _write(traffic: Traffic, lines: int, file: BinaryIO, *, show: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 - other commands need no progress bar
+def _write(blocks: Iterator[bytes], file: BinaryIO, progress: Callable[[int], None]) -> None:
+    for block in blocks:
+        file.write(block)
+        progress(block.count(b"\n"))
+    file.flush()
+
+
+@contextmanager
+def _progress_bar(lines: int, *, show: bool) -> Iterator[Callable[[int], None]]:
+    if not show:
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to import
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not show) as progress:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Generating", total=lines)
-        for block in traffic.log(lines):
-            file.write(block)
-            progress.advance(task, block.count(b"\n"))
-        file.flush()
+        yield lambda count: progress.advance(task, count)

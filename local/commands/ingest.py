@@ -6,17 +6,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from local.commands.database import LOCAL_FOLDER, DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.folder import LOCAL_FOLDER
+from local.display import visible
 from local.errors import UserError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-    from processor.ingest_summary import IngestSummary
+from logstats.database import create_engine
+from logstats.settings import ProcessorSettings, load
+from processor.cluster.members import ClusterError
+from processor.ingest import Ingestor
+from processor.ingest_summary import IngestSummary
+from processor.ledger.merge import IntegrityError
+from processor.reading.objects import LocalFile, SourceError, s3_location
+from processor.reading.s3 import S3Object, create_client
+from processor.reject_stores import reject_store
 
 
 def ingest(
@@ -38,10 +44,6 @@ def ingest(
 
     However often the same content is ingested, it counts once. New content under the same name replaces the old.
     """
-    from processor.cluster.members import ClusterError  # noqa: PLC0415 - other commands need no processor
-    from processor.ledger.merge import IntegrityError  # noqa: PLC0415
-    from processor.reading.objects import SourceError  # noqa: PLC0415
-
     try:
         summary = _ingest(source, workers, processes, database_url, again=again)
     except (SourceError, ClusterError) as error:
@@ -56,17 +58,10 @@ def ingest(
 
 def _ingest(
     source: str, workers: int | None, processes: int, database_url: str | None, *, again: bool
-) -> "IngestSummary":
-    from logstats.database import create_engine  # noqa: PLC0415
-    from logstats.settings import ProcessorSettings, load  # noqa: PLC0415
-    from processor.ingest import Ingestor  # noqa: PLC0415
-    from processor.reading.objects import LocalFile, s3_location  # noqa: PLC0415
-    from processor.reading.s3 import S3Object  # noqa: PLC0415
-    from processor.reject_stores import reject_store  # noqa: PLC0415
-
+) -> IngestSummary:
     settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
     location = s3_location(source)
-    client = _s3_client() if location or settings.rejects_bucket else None
+    client = create_client() if location or settings.rejects_bucket else None
     file = None if location else LocalFile.at(Path(source))
 
     def head() -> S3Object:
@@ -76,12 +71,12 @@ def _ingest(
     size = file.size if file else head().size
     with open_database(database_url) as database, _progress_bar(size) as progress:
         engine = create_engine(database, max_overflow=-1)
-        rejects = reject_store(settings, lambda: client or _s3_client())
+        rejects = reject_store(settings, lambda: client or create_client())
         ingestor = Ingestor(
             engine, rejects, settings.wait_for_system_duration, workers, progress, force=again
         )
         if processes > 1:
-            from processor.cluster.coordinator import on_this_machine  # noqa: PLC0415
+            from processor.cluster.coordinator import on_this_machine  # noqa: PLC0415 - slow to import, rarely asked for
 
             cluster = on_this_machine(engine, database, source, processes, workers, progress)
             ingestor = replace(ingestor, cluster=cluster)
@@ -89,12 +84,6 @@ def _ingest(
             return ingestor.ingest_file(file) if file else ingestor.ingest_current(head)
         finally:
             engine.dispose()
-
-
-def _s3_client() -> "S3Client":
-    from processor.reading.s3 import create_client  # noqa: PLC0415 - slow to import
-
-    return create_client()
 
 
 @contextmanager
@@ -113,9 +102,10 @@ def _progress_bar(size: int) -> Iterator[Callable[[int], None]]:
         yield lambda count: progress.advance(task, count)
 
 
-def _show(summary: "IngestSummary") -> None:
+def _show(summary: IngestSummary) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     table = Table(show_header=False, box=None)
     for name, value in summary.as_dict().items():
@@ -125,7 +115,7 @@ def _show(summary: "IngestSummary") -> None:
         elif isinstance(value, int):
             table.add_row(name, f"{value:,}")
         else:
-            table.add_row(name, str(value))
+            table.add_row(name, Text(visible(str(value))))
     Console(file=sys.stdout).print(table)
     if summary.outcome == "ignored":
         typer.echo("Only names that end in .log or .log.gz are log objects.", err=True)

@@ -2,21 +2,21 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import boto3
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from cdk import outputs
+from local.cloud.emulator import Endpoint
 from local.cloud.state import State
-from local.commands.database import LOCAL_FOLDER
-from local.commands.up import StateOption
+from local.commands.folder import LOCAL_FOLDER, StateOption
 from local.errors import UserError
 from local.redrive import in_flight, move
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _LOCAL_STACK = outputs.stack_name("local")
 
@@ -33,8 +33,6 @@ def redrive(
 
     A message is deleted there when the queue has taken it: one that is moved twice counts once.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
-
     client = _clients(stack, state)
     moved = 0
     try:
@@ -56,18 +54,14 @@ def _told(moved: int) -> str:
     return f"{moved:,} {'message' if moved == 1 else 'messages'} delivered again"
 
 
-def _clients(stack: str, state: Path) -> "Callable[[str], Any]":
+def _clients(stack: str, state: Path) -> Callable[[str], Any]:
     """Return what makes clients: of the local cloud that runs here, or of the user's AWS configuration."""
     if stack == _LOCAL_STACK:
-        from local.cloud.emulator import Endpoint  # noqa: PLC0415 - slow to import
-
         address = State(state.resolve()).endpoint()
         if address:
             return Endpoint(*address).client
         if "AWS_ENDPOINT_URL" not in os.environ:
             raise UserError(f"No local cloud runs in {state}; for a stack on AWS, name it with --stack")
-    import boto3  # noqa: PLC0415 - slow to import
-
     return boto3.client  # type: ignore[return-value]  # its overloads know each service
 
 

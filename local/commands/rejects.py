@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from local.errors import UserError
+from local.ledger import find
+from logstats.database import create_engine
+from processor.reading.objects import s3_location
+from processor.reading.s3 import create_client
 
 
 def rejects(
@@ -18,9 +24,6 @@ def rejects(
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
 ) -> None:
     """Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept."""
-    from local.ledger import find  # noqa: PLC0415 - slow to import
-    from logstats.database import create_engine  # noqa: PLC0415
-
     with open_database(database_url) as database:
         engine = create_engine(database)
         try:
@@ -32,21 +35,19 @@ def rejects(
         print(json.dumps({"source": source, "rejected": row.rejected, "kept": kept}))
         return
     for entry in kept:
-        typer.echo(f"{entry['line']}\t{entry['reason']}\t{entry['text']}{'...' if entry['cut'] else ''}")
+        typer.echo(
+            f"{entry['line']}\t{entry['reason']}\t{visible(entry['text'])}{'...' if entry['cut'] else ''}"
+        )
     print(f"{row.rejected:,} rejected, {len(kept):,} kept", file=sys.stderr)
 
 
-def _read(uri: str) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    from processor.reading.objects import s3_location  # noqa: PLC0415
-    from processor.reading.s3 import create_client  # noqa: PLC0415
-
+def _read(uri: str) -> bytes:
+    """Return the document: its lines end with LF, and texts in it may have other separators."""
     try:
         location = s3_location(uri)
         if location is None:
-            return Path(uri).read_text(encoding="utf-8")
+            return Path(uri).read_bytes()
         bucket, key = location
-        return create_client().get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        return create_client().get_object(Bucket=bucket, Key=key)["Body"].read()
     except (OSError, BotoCoreError, ClientError) as error:
         raise UserError(f"the rejected lines cannot be read from {uri}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from local import server
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
 from local.termination import stopped_by_exception
@@ -20,6 +21,15 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8888,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="Answer requests to this host too, besides localhost, 127.0.0.1 and [::1]: "
+            "a name, *.example.org, or * for all. May be given again.",
+        ),
+    ] = None,
     database_url: DatabaseUrlOption = None,
 ) -> None:
     """Serve the API until Ctrl-C."""
@@ -29,7 +39,7 @@ def serve(
         _listen(host, port) as listener,
         open_database(database_url) as database,
     ):
-        _serve(listener, host, workers, database)
+        _serve(listener, host, workers, database, allowed_host or [])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -44,10 +54,10 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UserError(message) from None
 
 
-def _serve(listener: socket.socket, host: str, workers: int, database: DatabaseSettings) -> None:
-    from local import server  # noqa: PLC0415 - other commands need no server
-
-    server.set_environment(database)
+def _serve(
+    listener: socket.socket, host: str, workers: int, database: DatabaseSettings, allowed_hosts: list[str]
+) -> None:
+    server.set_environment(database, allowed_hosts)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
     typer.echo(f"{address}/customers/CUSTOMER/stats?from=YYYY-MM-DD\n{address}/docs\nCtrl-C stops.", err=True)

@@ -3,10 +3,17 @@
 import json
 from typing import Annotated, Any
 
+import psycopg
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from local.errors import UserError
+from logstats.database import create_engine
 
 _MOST_ROWS = 10_000
 _PIPE_WIDTH = 160
@@ -19,8 +26,6 @@ def sql(
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as one line of JSON.")] = False,
 ) -> None:
     """Show what a query finds; the transaction is read-only. At most 10,000 rows."""
-    from logstats.database import create_engine  # noqa: PLC0415
-
     with open_database(database_url) as database:
         engine = create_engine(database)
         try:
@@ -39,8 +44,6 @@ def sql(
 
 def _find(connection: Any, query: str) -> tuple[list[str], list[Any]]:  # noqa: ANN401 - psycopg's
     """Return names and rows. It is prepared, so it cannot be several statements, of which the first is COMMIT."""
-    import psycopg  # noqa: PLC0415
-
     try:
         connection.read_only = True
         with connection.execute(query, prepare=True) as found:
@@ -59,19 +62,14 @@ def _cell(value: object) -> object:
 
 
 def _show(names: list[str], rows: list[list[Any]]) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
     console = Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     table = Table(box=SIMPLE_HEAD)
     for name in names:
-        table.add_column(name)
+        table.add_column(Text(visible(name)))
     for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        table.add_row(*(Text("" if value is None else visible(str(value))) for value in row))
     with console.capture() as drawn:
         console.print(table)
     typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines() if line.strip()))

@@ -8,11 +8,20 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from api.database import Database, DatabaseAwayError
 from api.parameters import CalendarDate, CustomerId, check_order
+from api.settings import ApiSettings
+from api.statistics import Question, Statistics
 from local.commands.database import DatabaseUrlOption, open_database
+from local.display import visible
 from local.errors import UserError
-from logstats.settings import DatabaseSettings
+from local.sparkline import sparkline
+from logstats.settings import DatabaseSettings, load
 
 _COLUMNS = {
     "date": "day (UTC)",
@@ -72,11 +81,7 @@ def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotat
 
 
 async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
-    from api.database import Database, DatabaseAwayError  # noqa: PLC0415 - other commands do without the API
-    from api.settings import ApiSettings  # noqa: PLC0415
-    from api.statistics import Question, Statistics  # noqa: PLC0415
-
-    database = Database(settings, ApiSettings())
+    database = Database(settings, load(ApiSettings))
     try:
         answer = await Statistics(database).answer(Question(customer_id, first, last))
     except DatabaseAwayError as error:
@@ -87,18 +92,13 @@ async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, la
 
 
 def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
     console = Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     if not days:
-        console.print(Text(f"No requests of {customer_id} on these days."))
+        console.print(Text(f"No requests of {visible(customer_id)} on these days."))
         return
-    table = Table(title=Text(customer_id), title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=Text(visible(customer_id)), title_justify="left", box=SIMPLE_HEAD)
     for heading in _COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)
     for day in days:
@@ -110,8 +110,6 @@ def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
 
 def _sparklines(days: list[dict[str, Any]], width: int) -> Iterator[str]:
     """Write requests and latency as curves over all days from the first to the last; days without requests are dots."""
-    from local.sparkline import sparkline  # noqa: PLC0415
-
     by_date = {dt.date.fromisoformat(day["date"]): day for day in days}
     first, last = min(by_date), max(by_date)
     dates = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import shlex
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -26,7 +28,8 @@ from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
 from local.cloud.uploads import deliver_missed, failed_keys, last_line, upload
-from local.commands.database import LOCAL_FOLDER
+from local.commands.folder import LOCAL_FOLDER, StateOption
+from local.display import visible
 from local.errors import UserError
 from local.termination import stopped_by_exception
 from logstats.models import DailyStatistics
@@ -41,10 +44,6 @@ _COLUMNS = {
     "duration_p99": "p99 s",
     "duration_max": "max s",
 }
-
-StateOption = Annotated[
-    Path, typer.Option("--state", envvar="LOGSTATS_STATE", help="Folder for data and logs.")
-]
 
 
 def up(
@@ -82,10 +81,11 @@ def up(
         missed = deliver_missed(cloud)
         ingested = _upload(cloud, upload_file, report) if upload_file else None
         report(None)
+        typer.echo(_page(cloud))
         if missed:
-            typer.echo(f"Left by the last run, and now delivered: {', '.join(missed)}")
+            typer.echo(f"Left by the last run, and now delivered: {visible(', '.join(missed))}")
         if ingested:
-            typer.echo(ingested)
+            typer.echo(visible(ingested))
         with suppress(KeyboardInterrupt):
             _show(cloud, here)
             _serve(cloud, here)
@@ -99,7 +99,7 @@ Report = Callable[[str | None], None]
 def _progress() -> Iterator[Report]:
     """Provide a function that shows what happens now, on a terminal; None clears it."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("")
 
@@ -108,7 +108,7 @@ def _progress() -> Iterator[Report]:
                 progress.stop()
                 return
             progress.start()
-            progress.update(task, description=step)
+            progress.update(task, description=visible(step))
 
         yield report
 
@@ -161,6 +161,14 @@ def _show(cloud: Cloud, state: State) -> None:
     )
 
 
+def _page(cloud: Cloud) -> str:
+    if cloud.issuer:
+        return f"The page: {cloud.api_url}/ asks for a token."
+    if cloud.enforces_iam:
+        return "The page is not served: a browser signs no requests."
+    return f"The page: {cloud.api_url}/"
+
+
 def _who_may_call(cloud: Cloud) -> str:
     if cloud.issuer:
         policies = " IAM policies are evaluated." if cloud.enforces_iam else ""
@@ -175,15 +183,14 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
     endpoint, trusted = cloud.emulator.endpoint, cloud.emulator.ca_bundle
     upload = (
         f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION} "
-        f"aws --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/"
+        f"{_aws()} --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/"
     )
-    upload = f"AWS_CA_BUNDLE={trusted} {upload}" if trusted else upload
+    upload = f"AWS_CA_BUNDLE={shlex.quote(str(trusted))} {upload}" if trusted else upload
     aws = f"  S3             {endpoint}\n  upload a log   {upload}\n"
     if cloud.issuer:
         token = _write_tokens(cloud.issuer, state.folder / "tokens")
         return (
             f"  API            curl -H \"Authorization: Bearer $(cat '{token}')\" '{cloud.api_url}{path}'\n"
-            f"  page           {cloud.api_url}/ asks for such a token\n"
             f"  tokens         {token.parent}/ has one of {_FAVOURITE} too; until Ctrl-C, or {LIFETIME_HOURS} hours\n{aws}"
         )
     if cloud.enforces_iam:
@@ -193,6 +200,15 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
         f"  API            {cloud.api_url}{path}\n"
         f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n{aws}"
     )
+
+
+def _aws() -> str:
+    """Return the AWS command line of this environment as a shell takes it, as short as it may be."""
+    program = Path(sys.executable).with_name("aws")
+    if not program.exists():
+        return "aws"
+    here = Path.cwd()
+    return shlex.quote(str(program.relative_to(here) if program.is_relative_to(here) else program))
 
 
 def _write_tokens(issuer: Issuer, folder: Path) -> Path:
@@ -220,7 +236,7 @@ def _get(cloud: Cloud, path: str) -> list[dict[str, Any]]:
 
 
 def _print_table(customer: str, days: list[dict[str, Any]]) -> None:
-    table = Table(title=Text(customer), title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=Text(visible(customer)), title_justify="left", box=SIMPLE_HEAD)
     for heading in _COLUMNS.values():
         table.add_column(heading, justify="right", no_wrap=True)
     for day in days:
@@ -242,7 +258,7 @@ def _serve(cloud: Cloud, state: State) -> None:
         for failure in list(cloud.processor.failures)[told:]:
             told += 1
             keys = ", ".join(failed_keys(failure.event))
-            reason = last_line(failure.message)
-            typer.echo(f"{keys} could not be ingested: {reason} (see {state.log('processor')})", err=True)
+            failed = visible(f"{keys} could not be ingested: {last_line(failure.message)}")
+            typer.echo(f"{failed} (see {state.log('processor')})", err=True)
         time.sleep(0.2)
     raise UserError(f"The emulator has ended unexpectedly; see {state.log('emulator')}")

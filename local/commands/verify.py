@@ -2,14 +2,14 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
-
-if TYPE_CHECKING:
-    from processor.ledger.verify import Difference
+from local.display import visible
+from logstats.database import create_engine
+from processor.ledger.verify import Difference, check
 
 _MOST_LISTED = 1_000
 
@@ -26,14 +26,11 @@ def verify(
 
     Status 0 when they agree, 1 when they do not. Ingests may go on meanwhile.
     """
-    from logstats.database import create_engine  # noqa: PLC0415 - slow to import
-    from processor.ledger.verify import check  # noqa: PLC0415
-
     listed: list[dict[str, str]] = []
 
-    def tell(difference: "Difference") -> None:
+    def tell(difference: Difference) -> None:
         if not as_json:
-            typer.echo(str(difference))
+            typer.echo(visible(str(difference)))
         elif len(listed) < _MOST_LISTED:
             listed.append({name: str(value) for name, value in asdict(difference).items() if value})
 

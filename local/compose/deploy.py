@@ -1,10 +1,12 @@
 """The one-shot service `deploy`: migrate the database and deploy the stack, as the CDK command line would on AWS.
 
-``python -m local.compose.deploy`` with `AWS_ENDPOINT_URL`, `DATABASE_URL` and `PROCESSOR_ENDPOINT`.
+``python -m local.compose.deploy`` with `AWS_ENDPOINT_URL`, `DATABASE_URL`, `PGPASSWORD` and `PROCESSOR_ENDPOINT`.
 """
 
 import os
 import sys
+
+import sqlalchemy as sa
 
 from cdk import outputs
 from local.cloud.deployment import Deployer
@@ -13,11 +15,16 @@ from local.cloud.synthesis import cloud_assembly
 from local.errors import UserError
 
 
+def with_password(url: str, password: str) -> str:
+    """Return a URL with a password in it, whatever its characters: functions know no `PGPASSWORD`."""
+    return sa.make_url(url).set(password=password).render_as_string(hide_password=False)
+
+
 def main() -> None:
     """Deploy, and say where things are."""
     variables = os.environ
     parameters = {
-        outputs.DATABASE_URL: variables["DATABASE_URL"],
+        outputs.DATABASE_URL: with_password(variables["DATABASE_URL"], variables["PGPASSWORD"]),
         outputs.PROCESSOR_ENDPOINT: variables["PROCESSOR_ENDPOINT"],
     }
     try:

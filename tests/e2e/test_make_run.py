@@ -148,6 +148,7 @@ def test_from_start_to_ctrl_c_and_again(start: Start, state: Path) -> None:
     up.wait()
     assert "api_requests.log: ingested, 10,000 lines" in up.output
     assert "auth=none" in up.output
+    assert up.output.startswith(f"The page: http://localhost:{up.port}/\n")
     assert f"http://localhost:{up.port}/customers/cust_1/stats?from=2024-09-03" in up.output
     assert re.search(r"2024-10-03 +\d+ ", up.output), "the table"
     first = expected_requests(LOG, "cust_1")

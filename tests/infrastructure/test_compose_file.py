@@ -5,8 +5,10 @@ import subprocess
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
+from local.compose import deploy
 from tests.docker.compose import FILE, Compose, compose_command
 from tests.docker.containers import ROOT, DockerError
 
@@ -72,6 +74,17 @@ def test_base_images_are_those_of_the_dockerfiles(variable: str, dockerfile: str
     )
     assert found
     assert set(re.findall(rf"\$\{{{variable}:-([^}}]*)\}}", text)) == {found[1]}
+
+
+def test_a_password_may_have_any_characters() -> None:
+    """No URL in the file has one, and the template's parameter has it escaped."""
+    assert not re.search(r"://[^/\s]*PASSWORD", FILE.read_text(encoding="utf-8"))
+    for name in ("processor", "deploy"):
+        environment = SERVICES[name]["environment"]
+        assert environment["PGPASSWORD"] == SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    password = "p@ss:w/rd?#%40 ü"  # pragma: allowlist secret - of nobody
+    url = sa.make_url(deploy.with_password("postgresql://logstats@postgres:5432/logstats", password))
+    assert (url.username, url.password, url.host) == ("logstats", password, "postgres")
 
 
 def test_the_emulator_is_the_locked_one() -> None:

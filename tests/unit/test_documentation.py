@@ -10,15 +10,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from local.cli import app
+from local import cli
 from tests import walkthrough
 from tests.walkthrough import Block
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = walkthrough.documents()
-COMMANDS = get_command(app).commands  # type: ignore[attr-defined]  # a group has commands
+COMMANDS = {name: cli.load(name) for name in cli.COMMANDS}
 
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 

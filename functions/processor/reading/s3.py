@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from urllib3.exceptions import HTTPError
 
@@ -34,14 +32,14 @@ class MissingError(SourceError):
     """The object or the version is not there."""
 
 
-_PATIENT = Config(
-    retries={"mode": "standard", "total_max_attempts": 8},
-    connect_timeout=5,
-    read_timeout=20,
-    tcp_keepalive=True,
-    max_pool_connections=32,
-)
-_IMPATIENT = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=2)
+_PATIENT: dict[str, Any] = {
+    "retries": {"mode": "standard", "total_max_attempts": 8},
+    "connect_timeout": 5,
+    "read_timeout": 20,
+    "tcp_keepalive": True,
+    "max_pool_connections": 32,
+}
+_IMPATIENT: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_timeout": 1, "read_timeout": 2}
 
 
 def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noqa: ANN401 - boto3's
@@ -54,7 +52,10 @@ def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noq
     patient
         If not, the client gives up at once: for what somebody else will try again.
     """
-    return boto3.client("s3", config=_PATIENT if patient else _IMPATIENT, **options)
+    import boto3  # noqa: PLC0415 - slow to import, and files do without it
+    from botocore.config import Config  # noqa: PLC0415
+
+    return boto3.client("s3", config=Config(**_PATIENT if patient else _IMPATIENT), **options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from local.cli import app
 from logstats.models import Attempt, LogObject
@@ -64,3 +64,45 @@ def test_forgetting_on_a_laptop_asks_no_bucket(
         run("ingest", str(path), *url)
         assert not s3.objects.get(("rejected-lines", "1.jsonl"))
     assert set(tables.leftovers(engine).values()) == {0}
+
+
+def show(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, [*arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result
+
+
+def test_rejected_lines_with_other_separators_are_read_and_shown_escaped(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    """Kept lines end with LF only; what does not print reaches no terminal."""
+    texts = [
+        "x \u2028 y",
+        "x \u2029 y",
+        "x \x85 y",
+        "x \x00 \x0b\x0c\x1c\x1d\x1e y",
+        "x \x1b]0;title\x07 \x1b[2J\t y",
+        "[red]x",
+    ]
+    path = tmp_path / "a.log"
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8", newline="\n")
+    url = ("--database-url", database.url)
+    run("ingest", str(path), *url)
+    assert [line["text"] for line in run("rejects", str(path), *url)["kept"]] == texts
+    shown = show("rejects", str(path), *url).stdout
+    lines = [line.split("\t") for line in shown.removesuffix("\n").split("\n")]
+    assert [line[2] for line in lines] == [ascii(text)[1:-1] for text in texts]
+
+
+@pytest.mark.parametrize("name", ["[red]x.log", "[/prod].log", "\x1b[2J.log", "\u2028.log"])
+def test_the_name_of_a_log_is_neither_markup_nor_control(
+    database: DatabaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(as_bytes(LINES))
+    url = ("--database-url", database.url)
+    shown = ascii(name)[1:-1]
+    assert show("ingest", str(path), *url).stdout.splitlines()[0].split() == ["source", f"{tmp_path}/{shown}"]
+    assert show("forget", str(path), *url).stdout == f"withdrawn {tmp_path}/{shown}\n"

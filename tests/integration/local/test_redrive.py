@@ -8,7 +8,10 @@ from unittest.mock import patch
 import boto3
 import pytest
 from moto import mock_aws
+from typer.testing import CliRunner
 
+from cdk import outputs
+from local.cli import app
 from local.errors import UserError
 from local.redrive import in_flight, move
 
@@ -96,3 +99,19 @@ def test_what_breaks_off_between_sending_and_deleting_loses_nothing(
         list(move(sqs, dead, queue))
     assert bodies(sqs, queue) == ["twice"]
     assert in_flight(sqs, dead) == 1
+
+
+def test_the_command_says_how_many_are_left(
+    sqs: "SQSClient", dead: str, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that somebody else is receiving cannot be moved now."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    found = {outputs.DEAD_LETTER_QUEUE_URL: dead, outputs.QUEUE_URL: queue}
+    monkeypatch.setattr("local.commands.redrive._outputs", lambda _client, _stack: found)
+    command = ["redrive", "--stack", "logstats-test", "--json"]
+    for number in range(3):
+        sqs.send_message(QueueUrl=dead, MessageBody=f"message {number}")
+    sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=1, VisibilityTimeout=600)
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert json.loads(done.stdout) == {"moved": 2}
+    assert done.stderr == "1 more are being received by somebody; call again in a minute\n"

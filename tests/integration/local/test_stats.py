@@ -11,7 +11,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from local.cli import app
 from local.errors import UserError
-from logstats.settings import DatabaseSettings
+from logstats.settings import DatabaseSettings, SettingsError
 from tests.days import insert_day
 
 
@@ -39,6 +39,20 @@ def test_a_table_shows_every_field_with_its_unit(url: str) -> None:
     assert lines[3:5] == [["2024-09-02", *numbers], ["2024-09-03", *numbers]]
     days = "2024-09-02 to 2024-09-03, at most"
     assert [" ".join(line) for line in lines[5:]] == [f"requests ██ {days} 2", f"p99 ██ {days} 2.000 s"]
+
+
+def test_a_customer_is_neither_markup_nor_control(url: str) -> None:
+    known = stats("[bold]ü[/bold]", "--from", "2024-09-01", "--database-url", url)
+    assert known.stdout.splitlines()[0].strip() == "[bold]ü[/bold]"
+    unknown = stats("[b]\u2028", "--from", "2024-09-01", "--database-url", url)
+    assert unknown.stdout == "No requests of [b]\\u2028 on these days.\n"
+
+
+def test_a_malformed_variable_of_the_api_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_POOL_SIZE", "abc")
+    error = stats("cust_1", "--from", "2024-09-01", "--database-url", url).exception
+    assert isinstance(error, SettingsError)
+    assert str(error).startswith("API_POOL_SIZE: ")
 
 
 def test_a_day_without_requests_is_a_dot_in_the_curve(database: DatabaseSettings, engine: sa.Engine) -> None:

@@ -95,3 +95,30 @@ def test_sql_only_reads(url: str, engine: sa.Engine, query: str, message: str) -
     with pytest.raises(UserError, match=message):
         run("sql", query, "--database-url", url)
     assert tables.customers(engine) == before
+
+
+def test_sql_shows_text_as_it_is(url: str) -> None:
+    query = "SELECT E'[red]\\x1b[2J' || chr(8232) AS \"[b]\x1b[1m\", 1 AS n"
+    shown = run("sql", query, "--database-url", url).stdout
+    assert "[red]\\x1b[2J\\u2028" in shown
+    assert "[b]\\x1b[1m" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("found", "said"), [(10_000, ""), (10_001, "only the first 10,000 rows are shown\n")]
+)
+def test_sql_shows_at_most_so_many_rows(url: str, found: int, said: str) -> None:
+    done = run("sql", f"SELECT generate_series(1, {found})", "--database-url", url, "--json")
+    assert (len(json.loads(done.stdout)), done.stderr) == (10_000, said)
+
+
+def test_verify_shows_control_characters_escaped(url: str, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE daily_statistics SET customer_id = :new WHERE customer_id = 'cust_1'"),
+            {"new": "\x1b[2J"},
+        )
+    shown = run("verify", "--database-url", url).stdout
+    assert "\\x1b[2J" in shown
+    assert "\x1b" not in shown

@@ -11,6 +11,7 @@ import pytest
 from local.postgres import EmbeddedPostgres
 from migrate import schema
 from migrate.handler import PHYSICAL_ID, handler
+from migrate.revision import MIGRATION_LOCK
 from tests.integration.migrate.test_schema import add_migrations
 from tests.unit.migrate.test_custom_resource import Listener, listener
 
@@ -122,7 +123,7 @@ def test_a_migration_that_waits_too_long_is_answered_before_lambda_ends_it(
     listener: Listener, empty: str
 ) -> None:
     with psycopg.connect(empty) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [schema._MIGRATION_LOCK])
+        other.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
         started = time.monotonic()
         answer = call(listener, "Create", seconds=6)
     assert answer["Status"] == "FAILED"

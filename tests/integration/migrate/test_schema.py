@@ -24,6 +24,7 @@ from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.models import Base
 from migrate import schema
+from migrate.revision import HEAD, MIGRATION_LOCK
 
 _numbers = count()
 
@@ -79,7 +80,7 @@ def add_migrations(folder: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str)
 def test_a_fresh_database_gets_the_whole_schema(empty: sa.Engine) -> None:
     assert schema.current(empty) is None
     assert schema.upgrade(empty) == (None, schema.head())
-    assert schema.current(empty) == schema.head()
+    assert schema.current(empty) == schema.head() == HEAD
     assert set(Base.metadata.tables) < set(sa.inspect(empty).get_table_names())
 
 
@@ -132,7 +133,7 @@ def test_concurrent_runs_wait_for_each_other(empty: sa.Engine, server: EmbeddedP
         server.url(str(empty.url.database)),
     ]
     with empty.begin() as connection:
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": schema._MIGRATION_LOCK})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
         waiting = sa.text(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -151,7 +152,7 @@ def test_a_run_waits_for_another_longer_than_for_a_table(empty: sa.Engine, serve
     settings = server.settings(str(empty.url.database)).model_copy(update={"lock_timeout_seconds": 0.1})
     hurried = create_engine(settings, poolclass=NullPool)
     with empty.connect() as other:
-        other.execute(sa.text("SELECT pg_advisory_lock(:lock)"), {"lock": schema._MIGRATION_LOCK})
+        other.execute(sa.text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
         threading.Timer(0.6, other.invalidate).start()
         assert schema.upgrade(hurried) == (None, schema.head())
     with empty.begin() as other:

@@ -1,0 +1,29 @@
+"""What `logstats up` says."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.commands import up
+
+
+def test_the_aws_line_works_as_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("aws")
+    assert program.exists()
+    monkeypatch.chdir(program.parents[2])
+    assert up._aws() == str(program.relative_to(program.parents[2]))
+    monkeypatch.chdir(tmp_path)
+    assert shlex.split(up._aws()) == [str(program)]
+
+
+def test_a_file_name_in_the_progress_is_neither_markup_nor_control(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    with up._progress() as report:
+        report("Uploading [red]x\x1b[2J.log")
+        report(None)
+    assert "Uploading [red]x\\x1b[2J.log" in capsys.readouterr().err
