@@ -60,24 +60,38 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 	@touch $@
 
 .PHONY: test
-test: setup test-domain  ## Run all tests (no Docker, no account)
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+test: setup test-domain  ## Run all tests but those of the tiers below (no Docker, no account)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal --ignore=$(DOMAIN)
 
-DOMAIN := line histogram summary batch
+DOMAIN := tests/unit/logstats/domain
 
 .PHONY: test-domain
 test-domain: setup  ## Run the domain's own tests, which must cover every branch of it
-	@$(BIN)/python -m pytest --quiet $(DOMAIN:%=tests/unit/logstats/domain/test_%.py) \
-	    $(DOMAIN:%=--cov=logstats.domain.%) --cov-branch --cov-fail-under=100 --cov-report=term-missing
+	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist worksteal $(DOMAIN) \
+	    --cov=logstats.domain --cov-branch --cov-fail-under=100 --cov-report=term-missing
+
+# What has changed, and its tests: `make test-api` and the like, each in about a minute.
+processor := tests/unit/processor tests/integration/processor tests/faults/test_protocol.py
+api := tests/unit/api tests/integration/api tests/e2e/test_committed_log.py
+page := tests/unit/api/test_page_modules.py tests/unit/api/test_page_colours.py tests/unit/api/test_assets.py tests/browser
+cdk := tests/infrastructure tests/unit/test_runbook.py
+
+.PHONY: test-processor test-api test-page test-cdk
+test-processor test-api test-page test-cdk: setup  ## Run the tests of one area
+	@$(BIN)/python -m pytest --quiet --numprocesses auto --dist worksteal $($(@:test-%=%))
+
+.PHONY: test-walkthroughs
+test-walkthroughs: setup  ## Run what the documents show, and every way to start and end the local cloud
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m walkthroughs tests/e2e
 
 .PHONY: test-kernel
-test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitizers
+test-kernel: setup  ## Run the kernel's tests with sanitizers, and let every allocation fail
 	@$(BIN)/python -m tests.sanitize
 
 .PHONY: test-nightly
 test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
-	@$(BIN)/python -m pytest --timeout=7200 -m nightly tests/faults tests/e2e
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=7200 -m nightly
 	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations
