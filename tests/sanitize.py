@@ -65,7 +65,10 @@ def main() -> int:
     subprocess.run([sys.executable, "-c", where, SANITIZED], env=environment, check=True)
     pytest = [sys.executable, "-m", "pytest", "-q", *sys.argv[1:]]
     done = subprocess.run([*pytest, "-k", NOT_FOR_SANITIZERS, *TESTS], env=environment, cwd=ROOT, check=False)
-    return done.returncode or subprocess.run([*pytest, "-m", "kernel", TESTS[0]], cwd=ROOT, check=False).returncode
+    return (
+        done.returncode
+        or subprocess.run([*pytest, "-m", "kernel", TESTS[0]], cwd=ROOT, check=False).returncode
+    )
 
 
 if __name__ == "__main__":

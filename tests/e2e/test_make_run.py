@@ -214,7 +214,8 @@ def test_killed_it_leaves_no_process_and_loses_no_upload(start: Start, state: Pa
 
 @walkthrough
 @pytest.mark.parametrize(
-    ("how", "seconds"), [(signal.SIGINT, 0.4), (signal.SIGTERM, 0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.5)]
+    ("how", "seconds"),
+    [(signal.SIGINT, 0.4), (signal.SIGTERM, 0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.5)],
 )
 def test_ended_in_the_middle_of_the_start_it_leaves_no_process(
     start: Start, how: signal.Signals, seconds: float
@@ -256,7 +257,9 @@ def test_a_port_in_use_is_one_clear_error(start: Start, taken: str) -> None:
 
 
 @walkthrough
-def test_a_failing_upload_is_told_a_second_one_refused_and_down_stops_the_first(start: Start, state: Path) -> None:
+def test_a_failing_upload_is_told_a_second_one_refused_and_down_stops_the_first(
+    start: Start, state: Path
+) -> None:
     up = start()
     up.wait()
     up.put("bad.log.gz", b"this is not gzip")
