@@ -1,11 +1,14 @@
 """The runs of `make scaling`, small ones: real processes on a real PostgreSQL."""
 
+import pytest
+
 from benchmarks.scaling import query
 from benchmarks.scaling.costs import fit
 from benchmarks.scaling.laboratory import laboratory
 from benchmarks.scaling.workload import Workload
 
 
+@pytest.mark.nightly
 def test_every_ingest_is_measured() -> None:
     """Commits and their lock are recognised; were they not, the benchmark would be out of date."""
     workload = Workload(4, 200, 5)

@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks import concurrent_ingests, deadline
 
+pytestmark = pytest.mark.nightly
+
 
 def test_ingests_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["-", "--files", "2", "--lines", "200", "--runs", "1"])

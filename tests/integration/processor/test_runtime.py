@@ -168,7 +168,7 @@ FULL_TMP = """
 mount --make-rprivate / &&
 mount --bind /tmp /mnt &&
 mount -t tmpfs -o size=64k tmpfs /tmp &&
-for kept in "$SOCKETS" "$CLONE"; do
+for kept in "$SOCKETS" "$CLONE" "$ENVIRONMENT"; do
     case $kept in /tmp/*) mkdir -p "$kept" && mount --bind "/mnt${kept#/tmp}" "$kept" || exit;; esac
 done &&
 { cat /dev/zero > /tmp/full 2>/dev/null; exec "$@"; }
@@ -180,9 +180,9 @@ def test_a_full_tmp_does_not_matter_when_rejected_lines_have_a_bucket(
 ) -> None:
     """In a mount namespace of its own, /tmp is a file system of 64 KiB without a free byte.
 
-    PostgreSQL's sockets are in /tmp, and a clone may be.
+    PostgreSQL's sockets are in /tmp, and a clone or its environment may be.
     """
-    kept = (f"SOCKETS={postgres_folder}", f"CLONE={ROOT}")
+    kept = (f"SOCKETS={postgres_folder}", f"CLONE={ROOT}", f"ENVIRONMENT={sys.prefix}")
     within = ["unshare", "--mount", "env", *kept, "sh", "-c", FULL_TMP, "sh"]
     if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
         pytest.skip("a mount namespace needs root")
