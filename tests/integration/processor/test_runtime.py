@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from local.compose.runtime_api import EnvironmentExitedError
 from logstats.settings import DatabaseSettings
 from tests import oracle, tables
 from tests.events import created, sqs_event
@@ -65,18 +64,6 @@ def test_an_object_is_ingested(s3: S3Double, processor: ExecutionEnvironment, en
     assert [key[0] for key in s3.objects] == [BUCKET, REJECTS]
 
 
-def test_only_the_message_that_fails_is_delivered_again(
-    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
-) -> None:
-    version = s3.put(BUCKET, "a.log", as_bytes(A))
-    event = sqs_event(
-        created(BUCKET, "gone.log", "v1", "01"), created(BUCKET, "a.log", version.version_id, "01")
-    )
-    result = processor.invoke(event)
-    assert (result.kind, result.payload) == ("response", {"batchItemFailures": [{"itemIdentifier": "0"}]})
-    assert tables.statistics(engine) == oracle.statistics(A)
-
-
 def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
     s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
 ) -> None:
@@ -118,14 +105,6 @@ def test_a_missing_setting_is_named(variables: dict[str, str], s3: S3Double) -> 
         result = environment.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01")))
     assert result.kind == "error"
     assert "DATABASE_URL: Field required" in result.payload["errorMessage"]
-
-
-def test_an_init_error_is_reported(variables: dict[str, str]) -> None:
-    with execution_environment("processor.handler.missing", variables) as environment:
-        result = environment.invoke(sqs_event())
-        assert (result.kind, result.error_type) == ("init_error", "Runtime.HandlerNotFound")
-        with pytest.raises(EnvironmentExitedError):
-            environment.invoke(sqs_event())
 
 
 def test_a_killed_environment_leaves_nothing_and_the_next_delivery_succeeds(
