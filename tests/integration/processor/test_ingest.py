@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from benchmarks.scaling.loads import CONNECTIONS_PER_PROCESSOR
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
 from processor.ingest import Ingestor, IngestSummary
+from processor.ledger import commit
 from processor.ledger.delivery import Withdrawal
+from processor.ledger.merge import IntegrityError
 from processor.ledger.rejects import LocalRejectStore
 from processor.reading import lines as lines_module
 from processor.reading.objects import LocalFile, SourceError
@@ -364,6 +367,24 @@ def test_a_file_that_changes_while_it_is_read_is_not_committed(
     with pytest.raises(SourceError, match="changed while it was read"):
         ingest(ingestor, path, LINES)
     assert tables.statistics(ingestor.engine) == {}
+
+
+def test_a_lost_batch_is_an_error_and_commits_nothing(
+    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = commit._commit
+
+    def after_a_loss(session: Session, *arguments: object) -> object:
+        session.execute(
+            sa.text("DELETE FROM contributions WHERE ctid = (SELECT min(ctid) FROM contributions)")
+        )
+        return real(session, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(commit, "_commit", after_a_loss)
+    with pytest.raises(IntegrityError, match=r"4000 lines were accepted, but \d+ are staged"):
+        ingest(ingestor, tmp_path / "a.log", LINES)
+    assert tables.statistics(ingestor.engine) == {}
+    assert set(tables.leftovers(ingestor.engine).values()) == {0}
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
