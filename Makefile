@@ -19,7 +19,7 @@ PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python 
 
 .PHONY: help
 help:  ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: print-python
 print-python:
@@ -59,25 +59,47 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 	@$(BIN)/python -m cdk.bundling
 	@touch $@
 
-.PHONY: test
-test: setup test-domain  ## Run all tests (no Docker, no account)
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-DOMAIN := line histogram summary batch
+.PHONY: test
+test: setup test-domain  ## Run all tests but those of the tiers below (no Docker, no account)
+	@$(PYTEST) --ignore=tests/unit/logstats/domain
 
 .PHONY: test-domain
 test-domain: setup  ## Run the domain's own tests, which must cover every branch of it
-	@$(BIN)/python -m pytest --quiet $(DOMAIN:%=tests/unit/logstats/domain/test_%.py) \
-	    $(DOMAIN:%=--cov=logstats.domain.%) --cov-branch --cov-fail-under=100 --cov-report=term-missing
+	@$(PYTEST) --quiet tests/unit/logstats/domain \
+	    --cov=logstats.domain --cov-branch --cov-fail-under=100 --cov-report=term-missing
+
+.PHONY: test-processor
+test-processor: setup  ## Run the processor's tests
+	@$(PYTEST) --quiet tests/unit/processor tests/integration/processor tests/faults/test_protocol.py
+
+.PHONY: test-api
+test-api: setup  ## Run the API's tests, and those of the documents
+	@$(PYTEST) --quiet tests/unit/api tests/integration/api tests/integration/local/test_stats.py \
+	    tests/e2e/test_committed_log.py tests/unit/test_documentation.py
+
+.PHONY: test-page
+test-page: setup  ## Run the page's tests, in a browser too
+	@$(PYTEST) --quiet tests/unit/api/test_page_modules.py tests/unit/api/test_page_colours.py \
+	    tests/unit/api/test_assets.py tests/unit/api/test_bundle.py tests/browser
+
+.PHONY: test-cdk
+test-cdk: setup  ## Run the tests of the templates, and of the runbook
+	@$(PYTEST) --quiet tests/infrastructure tests/unit/test_runbook.py tests/unit/test_architecture.py
+
+.PHONY: test-walkthroughs
+test-walkthroughs: setup  ## Run what the documents show, and every way to start and end the local cloud
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m walkthroughs tests/e2e
 
 .PHONY: test-kernel
-test-kernel: setup  ## Run the kernel's tests on a kernel compiled with sanitizers
+test-kernel: setup  ## Run the kernel's tests with sanitizers, and let every allocation fail
 	@$(BIN)/python -m tests.sanitize
 
 .PHONY: test-nightly
 test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
-	@$(BIN)/python -m pytest --timeout=7200 -m nightly tests/faults tests/e2e
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=7200 -m nightly
 	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations

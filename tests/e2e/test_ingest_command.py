@@ -116,7 +116,7 @@ def peak_memory(path: Path, url: str) -> int:
 def test_memory_does_not_grow_with_the_lines(database: DatabaseSettings, tmp_path: Path) -> None:
     block = as_bytes(random_lines(seed=1, count=100_000, customers=50, days=30))
     peaks = []
-    for millions in (1, 5):
+    for millions in (1, 3):
         path = tmp_path / f"{millions}.log"
         with path.open("wb") as file:
             file.writelines([block] * (10 * millions))
@@ -152,5 +152,6 @@ def test_an_interrupted_ingest_leaves_nothing_visible(
     assert process.returncode == 130, (output, errors)
     assert (output, errors) == ("", "")
     assert tables.statistics(engine) == {}
+    path.write_bytes(block)
     assert run("ingest", str(path), DATABASE_URL=database.url).returncode == 0
     assert set(tables.leftovers(engine).values()) == {0}

@@ -14,6 +14,7 @@ from tests.clone import Clone
 from tests.walkthrough import Command
 
 pytestmark = pytest.mark.timeout(900)
+marked = pytest.mark.walkthroughs
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def clone(served: Clone) -> Clone:
     return served
 
 
+@marked
 @pytest.mark.parametrize("document", walkthrough.documents("console"), ids=lambda path: path.stem)
 def test_the_commands_do_what_the_document_shows(document: Path, clone: Clone) -> None:
     commands = [
@@ -40,6 +42,7 @@ def test_the_commands_do_what_the_document_shows(document: Path, clone: Clone) -
         command.check(status, output)
 
 
+@marked
 def test_make_run_is_what_the_clone_runs(served: Clone) -> None:
     for document in ("README.md", "docs/tutorial.md"):
         shown = walkthrough.shown(document, "make run")

@@ -1,6 +1,5 @@
 """Single faults, each with the real component."""
 
-import gzip
 import os
 import random
 import signal
@@ -21,7 +20,7 @@ from processor.ingest import Ingestor
 from processor.ledger import attempts
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.withdrawal import withdraw
-from processor.reading.objects import LocalFile, SourceError, TransientSourceError
+from processor.reading.objects import LocalFile, TransientSourceError
 from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.concurrent import Processes, ingest_at_once, lines_of, write
@@ -51,9 +50,9 @@ def test_sixteen_ingests_at_once_equal_one_after_the_other(
     monkeypatch.setattr(
         "processor.ledger.transaction._TRIES", 1
     )  # the order of locks alone must prevent deadlocks
-    outcomes = ingest_at_once(engine.url, tmp_path, files=16, lines=5_000)
+    outcomes = ingest_at_once(engine.url, tmp_path, files=16, lines=1_000)
     assert {summary.outcome for summary in outcomes} == {"ingested"}
-    lines = [line for number in range(16) for line in lines_of(number, 5_000)]
+    lines = [line for number in range(16) for line in lines_of(number, 1_000)]
     assert tables.statistics(engine) == oracle.statistics(lines)
     assert set(tables.leftovers(engine).values()) == {0}
 
@@ -62,10 +61,10 @@ def test_sixteen_processes_at_once_equal_one_after_the_other(
     engine: sa.Engine, database: DatabaseSettings, tmp_path: Path
 ) -> None:
     """Each has its own connections, and one try per commit."""
-    processes = Processes(database, write(tmp_path, 16, 5_000))
+    processes = Processes(database, write(tmp_path, 16, 1_000))
     processes.ready()
     assert processes.outcomes() == ["ingested"] * 16
-    lines = [line for number in range(16) for line in lines_of(number, 5_000)]
+    lines = [line for number in range(16) for line in lines_of(number, 1_000)]
     assert tables.statistics(engine) == oracle.statistics(lines)
     assert set(tables.leftovers(engine).values()) == {0}
 
@@ -207,17 +206,6 @@ def test_a_full_disk_commits_nothing(
     assert tables.statistics(engine) == oracle.statistics(LINES * 2)
 
 
-def test_corrupt_gzip_fails_and_leaves_nothing(ingestor: Ingestor, tmp_path: Path) -> None:
-    data = bytearray(gzip.compress(as_bytes(LINES)))
-    data[len(data) // 2] ^= 0xFF
-    path = tmp_path / "a.log.gz"
-    path.write_bytes(data)
-    with pytest.raises(SourceError, match="not valid gzip"):
-        ingestor.ingest_file(LocalFile.at(path))
-    assert tables.statistics(ingestor.engine) == {}
-    assert set(tables.leftovers(ingestor.engine).values()) == {0}
-
-
 @pytest.fixture
 def command(tmp_path: Path, database: DatabaseSettings) -> list[str]:
     return [
@@ -238,7 +226,7 @@ def test_kill_9_at_random_moments_leaves_nothing_behind(
     lines = random_lines(7, 60_000, customers=300, days=20)
     (tmp_path / "big.log").write_bytes(as_bytes(lines) * 4)
     rejects = LocalRejectStore(tmp_path / "rejected")
-    rng, kills = random.Random(7), int(os.environ.get("FAULTS_KILLS", "12"))
+    rng, kills = random.Random(7), int(os.environ.get("FAULTS_KILLS", "4"))
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     whole = time.monotonic() - started

@@ -1,6 +1,6 @@
 """Deliveries and runs of the retention in random order, at once, and cut off anywhere: the end is always the same.
 
-FAULTS_RETENTION_FIRST and FAULTS_RETENTION_SCHEDULES run others than the first 60.
+FAULTS_RETENTION_FIRST and FAULTS_RETENTION_SCHEDULES run others than the first 30.
 """
 
 import os
@@ -128,10 +128,10 @@ def wrong(runner: ExpiringRunner, seeds: range, *, kill: bool = True) -> list[st
 @pytest.mark.timeout(300)
 def test_random_schedules_with_runs_of_the_retention(runner: ExpiringRunner) -> None:
     first = int(os.environ.get("FAULTS_RETENTION_FIRST", "0"))
-    count = int(os.environ.get("FAULTS_RETENTION_SCHEDULES", "60"))
+    count = int(os.environ.get("FAULTS_RETENTION_SCHEDULES", "30"))
     found = wrong(runner, range(first, first + count))
     assert not found, "\n".join(found)
-    assert (runner.killed and runner.cut) or count < 60
+    assert (runner.killed and runner.cut) or count < 30
 
 
 @pytest.mark.nightly

@@ -13,6 +13,7 @@ from cdk import ROOT, app
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from cdk.elf import machine
 from local.cloud.synthesis import cloud_assembly
+from tests.infrastructure.templates import template
 
 
 def synthesise(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,14 +70,10 @@ def test_a_wrong_context_is_one_clear_line(arguments: tuple[str, ...], message: 
     assert result.stderr.count("\n") == 1
 
 
-def api_with(tmp_path: Path, *context: str) -> tuple[dict[str, str], str, list[dict[str, Any]]]:
+def api_with(variant: str) -> tuple[dict[str, str], str, list[dict[str, Any]]]:
     """Authorisation by route, the app's own setting, and the authorisers' properties."""
-    options = [word for item in ("environment=dev", *context) for word in ("-c", item)]
-    result = synthesise(*options, "-o", str(tmp_path))
-    assert result.returncode == 0, result.stderr
-    template = json.loads((tmp_path / "logstats-dev.template.json").read_text())
     of_kind: dict[str, list[dict[str, Any]]] = {}
-    for resource in template["Resources"].values():
+    for resource in template(variant)["Resources"].values():
         of_kind.setdefault(resource["Type"], []).append(resource.get("Properties", {}))
     routes = {
         route["RouteKey"].removeprefix("GET "): route["AuthorizationType"]
@@ -90,10 +87,8 @@ def api_with(tmp_path: Path, *context: str) -> tuple[dict[str, str], str, list[d
     return routes, setting, of_kind.get("AWS::ApiGatewayV2::Authorizer", [])
 
 
-def test_jwt_authorises_every_protected_route_with_the_given_issuer(tmp_path: Path) -> None:
-    routes, setting, authorizers = api_with(
-        tmp_path, "auth=jwt", "issuer=https://id.example", "audience=stats"
-    )
+def test_jwt_authorises_every_protected_route_with_the_given_issuer() -> None:
+    routes, setting, authorizers = api_with("prod auth=jwt backfill=true")
     assert {route for route, kind in routes.items() if kind == "JWT"} == set(PROTECTED_ROUTES)
     assert {route for route, kind in routes.items() if kind == "NONE"} == set(OPEN_ROUTES)
     assert setting == "jwt"
@@ -102,8 +97,8 @@ def test_jwt_authorises_every_protected_route_with_the_given_issuer(tmp_path: Pa
     assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
 
 
-def test_nobody_is_asked_only_where_the_context_says_so(tmp_path: Path) -> None:
-    routes, setting, authorizers = api_with(tmp_path, "auth=none")
+def test_nobody_is_asked_only_where_the_context_says_so() -> None:
+    routes, setting, authorizers = api_with("dev auth=none")
     assert set(routes.values()) == {"NONE"}
     assert (setting, authorizers) == ("none", [])
 

@@ -7,6 +7,8 @@ import pytest
 from benchmarks import database, deadline, retention
 from benchmarks.scaling import Laboratory, Workload
 
+pytestmark = pytest.mark.nightly
+
 
 def test_a_day_s_removal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["-", "--customers", "5", "--days", "4", "--objects", "2"])

@@ -77,32 +77,26 @@ def add_migrations(folder: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str)
     monkeypatch.setattr(schema, "_config", extended)
 
 
-def test_a_fresh_database_gets_the_whole_schema(empty: sa.Engine) -> None:
+def test_a_fresh_database_gets_the_whole_schema_and_a_second_run_changes_nothing(empty: sa.Engine) -> None:
     assert schema.current(empty) is None
     assert schema.upgrade(empty) == (None, schema.head())
     assert schema.current(empty) == schema.head() == HEAD
     assert set(Base.metadata.tables) < set(sa.inspect(empty).get_table_names())
-
-
-def test_a_second_run_changes_nothing(empty: sa.Engine) -> None:
-    schema.upgrade(empty)
     before = everything(empty)
     assert schema.upgrade(empty) == (schema.head(), schema.head())
     assert everything(empty) == before
 
 
-def test_migrations_and_models_agree(empty: sa.Engine) -> None:
-    schema.upgrade(empty)
-    with empty.connect() as connection:
+def test_migrations_and_models_agree(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
 def test_migrations_and_models_agree_on_what_alembic_does_not_compare(
-    empty: sa.Engine, server: EmbeddedPostgres
+    engine: sa.Engine, server: EmbeddedPostgres
 ) -> None:
     """Collations, identities, primary keys and their order: all that the catalogue says of the columns."""
-    schema.upgrade(empty)
     server.create_database("from_models")
     by_models = create_engine(server.settings("from_models"), poolclass=NullPool)
     Base.metadata.create_all(by_models)
@@ -113,7 +107,7 @@ def test_migrations_and_models_agree_on_what_alembic_does_not_compare(
             repr(row[:2] + row[3:] if len(row) == 7 else row) for row in rows if "alembic" not in repr(row)
         }
 
-    assert without_version(everything(empty)) == without_version(everything(by_models))
+    assert without_version(everything(engine)) == without_version(everything(by_models))
 
 
 def test_concurrent_runs_wait_for_each_other(empty: sa.Engine, server: EmbeddedPostgres) -> None:

@@ -64,18 +64,6 @@ def test_an_object_is_ingested(s3: S3Double, processor: ExecutionEnvironment, en
     assert [key[0] for key in s3.objects] == [BUCKET, REJECTS]
 
 
-def test_only_the_message_that_fails_is_delivered_again(
-    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
-) -> None:
-    version = s3.put(BUCKET, "a.log", as_bytes(A))
-    event = sqs_event(
-        created(BUCKET, "gone.log", "v1", "01"), created(BUCKET, "a.log", version.version_id, "01")
-    )
-    result = processor.invoke(event)
-    assert (result.kind, result.payload) == ("response", {"batchItemFailures": [{"itemIdentifier": "0"}]})
-    assert tables.statistics(engine) == oracle.statistics(A)
-
-
 def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
     s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
 ) -> None:
@@ -119,13 +107,6 @@ def test_a_missing_setting_is_named(variables: dict[str, str], s3: S3Double) -> 
     assert "DATABASE_URL: Field required" in result.payload["errorMessage"]
 
 
-def test_an_init_error_is_reported(variables: dict[str, str]) -> None:
-    with execution_environment("processor.handler.missing", variables) as environment:
-        result = environment.invoke(sqs_event())
-        assert (result.kind, result.error_type) == ("init_error", "Runtime.HandlerNotFound")
-        assert environment.invoke(sqs_event()).kind == "exit"
-
-
 def test_a_killed_environment_leaves_nothing_and_the_next_delivery_succeeds(
     s3: S3Double, variables: dict[str, str], engine: sa.Engine
 ) -> None:
@@ -166,7 +147,7 @@ FULL_TMP = """
 mount --make-rprivate / &&
 mount --bind /tmp /mnt &&
 mount -t tmpfs -o size=64k tmpfs /tmp &&
-for kept in "$SOCKETS" "$CLONE"; do
+for kept in "$SOCKETS" "$CLONE" "$ENVIRONMENT"; do
     case $kept in /tmp/*) mkdir -p "$kept" && mount --bind "/mnt${kept#/tmp}" "$kept" || exit;; esac
 done &&
 { cat /dev/zero > /tmp/full 2>/dev/null; exec "$@"; }
@@ -178,9 +159,9 @@ def test_a_full_tmp_does_not_matter_when_rejected_lines_have_a_bucket(
 ) -> None:
     """In a mount namespace of its own, /tmp is a file system of 64 KiB without a free byte.
 
-    PostgreSQL's sockets are in /tmp, and a clone may be.
+    PostgreSQL's sockets are in /tmp, and a clone or its environment may be.
     """
-    kept = (f"SOCKETS={postgres_folder}", f"CLONE={ROOT}")
+    kept = (f"SOCKETS={postgres_folder}", f"CLONE={ROOT}", f"ENVIRONMENT={sys.prefix}")
     within = ["unshare", "--mount", "env", *kept, "sh", "-c", FULL_TMP, "sh"]
     if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
         pytest.skip("a mount namespace needs root")

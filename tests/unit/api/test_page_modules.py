@@ -7,8 +7,6 @@ from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
 
-import pytest
-
 from tests.node import call_page_module as call
 
 EPOCH = dt.date(1970, 1, 1)
@@ -51,36 +49,25 @@ def test_days_are_numbers_and_texts_of_the_same_calendar() -> None:
     assert call("periods.js", [["toText", day(date)] for date in dates]) == [str(date) for date in dates]
 
 
-@pytest.mark.parametrize(
-    ("text", "valid"),
-    [
-        ("2024-02-29", True),
-        ("0001-01-01", True),
-        ("9999-12-31", True),
-        ("0000-01-01", False),
-        ("2023-02-29", False),
-        ("2024-04-31", False),
-        ("2024-13-01", False),
-        ("2024-1-1", False),
-        ("20240101", False),
-        ("", False),
-        ("2024-01-01T00:00", False),
-    ],
-)
-def test_only_days_of_the_calendar_are_taken_from_an_address(text: str, valid: bool) -> None:  # noqa: FBT001
-    assert call("periods.js", [["isDay", text]]) == [valid]
+def test_only_days_of_the_calendar_are_taken_from_an_address() -> None:
+    days = ["2024-02-29", "0001-01-01", "9999-12-31"]
+    others = "0000-01-01 2023-02-29 2024-04-31 2024-13-01 2024-1-1 20240101 2024-01-01T00:00".split()
+    assert call("periods.js", [["isDay", text] for text in [*days, *others, ""]]) == [True] * 3 + [False] * 8
 
 
 def test_axis_labels_never_crowd_and_always_say_something() -> None:
-    for interval in ("day", "week", "month"):
-        for days in (1, 2, 8, 31, 100, 400, 2800, 20_000):
-            first = dt.date(1987, 5, 12)
-            periods = starts(first, first + dt.timedelta(days - 1), interval)
-            for limit in (4, 9, 20):
-                (labels,) = call("periods.js", [["axisLabels", periods, limit]])
-                assert len(labels) <= limit
-                assert labels or days < 8
-                assert all(0 <= index < len(periods) for index, _ in labels)
+    first = dt.date(1987, 5, 12)
+    cases = [
+        (days, starts(first, first + dt.timedelta(days - 1), interval), limit)
+        for interval in ("day", "week", "month")
+        for days in (1, 2, 8, 31, 100, 400, 2800, 20_000)
+        for limit in (4, 9, 20)
+    ]
+    answers = call("periods.js", [["axisLabels", periods, limit] for _, periods, limit in cases])
+    for labels, (days, periods, limit) in zip(answers, cases, strict=True):
+        assert len(labels) <= limit
+        assert labels or days < 8
+        assert all(0 <= index < len(periods) for index, _ in labels)
 
 
 def test_names_of_periods() -> None:
@@ -101,25 +88,18 @@ def test_days_become_weeks_and_months_when_there_are_too_many() -> None:
     assert answers == ["day", "day", "week", "week", "month"]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 ms"),
-        (0.000001, "1 µs"),
-        (0.000999, "999 µs"),
-        (0.001, "1 ms"),
-        (0.0123, "12.3 ms"),
-        (0.123, "123 ms"),
-        (1.018875, "1,019 ms"),
-        (1.871, "1,871 ms"),
-        (9.999, "9,999 ms"),
-        (10, "10 s"),
-        (12.345, "12.3 s"),
-        (86_400, "86,400 s"),
-    ],
-)
-def test_durations_have_their_unit(seconds: float, text: str) -> None:
-    assert call("format.js", [["duration", seconds]]) == [text.replace(" ", "\u00a0")]
+def test_durations_have_their_unit() -> None:
+    texts = {
+        0: "0 ms",
+        0.000001: "1 µs",
+        0.000999: "999 µs",
+        0.001: "1 ms",
+        0.0123: "12.3 ms",
+        0.123: "123 ms",
+    }
+    texts |= {1.018875: "1,019 ms", 9.999: "9,999 ms", 10: "10 s", 12.345: "12.3 s", 86_400: "86,400 s"}
+    shown = call("format.js", [["duration", seconds] for seconds in texts])
+    assert shown == [text.replace(" ", "\u00a0") for text in texts.values()]
 
 
 def test_uptime_is_rounded_down_so_that_100_means_no_error_at_all() -> None:
@@ -137,21 +117,9 @@ def test_uptime_is_rounded_down_so_that_100_means_no_error_at_all() -> None:
     assert call("format.js", [["uptime", *case] for case in cases]) == wanted
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("99.9", 99.9),
-        ("100", 100),
-        ("0", 0),
-        ("99.9999", None),
-        ("101", None),
-        ("-1", None),
-        ("", None),
-        ("1e1", None),
-    ],
-)
-def test_objectives_have_three_decimals(text: str, value: float | None) -> None:
-    assert call("objective.js", [["readObjective", text]]) == [value]
+def test_objectives_have_three_decimals() -> None:
+    read = {"99.9": 99.9, "100": 100, "0": 0} | dict.fromkeys(["99.9999", "101", "-1", "", "1e1"])
+    assert call("objective.js", [["readObjective", text] for text in read]) == list(read.values())
 
 
 def test_an_objective_is_judged_exactly() -> None:
@@ -214,8 +182,9 @@ def test_scales_hold_their_values_between_round_ones() -> None:
         assert ticks[-1] >= high
         assert 2 <= len(ticks) <= 7
         assert all(float(tick).is_integer() for tick in ticks)
-    for lowest, highest in ((0.001, 0.002), (0.1, 2.0), (0.000001, 86_400), (0.5, 0.5)):
-        (answer,) = call("scale.js", [["logarithmic", lowest, highest]])
+    ranges = ((0.001, 0.002), (0.1, 2.0), (0.000001, 86_400), (0.5, 0.5))
+    answers = call("scale.js", [["logarithmic", *between] for between in ranges])
+    for answer, (lowest, _) in zip(answers, ranges, strict=True):
         assert answer["bottom"] <= lowest
         assert 1 <= len(answer["ticks"]) <= 12
 

@@ -160,31 +160,18 @@ def test_a_migration_function_that_cannot_start_fails_at_once(emulator: Emulator
     emulator.client("cloudformation").delete_stack(StackName=STACK)
 
 
-def test_a_change_is_deployed_as_an_update(emulator: Emulator, tmp_path: Path) -> None:
-    deployer = Deployer(emulator)
-    deployer.deploy(
-        assembly(tmp_path, queue("Q", QueueName="changed", VisibilityTimeout=30), "change"), {}, "change"
-    )
-    deployer.deploy(
-        assembly(tmp_path, queue("Q", QueueName="changed", VisibilityTimeout=60), "change"), {}, "change"
-    )
-    sqs = emulator.client("sqs")
-    url = sqs.get_queue_url(QueueName="changed")["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert attributes["VisibilityTimeout"] == "60"
-    deployer.destroy("change")
-
-
-def test_a_refused_template_is_one_clear_error(emulator: Emulator, tmp_path: Path) -> None:
-    unset = {"Parameters": {"Name": {"Type": "String"}}, **queue("Q", QueueName={"Ref": "Name"})}
-    with pytest.raises(DeploymentError, match=r"The deployment is refused: .*Name"):
-        Deployer(emulator).deploy(assembly(tmp_path, unset, "refused"), {}, "refused")
-
-
-def test_an_unknown_resource_is_named(emulator: Emulator, tmp_path: Path) -> None:
-    unknown = {"Resources": {"X": {"Type": "AWS::No::Such", "Properties": {}}}}
-    with pytest.raises(DeploymentError, match=r"refused: .*AWS::No::Such"):
-        Deployer(emulator).deploy(assembly(tmp_path, unknown, "unknown"), {}, "unknown")
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ({"Parameters": {"Name": {"Type": "String"}}, **queue("Q", QueueName={"Ref": "Name"})}, "Name"),
+        ({"Resources": {"X": {"Type": "AWS::No::Such", "Properties": {}}}}, "AWS::No::Such"),
+    ],
+)
+def test_a_refused_template_is_one_clear_error(
+    emulator: Emulator, tmp_path: Path, template: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(DeploymentError, match=f"The deployment is refused: .*{reason}"):
+        Deployer(emulator).deploy(assembly(tmp_path, template, "refused"), {}, "refused")
 
 
 def bucket(name: str) -> dict[str, Any]:

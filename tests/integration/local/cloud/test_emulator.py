@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from local.cloud.emulator import Emulator, check_port_is_free
 from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
 from local.errors import UserError
 from tests.integration.local.cloud.conftest import free_port
-from tests.unit.local.cloud.test_processes import eventually_gone
 
 
 def test_trap_17_it_listens_on_this_machine_only(emulator: Emulator) -> None:
@@ -53,14 +51,20 @@ def test_the_user_s_aws_configuration_and_proxy_do_not_matter(
     assert client.get_caller_identity()["Account"] == "000000000000"
 
 
-def test_functions_do_not_see_the_user_s_environment(
+def test_functions_do_not_see_the_user_s_environment_and_old_files_are_removed(
     emulator_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere")
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    old = emulator_folder / "another" / "tmp" / "old"
+    old.mkdir(parents=True)
     with emulator_.running(emulator_folder / "another", free_port(), emulator_folder / "logs") as started:
         environment = psutil.Process(started.child.pid).environ()
+        deadline = time.monotonic() + 10
+        while old.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
     assert {"DATABASE_URL", "PYTHONPATH", "AWS_PROFILE"}.isdisjoint(environment)
+    assert not old.exists()
 
 
 def test_objects_and_their_versions_survive_a_kill(emulator_folder: Path) -> None:
@@ -95,31 +99,3 @@ def test_what_does_not_start_is_one_clear_error(emulator_folder: Path) -> None:
             UserError, match=f"Port {port} .the test's. cannot be used: Address already in use"
         ):
             check_port_is_free(port, "the test's")
-
-
-def test_it_ends_with_its_parent(emulator_folder: Path) -> None:
-    folder = emulator_folder / "orphan"
-    code = (
-        "import sys, time; from pathlib import Path; from local.cloud import emulator\n"
-        f"folder = Path({str(folder)!r})\n"
-        f"with emulator.running(folder, {free_port()}, folder / 'logs') as e:\n"
-        "    e.wait_until_healthy(); print(e.child.pid, flush=True); time.sleep(60)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    assert eventually_gone(pid)
-
-
-def test_temporary_files_of_earlier_runs_are_removed(emulator_folder: Path) -> None:
-    folder = emulator_folder / "earlier"
-    old = folder / "tmp" / "old"
-    old.mkdir(parents=True)
-    with emulator_.running(folder, free_port(), folder / "logs"):
-        deadline = time.monotonic() + 10
-        while old.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-    assert not old.exists()

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,8 +98,8 @@ def test_nonsense_is_refused(environment: pytest.MonkeyPatch, engine: sa.Engine,
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    server = postgres.start(tmp_path / "postgres", "fsync = off\n")
+def own_server(postgres_folder: Path) -> Iterator[EmbeddedPostgres]:
+    server = postgres.start(postgres_folder / f"own-{time.monotonic_ns()}", "fsync = off\n")
     server.create_database("logstats")
     engine = create_engine(server.settings())
     schema.upgrade(engine)

@@ -211,7 +211,7 @@ def test_every_process_has_a_key_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"", b"\r"])
-@pytest.mark.parametrize("length", range(65_530, 65_542))
+@pytest.mark.parametrize("length", range(65_533, 65_540))
 def test_agrees_around_64_kib(length: int, end: bytes) -> None:
     for place, filler in ((2, b"x"), (3, b"x"), (5, b"0"), (3, "é".encode())):
         spare = length - len(b" ".join(FIELDS))

@@ -18,6 +18,7 @@ def test_nothing_is_read_outside_the_buffer() -> None:
     assert (done.returncode, done.stdout) == (0, "all within bounds\n"), done.stderr
 
 
+@pytest.mark.kernel
 def test_every_allocation_may_fail(tmp_path: Path) -> None:
     """A program of the kernel's sources in which one allocation after the other fails."""
     program = tmp_path / "allocation_failures"
