@@ -23,7 +23,7 @@ KEY = ("customer_id", "date")
 COPY = ("attempt_id", *KEY, "part", *COLUMNS)
 """The columns of a contribution as the kernel writes them (`SummaryBatch.copy_rows`)."""
 
-_numbers = attrgetter(*NUMBERS)
+_stored = attrgetter(*NUMBERS, "histogram.encoded")
 
 
 def columns(table: type, names: Sequence[str] = SUMMARY) -> Row:
@@ -33,13 +33,13 @@ def columns(table: type, names: Sequence[str] = SUMMARY) -> Row:
 
 def to_summary(values: Sequence[Any]) -> DailySummary:
     """Make a summary of the values of `SUMMARY`."""
-    *numbers, encoded = values
-    return DailySummary(*numbers, LatencyHistogram(encoded))  # type: ignore[call-arg]  # the fields are `SUMMARY`
+    return DailySummary(*values[:-1], LatencyHistogram(values[-1]))  # type: ignore[call-arg]  # as many as its fields
 
 
 def from_summary(summary: DailySummary) -> Row:
     """Return the values of `COLUMNS`."""
-    return (*_numbers(summary), summary.histogram.encoded, *summary.percentiles_us())
+    values: Row = _stored(summary) + summary.percentiles_us()
+    return values
 
 
 def differences(names: Sequence[str], expected: Sequence[Any], stored: Sequence[Any]) -> Iterator[str]:

@@ -6,10 +6,10 @@ The caller's transaction holds the ledger row, has already pointed it at the new
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
-from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import Session, aliased
 
 from logstats import rows
@@ -21,10 +21,16 @@ from processor.ledger.horizon import is_open
 Key = tuple[str, dt.date]
 Parts = list[tuple[int, DailySummary]]
 """Contributions to one customer's day: attempt and partial summary."""
-T = TypeVar("T")
 
 _BATCH = 2_000
 _COLUMNS = (*rows.KEY, *rows.COLUMNS)
+_INSERTION = insert(DailyStatistics)
+_UPSERT = str(
+    _INSERTION.on_conflict_do_update(
+        index_elements=rows.KEY, set_={name: _INSERTION.excluded[name] for name in rows.COLUMNS}
+    ).compile(dialect=PGDialect_psycopg(paramstyle="format"), column_keys=_COLUMNS)  # type: ignore[no-untyped-call]  # SQLAlchemy's
+)
+"""Takes tuples of `_COLUMNS`. It is text, because SQLAlchemy's own parameters cost more for each row than the rest."""
 
 
 class IntegrityError(Exception):
@@ -106,7 +112,7 @@ def _contributions(session: Session, attempts: Sequence[int]) -> Iterator[tuple[
         yield key, [(row[2], rows.to_summary(row[3:])) for row in group]
 
 
-def _batches(items: Iterator[T]) -> Iterator[list[T]]:
+def _batches(items: Iterator[tuple[Key, Parts]]) -> Iterator[list[tuple[Key, Parts]]]:
     while batch := list(islice(items, _BATCH)):
         yield batch
 
@@ -124,14 +130,11 @@ def _apply(session: Session, batch: list[tuple[Key, Parts]], added: int | None) 
         if merged is None:
             deletes.append(key)
         else:
-            upserts.append(dict(zip(_COLUMNS, (*key, *rows.from_summary(merged)), strict=True)))
+            upserts.append(key + rows.from_summary(merged))
     if deletes:
         session.execute(sa.delete(DailyStatistics).where(_among(DailyStatistics, deletes)))
     if upserts:
-        statement = insert(DailyStatistics)
-        new_values = {name: statement.excluded[name] for name in rows.COLUMNS}
-        upsert = statement.on_conflict_do_update(index_elements=rows.KEY, set_=new_values)
-        session.connection().execute(upsert, upserts)
+        session.connection().exec_driver_sql(_UPSERT, upserts)
     return customer_days
 
 
