@@ -16,7 +16,7 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.api import database
+from benchmarks.api import fixture
 from tests.execution import execution_environment
 
 STARTS = 11
@@ -53,7 +53,7 @@ _WARM = "from benchmarks.api import function; function.invoke()"
 
 
 def main() -> None:
-    with database.prepared() as url:
+    with fixture.prepared() as url:
         variables = {
             "DATABASE_URL": url,
             "DATABASE_TLS": "disable",

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from api.settings import Auth
 
-WIDE_SCOPE = "stats:read"
+ALL_CUSTOMERS_SCOPE = "stats:read"
 """The OAuth scope that reads every customer."""
 SCOPE_CLAIMS = ("scope", "scp")
 """Where issuers put scopes: RFC 9068 has the first, Okta and Microsoft Entra the other; API Gateway knows both."""
@@ -33,24 +33,24 @@ class Rule(Enum):
 
     OPEN = "carries no data: everybody"
     CUSTOMER = "the customer in its path, and who reads every customer"
-    WIDE = "who reads every customer"
+    ALL_CUSTOMERS = "who reads every customer"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: one who reads every customer, or else one customer, or nobody's data."""
 
-    wide: bool = False
+    all_customers: bool = False
     customer_id: str | None = None
 
     def may(self, rule: Rule, customer_id: str | None) -> bool:
         """Whether they may use a route of this rule, for the customer in its path."""
-        if rule is Rule.OPEN or self.wide:
+        if rule is Rule.OPEN or self.all_customers:
             return True
         return rule is Rule.CUSTOMER and customer_id is not None and customer_id == self.customer_id
 
 
-EVERYBODY = Caller(wide=True)
+EVERYBODY = Caller(all_customers=True)
 """The caller where the deployment has switched authorisation off."""
 
 
@@ -76,7 +76,7 @@ def _of_token(claims: Mapping[str, Any], token: Mapping[str, Any]) -> Caller:
         granted += scopes
     if not isinstance(customer_id, str) or not customer_id:
         customer_id = None
-    return Caller(WIDE_SCOPE in granted, customer_id)
+    return Caller(ALL_CUSTOMERS_SCOPE in granted, customer_id)
 
 
 def _scopes(claim: object) -> list[str]:

@@ -72,17 +72,17 @@ def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotat
 
 
 async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
-    from api.database import Database, DatabaseAwayError  # noqa: PLC0415 - other commands do without the API
+    from api.reader import DatabaseUnavailableError, Reader  # noqa: PLC0415 - other commands do without the API
     from api.settings import ApiSettings  # noqa: PLC0415
-    from api.statistics import Question, Statistics  # noqa: PLC0415
+    from api.statistics import Statistics, StatisticsQuery  # noqa: PLC0415
 
-    database = Database(settings, ApiSettings())
+    reader = Reader(settings, ApiSettings())
     try:
-        answer = await Statistics(database).answer(Question(customer_id, first, last))
-    except DatabaseAwayError as error:
+        answer = await Statistics(reader).answer(StatisticsQuery(customer_id, first, last))
+    except DatabaseUnavailableError as error:
         raise UserError(f"The database does not answer: {error}") from None
     finally:
-        await database.close()
+        await reader.close()
     return answer.body.decode()
 
 

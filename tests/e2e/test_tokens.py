@@ -103,7 +103,9 @@ def test_a_token_without_bearer_before_it_is_taken_too(cloud: Cloud, issuer: Iss
     ],
     ids=str,
 )
-def test_the_wide_scope_reads_everything(cloud: Cloud, issuer: Issuer, scope: dict[str, Any]) -> None:
+def test_the_scope_of_all_customers_reads_everything(
+    cloud: Cloud, issuer: Issuer, scope: dict[str, Any]
+) -> None:
     token = issuer.token(**scope)
     for path in (STATS, "/customers/cust_2/stats?from=2024-09-01", "/customers", "/ingestions", "/docs"):
         assert get(cloud, token, path).status == 200, path

@@ -10,7 +10,7 @@ from api.settings import Auth
 
 def router(app: FastAPI, auth: Auth) -> APIRouter:
     """Return the routes, which describe an app."""
-    routes = APIRouter(route_class=ruled(Rule.WIDE, auth), include_in_schema=False)
+    routes = APIRouter(route_class=ruled(Rule.ALL_CUSTOMERS, auth), include_in_schema=False)
 
     @routes.get("/openapi.json")
     async def openapi() -> JSONResponse:

@@ -106,7 +106,7 @@ class Function:
 
     def stop(self) -> None:
         asyncio.set_event_loop(self.module._loop)
-        self.module._loop.run_until_complete(self.module._app.state.database.close())
+        self.module._loop.run_until_complete(self.module._app.state.reader.close())
         self.module._loop.close()
         asyncio.set_event_loop(None)
 

@@ -61,7 +61,7 @@ def test_json_is_exactly_what_the_api_answers(url: str, database: DatabaseSettin
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             path = f"/customers/{customer.replace('/', '%2F')}/stats"
             response = await client.get(path, params={"from": "2024-09-01"})
-        await api.state.database.close()
+        await api.state.reader.close()
         return response.text
 
     done = stats(customer, "--from", "2024-09-01", "--json", "--database-url", url)
