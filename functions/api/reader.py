@@ -77,7 +77,7 @@ class Reader:
         Parameters
         ----------
         read
-            Called a second time, with a new connection, when a kept one turns out to be dead.
+            Called a second time when its connection turns out to be dead, and has been replaced.
         deadline
             When to give up, by the clock of the event loop; without one, after `ApiSettings.answer_seconds`.
 
@@ -87,22 +87,19 @@ class Reader:
             If there is no answer, or none in time.
         """
         try:
-            async with asyncio.timeout_at(deadline or self.deadline()):
-                try:
-                    return await self._once(read)
-                except (OSError, DBAPIError) as error:
-                    if not _is_disconnect(error):
-                        raise
-                return await self._once(read)
+            async with asyncio.timeout_at(deadline or self.deadline()), self._engine.connect() as connection:
+                with traces.span("query"):
+                    try:
+                        return await read(connection)
+                    except (OSError, DBAPIError):
+                        if not connection.invalidated:
+                            raise
+                    await connection.rollback()  # and it connects anew
+                    return await read(connection)
         except (OSError, DBAPIError) as error:
             if isinstance(_cause(error), _UNAVAILABLE):
                 raise DatabaseUnavailableError(failures.describe(_cause(error))) from error
             raise
-
-    async def _once(self, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        async with self._engine.connect() as connection:
-            with traces.span("query"):
-                return await read(connection)
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
@@ -141,12 +138,8 @@ def _cause(error: BaseException) -> BaseException:
     return error.driver_exception if isinstance(error, DBAPIError) else error
 
 
-def _is_disconnect(error: BaseException) -> bool:
-    cause = _cause(error)
-    return isinstance(cause, _UNAVAILABLE) and not isinstance(cause, asyncpg.QueryCanceledError)
-
-
 def _recognise_disconnect(context: ExceptionContext) -> None:
     """Have the pool replace its connections, all of them: if one has been ended, so have the others."""
-    if _is_disconnect(context.sqlalchemy_exception or context.original_exception):
+    cause = _cause(context.sqlalchemy_exception or context.original_exception)
+    if isinstance(cause, _UNAVAILABLE) and not isinstance(cause, asyncpg.QueryCanceledError):
         context.is_disconnect = True

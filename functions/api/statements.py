@@ -2,12 +2,26 @@
 
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, and_, any_, bindparam, column, select, table, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Integer,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    column,
+    select,
+    table,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from logstats.models import Customer, CustomerId, DailyStatistics, LogObject
 
 Statement = Select[*tuple[Any, ...]]
+_LIMIT = bindparam("limit", type_=Integer)
 
 
 def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
@@ -56,7 +70,7 @@ CUSTOMERS = (
         Customer.customer_id < bindparam("end"),
     )
     .order_by(Customer.customer_id)
-    .limit(bindparam("limit"))
+    .limit(_LIMIT)
 )
 """Customers after one, from a prefix to before the end of what starts so, in byte order."""
 
@@ -79,10 +93,11 @@ _INGESTION = select(
 
 INGESTIONS = (
     _INGESTION.where(
-        tuple_(LogObject.committed_at, LogObject.id) < tuple_(bindparam("committed_at"), bindparam("id"))
+        tuple_(LogObject.committed_at, LogObject.id)
+        < tuple_(bindparam("committed_at", type_=DateTime(timezone=True)), bindparam("id", type_=BigInteger))
     )
     .order_by(LogObject.committed_at.desc(), LogObject.id.desc())
-    .limit(bindparam("limit"))
+    .limit(_LIMIT)
 )
 """Rows of the ledger before a commit's time and id, newest first."""
 
