@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from api.parameters import check_query
 from api.settings import Auth
 
 ALL_CUSTOMERS_SCOPE = "stats:read"
@@ -91,7 +92,7 @@ def _field(value: object, name: str) -> Mapping[str, Any]:
 
 
 class RuledRoute(APIRoute):
-    """A route that lets in only those whom its rule lets in, before anything else is looked at."""
+    """A route that lets in only those whom its rule lets in, and refuses parameters that it does not know."""
 
     rule: ClassVar[Rule]
     auth: ClassVar[Auth]
@@ -99,15 +100,18 @@ class RuledRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Return what answers a request."""
         answer = super().get_route_handler()
-        if self.auth == "none" or self.rule is Rule.OPEN:
+        if self.rule is Rule.OPEN:
             return answer
+        parameters = {field.alias for field in self.dependant.query_params}
 
-        async def authorised(request: Request) -> Response:
-            self.authorise(request)
+        async def checked(request: Request) -> Response:
+            if self.auth != "none":
+                self.authorise(request)
+            check_query(request.query_params, parameters)
             answered: Response = await answer(request)
             return answered
 
-        return authorised
+        return checked
 
     def authorise(self, request: Request) -> None:
         """Raise 401 for a caller whom no gateway has named, and 403 for one who may not."""

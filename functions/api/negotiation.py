@@ -20,6 +20,12 @@ def preferred(accept: str) -> Format:
     return Format.CSV if wants_csv else Format.JSON
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Return whether an `Accept-Encoding` header allows gzip: by name, or by `*`."""
+    qualities = _qualities(accept_encoding)
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
 def _qualities(header: str) -> dict[str, float]:
     qualities: dict[str, float] = {}
     for element in header.lower().split(","):

@@ -6,6 +6,7 @@ from fastapi.responses import Response
 from api.assets import Asset, assets
 from api.authorisation import Rule, ruled
 from api.conditional import matches
+from api.negotiation import accepts_gzip
 from api.settings import Auth
 
 _HEADERS = {
@@ -43,7 +44,7 @@ def router(auth: Auth) -> APIRouter:
 
 
 def _send(request: Request, asset: Asset, cache_control: str) -> Response:
-    compressed = "gzip" in request.headers.get("Accept-Encoding", "")
+    compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
     headers = {
         **_HEADERS,
         "Cache-Control": cache_control,

@@ -35,15 +35,15 @@ class Client:
         self._runner = asyncio.Runner()
         self._app = create_app(database, ApiSettings(auth="none"))
 
-    def get(self, target: str, **headers: str) -> httpx.Response:
+    def get(self, target: str, method: str = "GET", /, **headers: str) -> httpx.Response:
         return self._runner.run(
-            self._get(target, {name.replace("_", "-"): text for name, text in headers.items()})
+            self._ask(method, target, {name.replace("_", "-"): text for name, text in headers.items()})
         )
 
-    async def _get(self, target: str, headers: dict[str, str]) -> httpx.Response:
+    async def _ask(self, method: str, target: str, headers: dict[str, str]) -> httpx.Response:
         transport = httpx.ASGITransport(self._app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get(target, headers=headers)
+            return await client.request(method, target, headers=headers)
 
     def json(self, target: str) -> Any:  # noqa: ANN401 - any JSON
         response = self.get(target)
@@ -418,3 +418,26 @@ def test_a_cursor_that_no_page_has_given_is_refused(
     assert response.status_code == 422
     [problem] = response.json()["detail"]
     assert (problem["loc"], problem["type"]) == (["query", "after"], "cursor")
+
+
+@pytest.mark.parametrize(
+    "target", ["/customers", "/ingestions", "/ingestions/1", "/customers/a/stats?from=2024-01-01"]
+)
+def test_no_route_of_data_ignores_a_parameter(client: Client, target: str) -> None:
+    response = client.get(f"{target}{'&' if '?' in target else '?'}tz=Europe/Berlin")
+    assert response.status_code == 422
+    assert response.json()["detail"][0]["loc"] == ["query", "tz"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/", "/health", "/ready", "/customers", "/customers/a/stats?from=2024-01-01", "/docs", "/nothing"],
+)
+def test_head_is_get_without_the_body(client: Client, target: str) -> None:
+    got, head = client.get(target), client.get(target, "HEAD")
+    assert head.content == b""
+    assert head.status_code == got.status_code
+    per_request = {"x-request-id"}
+    assert {name: text for name, text in head.headers.items() if name not in per_request} == {
+        name: text for name, text in got.headers.items() if name not in per_request
+    }

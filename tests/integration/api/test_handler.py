@@ -166,6 +166,7 @@ def test_statistics_are_answered(function: Function, engine: sa.Engine) -> None:
         (event("/customers/cust_1/stats/", "from=2024-09-03"), 404),
         (event("/customers/cust_1/stats", "from=2024-09-03", method="POST"), 405),
         (event("/customers/cust_1/stats", "from=2024-09-03", cookies=["a=b", "c=d"]), 200),
+        (event("/customers/cust_1/stats", "from=2024-09-03", method="HEAD"), 200),
         (event("/openapi.json"), 200),
         (event("/docs"), 200),
     ],

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.negotiation import disposition, preferred
+from api.negotiation import accepts_gzip, disposition, preferred
 from api.representation import Format
 
 
@@ -44,3 +44,21 @@ def test_any_accept_is_understood_somehow(accept: str) -> None:
 )
 def test_file_names_are_safe(customer: str, header: str) -> None:
     assert disposition(customer, Format.CSV) == header
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "accepted"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0.0, *", False),
+        ("*;q=0", False),
+        ("identity", False),
+        ("gzippy", False),
+    ],
+)
+def test_gzip_is_sent_to_whom_it_is_welcome(accept_encoding: str, *, accepted: bool) -> None:
+    assert accepts_gzip(accept_encoding) == accepted
