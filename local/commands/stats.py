@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.parameters import CalendarDate, CustomerId, check_order
 from local.commands.database import DatabaseUrlOption, open_database
 from local.errors import UserError
-from logstats.settings import DatabaseSettings
+from logstats.settings import DatabaseSettings, SettingsError, load
 
 _COLUMNS = {
     "date": "day (UTC)",
@@ -76,7 +76,10 @@ async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, la
     from api.settings import ApiSettings  # noqa: PLC0415
     from api.statistics import Statistics, StatisticsQuery  # noqa: PLC0415
 
-    reader = Reader(settings, ApiSettings())
+    try:
+        reader = Reader(settings, load(ApiSettings))
+    except SettingsError as error:
+        raise UserError(f"{error}.") from None
     try:
         answer = await Statistics(reader).answer(StatisticsQuery(customer_id, first, last))
     except DatabaseUnavailableError as error:

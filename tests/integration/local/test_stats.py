@@ -101,3 +101,11 @@ def test_what_is_wrong_is_told_before_a_database_is_opened(arguments: list[str],
     assert isinstance(error, UserError)
     assert str(error).startswith(message)
     assert "\n" not in str(error)
+
+
+def test_a_setting_of_the_api_that_is_wrong_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_POOL_SIZE", "abc")
+    error = stats("cust_1", "--from", "2024-09-01", "--database-url", url).exception
+    assert isinstance(error, UserError)
+    assert str(error).startswith("API_POOL_SIZE: Input should be a valid integer")
+    assert "\n" not in str(error)
