@@ -137,6 +137,24 @@ def test_an_error_of_the_statement_is_not_the_databases_absence(database: Databa
     run(database, test)
 
 
+def test_a_connection_is_not_kept_after_a_statement_was_given_up(database: DatabaseSettings) -> None:
+    """Its answer may still come; whoever had the connection next would take it for theirs."""
+
+    async def test(reading: Reader) -> None:
+        before = await pid(reading)
+        with pytest.raises(DatabaseUnavailableError):
+            await reading.rows(sa.text("SELECT pg_sleep(30)"))
+        assert await pid(reading) != before
+        with psycopg.connect(database.url) as connection:
+            kept = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'logstats-api' AND pid = %s AND state = 'idle'",
+                [before],
+            )
+            assert kept.fetchone() == (0,)
+
+    run(database, test, answer_seconds=0.5)
+
+
 def test_sessions_cannot_write(database: DatabaseSettings) -> None:
     async def test(reading: Reader) -> None:
         with pytest.raises(sa.exc.DBAPIError, match="read-only"):
