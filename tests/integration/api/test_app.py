@@ -4,6 +4,7 @@ import asyncio
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -352,7 +353,7 @@ def test_without_a_database_only_the_process_is_well() -> None:
 
 
 def test_documentation_is_relative_so_that_it_holds_behind_any_path(client: Client) -> None:
-    assert "url: 'openapi.json'" in client.get("/docs").text
+    assert 'href="openapi.json"' in client.get("/docs").text
     document = client.json("/openapi.json")
     assert [server["url"] for server in document["servers"]] == ["."]
     assert set(document["paths"]) == {
@@ -441,3 +442,19 @@ def test_head_is_get_without_the_body(client: Client, target: str) -> None:
     assert {name: text for name, text in head.headers.items() if name not in per_request} == {
         name: text for name, text in got.headers.items() if name not in per_request
     }
+
+
+def test_the_documentation_comes_from_nowhere_else_and_has_every_route_and_field(client: Client) -> None:
+    page, shown = client.get("/"), client.get("/docs")
+    assert shown.headers["content-security-policy"] == page.headers["content-security-policy"]
+    assert "<script" not in shown.text
+    assert "src=" not in shown.text
+    stylesheet, _ = re.findall(r'href="((?:static/[^"]+\.css)|openapi\.json)"', shown.text)
+    assert shown.text.count("href=") == 2
+    assert client.get(f"/{stylesheet}").headers["content-type"].startswith("text/css")
+    document = client.json("/openapi.json")
+    for path in document["paths"]:
+        assert f"<h2>GET {path}</h2>" in shown.text
+    for component in document["components"]["schemas"].values():
+        for field in component.get("properties", {}):
+            assert f'<th scope="row">{field}</th>' in shown.text
