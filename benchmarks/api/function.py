@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PATH = "/customers/cust_1/stats"
 EVENT: dict[str, Any] = {
     "version": "2.0",
-    "routeKey": "GET /customers/{customer_id}/stats",
+    "routeKey": "GET /customers/{proxy+}",
     "rawPath": PATH,
     "rawQueryString": "from=2024-09-03",
     "headers": {"accept": "*/*", "host": "api.example.com", "x-forwarded-for": "203.0.113.7"},
