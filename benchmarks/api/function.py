@@ -16,7 +16,7 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.api import database
+from benchmarks.api import fixture
 from tests.execution import execution_environment
 
 STARTS = 11
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 PATH = "/customers/cust_1/stats"
 EVENT: dict[str, Any] = {
     "version": "2.0",
-    "routeKey": "GET /customers/{customer_id}/stats",
+    "routeKey": "GET /customers/{proxy+}",
     "rawPath": PATH,
     "rawQueryString": "from=2024-09-03",
     "headers": {"accept": "*/*", "host": "api.example.com", "x-forwarded-for": "203.0.113.7"},
@@ -53,7 +53,7 @@ _WARM = "from benchmarks.api import function; function.invoke()"
 
 
 def main() -> None:
-    with database.prepared() as url:
+    with fixture.prepared() as url:
         variables = {
             "DATABASE_URL": url,
             "DATABASE_TLS": "disable",

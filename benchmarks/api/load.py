@@ -43,8 +43,8 @@ def wrk(url: str, users: int, seconds: int, *options: str) -> Measured:
     return Measured(
         int(_search(r"(\d+) requests in", output)),
         float(_search(r"Requests/sec:\s+([\d.]+)", output)),
-        _milliseconds(_search(r"(?m)^ +50% +(\S+)$", output)),
-        _milliseconds(_search(r"(?m)^ +99% +(\S+)$", output)),
+        _milliseconds(_search(r"(?m)^ +50% +(\S+) *$", output)),
+        _milliseconds(_search(r"(?m)^ +99% +(\S+) *$", output)),
         failures,
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.api import database, load, report
+from benchmarks.api import fixture, load, report
 from benchmarks.api.report import Case
 from benchmarks.api.servers import CACHED, TEXTBOOK, UNCACHED, Server, running
 
@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     load.require(["wrk", "siege"])
     busy = psutil.cpu_percent(1) / 100
-    with database.prepared() as url, ExitStack() as stack:
+    with fixture.prepared() as url, ExitStack() as stack:
         peer, uncached, cached = (
             stack.enter_context(running(contender, url)) for contender in (TEXTBOOK, UNCACHED, CACHED)
         )

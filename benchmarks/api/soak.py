@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks.api import database, load
+from benchmarks.api import fixture, load
 from benchmarks.api.run import TARGET
 from benchmarks.api.servers import CACHED, UNCACHED, Server, running
 from benchmarks.report import END
@@ -43,7 +43,7 @@ class Watch:
                 while not self.over.is_set():
                     path = Path(folder) / f"{self.ingested % FILES}.log"
                     path.write_bytes(b"".join(Traffic(self.ingested, END, 30, 50).log(LINES)))
-                    database.ingest(path, self.url)
+                    fixture.ingest(path, self.url)
                     self.ingested += 1
         except BaseException as error:
             self.failed.append(error)
@@ -63,7 +63,7 @@ def main() -> None:
     options = parser.parse_args()
     load.require(["siege"])
     with (
-        database.prepared() as url,
+        fixture.prepared() as url,
         running(UNCACHED if options.cache_off else CACHED, url) as server,
     ):
         watch = Watch(server, url)

@@ -1,5 +1,6 @@
 """The application: routes, error answers and documentation around one database."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -7,8 +8,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import __version__, authorisation, problems
-from api.cache import Cached
-from api.database import Database
+from api.cache import CachedStatistics
+from api.reader import Reader
 from api.requests import RequestIds
 from api.routes import customers, documentation, health, ingestions, page, stats
 from api.settings import ApiSettings
@@ -26,13 +27,14 @@ but for 422, which has FastAPI's form. Every answer has an `X-Request-Id`.
 
 def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
     """Return the app; it connects to its database with the first request that needs it."""
-    connections = Database(database, settings)
-    statistics = Statistics(connections)
+    reader = Reader(database, settings)
+    statistics = Statistics(reader)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        gc.freeze()  # what a server has imported stays: a full collection would stop all requests to look at it
         yield
-        await connections.close()
+        await reader.close()
 
     app = Api(
         title="logstats",
@@ -47,15 +49,17 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
         servers=[{"url": ".", "description": "Where this document is."}],
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.database = connections
+    app.state.reader = reader
     for router in (
         stats.router(
-            Cached(statistics, connections, settings.cache_bytes) if settings.cache_bytes else statistics,
+            CachedStatistics(statistics, reader, settings.cache_bytes)
+            if settings.cache_bytes
+            else statistics,
             settings.auth,
         ),
-        customers.router(connections, settings.auth),
-        ingestions.router(connections, settings.auth),
-        health.router(connections, settings.auth),
+        customers.router(reader, settings.auth),
+        ingestions.router(reader, settings.auth),
+        health.router(reader, settings.auth),
         documentation.router(app, settings.auth),
         page.router(settings.auth),
     ):

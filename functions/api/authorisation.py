@@ -16,9 +16,10 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from api.parameters import check_query
 from api.settings import Auth
 
-WIDE_SCOPE = "stats:read"
+ALL_CUSTOMERS_SCOPE = "stats:read"
 """The OAuth scope that reads every customer."""
 SCOPE_CLAIMS = ("scope", "scp")
 """Where issuers put scopes: RFC 9068 has the first, Okta and Microsoft Entra the other; API Gateway knows both."""
@@ -33,24 +34,24 @@ class Rule(Enum):
 
     OPEN = "carries no data: everybody"
     CUSTOMER = "the customer in its path, and who reads every customer"
-    WIDE = "who reads every customer"
+    ALL_CUSTOMERS = "who reads every customer"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: one who reads every customer, or else one customer, or nobody's data."""
 
-    wide: bool = False
+    all_customers: bool = False
     customer_id: str | None = None
 
     def may(self, rule: Rule, customer_id: str | None) -> bool:
         """Whether they may use a route of this rule, for the customer in its path."""
-        if rule is Rule.OPEN or self.wide:
+        if rule is Rule.OPEN or self.all_customers:
             return True
         return rule is Rule.CUSTOMER and customer_id is not None and customer_id == self.customer_id
 
 
-EVERYBODY = Caller(wide=True)
+EVERYBODY = Caller(all_customers=True)
 """The caller where the deployment has switched authorisation off."""
 
 
@@ -76,7 +77,7 @@ def _of_token(claims: Mapping[str, Any], token: Mapping[str, Any]) -> Caller:
         granted += scopes
     if not isinstance(customer_id, str) or not customer_id:
         customer_id = None
-    return Caller(WIDE_SCOPE in granted, customer_id)
+    return Caller(ALL_CUSTOMERS_SCOPE in granted, customer_id)
 
 
 def _scopes(claim: object) -> list[str]:
@@ -91,7 +92,7 @@ def _field(value: object, name: str) -> Mapping[str, Any]:
 
 
 class RuledRoute(APIRoute):
-    """A route that lets in only those whom its rule lets in, before anything else is looked at."""
+    """A route that lets in only those whom its rule lets in, and refuses parameters that it does not know."""
 
     rule: ClassVar[Rule]
     auth: ClassVar[Auth]
@@ -99,15 +100,18 @@ class RuledRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Return what answers a request."""
         answer = super().get_route_handler()
-        if self.auth == "none" or self.rule is Rule.OPEN:
+        if self.rule is Rule.OPEN:
             return answer
+        parameters = {field.alias for field in self.dependant.query_params}
 
-        async def authorised(request: Request) -> Response:
-            self.authorise(request)
+        async def checked(request: Request) -> Response:
+            if self.auth != "none":
+                self.authorise(request)
+            check_query(request.query_params, parameters)
             answered: Response = await answer(request)
             return answered
 
-        return authorised
+        return checked
 
     def authorise(self, request: Request) -> None:
         """Raise 401 for a caller whom no gateway has named, and 403 for one who may not."""

@@ -1,4 +1,4 @@
-"""Answers kept in the process. None is given again unless the database has said that it is still right.
+"""Rendered answers cached in the process. None is given again unless the database has said that it is still right.
 
 What says so is the customer's revision (`logstats.models.Customer`): every commit that touches the customer changes
 it in the same transaction, and it never returns to an earlier value.
@@ -6,28 +6,20 @@ it in the same transaction, and it never returns to an earlier value.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol
 
-from api.database import Database, Row
+from api.reader import Reader
 from api.statements import REVISIONS
-from api.statistics import Answer, Question, Statistics
+from api.statistics import RenderedAnswer, Statistics, StatisticsQuery
 
 OVERHEAD_BYTES = 2_048
-"""What keeping an answer takes beside its body, generously."""
+"""What caching an answer takes beside its body, generously."""
 
 LARGEST_SHARE = 8
 """No answer takes more than this fraction of the space: one long range must not drive out all the others."""
 
-
-class Fetch(Protocol):
-    """`api.database.Database.fetch`."""
-
-    def __call__(
-        self, statement: str, /, *arguments: object, deadline: float
-    ) -> Coroutine[Any, Any, list[Row]]:
-        """Return a statement's rows by a deadline, in seconds of the event loop's clock."""
+_Waiting = list[tuple[str, float, asyncio.Future[int | None]]]
+"""Customers, deadlines, and who waits."""
 
 
 class Revisions:
@@ -38,122 +30,116 @@ class Revisions:
     of this one may be older than the request.
     """
 
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
-        self._arrived: list[tuple[str, float, asyncio.Future[int | None]]] = []
-        self._busy = False
-        self._asking: asyncio.Task[list[Row]] | None = None
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._waiting: _Waiting = []
+        self._running: asyncio.Task[dict[str, int]] | None = None
+        self._scheduled = False
 
     def current(self, customer_id: str, deadline: float) -> "asyncio.Future[int | None]":
-        """Return a customer's revision, None for a customer without statistics, in the future.
+        """Return the future of a customer's revision; it is None for a customer without statistics.
 
         Raises
         ------
-        DatabaseAwayError
-            When awaited, if the database has not told by the deadline (of the event loop's clock).
+        DatabaseUnavailableError
+            When awaited, if the database has not answered by the deadline (of the event loop's clock).
         """
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[int | None] = loop.create_future()
-        self._arrived.append((customer_id, deadline, told))
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._ask)  # not at once: requests that have arrived together share it
-        return told
+        future: asyncio.Future[int | None] = loop.create_future()
+        self._waiting.append((customer_id, deadline, future))
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._flush)  # not at once: requests that have arrived together share it
+        return future
 
-    def _ask(self) -> None:
-        asked, self._arrived = self._arrived, []
-        customers = list({customer_id for customer_id, _, _ in asked})
-        earliest = asked[0][1]
-        self._asking = asyncio.get_running_loop().create_task(
-            self._fetch(REVISIONS, customers, deadline=earliest)
-        )
-        self._asking.add_done_callback(partial(self._tell, asked))
+    def _flush(self) -> None:
+        """Read the revisions of all who wait."""
+        batch, self._waiting = self._waiting, []
+        self._running = asyncio.get_running_loop().create_task(self._read(batch))
+        self._running.add_done_callback(partial(self._resolve, batch))
 
-    def _tell(
-        self,
-        asked: "list[tuple[str, float, asyncio.Future[int | None]]]",
-        answered: "asyncio.Task[list[Row]]",
-    ) -> None:
-        self._asking = None
-        failed = None if answered.cancelled() else answered.exception()
-        revisions = {} if answered.cancelled() or failed else dict(map(tuple, answered.result()))
-        for customer_id, _, told in asked:
-            if told.done():  # its request has been given up
+    async def _read(self, batch: _Waiting) -> dict[str, int]:
+        customers = list({customer_id for customer_id, _, _ in batch})
+        rows = await self._reader.rows(REVISIONS, {"customers": customers}, deadline=batch[0][1])
+        return dict(map(tuple, rows))
+
+    def _resolve(self, batch: _Waiting, task: "asyncio.Task[dict[str, int]]") -> None:
+        """Give the futures of a batch their revisions, or why there are none; then flush who has come meanwhile."""
+        error = None if task.cancelled() else task.exception()
+        for customer_id, _, future in batch:
+            if future.done():  # its request has been given up
                 continue
-            if answered.cancelled():
-                told.cancel()
-            elif failed:
-                told.set_exception(failed)
+            if task.cancelled():
+                future.cancel()
+            elif error:
+                future.set_exception(error)
             else:
-                told.set_result(revisions.get(customer_id))
-        if self._arrived:
-            self._ask()
-        else:
-            self._busy = False
+                future.set_result(task.result().get(customer_id))
+        self._running = None
+        self._scheduled = bool(self._waiting)
+        if self._scheduled:
+            self._flush()
 
 
-class Kept:
-    """The answers given last, within a number of bytes; the one unused for longest goes first."""
+class LRUCache:
+    """The answers used last, within a number of bytes; the one unused for longest goes first."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._answers: OrderedDict[Question, Answer] = OrderedDict()
+        self._answers: OrderedDict[StatisticsQuery, RenderedAnswer] = OrderedDict()
         self.bytes = 0
 
-    def get(self, question: Question) -> Answer | None:
-        """Return the answer kept for a question."""
-        answer = self._answers.get(question)
+    def get(self, query: StatisticsQuery) -> RenderedAnswer | None:
+        """Return the cached answer to a query."""
+        answer = self._answers.get(query)
         if answer is not None:
-            self._answers.move_to_end(question)
+            self._answers.move_to_end(query)
         return answer
 
-    def keep(self, question: Question, answer: Answer) -> None:
-        """Keep an answer in the place of the one kept for its question.
+    def put(self, query: StatisticsQuery, answer: RenderedAnswer) -> None:
+        """Cache an answer in the place of the one cached for its query.
 
-        One without statistics is not kept: it costs as little to read as its revision, and anybody can ask for
+        One without statistics is not cached: it costs as little to read as its revision, and anybody can ask for
         customers that do not exist.
         """
-        self._forget(self._answers.pop(question, None))
+        if query in self._answers:
+            self.bytes -= _size(self._answers.pop(query))
         size = _size(answer)
         if answer.revision is None or size * LARGEST_SHARE > self._max_bytes:
             return
-        self._answers[question] = answer
+        self._answers[query] = answer
         self.bytes += size
         while self.bytes > self._max_bytes:
-            self._forget(self._answers.popitem(last=False)[1])
-
-    def _forget(self, answer: Answer | None) -> None:
-        if answer is not None:
-            self.bytes -= _size(answer)
+            self.bytes -= _size(self._answers.popitem(last=False)[1])
 
 
-def _size(answer: Answer) -> int:
+def _size(answer: RenderedAnswer) -> int:
     return len(answer.body) + OVERHEAD_BYTES
 
 
-class Cached:
-    """Answers questions from what is kept, if that is still right, or else from the database."""
+class CachedStatistics:
+    """Answers queries from the cache, if the cached answer is still right, or else from the database."""
 
-    def __init__(self, statistics: Statistics, database: Database, max_bytes: int) -> None:
+    def __init__(self, statistics: Statistics, reader: Reader, max_bytes: int) -> None:
         self._statistics = statistics
-        self._database = database
-        self._revisions = Revisions(database.fetch)
-        self._kept = Kept(max_bytes)
+        self._reader = reader
+        self._revisions = Revisions(reader)
+        self._cache = LRUCache(max_bytes)
 
-    async def answer(self, question: Question) -> Answer:
+    async def answer(self, query: StatisticsQuery) -> RenderedAnswer:
         """Return the statistics as they were at some moment after the call.
 
         Raises
         ------
-        DatabaseAwayError
+        DatabaseUnavailableError
             If the database does not answer in time.
         """
-        deadline = self._database.deadline()
-        kept = self._kept.get(question)
-        if kept is not None and kept.revision == await self._revisions.current(
-            question.customer_id, deadline
+        deadline = self._reader.deadline()
+        cached = self._cache.get(query)
+        if cached is not None and cached.revision == await self._revisions.current(
+            query.customer_id, deadline
         ):
-            return kept
-        answer = await self._statistics.answer(question, deadline)
-        self._kept.keep(question, answer)
+            return cached
+        answer = await self._statistics.answer(query, deadline)
+        self._cache.put(query, answer)
         return answer

@@ -7,7 +7,9 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBA
 
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import urlencode
+
+from logstats.address import Address
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -16,8 +18,8 @@ _LIFETIME_SECONDS = 900
 _SCHEME = "https://"  # signed without being part of the token
 
 
-def database_token(url: str) -> str:
-    """Return a token for the user and the server of a database URL, valid for 15 minutes.
+def database_token(address: Address) -> str:
+    """Return a token for the user and the server of a database, valid for 15 minutes.
 
     Raises
     ------
@@ -28,9 +30,8 @@ def database_token(url: str) -> str:
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.exceptions import NoCredentialsError, NoRegionError  # noqa: PLC0415
 
-    parts = urlsplit(url)
-    query = urlencode({"Action": "connect", "DBUser": unquote(parts.username or "")})
-    request = AWSRequest("GET", f"{_SCHEME}{parts.hostname}:{parts.port or 5432}/?{query}")
+    query = urlencode({"Action": "connect", "DBUser": address.user})
+    request = AWSRequest("GET", f"{_SCHEME}{address.host}:{address.port}/?{query}")
     session = _session()
     region = session.get_config_variable("region")
     if region is None:

@@ -3,14 +3,10 @@
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import QueryParams
-
-from api.parameters import repeated
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
@@ -65,9 +61,3 @@ def invalid(cursor: str) -> RequestValidationError:
             }
         ]
     )
-
-
-def check_single(query: QueryParams, names: Sequence[str]) -> None:
-    """Refuse parameters that are given twice."""
-    if problems := repeated(query, names):
-        raise RequestValidationError(problems)

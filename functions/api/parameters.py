@@ -3,9 +3,10 @@
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Collection
+from typing import Annotated
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
@@ -41,10 +42,23 @@ def check_order(first: dt.date, last: dt.date) -> None:
         raise ValueError("Input should not be before 'from'")
 
 
-def repeated(query: QueryParams, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a validation error for each parameter that is given more than once."""
-    return [
-        {"type": "repeated", "loc": ("query", name), "msg": "Input should be given once", "input": values}
-        for name in names
-        if len(values := query.getlist(name)) > 1
+def check_query(query: QueryParams, known: Collection[str]) -> None:
+    """Refuse parameters that are unknown, or given more than once: guessing what is meant would be silent.
+
+    Raises
+    ------
+    RequestValidationError
+        Naming each of them.
+    """
+    problems = [
+        {"type": kind, "loc": ("query", name), "msg": message, "input": values}
+        for name in query
+        for values in [query.getlist(name)]
+        for kind, message, wrong in (
+            ("unknown", f"Input should be one of {', '.join(sorted(known)) or 'none'}", name not in known),
+            ("repeated", "Input should be given once", name in known and len(values) > 1),
+        )
+        if wrong
     ]
+    if problems:
+        raise RequestValidationError(problems)

@@ -28,9 +28,9 @@ _FIRST_DAYS: Mapping[Interval, Callable[[dt.date], dt.date]] = {
 
 
 class Periods:
-    """Takes days in the order of their dates; keeps one summary for each period.
+    """Takes days in the order of their dates; merges one period at a time.
 
-    Rows are those of `statements.DAILY_SUMMARIES`; `rows()` gives those of `statements.DAILY_STATISTICS`.
+    Rows are those of `statements.DAILY_SUMMARIES`; `rows()` gives those of `representation.fields`.
 
     Attributes
     ----------
@@ -41,17 +41,16 @@ class Periods:
     def __init__(self, interval: Interval) -> None:
         self.revision: int | None = None
         self._first_day = _FIRST_DAYS.get(interval)
-        self._done: list[tuple[Any, ...]] = []
-        self._customer_id: str = ""
+        self._closed: list[tuple[Any, ...]] = []
         self._period: dt.date | None = None
         self._sum: DailySummary | None = None
 
     def add(self, row: Sequence[Any]) -> None:
         """Take the next day."""
-        self._customer_id, date, *numbers, histogram, self.revision = row
+        _customer_id, self.revision, date, *numbers = row
         if date is None:
             return
-        total, client, server, sum_us, min_us, max_us = numbers
+        total, client, server, sum_us, min_us, max_us, histogram = numbers
         day = DailySummary(total, client, server, int(sum_us), min_us, max_us, LatencyHistogram(histogram))
         period = self._first_day(date) if self._first_day else self._period or date
         if self._sum is not None and period == self._period:
@@ -66,17 +65,15 @@ class Periods:
         The total's date is the first day that has requests.
         """
         self._close()
-        return self._done
+        return self._closed
 
     def _close(self) -> None:
-        if self._sum is None:
-            return
-        total = self._sum
-        self._done.append(
-            (
-                *(self._customer_id, self._period),
-                *(total.total_requests, total.client_errors, total.server_errors),
-                *(total.duration_sum_us, *total.percentiles_us(), total.duration_max_us),
+        """Keep of a finished period what is shown: histograms are large."""
+        total, self._sum = self._sum, None
+        if total is not None:
+            self._closed.append(
+                (
+                    *(self._period, total.total_requests, total.client_errors, total.server_errors),
+                    *(total.duration_sum_us, *total.percentiles_us(), total.duration_max_us),
+                )
             )
-        )
-        self._sum = None

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api import requests
-from api.database import DatabaseAwayError
+from api.reader import DatabaseUnavailableError
 from api.settings import ApiSettings
 
 logger = logging.getLogger("api")
@@ -58,7 +58,7 @@ def _documented(
 
 UNAVAILABLE = _documented(
     503,
-    "The database does not answer in time: it is away, or resuming from a pause.",
+    "The database does not answer in time: it is down, or resuming from a pause.",
     {
         "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}},
     },
@@ -84,9 +84,9 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
         return problem(error.status_code, error.detail, dict(error.headers or {}))
 
-    async def away(request: Request, error: Exception) -> Response:
+    async def unavailable(request: Request, error: Exception) -> Response:
         logger.warning(
-            "The database is away: %s: %s",
+            "The database is unavailable: %s: %s",
             requests.route(request.scope),
             error,
             extra=requests.identifiers(request.scope),
@@ -102,7 +102,7 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
 
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(DatabaseAwayError, away)
+    app.add_exception_handler(DatabaseUnavailableError, unavailable)
     app.add_exception_handler(Exception, failed)
 
 

@@ -23,6 +23,8 @@ _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 class RequestIds:
     """ASGI middleware: the gateway's id in Lambda; otherwise the client's if it is usable, or a new one.
 
+    HEAD is answered as GET is, without the body (RFC 9110, 9.3.2).
+
     An unexpected error is logged here, with the id. Starlette raises it again after it has been answered; it ends here,
     or else whoever called would log it a second time, without the id.
     """
@@ -40,12 +42,17 @@ class RequestIds:
         header = (HEADER, text.encode())
 
         complete = False
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope = {**scope, "method": "GET"}
 
         async def send_with_id(message: Message) -> None:
             nonlocal complete
             complete = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), header]
+            elif is_head:
+                message["body"] = b""
             await send(message)
 
         try:

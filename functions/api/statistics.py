@@ -1,22 +1,23 @@
-"""What is asked of one customer's statistics, and the answer with its validator."""
+"""One customer's statistics: what is asked of them, and the rendered answer with its validator."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from api.database import Database
-from api.formats import Format, write
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from api.periods import Interval, Periods
+from api.reader import Reader
+from api.representation import Format, fields, render
 from api.statements import DAILY_STATISTICS, DAILY_SUMMARIES
 
-FORM = 1
-"""The form of the answers; raise it when the same statistics are written differently, so that no client keeps the
-old form as still valid."""
+REPRESENTATION_VERSION = 2
+"""Raise it when the same statistics are written differently, so that no client keeps the old form as still valid."""
+
+_FETCH_SIZE = 100  # rows of up to 400 kB, mostly of 5
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class StatisticsQuery:
     """Statistics of a customer from a day to a day, both included.
 
     The revision aside, the answer depends on nothing else.
@@ -28,9 +29,14 @@ class Question:
     interval: Interval = Interval.DAY
     form: Format = Format.JSON
 
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The parameters of the statement."""
+        return {"customer_id": self.customer_id, "first": self.first, "last": self.last}
+
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RenderedAnswer:
     """A written answer.
 
     Attributes
@@ -46,46 +52,47 @@ class Answer:
     @property
     def etag(self) -> str:
         """The strong validator (RFC 9110, 8.8.3): every commit that touches the customer changes it."""
-        return etag(self.revision, self.form)
-
-
-def etag(revision: int | None, form: Format) -> str:
-    """Return the validator of a customer's answers in a format; the URL says the rest."""
-    return f'"{revision or 0}-{FORM}-{form}"'
+        return f'"{self.revision or 0}-{REPRESENTATION_VERSION}-{self.form}"'
 
 
 class Statistics:
-    """Answers questions from the database."""
+    """Answers queries from the database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
-    async def answer(self, question: Question, deadline: float | None = None) -> Answer:
+    async def answer(self, query: StatisticsQuery, deadline: float | None = None) -> RenderedAnswer:
         """Return the statistics, and the revision that they are of: one statement reads both.
 
         Parameters
         ----------
         deadline
-            As for `Database.fetch`.
+            As for `Reader.run`.
 
         Raises
         ------
-        DatabaseAwayError
+        DatabaseUnavailableError
             If the database does not answer in time.
         """
-        arguments = (question.customer_id, question.first, question.last)
-        days: Iterable[Sequence[Any]]
-        if question.interval is Interval.DAY:
-            rows = await self._database.fetch(DAILY_STATISTICS, *arguments, deadline=deadline)
-            revision = rows[0][-1] if rows else None
-            days = (row[:-1] for row in rows if row[1] is not None)
+        if query.interval is Interval.DAY:
+            rows = await self._reader.rows(DAILY_STATISTICS, query.parameters, deadline=deadline)
+            revision = rows[0].revision if rows else None
+            days = [row[2:] for row in rows if row.date is not None]
         else:
-            periods = await self._database.fold(
-                lambda: Periods(question.interval),
-                Periods.add,
-                DAILY_SUMMARIES,
-                *arguments,
-                deadline=deadline,
-            )
+            periods = await self._merged(query, deadline)
             revision, days = periods.revision, periods.rows()
-        return Answer(write(days, question.form).encode(), revision, question.form)
+        body = render((fields(query.customer_id, day) for day in days), query.form)
+        return RenderedAnswer(body, revision, query.form)
+
+    async def _merged(self, query: StatisticsQuery, deadline: float | None) -> Periods:
+        """Merge days as they arrive: however many there are, few are in memory."""
+
+        async def merge(connection: AsyncConnection) -> Periods:
+            periods = Periods(query.interval)
+            await connection.execution_options(isolation_level="READ COMMITTED", yield_per=_FETCH_SIZE)
+            async with connection.stream(DAILY_SUMMARIES, query.parameters) as rows:
+                async for row in rows:
+                    periods.add(row)
+            return periods
+
+        return await self._reader.run(merge, deadline)

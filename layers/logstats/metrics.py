@@ -23,7 +23,7 @@ FAILED = "failed"
 OUTCOMES = ("ingested", "replaced", "unchanged", "stale", "ignored", "withdrawn", FAILED)
 
 ROUTES = {
-    "GET /customers/{customer_id}/stats": "stats",
+    "GET /customers/{proxy+}": "stats",
     "GET /customers": "customers",
     "GET /ingestions": "ingestions",
     "GET /ingestions/{id}": "ingestions",

@@ -18,7 +18,7 @@ import jwt
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from api.authorisation import WIDE_SCOPE
+from api.authorisation import ALL_CUSTOMERS_SCOPE
 from local.cloud.listener import Listener
 
 AUDIENCE = "logstats"
@@ -39,7 +39,7 @@ class Issuer:
 
     def for_every_customer(self) -> str:
         """Return a token that reads every customer."""
-        return self.token(scope=WIDE_SCOPE)
+        return self.token(scope=ALL_CUSTOMERS_SCOPE)
 
     def for_customer(self, customer_id: str) -> str:
         """Return a token that reads one customer."""

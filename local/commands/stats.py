@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.database import Database, DatabaseAwayError
 from api.parameters import CalendarDate, CustomerId, check_order
+from api.reader import DatabaseUnavailableError, Reader
 from api.settings import ApiSettings
-from api.statistics import Question, Statistics
+from api.statistics import Statistics, StatisticsQuery
 from local.commands.database import DatabaseUrlOption, open_database
 from local.display import visible
 from local.errors import UserError
 from local.sparkline import sparkline
-from logstats.settings import DatabaseSettings, load
+from logstats.settings import DatabaseSettings, SettingsError, load
 
 _COLUMNS = {
     "date": "day (UTC)",
@@ -81,13 +81,16 @@ def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotat
 
 
 async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
-    database = Database(settings, load(ApiSettings))
     try:
-        answer = await Statistics(database).answer(Question(customer_id, first, last))
-    except DatabaseAwayError as error:
+        reader = Reader(settings, load(ApiSettings))
+    except SettingsError as error:
+        raise UserError(f"{error}.") from None
+    try:
+        answer = await Statistics(reader).answer(StatisticsQuery(customer_id, first, last))
+    except DatabaseUnavailableError as error:
         raise UserError(f"The database does not answer: {error}") from None
     finally:
-        await database.close()
+        await reader.close()
     return answer.body.decode()
 
 

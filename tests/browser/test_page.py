@@ -201,6 +201,18 @@ def test_ingested_files_are_listed_with_their_rejected_lines(page: Page, api: Ap
     expect(files.nth(0)).to_contain_text("ignored")
 
 
+def test_header_cells_stand_over_their_columns(page: Page, api: Api) -> None:
+    alignments = """tables => tables.map(table => [".", "tbody"].map((_, part) =>
+        [...(part ? table.tBodies[0] : table.tHead).rows[0].cells].map(cell => getComputedStyle(cell).textAlign)))"""
+    open_page(page, api)
+    page.locator("table.customers tbody tr").first.wait_for()
+    page.locator("table.files tbody tr").first.wait_for()
+    tables = page.locator("table").evaluate_all(alignments)
+    assert len(tables) >= 2
+    for head, first_row in tables:
+        assert head == first_row
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [

@@ -53,7 +53,7 @@ def test_with_its_own_rights_it_works_and_without_any_of_them_it_does_not(enforc
 def test_api_gateway_invokes_the_function_only_if_its_policy_allows(enforced: Enforced) -> None:
     functions, name = enforced.client("lambda"), enforced.function("Api")["FunctionName"]
     policy = json.loads(functions.get_policy(FunctionName=name)["Policy"])
-    route = "/customers/{customer_id}/stats"
+    route = "/customers/{proxy+}"
     (statement,) = (
         each for each in policy["Statement"] if each["Condition"]["ArnLike"]["AWS:SourceArn"].endswith(route)
     )

@@ -158,7 +158,7 @@ def request(path: str, route: str, query: str = "", **headers: str) -> dict[str,
 
 
 def stats(customer: str = CUSTOMER, query: str = "from=2024-09-03") -> dict[str, Any]:
-    return request(f"/customers/{customer}/stats", "GET /customers/{customer_id}/stats", query)
+    return request(f"/customers/{customer}/stats", "GET /customers/{proxy+}", query)
 
 
 def test_an_ingest_is_logged_and_measured(

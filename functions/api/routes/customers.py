@@ -3,15 +3,15 @@
 import datetime as dt
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, StringConstraints
 
 from api import paging
 from api.authorisation import Rule, ruled
-from api.daily import Count
-from api.database import Database
 from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, NO_CONTROL_CHARACTERS
 from api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from api.reader import Reader
+from api.representation import Count
 from api.settings import Auth
 from api.statements import CUSTOMERS
 
@@ -21,7 +21,7 @@ _END = _LAST_CHARACTER * (MAX_CUSTOMER_ID_CHARACTERS + 1)
 """After every customer."""
 
 
-class CustomerOverview(BaseModel):
+class CustomerOverview(BaseModel, from_attributes=True):
     """One customer with statistics."""
 
     customer_id: str = Field(description="The customer.", examples=["cust_1"])
@@ -37,9 +37,9 @@ class CustomerPage(BaseModel):
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
-def router(database: Database, auth: Auth) -> APIRouter:
+def router(reader: Reader, auth: Auth) -> APIRouter:
     """Return the route, answered from a database."""
-    routes = APIRouter(route_class=ruled(Rule.WIDE, auth))
+    routes = APIRouter(route_class=ruled(Rule.ALL_CUSTOMERS, auth))
 
     @routes.get(
         "/customers",
@@ -48,7 +48,6 @@ def router(database: Database, auth: Auth) -> APIRouter:
         tags=["statistics"],
     )
     async def customers(
-        request: Request,
         prefix: Annotated[
             str,
             StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS),
@@ -58,13 +57,10 @@ def router(database: Database, auth: Auth) -> APIRouter:
         after: paging.After = None,
     ) -> CustomerPage:
         """List customers that have statistics, in the order of their ids."""
-        paging.check_single(request.query_params, ("prefix", "limit", "after"))
         start = paging.decode("customers", after) if after is not None else ""
-        rows = await database.fetch(CUSTOMERS, start, prefix, end_of(prefix), limit + 1)
-        found = [
-            CustomerOverview(customer_id=row[0], first_date=row[1], last_date=row[2], total_requests=row[3])
-            for row in rows[:limit]
-        ]
+        position = {"after": start, "prefix": prefix, "end": end_of(prefix)}
+        rows = await reader.rows(CUSTOMERS, position | {"limit": limit + 1})
+        found = [CustomerOverview.model_validate(row) for row in rows[:limit]]
         more = len(rows) > limit
         return CustomerPage(
             customers=found, next=paging.encode("customers", found[-1].customer_id) if more else None

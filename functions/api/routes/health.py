@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-import asyncpg
 from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import ProgrammingError
 
 from api.authorisation import Rule, ruled
-from api.database import Database, DatabaseAwayError
 from api.problems import UNAVAILABLE
+from api.reader import DatabaseUnavailableError, Reader
 from api.settings import Auth
 from api.statements import SCHEMA_VERSION
 
@@ -31,7 +31,7 @@ class Readiness(BaseModel):
     schema_version: str = Field(description="The database's schema.", examples=[SCHEMA])
 
 
-def router(database: Database, auth: Auth) -> APIRouter:
+def router(reader: Reader, auth: Auth) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(route_class=ruled(Rule.OPEN, auth), tags=["operation"])
 
@@ -48,12 +48,12 @@ def router(database: Database, auth: Auth) -> APIRouter:
         """Ask the database for its schema."""
         response.headers["Cache-Control"] = "no-store"
         try:
-            rows = await database.fetch(SCHEMA_VERSION)
-        except asyncpg.UndefinedTableError:
+            rows = await reader.rows(SCHEMA_VERSION)
+        except ProgrammingError:  # no such table
             rows = []
         found = rows[0][0] if rows else None
         if found is None or found < SCHEMA:
-            raise DatabaseAwayError(f"its schema is {found}, and must be {SCHEMA} or later")
+            raise DatabaseUnavailableError(f"its schema is {found}, and must be {SCHEMA} or later")
         return Readiness(schema_version=found)
 
     return routes

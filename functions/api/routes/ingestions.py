@@ -1,29 +1,27 @@
 """GET /ingestions and GET /ingestions/{id}: the ledger."""
 
 import datetime as dt
-import json
-from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api import paging
 from api.authorisation import Rule, ruled
-from api.daily import Count
-from api.database import Database
 from api.problems import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE
+from api.reader import Reader
+from api.representation import Count
 from api.settings import Auth
 from api.statements import INGESTION, INGESTION_OF_OBJECT, INGESTIONS
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 _MAX_ID = (1 << 63) - 1
-_LAST = (dt.datetime.max.replace(tzinfo=dt.UTC), _MAX_ID)
+_LAST: dict[str, Any] = {"committed_at": dt.datetime.max.replace(tzinfo=dt.UTC), "id": _MAX_ID}
 
 
-class Ingestion(BaseModel):
+class Ingestion(BaseModel, from_attributes=True):
     """What came of a log object: its row in the ledger."""
 
     id: int = Field(description="The log object's number in the ledger.", examples=[1])
@@ -68,14 +66,13 @@ class IngestionPage(BaseModel):
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
-def router(database: Database, auth: Auth) -> APIRouter:
+def router(reader: Reader, auth: Auth) -> APIRouter:
     """Return the routes, answered from a database."""
-    routes = APIRouter(route_class=ruled(Rule.WIDE, auth), tags=["ledger"])
+    routes = APIRouter(route_class=ruled(Rule.ALL_CUSTOMERS, auth), tags=["ledger"])
     answers = {**UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE}
 
     @routes.get("/ingestions", summary="Ingested log objects", responses=answers)
     async def ingestions(
-        request: Request,
         uri: Annotated[
             str | None,
             Query(
@@ -89,13 +86,12 @@ def router(database: Database, auth: Auth) -> APIRouter:
         after: paging.After = None,
     ) -> IngestionPage:
         """List the ledger, the newest commit first. An object that is committed again moves to the front."""
-        paging.check_single(request.query_params, ("object", "limit", "after"))
         if uri is not None:
-            rows = await database.fetch(INGESTION_OF_OBJECT, *_bucket_and_key(uri))
+            rows = await reader.rows(INGESTION_OF_OBJECT, _bucket_and_key(uri))
         else:
             start = _position(after) if after is not None else _LAST
-            rows = await database.fetch(INGESTIONS, *start, limit + 1)
-        found = [Ingestion.model_validate(_fields(row)) for row in rows[:limit]]
+            rows = await reader.rows(INGESTIONS, start | {"limit": limit + 1})
+        found = [Ingestion.model_validate(row) for row in rows[:limit]]
         return IngestionPage(ingestions=found, next=_cursor(found[-1]) if len(rows) > limit else None)
 
     @routes.get("/ingestions/{id}", summary="One log object", responses={**answers, **NOT_FOUND})
@@ -105,36 +101,31 @@ def router(database: Database, auth: Auth) -> APIRouter:
         ],
     ) -> IngestionDetails:
         """Say whether a log object counts, and what was rejected."""
-        rows = await database.fetch(INGESTION, number)
+        rows = await reader.rows(INGESTION, {"id": number})
         if not rows:
             raise HTTPException(404, "The ledger has no such log object.")
-        return IngestionDetails.model_validate(_fields(rows[0]))
+        return IngestionDetails.model_validate(rows[0])
 
     return routes
-
-
-def _fields(row: Sequence[Any]) -> dict[str, Any]:
-    fields = dict(zip(IngestionDetails.model_fields, row, strict=True))
-    fields["rejected_by_reason"] = json.loads(fields["rejected_by_reason"])
-    return fields
 
 
 def _cursor(last: Ingestion) -> str:
     return paging.encode("ingestions", f"{(last.committed_at - paging.EPOCH) // _MICROSECOND}.{last.id}")
 
 
-def _position(cursor: str) -> tuple[dt.datetime, int]:
+def _position(cursor: str) -> dict[str, Any]:
     microseconds, _, number = paging.decode("ingestions", cursor).partition(".")
     try:
-        position = paging.EPOCH + int(microseconds) * _MICROSECOND, int(number)
+        log_object_id = int(number)
+        committed_at = paging.EPOCH + int(microseconds) * _MICROSECOND
     except (ValueError, OverflowError):
         raise paging.invalid(cursor) from None
-    if not 1 <= position[1] <= _MAX_ID:
+    if not 1 <= log_object_id <= _MAX_ID:
         raise paging.invalid(cursor)
-    return position
+    return {"committed_at": committed_at, "id": log_object_id}
 
 
-def _bucket_and_key(uri: str) -> tuple[str, str]:
+def _bucket_and_key(uri: str) -> dict[str, str]:
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket or not key or "\0" in rest:
@@ -145,4 +136,4 @@ def _bucket_and_key(uri: str) -> tuple[str, str]:
             "input": uri,
         }
         raise RequestValidationError([problem])
-    return bucket, key
+    return {"bucket": bucket, "key": key}

@@ -6,9 +6,10 @@ from fastapi.responses import Response
 from api.assets import Asset, assets
 from api.authorisation import Rule, ruled
 from api.conditional import matches
+from api.negotiation import accepts_gzip
 from api.settings import Auth
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'",
@@ -43,9 +44,9 @@ def router(auth: Auth) -> APIRouter:
 
 
 def _send(request: Request, asset: Asset, cache_control: str) -> Response:
-    compressed = "gzip" in request.headers.get("Accept-Encoding", "")
+    compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
     headers = {
-        **_HEADERS,
+        **HEADERS,
         "Cache-Control": cache_control,
         "ETag": asset.compressed_etag if compressed else asset.etag,
     }

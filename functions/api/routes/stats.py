@@ -1,8 +1,6 @@
 """GET /customers/{customer_id}/stats."""
 
 import datetime as dt
-import re
-from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -12,15 +10,15 @@ from fastapi.responses import Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import conditional
-from api.authorisation import Rule, RuledRoute, ruled
-from api.cache import Cached
-from api.daily import DailyStatistics
-from api.formats import MEDIA_TYPES, Format, disposition, preferred
-from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order, repeated
+from api.authorisation import Rule, ruled
+from api.cache import CachedStatistics
+from api.negotiation import disposition, preferred
+from api.parameters import CalendarDate, CustomerId, check_order
 from api.periods import Interval
 from api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from api.representation import MEDIA_TYPES, CustomerStatistics, Format
 from api.settings import Auth
-from api.statistics import Question, Statistics
+from api.statistics import Statistics, StatisticsQuery
 
 
 class CustomerConvertor(StringConvertor):
@@ -31,8 +29,6 @@ class CustomerConvertor(StringConvertor):
 
 register_url_convertor("customer", CustomerConvertor())
 
-_PLAIN_QUERY = re.compile(rb"from=([0-9]{4}-[0-9]{2}-[0-9]{2})(?:&to=([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
-
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One object per UTC day, or longer period, that has requests, in the order of the days; "
@@ -41,7 +37,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
         "content": {
             "text/csv": {
                 "schema": {"type": "string"},
-                "example": f"{','.join(DailyStatistics.model_fields)}\r\ncust_1,2024-09-03,8,5,3,2,1,87.5,1.018875,0.962,1.871,1.871,1.871,1.871\r\n",
+                "example": f"{','.join(CustomerStatistics.model_fields)}\r\ncust_1,2024-09-03,8,5,3,2,1,87.5,1.018875,0.962,1.871,1.871,1.871,1.871\r\n",
             }
         },
     },
@@ -52,40 +48,14 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(statistics: Statistics | Cached, auth: Auth) -> APIRouter:
+def router(statistics: Statistics | CachedStatistics, auth: Auth) -> APIRouter:
     """Return the route, answered from a customer's statistics."""
-
-    async def respond(request: Request, question: Question, *, by_name: bool = False) -> Response:
-        answer = await statistics.answer(question)
-        headers = {"ETag": answer.etag, "Cache-Control": conditional.CACHE_CONTROL, "Vary": "Accept"}
-        if conditional.matches(request.headers.get("if-none-match"), answer.etag):
-            return Response(status_code=304, headers=headers)
-        if question.form is Format.CSV and by_name:
-            headers["Content-Disposition"] = disposition(question.customer_id, question.form)
-        return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[question.form])
-
-    class PlainFirst(RuledRoute):
-        """Answers plainly valid requests itself; FastAPI, which takes longer, judges the others."""
-
-        def get_route_handler(self) -> Callable[[Request], Any]:
-            judge = super().get_route_handler()
-
-            async def handle(request: Request) -> Response:
-                plain = _plain(request)
-                if plain is None:
-                    judged: Response = await judge(request)
-                    return judged
-                self.authorise(request)
-                return await respond(request, plain)
-
-            return handle
-
-    routes = APIRouter(route_class=ruled(Rule.CUSTOMER, auth, PlainFirst))
+    routes = APIRouter(route_class=ruled(Rule.CUSTOMER, auth))
 
     @routes.get(
         "/customers/{customer_id:customer}/stats",
         summary="Daily statistics of a customer",
-        response_model=list[DailyStatistics],
+        response_model=list[CustomerStatistics],
         responses={**_ANSWER, **UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE},
         tags=["statistics"],
     )
@@ -125,51 +95,32 @@ def router(statistics: Statistics | Cached, auth: Auth) -> APIRouter:
             ),
         ] = None,
         accept: Annotated[str, Header(description="`text/csv` for CSV.", examples=["text/csv"])] = "",
-        _if_none_match: Annotated[
+        if_none_match: Annotated[
             str | None,
             Header(
                 alias="If-None-Match",
                 description="The `ETag` of an earlier answer.",
-                examples=['"17-1-json"'],
+                examples=['"17-2-json"'],
             ),
         ] = None,
     ) -> Response:
         """Read counts, uptime and latency percentiles of each day, or of longer periods."""
         _check(request, first, last)
-        question = Question(customer_id, first, last, interval, form or preferred(accept))
-        return await respond(request, question, by_name=form is not None)
+        query = StatisticsQuery(customer_id, first, last, interval, form or preferred(accept))
+        answer = await statistics.answer(query)
+        headers = {"ETag": answer.etag, "Cache-Control": conditional.CACHE_CONTROL, "Vary": "Accept"}
+        if conditional.matches(if_none_match, answer.etag):
+            return Response(status_code=304, headers=headers)
+        if form is Format.CSV:
+            headers["Content-Disposition"] = disposition(customer_id, form)
+        return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[query.form])
 
     return routes
 
 
-def _plain(request: Request) -> Question | None:
-    """Read a request in its usual form, or leave it to FastAPI."""
-    customer_id = request.path_params["customer_id"]
-    match = _PLAIN_QUERY.fullmatch(request.scope["query_string"])
-    if match is None or not (
-        0 < len(customer_id) <= MAX_CUSTOMER_ID_CHARACTERS
-        and customer_id.isascii()
-        and customer_id.isprintable()
-    ):
-        return None
-    first, last = match.groups()
-    try:
-        days = (
-            dt.date.fromisoformat(first.decode()),
-            dt.date.fromisoformat(last.decode()) if last else dt.date.max,
-        )
-    except ValueError:
-        return None
-    if days[0] > days[1] or any(
-        name == b"accept" and b"csv" in value for name, value in request.scope["headers"]
-    ):
-        return None
-    return Question(customer_id, *days)
-
-
 def _check(request: Request, first: dt.date, last: dt.date) -> None:
     """Refuse what the parameters show only together, or not at all."""
-    problems = repeated(request.query_params, ("from", "to", "interval", "format"))
+    problems: list[dict[str, Any]] = []
     try:
         check_order(first, last)
     except ValueError as error:

@@ -30,7 +30,7 @@ def request(customer: str, query: str) -> dict[str, Any]:
     path = f"/customers/{customer}/stats"
     return {
         "version": "2.0",
-        "routeKey": "GET /customers/{customer_id}/stats",
+        "routeKey": "GET /customers/{proxy+}",
         "rawPath": path,
         "rawQueryString": query,
         "headers": {"host": "api.example.com"},

@@ -1,4 +1,4 @@
-"""Cached answers against a real PostgreSQL: whoever has seen a commit finish finds it in the next answer."""
+"""CachedStatistics answers against a real PostgreSQL: whoever has seen a commit finish finds it in the next answer."""
 
 import asyncio
 import datetime as dt
@@ -11,12 +11,13 @@ import pytest
 import sqlalchemy as sa
 
 from api import cache
-from api.cache import Cached
-from api.database import Database
+from api.cache import CachedStatistics
 from api.periods import Interval
+from api.reader import Reader
 from api.settings import ApiSettings
-from api.statements import REVISIONS
-from api.statistics import Question, Statistics
+from api.statements import REVISIONS, Statement
+from api.statistics import Statistics, StatisticsQuery
+from logstats.models import Customer
 from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
@@ -38,36 +39,32 @@ RETURNING (SELECT duration_max_us FROM written)
 """
 """As the processor's commits: the statistics and the customer's revision change together."""
 
-SLOW_REVISIONS = """
-WITH pause AS MATERIALIZED (SELECT pg_sleep(0.01))
-SELECT customers.customer_id, customers.revision
-FROM customers CROSS JOIN pause
-WHERE customers.customer_id = ANY ($1)
-"""
+_pause = sa.select(sa.func.pg_sleep(0.01)).cte().prefix_with("MATERIALIZED")
+SLOW_REVISIONS = REVISIONS.join_from(Customer, _pause, sa.true())
 """Shows what there was when it began."""
 
 
-def run(settings: DatabaseSettings, test: Callable[[Cached], Awaitable[None]]) -> None:
+def run(settings: DatabaseSettings, test: Callable[[CachedStatistics], Awaitable[None]]) -> None:
     async def main() -> None:
         api = ApiSettings(pool_size=4)
-        database = Database(settings, api)
+        reader = Reader(settings, api)
         try:
-            await test(Cached(Statistics(database), database, api.cache_bytes))
+            await test(CachedStatistics(Statistics(reader), reader, api.cache_bytes))
         finally:
-            await database.close()
+            await reader.close()
 
     asyncio.run(main())
 
 
 async def field(
-    cached: Cached, customer: str, name: str = "duration_max", interval: Interval = Interval.DAY
+    cached: CachedStatistics, customer: str, name: str = "duration_max", interval: Interval = Interval.DAY
 ) -> float:
     """Return a field of the customer's day; 0 without one."""
-    days = json.loads((await cached.answer(Question(customer, DAY, DAY, interval))).body)
+    days = json.loads((await cached.answer(StatisticsQuery(customer, DAY, DAY, interval))).body)
     return float(days[0][name]) if days else 0
 
 
-async def longest_us(cached: Cached, customer: str, interval: Interval = Interval.DAY) -> int:
+async def longest_us(cached: CachedStatistics, customer: str, interval: Interval = Interval.DAY) -> int:
     return round(await field(cached, customer, "duration_max", interval) * 1e6)
 
 
@@ -75,7 +72,7 @@ async def longest_us(cached: Cached, customer: str, interval: Interval = Interva
 def test_a_commit_between_two_requests_is_seen(
     database: DatabaseSettings, engine: sa.Engine, interval: Interval
 ) -> None:
-    async def test(cached: Cached) -> None:
+    async def test(cached: CachedStatistics) -> None:
         for _ in range(20):
             with psycopg.connect(database.url) as connection:
                 [committed] = connection.execute(COMMIT, {"customer": "cust_0"}).fetchone() or [None]
@@ -100,13 +97,13 @@ def test_what_the_processor_does_is_seen(
     def forget(log: Path) -> None:
         withdraw(engine, Withdrawal("file", str(log)), ingestor.rejects)
 
-    async def test(cached: Cached) -> None:
+    async def test(cached: CachedStatistics) -> None:
         tags = []
 
         async def now(total: int) -> None:
             for _ in range(2):
                 assert await field(cached, "cust_0", "total_requests") == total
-            tags.append((await cached.answer(Question("cust_0", DAY, DAY))).etag)
+            tags.append((await cached.answer(StatisticsQuery("cust_0", DAY, DAY))).etag)
 
         for step, total in (
             (lambda: None, 0),
@@ -129,7 +126,7 @@ def test_no_reader_of_many_misses_a_commit_that_it_could_know_of(
     database: DatabaseSettings,
     engine: sa.Engine,
     monkeypatch: pytest.MonkeyPatch,
-    revisions: str,
+    revisions: Statement,
     commits: int,
 ) -> None:
     """Readers note what is committed before they ask; a writer commits as fast as it can."""
@@ -139,7 +136,7 @@ def test_no_reader_of_many_misses_a_commit_that_it_could_know_of(
     committed = dict.fromkeys(CUSTOMERS, 1)
     changed = dict.fromkeys(CUSTOMERS, 0)
 
-    async def read(cached: Cached, number: int, over: asyncio.Event) -> None:
+    async def read(cached: CachedStatistics, number: int, over: asyncio.Event) -> None:
         while not over.is_set():
             customer = CUSTOMERS[number % len(CUSTOMERS)]
             await asyncio.sleep(0.001 * (number % 7))  # or all would always arrive together
@@ -160,7 +157,7 @@ def test_no_reader_of_many_misses_a_commit_that_it_could_know_of(
                 await asyncio.sleep(0.001 * (number % 3))
         over.set()
 
-    async def test(cached: Cached) -> None:
+    async def test(cached: CachedStatistics) -> None:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for number in range(25):

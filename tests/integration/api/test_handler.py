@@ -106,7 +106,7 @@ class Function:
 
     def stop(self) -> None:
         asyncio.set_event_loop(self.module._loop)
-        self.module._loop.run_until_complete(self.module._app.state.database.close())
+        self.module._loop.run_until_complete(self.module._app.state.reader.close())
         self.module._loop.close()
         asyncio.set_event_loop(None)
 
@@ -166,6 +166,7 @@ def test_statistics_are_answered(function: Function, engine: sa.Engine) -> None:
         (event("/customers/cust_1/stats/", "from=2024-09-03"), 404),
         (event("/customers/cust_1/stats", "from=2024-09-03", method="POST"), 405),
         (event("/customers/cust_1/stats", "from=2024-09-03", cookies=["a=b", "c=d"]), 200),
+        (event("/customers/cust_1/stats", "from=2024-09-03", method="HEAD"), 200),
         (event("/openapi.json"), 200),
         (event("/docs"), 200),
     ],

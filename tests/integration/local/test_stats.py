@@ -75,7 +75,7 @@ def test_json_is_exactly_what_the_api_answers(url: str, database: DatabaseSettin
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             path = f"/customers/{customer.replace('/', '%2F')}/stats"
             response = await client.get(path, params={"from": "2024-09-01"})
-        await api.state.database.close()
+        await api.state.reader.close()
         return response.text
 
     done = stats(customer, "--from", "2024-09-01", "--json", "--database-url", url)
@@ -114,4 +114,12 @@ def test_what_is_wrong_is_told_before_a_database_is_opened(arguments: list[str],
     error = stats(*arguments).exception
     assert isinstance(error, UserError)
     assert str(error).startswith(message)
+    assert "\n" not in str(error)
+
+
+def test_a_setting_of_the_api_that_is_wrong_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_POOL_SIZE", "abc")
+    error = stats("cust_1", "--from", "2024-09-01", "--database-url", url).exception
+    assert isinstance(error, UserError)
+    assert str(error).startswith("API_POOL_SIZE: Input should be a valid integer")
     assert "\n" not in str(error)

@@ -3,33 +3,38 @@ import datetime as dt
 import json
 import tracemalloc
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 
-from api.cache import LARGEST_SHARE, OVERHEAD_BYTES, Cached, Kept, Revisions
-from api.database import Database, DatabaseAwayError, Row
-from api.formats import Format
+from api.cache import LARGEST_SHARE, OVERHEAD_BYTES, CachedStatistics, LRUCache, Revisions
 from api.periods import Interval
-from api.statements import REVISIONS
-from api.statistics import Answer, Question, Statistics
+from api.reader import DatabaseUnavailableError, Reader
+from api.representation import Format
+from api.statements import DAILY_STATISTICS, REVISIONS
+from api.statistics import RenderedAnswer, Statistics, StatisticsQuery
 
 DEADLINE = 1e12
 
 
-class Gate:
+class Gate(Reader):
     """A database whose statements take their snapshot when they begin, and answer when they are let go."""
 
     def __init__(self) -> None:
         self.revisions: dict[str, int] = {}
         self.begun: list[tuple[Sequence[str], float, asyncio.Future[None]]] = []
 
-    async def fetch(self, statement: str, /, *arguments: object, deadline: float) -> list[Row]:
-        assert statement == REVISIONS
-        [customers] = arguments
-        assert isinstance(customers, list)
+    async def rows(
+        self, statement: object, parameters: Mapping[str, Any] | None = None, *, deadline: float | None = None
+    ) -> Sequence[Any]:
+        assert statement is REVISIONS
+        assert deadline is not None
+        assert parameters is not None
+        customers = parameters["customers"]
         snapshot = [
             (customer, self.revisions[customer]) for customer in customers if customer in self.revisions
         ]
@@ -51,7 +56,7 @@ async def turns() -> None:
 def run(test: Callable[[Gate, Revisions], Awaitable[None]]) -> None:
     async def main() -> None:
         gate = Gate()
-        await asyncio.wait_for(test(gate, Revisions(gate.fetch)), 5)
+        await asyncio.wait_for(test(gate, Revisions(gate)), 5)
 
     asyncio.run(main())
 
@@ -59,11 +64,11 @@ def run(test: Callable[[Gate, Revisions], Awaitable[None]]) -> None:
 def test_requests_that_arrive_together_share_one_statement() -> None:
     async def test(gate: Gate, revisions: Revisions) -> None:
         gate.revisions = {"a": 1, "b": 2}
-        told = [revisions.current(customer, DEADLINE) for customer in ("a", "b", "a", "nobody")]
+        futures = [revisions.current(customer, DEADLINE) for customer in ("a", "b", "a", "nobody")]
         await turns()
         assert [customers for customers, _, _ in gate.begun] == [["a", "b", "nobody"]]
         gate.release(0)
-        assert await asyncio.gather(*told) == [1, 2, 1, None]
+        assert await asyncio.gather(*futures) == [1, 2, 1, None]
 
     run(test)
 
@@ -81,7 +86,7 @@ def test_a_statement_begun_before_a_request_arrived_is_not_shared_with_it() -> N
         gate.release(0)
         assert await early == 1
         await turns()
-        assert not any(told.done() for told in late)
+        assert not any(futures.done() for futures in late)
         gate.release(1)
         assert await asyncio.gather(*late) == [2, 2, 2]
         assert len(gate.begun) == 2
@@ -95,11 +100,11 @@ def test_every_statement_begins_after_the_requests_it_answers() -> None:
     @given(st.lists(st.sampled_from(["arrive", "commit", "answer", "turn"]), max_size=40))
     def property_of(schedule: list[str]) -> None:
         async def test(gate: Gate, revisions: Revisions) -> None:
-            gate.revisions, told, answered = {"a": 0}, [], 0
+            gate.revisions, futures, answered = {"a": 0}, [], 0
             for step in [*schedule, *["turn", "answer"] * 3]:
                 match step:
                     case "arrive":
-                        told.append((gate.revisions["a"], revisions.current("a", DEADLINE)))
+                        futures.append((gate.revisions["a"], revisions.current("a", DEADLINE)))
                     case "commit":
                         gate.revisions["a"] += 1
                     case "answer" if len(gate.begun) > answered:
@@ -107,7 +112,7 @@ def test_every_statement_begins_after_the_requests_it_answers() -> None:
                         answered += 1
                     case "turn":
                         await turns()
-            for at_arrival, revision in told:
+            for at_arrival, revision in futures:
                 found = await revision
                 assert found is not None
                 assert found >= at_arrival
@@ -119,11 +124,11 @@ def test_every_statement_begins_after_the_requests_it_answers() -> None:
 
 def test_the_earliest_deadline_is_that_of_the_statement() -> None:
     async def test(gate: Gate, revisions: Revisions) -> None:
-        told = [revisions.current("a", deadline) for deadline in (100.0, 101.0)]
+        futures = [revisions.current("a", deadline) for deadline in (100.0, 101.0)]
         await turns()
         assert gate.begun[0][1] == 100.0
         gate.release(0)
-        await asyncio.gather(*told)
+        await asyncio.gather(*futures)
 
     run(test)
 
@@ -147,12 +152,12 @@ def test_a_request_given_up_takes_nobody_with_it() -> None:
 def test_a_failure_reaches_all_who_share_it_and_nobody_else() -> None:
     async def test(gate: Gate, revisions: Revisions) -> None:
         gate.revisions = {"a": 1}
-        told = [revisions.current("a", DEADLINE) for _ in range(2)]
+        futures = [revisions.current("a", DEADLINE) for _ in range(2)]
         await turns()
         later = revisions.current("a", DEADLINE)
-        gate.begun[0][2].set_exception(DatabaseAwayError("away"))
-        for revision in told:
-            with pytest.raises(DatabaseAwayError, match="away"):
+        gate.begun[0][2].set_exception(DatabaseUnavailableError("away"))
+        for revision in futures:
+            with pytest.raises(DatabaseUnavailableError, match="away"):
                 await revision
         await turns()
         gate.release(1)
@@ -163,80 +168,80 @@ def test_a_failure_reaches_all_who_share_it_and_nobody_else() -> None:
 
 def test_a_statement_that_is_cancelled_leaves_nobody_waiting() -> None:
     async def test(gate: Gate, revisions: Revisions) -> None:
-        told = revisions.current("a", DEADLINE)
+        futures = revisions.current("a", DEADLINE)
         await turns()
         gate.begun[0][2].cancel()
         with pytest.raises(asyncio.CancelledError):
-            await told
+            await futures
 
     run(test)
 
 
-def question(number: object) -> Question:
-    return Question(str(number), dt.date.min, dt.date.max)
+def query(number: object) -> StatisticsQuery:
+    return StatisticsQuery(str(number), dt.date.min, dt.date.max)
 
 
-def answer(body_bytes: int = 1_000, revision: int | None = 1) -> Answer:
-    return Answer(b"x" * body_bytes, revision, Format.JSON)
+def answer(body_bytes: int = 1_000, revision: int | None = 1) -> RenderedAnswer:
+    return RenderedAnswer(b"x" * body_bytes, revision, Format.JSON)
 
 
-def kept(answers: int) -> Kept:
+def room_for(answers: int) -> LRUCache:
     """Room for so many answers of the usual size."""
-    return Kept(answers * (1_000 + OVERHEAD_BYTES))
+    return LRUCache(answers * (1_000 + OVERHEAD_BYTES))
 
 
 def test_the_answer_unused_for_longest_goes_first() -> None:
-    answers = kept(LARGEST_SHARE)
+    answers = room_for(LARGEST_SHARE)
     for number in range(LARGEST_SHARE):
-        answers.keep(question(number), answer())
-    assert answers.get(question(0)) == answer()
-    answers.keep(question("one more"), answer())
-    assert answers.get(question(0)) == answer()
-    assert answers.get(question(1)) is None
-    assert answers.get(question(2)) == answer()
+        answers.put(query(number), answer())
+    assert answers.get(query(0)) == answer()
+    answers.put(query("one more"), answer())
+    assert answers.get(query(0)) == answer()
+    assert answers.get(query(1)) is None
+    assert answers.get(query(2)) == answer()
 
 
 def test_a_later_answer_takes_the_place_of_the_earlier() -> None:
-    answers = kept(LARGEST_SHARE)
+    answers = room_for(LARGEST_SHARE)
     for revision in range(100):
-        answers.keep(question("a"), answer(revision, revision))
-    assert answers.get(question("a")) == answer(99, 99)
+        answers.put(query("a"), answer(revision, revision))
+    assert answers.get(query("a")) == answer(99, 99)
     assert answers.bytes == 99 + OVERHEAD_BYTES
 
 
 @pytest.mark.parametrize("later", [answer(1_001), answer(revision=None)], ids=["large", "nothing"])
-def test_what_is_not_worth_its_room_is_not_kept_nor_what_it_replaces(later: Answer) -> None:
-    answers = kept(LARGEST_SHARE)
-    answers.keep(question("a"), answer())
-    answers.keep(question("a"), later)
-    assert answers.get(question("a")) is None
+def test_what_is_not_worth_its_room_is_not_kept_nor_what_it_replaces(later: RenderedAnswer) -> None:
+    answers = room_for(LARGEST_SHARE)
+    answers.put(query("a"), answer())
+    answers.put(query("a"), later)
+    assert answers.get(query("a")) is None
     assert answers.bytes == 0
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 2_000)), max_size=60))
 def test_the_room_is_never_exceeded_and_always_accounted_for(steps: list[tuple[str, int]]) -> None:
-    answers = kept(LARGEST_SHARE)
+    answers = room_for(LARGEST_SHARE)
     sizes: dict[str, int] = {}
     for customer, size in steps:
-        answers.keep(question(customer), answer(size))
+        answers.put(query(customer), answer(size))
         sizes[customer] = size + OVERHEAD_BYTES
-        held = [customer for customer in sizes if answers.get(question(customer))]
+        held = [customer for customer in sizes if answers.get(query(customer))]
         assert answers.bytes == sum(sizes[key] for key in held) <= LARGEST_SHARE * (1_000 + OVERHEAD_BYTES)
 
 
 def test_the_room_counts_what_keeping_takes_beside_the_bodies() -> None:
     """With the longest customer ids, of the widest characters."""
-    answers = Kept(4_000_000)
+    answers = LRUCache(4_000_000)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for number in range(10_000):
-        answers.keep(question(f"{number:0>5}" + chr(0x1F600) * 250), answer(number % 50, number))
+        answers.put(query(f"{number:0>5}" + chr(0x1F600) * 250), answer(number % 50, number))
     taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert taken <= 4_000_000 * 1.05
 
 
-class Storing(Database):
+class Storing(Reader):
     """Stands in for a database with one customer, and counts what it is asked."""
 
     def __init__(self) -> None:
@@ -246,35 +251,40 @@ class Storing(Database):
     def deadline(self) -> float:
         return DEADLINE
 
-    async def fetch(self, statement: str, *arguments: object, deadline: float | None = None) -> list[Row]:
+    async def rows(
+        self, statement: object, parameters: Mapping[str, Any] | None = None, *, deadline: float | None = None
+    ) -> Sequence[Any]:
         assert deadline == DEADLINE
-        self.asked["revision" if statement == REVISIONS else "statistics"] += 1
+        self.asked["revision" if statement is REVISIONS else "statistics"] += 1
         if self.revision is None:
             return []
-        if statement == REVISIONS:
-            assert arguments == (["a"],)
+        if statement is REVISIONS:
+            assert parameters == {"customers": ["a"]}
             return [("a", self.revision)]
-        numbers = (self.revision, 0, 0, "1", 1, 1, 1, 1, 1)
-        return [("a", dt.date(2024, 9, 3), *numbers, self.revision)]
+        names = SimpleResultMetaData([column.name for column in DAILY_STATISTICS.selected_columns])
+        row = ("a", self.revision, dt.date(2024, 9, 3), self.revision, 0, 0, 1, 1, 1, 1, 1, 1)
+        return IteratorResult(names, iter([row])).all()
 
 
-def ask(steps: Callable[[Storing, Cached], Awaitable[None]], max_bytes: int = 1_000_000) -> Counter[str]:
+def ask(
+    steps: Callable[[Storing, CachedStatistics], Awaitable[None]], max_bytes: int = 1_000_000
+) -> Counter[str]:
     storing = Storing()
 
     async def main() -> None:
-        await steps(storing, Cached(Statistics(storing), storing, max_bytes))
+        await steps(storing, CachedStatistics(Statistics(storing), storing, max_bytes))
 
     asyncio.run(main())
     return storing.asked
 
 
-async def total_requests(cached: Cached) -> list[int]:
-    body = (await cached.answer(question("a"))).body
+async def total_requests(cached: CachedStatistics) -> list[int]:
+    body = (await cached.answer(query("a"))).body
     return [day["total_requests"] for day in json.loads(body)]
 
 
 def test_an_unchanged_answer_is_read_once_and_its_revision_each_time() -> None:
-    async def steps(_storing: Storing, cached: Cached) -> None:
+    async def steps(_storing: Storing, cached: CachedStatistics) -> None:
         for _ in range(5):
             assert await total_requests(cached) == [1]
 
@@ -282,7 +292,7 @@ def test_an_unchanged_answer_is_read_once_and_its_revision_each_time() -> None:
 
 
 def test_a_kept_answer_is_not_given_after_a_commit() -> None:
-    async def steps(storing: Storing, cached: Cached) -> None:
+    async def steps(storing: Storing, cached: CachedStatistics) -> None:
         for revision in (1, 2, 3, 7):
             storing.revision = revision
             for _ in range(2):
@@ -292,7 +302,7 @@ def test_a_kept_answer_is_not_given_after_a_commit() -> None:
 
 
 def test_a_customer_whose_statistics_are_withdrawn_is_unknown_at_once() -> None:
-    async def steps(storing: Storing, cached: Cached) -> None:
+    async def steps(storing: Storing, cached: CachedStatistics) -> None:
         assert await total_requests(cached) == [1]
         storing.revision = None
         assert await total_requests(cached) == []
@@ -304,16 +314,16 @@ def test_a_customer_whose_statistics_are_withdrawn_is_unknown_at_once() -> None:
 
 
 def test_other_days_intervals_and_formats_are_other_answers() -> None:
-    questions = [
-        question("a"),
-        Question("a", dt.date(2024, 9, 3), dt.date.max),
-        Question("a", dt.date.min, dt.date(2024, 9, 3)),
-        Question("a", dt.date.min, dt.date.max, form=Format.CSV),
+    querys = [
+        query("a"),
+        StatisticsQuery("a", dt.date(2024, 9, 3), dt.date.max),
+        StatisticsQuery("a", dt.date.min, dt.date(2024, 9, 3)),
+        StatisticsQuery("a", dt.date.min, dt.date.max, form=Format.CSV),
     ]
 
-    async def steps(_storing: Storing, cached: Cached) -> None:
-        first = [await cached.answer(each) for each in questions]
-        assert [await cached.answer(each) for each in questions] == first
+    async def steps(_storing: Storing, cached: CachedStatistics) -> None:
+        first = [await cached.answer(each) for each in querys]
+        assert [await cached.answer(each) for each in querys] == first
 
     assert ask(steps) == {"statistics": 4, "revision": 4}
-    assert len({*questions, Question("a", dt.date.min, dt.date.max, Interval.TOTAL)}) == 5
+    assert len({*querys, StatisticsQuery("a", dt.date.min, dt.date.max, Interval.TOTAL)}) == 5

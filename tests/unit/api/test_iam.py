@@ -9,6 +9,7 @@ import botocore.exceptions
 import pytest
 
 from api import iam
+from logstats.address import parse
 
 NOW = dt.datetime(2024, 9, 3, 12, 34, 56)  # noqa: DTZ001 - as botocore has it
 
@@ -46,23 +47,23 @@ def test_the_token_is_the_one_that_boto3_makes(
     host, port, user = parts
     client: Any = boto3.session.Session().client("rds")
     expected = client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
-    assert iam.database_token(url) == expected
+    assert iam.database_token(parse(url)) == expected
 
 
 def test_credentials_that_change_are_followed() -> None:
     """A session is kept; its credentials may be temporary."""
     session = iam._session()
     session.set_credentials("FIRST", "secret")
-    assert "Credential=FIRST%2F" in iam.database_token("postgresql://u@h/n")
+    assert "Credential=FIRST%2F" in iam.database_token(parse("postgresql://u@h/n"))
     session.set_credentials("SECOND", "secret")
-    assert "Credential=SECOND%2F" in iam.database_token("postgresql://u@h/n")
+    assert "Credential=SECOND%2F" in iam.database_token(parse("postgresql://u@h/n"))
 
 
 def test_without_credentials_or_a_region_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(botocore.exceptions.NoCredentialsError):
-        iam.database_token("postgresql://u@h/n")
+        iam.database_token(parse("postgresql://u@h/n"))
     iam._session.cache_clear()
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(botocore.exceptions.NoRegionError):
-        iam.database_token("postgresql://u@h/n")
+        iam.database_token(parse("postgresql://u@h/n"))

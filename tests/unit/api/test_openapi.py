@@ -53,7 +53,7 @@ def test_every_operation_that_carries_data_says_who_is_refused() -> None:
 
 
 def test_fields_name_their_units() -> None:
-    fields = json.loads(document())["components"]["schemas"]["DailyStatistics"]["properties"]
+    fields = json.loads(document())["components"]["schemas"]["CustomerStatistics"]["properties"]
     assert all("seconds" in field["description"] for name, field in fields.items() if "duration" in name)
     assert "percent" in fields["uptime_percentage"]["description"]
     assert "UTC" in fields["date"]["description"]

@@ -1,4 +1,5 @@
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
@@ -14,9 +15,9 @@ DURATIONS = st.lists(st.integers(0, 8_000).map(lambda ms: ms * 1_000), min_size=
 def row(date: dt.date | None, durations: list[int], revision: int = 7) -> tuple[Any, ...]:
     """A row of `statements.DAILY_SUMMARIES`."""
     if date is None:
-        return ("a", None, None, None, None, None, None, None, None, revision)
-    numbers = (len(durations), 1, 0, str(sum(durations)), min(durations), max(durations))
-    return ("a", date, *numbers, LatencyHistogram.of(durations).encoded, revision)
+        return ("a", revision, *[None] * 8)
+    numbers = (len(durations), 1, 0, Decimal(sum(durations)), min(durations), max(durations))
+    return ("a", revision, date, *numbers, LatencyHistogram.of(durations).encoded)
 
 
 def merged(interval: Interval, days: dict[dt.date, list[int]]) -> dict[dt.date, tuple[Any, ...]]:
@@ -24,7 +25,7 @@ def merged(interval: Interval, days: dict[dt.date, list[int]]) -> dict[dt.date, 
     for date in sorted(days):
         periods.add(row(date, days[date]))
     assert periods.revision == (7 if days else None)
-    return {found[1]: found[2:] for found in periods.rows()}
+    return {found[0]: found[1:] for found in periods.rows()}
 
 
 def expected(durations: list[int], days: int) -> tuple[Any, ...]:

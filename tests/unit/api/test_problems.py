@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api import problems
-from api.database import DatabaseAwayError
+from api.reader import DatabaseUnavailableError
 from api.settings import ApiSettings
 
 
@@ -30,7 +30,7 @@ def answer_to(error: Exception) -> httpx.Response:
 
 def test_a_database_that_is_away_says_when_to_ask_again(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "api"):
-        response = answer_to(DatabaseAwayError("connection refused by 10.0.0.7"))
+        response = answer_to(DatabaseUnavailableError("connection refused by 10.0.0.7"))
     assert (response.status_code, response.headers["retry-after"]) == (503, "7")
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json() == {

@@ -23,7 +23,7 @@ def ask(scope: Scope) -> tuple[list[tuple[bytes, bytes]], str]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(RequestIds(echo)({"type": "http", "headers": [], **scope}, receive, send))
+    asyncio.run(RequestIds(echo)({"type": "http", "method": "GET", "headers": [], **scope}, receive, send))
     return sent[0]["headers"], sent[1]["body"].decode()
 
 
@@ -54,7 +54,7 @@ def test_log_records_name_the_request(caplog: pytest.LogCaptureFixture) -> None:
     async def log(_scope: Scope, _receive: Receive, _send: Send) -> None:
         logger.warning("within")
 
-    scope = {"type": "http", "headers": [(b"x-request-id", b"mine")]}
+    scope = {"type": "http", "method": "GET", "headers": [(b"x-request-id", b"mine")]}
     asyncio.run(RequestIds(log)(scope, None, None))  # type: ignore[arg-type]
     logger.warning("after")
     assert [getattr(record, "request_id", None) for record in caplog.records] == ["mine", None]

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from api.database import _connect_arguments
+from api.reader import connect_arguments
 from api.settings import ApiSettings
 from logstats.settings import RDS_CA_FILE, DatabaseSettings
 from tests.unit.logstats.test_database import parameters
@@ -54,7 +54,7 @@ def test_psycopg_gets_the_file() -> None:
 
 
 def test_asyncpg_trusts_these_roots_only() -> None:
-    context = _connect_arguments(SETTINGS, ApiSettings())["ssl"]
+    context = connect_arguments(SETTINGS, ApiSettings())["ssl"]
     assert isinstance(context, ssl.SSLContext)
     assert context.cert_store_stats() == {
         "x509": len(certificates()),

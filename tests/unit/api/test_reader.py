@@ -4,8 +4,9 @@ from typing import Literal
 
 import certifi
 import pytest
+import sqlalchemy as sa
 
-from api.database import Database, DatabaseAwayError, _connect_arguments
+from api.reader import DatabaseUnavailableError, Reader, connect_arguments
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings
 from tests.plain_server import plain_server
@@ -14,7 +15,7 @@ URL = "postgresql://reader@db.example:6432/logstats"
 
 
 def arguments(**values: object) -> dict[str, object]:
-    return _connect_arguments(
+    return connect_arguments(
         DatabaseSettings.model_validate({"url": URL, **values}), ApiSettings(auth="none")
     )
 
@@ -42,8 +43,8 @@ def test_the_settings_win_over_the_url() -> None:
     with plain_server() as (port, told):
         url = f"postgresql://tester@127.0.0.1:{port}/n?sslmode=disable"
         settings = DatabaseSettings(url=url, tls="require", iam_auth=False)
-        with pytest.raises(DatabaseAwayError):
-            asyncio.run(Database(settings, ApiSettings(auth="none")).fetch("SELECT 1"))
+        with pytest.raises(DatabaseUnavailableError):
+            asyncio.run(Reader(settings, ApiSettings(auth="none")).rows(sa.select(1)))
     assert told == []
 
 
@@ -53,8 +54,8 @@ def test_nothing_is_said_in_the_clear_unless_allowed(
 ) -> None:
     with plain_server() as (port, told):
         settings = DatabaseSettings(url=f"postgresql://tester@127.0.0.1:{port}/n", tls=tls, iam_auth=False)
-        with pytest.raises(DatabaseAwayError):
-            asyncio.run(Database(settings, ApiSettings(auth="none")).fetch("SELECT 1"))
+        with pytest.raises(DatabaseUnavailableError):
+            asyncio.run(Reader(settings, ApiSettings(auth="none")).rows(sa.select(1)))
     assert bool(told) == (tls in {"prefer", "disable"})
 
 
@@ -81,6 +82,6 @@ def test_sessions_only_read_and_end_themselves() -> None:
 
 def test_a_database_that_refuses_is_away() -> None:
     settings = DatabaseSettings(url="postgresql://u@127.0.0.1:1/n", tls="disable", iam_auth=False)
-    database = Database(settings, ApiSettings(auth="none"))
-    with pytest.raises(DatabaseAwayError):
-        asyncio.run(database.fetch("SELECT 1"))
+    reader = Reader(settings, ApiSettings(auth="none"))
+    with pytest.raises(DatabaseUnavailableError):
+        asyncio.run(reader.rows(sa.select(1)))

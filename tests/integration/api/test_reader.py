@@ -7,34 +7,33 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import asyncpg
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from api.database import Database, DatabaseAwayError
+from api.reader import DatabaseUnavailableError, Reader
 from api.settings import ApiSettings
 from api.statements import DAILY_STATISTICS
 from local.postgres import EmbeddedPostgres
 from logstats.settings import DatabaseSettings
 from tests.days import insert_day
 
-PID = "SELECT pg_backend_pid()"
+PID = sa.text("SELECT pg_backend_pid()")
 
 
-def run(settings: DatabaseSettings, test: Callable[[Database], Awaitable[None]], **api: float) -> None:
+def run(settings: DatabaseSettings, test: Callable[[Reader], Awaitable[None]], **api: float) -> None:
     async def main() -> None:
-        database = Database(settings, ApiSettings.model_validate(api))
+        reader = Reader(settings, ApiSettings.model_validate(api))
         try:
-            await test(database)
+            await test(reader)
         finally:
-            await database.close()
+            await reader.close()
 
     asyncio.run(main())
 
 
-async def pid(database: Database) -> int:
-    [[number]] = await database.fetch(PID)
+async def pid(reader: Reader) -> int:
+    [[number]] = await reader.rows(PID)
     return int(number)
 
 
@@ -53,9 +52,12 @@ def test_days_are_read_in_order_and_within_both_ends(database: DatabaseSettings,
         insert_day(engine, "cust_1", day)
     insert_day(engine, "cust_10", days[0])
 
-    async def test(reading: Database) -> None:
-        rows = await reading.fetch(DAILY_STATISTICS, "cust_1", dt.date(2024, 9, 4), dt.date(2024, 9, 5))
-        assert [(row[0], row[1]) for row in rows] == [
+    async def test(reading: Reader) -> None:
+        rows = await reading.rows(
+            DAILY_STATISTICS,
+            {"customer_id": "cust_1", "first": dt.date(2024, 9, 4), "last": dt.date(2024, 9, 5)},
+        )
+        assert [(row.customer_id, row.date) for row in rows] == [
             ("cust_1", dt.date(2024, 9, number)) for number in (4, 5)
         ]
 
@@ -63,14 +65,14 @@ def test_days_are_read_in_order_and_within_both_ends(database: DatabaseSettings,
 
 
 def test_trap_07_one_connection_is_kept(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
+    async def test(reading: Reader) -> None:
         assert await pid(reading) == await pid(reading)
 
     run(database, test)
 
 
 def test_trap_07_a_connection_that_died_in_the_freeze_is_replaced(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
+    async def test(reading: Reader) -> None:
         before = await pid(reading)
         assert terminate_all(database) == 1  # without a turn of the loop: the process was frozen
         assert await pid(reading) != before
@@ -79,22 +81,22 @@ def test_trap_07_a_connection_that_died_in_the_freeze_is_replaced(database: Data
 
 
 def test_trap_07_all_connections_may_have_died(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
-        before = {row[0] for rows in await _at_once(reading, 3) for row in rows}
+    async def test(reading: Reader) -> None:
+        before = set(await _pids_at_once(reading, 3))
         assert terminate_all(database) == len(before) == 3
-        after = {row[0] for rows in await _at_once(reading, 3) for row in rows}
+        after = set(await _pids_at_once(reading, 3))
         assert before.isdisjoint(after)
 
     run(database, test, pool_size=3)
 
 
-async def _at_once(reading: Database, count: int) -> list[list[asyncpg.Record]]:
-    statement = "SELECT pg_backend_pid() FROM pg_sleep(0.2)"
-    return await asyncio.gather(*(reading.fetch(statement) for _ in range(count)))
+async def _pids_at_once(reading: Reader, count: int) -> list[int]:
+    statement = sa.text("SELECT pg_backend_pid() FROM pg_sleep(0.2)")
+    return [rows[0][0] for rows in await asyncio.gather(*(reading.rows(statement) for _ in range(count)))]
 
 
 def test_trap_07_postgresql_ends_what_a_frozen_process_keeps(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
+    async def test(reading: Reader) -> None:
         await pid(reading)
         time.sleep(2)  # noqa: ASYNC251 - frozen
         assert terminate_all(database) == 0
@@ -108,7 +110,7 @@ def test_trap_07_a_long_unused_connection_is_not_trusted(
 ) -> None:
     """A silent dead peer would cost the whole answer time; the monotonic clock may have slept too."""
 
-    async def test(reading: Database) -> None:
+    async def test(reading: Reader) -> None:
         before = await pid(reading)
         frozen = time.time() + 61
         monkeypatch.setattr(time, "time", lambda: frozen)
@@ -118,8 +120,8 @@ def test_trap_07_a_long_unused_connection_is_not_trusted(
 
 
 def test_no_more_connections_than_the_pool_may_hold(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
-        pids = [row[0] for rows in await _at_once(reading, 6) for row in rows]
+    async def test(reading: Reader) -> None:
+        pids = await _pids_at_once(reading, 6)
         assert len(pids) == 6
         assert len(set(pids)) == 2
 
@@ -127,27 +129,45 @@ def test_no_more_connections_than_the_pool_may_hold(database: DatabaseSettings) 
 
 
 def test_an_error_of_the_statement_is_not_the_databases_absence(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
-        with pytest.raises(asyncpg.UndefinedTableError):
-            await reading.fetch("SELECT * FROM nowhere")
+    async def test(reading: Reader) -> None:
+        with pytest.raises(sa.exc.ProgrammingError, match="nowhere"):
+            await reading.rows(sa.text("SELECT * FROM nowhere"))
         await pid(reading)
 
     run(database, test)
 
 
+def test_a_connection_is_not_kept_after_a_statement_was_given_up(database: DatabaseSettings) -> None:
+    """Its answer may still come; whoever had the connection next would take it for theirs."""
+
+    async def test(reading: Reader) -> None:
+        before = await pid(reading)
+        with pytest.raises(DatabaseUnavailableError):
+            await reading.rows(sa.text("SELECT pg_sleep(30)"))
+        assert await pid(reading) != before
+        with psycopg.connect(database.url) as connection:
+            kept = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'logstats-api' AND pid = %s AND state = 'idle'",
+                [before],
+            )
+            assert kept.fetchone() == (0,)
+
+    run(database, test, answer_seconds=0.5)
+
+
 def test_sessions_cannot_write(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
-        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
-            await reading.fetch("DELETE FROM daily_statistics")
+    async def test(reading: Reader) -> None:
+        with pytest.raises(sa.exc.DBAPIError, match="read-only"):
+            await reading.rows(sa.text("DELETE FROM daily_statistics"))
 
     run(database, test)
 
 
 def test_a_slow_statement_ends_in_time_on_both_sides(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
+    async def test(reading: Reader) -> None:
         started = time.monotonic()
-        with pytest.raises(DatabaseAwayError):
-            await reading.fetch("SELECT pg_sleep(30)")
+        with pytest.raises(DatabaseUnavailableError):
+            await reading.rows(sa.text("SELECT pg_sleep(30)"))
         assert time.monotonic() - started < 2
         await asyncio.sleep(1)
         with psycopg.connect(database.url) as connection:
@@ -159,12 +179,12 @@ def test_a_slow_statement_ends_in_time_on_both_sides(database: DatabaseSettings)
 
 
 def test_waiting_for_a_connection_ends_in_time(database: DatabaseSettings) -> None:
-    async def test(reading: Database) -> None:
-        slow = asyncio.create_task(reading.fetch("SELECT pg_sleep(0.8)"))
+    async def test(reading: Reader) -> None:
+        slow = asyncio.create_task(reading.rows(sa.text("SELECT pg_sleep(0.8)")))
         await asyncio.sleep(0.4)
         started = time.monotonic()
-        with pytest.raises(DatabaseAwayError):
-            await reading.fetch(f"{PID} FROM pg_sleep(0.8)")
+        with pytest.raises(DatabaseUnavailableError):
+            await reading.rows(sa.text("SELECT pg_backend_pid() FROM pg_sleep(0.8)"))
         assert time.monotonic() - started < 1.5
         await slow
         await pid(reading)
@@ -229,12 +249,12 @@ def wire(server: EmbeddedPostgres) -> Iterator[Wire]:
 def test_trap_09_a_silent_database_is_given_up_in_time(
     wire: Wire, database: DatabaseSettings, *, established: bool
 ) -> None:
-    async def test(reading: Database) -> None:
+    async def test(reading: Reader) -> None:
         if established:
             await pid(reading)
         wire.connected.clear()
         started = time.monotonic()
-        with pytest.raises(DatabaseAwayError):
+        with pytest.raises(DatabaseUnavailableError):
             await pid(reading)
         assert 0.4 < time.monotonic() - started < 1
         wire.connected.set()

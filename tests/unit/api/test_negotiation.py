@@ -1,40 +1,9 @@
-import csv
-import datetime as dt
-import io
-import json
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.daily import DailyStatistics, to_json
-from api.formats import Format, disposition, preferred, write
-
-
-def day(customer: str, *numbers: int) -> tuple[Any, ...]:
-    total, client, server, *durations = numbers or (3, 1, 1, 1_000_001, 1, 2, 3, 4, 86_400_000_000)
-    return (customer, dt.date(2024, 9, 3), total, client, server, *durations)
-
-
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), max_size=5))
-def test_csv_says_the_same_as_json(customers: list[str]) -> None:
-    rows = [day(customer) for customer in customers]
-    header, *lines = csv.reader(io.StringIO(write(rows, Format.CSV), newline=""), strict=True)
-    assert header == list(DailyStatistics.model_fields)
-    exact = json.loads(to_json(rows), parse_float=str, parse_int=str)
-    assert [dict(zip(header, line, strict=True)) for line in lines] == exact
-
-
-def test_csv_lines_end_as_in_rfc_4180() -> None:
-    text = write([day('a,"b')], Format.CSV)
-    assert text.endswith("\r\n")
-    assert text.splitlines()[1].startswith('"a,""b",2024-09-03,3,1,2,1,1,')
-
-
-def test_without_days_there_is_a_header() -> None:
-    assert write([], Format.CSV).count("\r\n") == 1
-    assert write([], Format.JSON) == "[]"
+from api.negotiation import accepts_gzip, disposition, preferred
+from api.representation import Format
 
 
 @pytest.mark.parametrize(
@@ -75,3 +44,21 @@ def test_any_accept_is_understood_somehow(accept: str) -> None:
 )
 def test_file_names_are_safe(customer: str, header: str) -> None:
     assert disposition(customer, Format.CSV) == header
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "accepted"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0.0, *", False),
+        ("*;q=0", False),
+        ("identity", False),
+        ("gzippy", False),
+    ],
+)
+def test_gzip_is_sent_to_whom_it_is_welcome(accept_encoding: str, *, accepted: bool) -> None:
+    assert accepts_gzip(accept_encoding) == accepted

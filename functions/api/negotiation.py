@@ -1,0 +1,42 @@
+"""What a request's headers choose: the format of the answer, and whether it is compressed (RFC 9110, 12.5)."""
+
+import re
+from urllib.parse import quote
+
+from api.representation import Format
+
+_QUALITY = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def preferred(accept: str) -> Format:
+    """Return the format that an `Accept` header prefers: CSV if it ranks it above JSON."""
+    qualities = _qualities(accept)
+
+    def quality(*ranges: str) -> float:
+        return next((qualities[name] for name in ranges if name in qualities), 0.0)
+
+    wants_csv = quality("text/csv", "text/*", "*/*") > quality("application/json", "application/*", "*/*")
+    return Format.CSV if wants_csv else Format.JSON
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Return whether an `Accept-Encoding` header allows gzip: by name, or by `*`."""
+    qualities = _qualities(accept_encoding)
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+def _qualities(header: str) -> dict[str, float]:
+    qualities: dict[str, float] = {}
+    for element in header.lower().split(","):
+        name, *parameters = (part.strip() for part in element.split(";"))
+        match = next((found for part in parameters if (found := _QUALITY.fullmatch(part))), None)
+        qualities[name] = float(match[1]) if match else 1.0
+    return qualities
+
+
+def disposition(customer_id: str, form: Format) -> str:
+    """Return a `Content-Disposition` with a file name that is safe everywhere (RFC 6266)."""
+    safe = _UNSAFE.sub("_", customer_id)[:100]
+    exact = quote(f"{customer_id}.{form}", safe="")
+    return f"attachment; filename=\"{safe}.{form}\"; filename*=UTF-8''{exact}"

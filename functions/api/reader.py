@@ -1,0 +1,149 @@
+"""The API's way to PostgreSQL: SQLAlchemy on asyncpg, connections that survive a freeze, and an end to waiting."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import Executable, Row, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from api import iam
+from api.settings import ApiSettings
+from logstats import failures
+from logstats.settings import DatabaseSettings
+
+T = TypeVar("T")
+
+_UNAVAILABLE = (
+    OSError,  # refused, unreachable, reset; TimeoutError too
+    asyncpg.InterfaceError,  # the connection is closed
+    asyncpg.InternalClientError,  # PostgreSQL's farewell has been read, but not yet the end of the stream
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InsufficientResourcesError,  # class 53: too many connections
+    asyncpg.OperatorInterventionError,  # class 57: shutdown, starting up, ended when idle, statement timeout
+)
+
+
+class DatabaseUnavailableError(Exception):
+    """The database does not answer, or not in time."""
+
+
+class Reader:
+    """Reads from PostgreSQL on the event loop that first uses it.
+
+    A few connections, opened when they are first needed and kept. One is used for `ApiSettings.idle_seconds` by the
+    wall clock: in a frozen Lambda the monotonic one may stand still, and PostgreSQL has ended what was unused.
+    """
+
+    def __init__(self, database: DatabaseSettings, api: ApiSettings) -> None:
+        self._answer_seconds = api.answer_seconds
+        self._engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=partial(asyncpg.connect, **connect_arguments(database, api)),
+            isolation_level="AUTOCOMMIT",  # a statement needs no BEGIN and ROLLBACK around it
+            pool_size=api.pool_size,
+            max_overflow=0,
+            pool_recycle=api.idle_seconds,
+            hide_parameters=True,
+        )
+        event.listen(self._engine.sync_engine, "handle_error", _recognise_disconnect)
+
+    def deadline(self) -> float:
+        """Return when a request that arrives now must be answered, by the clock of the event loop."""
+        return asyncio.get_running_loop().time() + self._answer_seconds
+
+    async def rows(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        deadline: float | None = None,
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Return the rows of a statement; the rest as for `run`."""
+
+        async def rows(connection: AsyncConnection) -> Sequence[Row[*tuple[Any, ...]]]:
+            return (await connection.execute(statement, parameters)).all()
+
+        return await self.run(rows, deadline)
+
+    async def run(self, read: Callable[[AsyncConnection], Awaitable[T]], deadline: float | None = None) -> T:
+        """Return what is read on one connection.
+
+        Parameters
+        ----------
+        read
+            Called a second time when its connection turns out to be dead, and has been replaced.
+        deadline
+            When to give up, by the clock of the event loop; without one, after `ApiSettings.answer_seconds`.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            If there is no answer, or none in time.
+        """
+        try:
+            async with asyncio.timeout_at(deadline or self.deadline()), self._engine.connect() as connection:
+                try:
+                    return await read(connection)
+                except (OSError, DBAPIError):
+                    if not connection.invalidated:
+                        raise
+                await connection.rollback()  # and it connects anew
+                return await read(connection)
+        except (OSError, DBAPIError) as error:
+            if isinstance(_cause(error), _UNAVAILABLE):
+                raise DatabaseUnavailableError(failures.describe(_cause(error))) from error
+            raise
+
+    async def close(self) -> None:
+        """Close the connections that are not in use."""
+        await self._engine.dispose()
+
+
+def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str, Any]:
+    """Return the arguments of `asyncpg.connect` for a database."""
+    address = settings.address.for_asyncpg()
+    server_settings = {
+        "application_name": "logstats-api",
+        **address["server_settings"],
+        "default_transaction_read_only": "on",
+        "statement_timeout": f"{round(api.answer_seconds * 1000)}ms",
+        "idle_session_timeout": f"{api.idle_seconds}s",
+    }
+    arguments: dict[str, Any] = {
+        "connection_class": _Connection,
+        "timeout": settings.connect_timeout_seconds,
+        "ssl": ssl.create_default_context(cafile=settings.ca_file)
+        if settings.tls == "verify-full"
+        else settings.tls,
+        **address,
+        "server_settings": server_settings,
+    }
+    if settings.iam_auth:
+        arguments["password"] = partial(
+            iam.database_token, settings.address
+        )  # a fresh one for each connection
+    return arguments
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - asyncpg's
+        """Close at once: a farewell to a server that has fallen silent would be waited for."""
+        self.terminate()
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return asyncpg's own error."""
+    return error.driver_exception if isinstance(error, DBAPIError) else error
+
+
+def _recognise_disconnect(context: ExceptionContext) -> None:
+    """Have the pool replace its connections, all of them: if one has been ended, so have the others."""
+    cause = _cause(context.sqlalchemy_exception or context.original_exception)
+    if isinstance(cause, _UNAVAILABLE) and not isinstance(cause, asyncpg.QueryCanceledError):
+        context.is_disconnect = True
