@@ -25,7 +25,7 @@ from local.cloud.cloud import Checks, Cloud
 from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
-from local.cloud.uploads import deliver_missed, failed_keys, last_line, upload
+from local.cloud.uploads import Failures, deliver_missed, upload
 from local.commands.database import LOCAL_FOLDER
 from local.errors import UserError
 from local.termination import stopped_by_exception
@@ -237,12 +237,11 @@ def _cell(value: object) -> str:
 
 def _serve(cloud: Cloud, state: State) -> None:
     """Serve until interrupted; tell of uploads that fail meanwhile."""
-    told = len(cloud.processor.failures)
+    failures = Failures(cloud)
     while cloud.emulator.child.exit_code is None:
-        for failure in list(cloud.processor.failures)[told:]:
-            told += 1
-            keys = ", ".join(failed_keys(failure.event))
-            reason = last_line(failure.error.message)
-            typer.echo(f"{keys} could not be ingested: {reason} (see {state.log('processor')})", err=True)
+        for keys, reason in failures.new():
+            typer.echo(
+                f"{', '.join(keys)} could not be ingested: {reason} (see {state.log('processor')})", err=True
+            )
         time.sleep(0.2)
     raise UserError(f"The emulator has ended unexpectedly; see {state.log('emulator')}")
