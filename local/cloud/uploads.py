@@ -42,17 +42,17 @@ class Failures:
     """What the processor fails on from now on: invocations, and messages that another delivery does not help."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self._cloud, self._told = cloud, len(cloud.processor.failures)
+        self._cloud, self._told = cloud, list(cloud.processor.failures)
         self._s3: S3Client = cloud.emulator.client("s3")
         self._bucket = cloud.outputs[outputs.REJECTS_BUCKET]
         self._known = self._documents()
 
     def new(self) -> Iterator[tuple[list[str], str]]:
         """Yield keys, and the reason, of what has failed since this was asked last."""
-        failures = list(self._cloud.processor.failures)[self._told :]
-        self._told += len(failures)
-        for failure in failures:
-            yield failed_keys(failure.event), last_line(failure.error.message)
+        told, self._told = {id(each) for each in self._told}, list(self._cloud.processor.failures)
+        for failure in self._told:
+            if id(failure) not in told:
+                yield failed_keys(failure.event), last_line(failure.error.message)
         before, self._known = self._known, self._documents()
         for name in sorted(self._known - before):
             document = json.loads(self._s3.get_object(Bucket=self._bucket, Key=name)["Body"].read())
@@ -61,8 +61,8 @@ class Failures:
                 yield [key], each["reason"]
 
     def _documents(self) -> set[str]:
-        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=PREFIX)
-        return {each["Key"] for each in found.get("Contents", [])}
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=PREFIX)
+        return {each["Key"] for page in pages for each in page.get("Contents", [])}
 
 
 def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:

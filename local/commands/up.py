@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 import typer
+from botocore.exceptions import BotoCoreError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -239,9 +240,9 @@ def _serve(cloud: Cloud, state: State) -> None:
     """Serve until interrupted; tell of uploads that fail meanwhile."""
     failures = Failures(cloud)
     while cloud.emulator.child.exit_code is None:
-        for keys, reason in failures.new():
-            typer.echo(
-                f"{', '.join(keys)} could not be ingested: {reason} (see {state.log('processor')})", err=True
-            )
+        with suppress(BotoCoreError):  # the emulator ends
+            for keys, reason in failures.new():
+                told = f"{', '.join(keys)} could not be ingested: {reason}"
+                typer.echo(f"{told} (see {state.log('processor')})", err=True)
         time.sleep(0.2)
     raise UserError(f"The emulator has ended unexpectedly; see {state.log('emulator')}")
