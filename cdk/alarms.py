@@ -41,7 +41,7 @@ def _watch_queues(
         "DeadLetters",
         aws("SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": resources.dead_letters}, "Maximum"),
         AlarmCondition(above=0),
-        meaning="Log objects could not be ingested, five times each; their statistics are missing.",
+        meaning="Log objects could not be ingested, and are not tried again; their statistics are missing.",
     )
     monitoring.alarm(
         "Backlog",

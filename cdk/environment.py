@@ -30,6 +30,7 @@ class Environment:
         Of all CloudWatch logs.
     log_objects_days, rejected_lines_days
         How long log objects and their rejected lines are kept; None is for ever. What has expired goes on counting.
+        Undeliverable messages are kept as long as rejected lines, and at least as long as dead letters.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -37,4 +38,4 @@ class Environment:
     retain_data: bool = True
     log_retention: LogRetention = "three_months"
     log_objects_days: Annotated[int, Field(ge=1)] | None = None
-    rejected_lines_days: Annotated[int, Field(ge=1)] | None = 90
+    rejected_lines_days: Annotated[int, Field(ge=14)] | None = 90

@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_cdk import Aws, CfnOutput, Duration, Stack
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
@@ -13,6 +14,7 @@ from cdk.buckets import bucket_name, private_bucket
 from cdk.environment import Environment
 from cdk.functions import Database
 from cdk.processor import Processor, ProcessorParameters
+from processor.undeliverable import PREFIX
 
 VISIBILITY_FACTOR = 6
 """Visibility timeout over function timeout: AWS's advice for event sources, so that Lambda can throttle."""
@@ -30,7 +32,7 @@ class Ingest(Construct):
     logs, rejects
         The buckets of log objects and of rejected lines.
     queue, dead_letters
-        Announcements that wait, and those that have failed too often.
+        Announcements that wait, and those that have failed for good or too often.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Ingest(Construct):
         self.logs = self._logs_bucket(
             f"{name}-logs", ("s3:ObjectCreated:*", *removals), retain=environment.retain_data
         )
-        self.rejects = private_bucket(self, "Rejects", f"{name}-rejects", retain=environment.retain_data)
+        self.rejects = self._rejects_bucket(f"{name}-rejects", retain=environment.retain_data)
         for bucket, days in (
             (self.logs, environment.log_objects_days),
             (self.rejects, environment.rejected_lines_days),
@@ -76,19 +78,10 @@ class Ingest(Construct):
         bucket.add_lifecycle_rule(noncurrent_version_expiration=Duration.days(30))
         # Of a deleted object nothing remains then. A rule with a number of days does this by itself, and cannot say so.
         bucket.add_lifecycle_rule(expired_object_delete_marker=True)
-        self.queue.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[self.queue.queue_arn],
-                conditions={
-                    "ArnEquals": {"aws:SourceArn": f"arn:{Aws.PARTITION}:s3:::{bucket_name(name)}"},
-                    "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
-                },
-            )
-        )
-        resource = bucket.node.default_child
-        assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what an L2 bucket is made of
+        arn = f"arn:{Aws.PARTITION}:s3:::{bucket_name(name)}"
+        account = {"aws:SourceAccount": Aws.ACCOUNT_ID}  # the bucket's ARN does not name it
+        _let_send(self.queue, "s3.amazonaws.com", arn, {"StringEquals": account})
+        resource = _resource(bucket)
         resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             queue_configurations=[
                 s3.CfnBucket.QueueConfigurationProperty(event=event, queue=self.queue.queue_arn)
@@ -98,6 +91,33 @@ class Ingest(Construct):
         resource.node.add_dependency(self.queue.node.find_child("Policy"))
         return bucket
 
+    def _rejects_bucket(self, name: str, *, retain: bool) -> s3.Bucket:
+        """Return the bucket, whose undeliverable messages are announced to the dead-letter queue.
+
+        By EventBridge: a notification of S3 would begin with a test event, which waits there and raises the alarm.
+        """
+        bucket = private_bucket(self, "Rejects", name, retain=retain)
+        _resource(bucket).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )
+        rule = events.CfnRule(
+            self,
+            "Undeliverable",
+            description="Messages that another delivery does not help",
+            event_pattern={
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": PREFIX}]}},
+            },
+            targets=[
+                events.CfnRule.TargetProperty(id="DeadLetters", arn=self.dead_letters.queue_arn),
+            ],
+        )
+        _let_send(self.dead_letters, "events.amazonaws.com", rule.attr_arn)
+        return bucket
+
     def _add_outputs(self) -> None:
         stack = Stack.of(self)
         CfnOutput(stack, outputs.LOGS_BUCKET, value=self.logs.bucket_name)
@@ -105,6 +125,25 @@ class Ingest(Construct):
         CfnOutput(stack, outputs.QUEUE_URL, value=self.queue.queue_url)
         CfnOutput(stack, outputs.DEAD_LETTER_QUEUE_URL, value=self.dead_letters.queue_url)
         CfnOutput(stack, outputs.PROCESSOR_FUNCTION, value=self.processor.function.function_name)
+
+
+def _let_send(
+    queue: sqs.Queue, service: str, source_arn: str, conditions: dict[str, Any] | None = None
+) -> None:
+    queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal(service)],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": source_arn}, **(conditions or {})},
+        )
+    )
+
+
+def _resource(bucket: s3.Bucket) -> s3.CfnBucket:
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what an L2 bucket is made of
+    return resource
 
 
 def _queue(scope: Construct, construct_id: str, **options: Any) -> sqs.Queue:  # noqa: ANN401 - CDK's

@@ -113,12 +113,12 @@ class Processor(Construct):
 
 
 def grant_ingest(role: iam.IRole, logs: s3.Bucket, rejects: s3.Bucket) -> None:
-    """Let a role read log objects, of any version, from one bucket, and write rejected lines to another."""
+    """Let a role read log objects, of any version, from one bucket, and keep rejected lines in another."""
     reading = ("s3:GetObject", "s3:GetObjectVersion")
     _grant_objects(role, logs, *reading, why="Any object may be a log object")
-    # Those of a version that no longer counts are deleted.
-    writing = ("s3:PutObject", "s3:DeleteObject")
-    _grant_objects(role, rejects, *writing, why="Rejected lines are named after their log object")
+    # Rejected lines of a version that no longer counts are deleted; undeliverable messages that come back are read.
+    keeping = ("s3:PutObject", "s3:DeleteObject", "s3:GetObject")
+    _grant_objects(role, rejects, *keeping, why="Each attempt and each message has an object of its own")
     # Without it S3 answers 403 instead of 404 for an object that is gone; a backfill lists besides.
     _grant(role, logs.bucket_arn, "s3:ListBucket")
 

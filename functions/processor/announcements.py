@@ -42,7 +42,7 @@ class Announcement:
     time: str | None
 
 
-def announcements(body: Any) -> list[Announcement]:  # noqa: ANN401 - whatever JSON it is
+def announcements(text: str) -> list[Announcement]:
     """Read a message of S3, also in an envelope of SNS or EventBridge; the event with which S3 tests says nothing.
 
     Source: Amazon S3 user guide, "Event message structure" and "EventBridge event message structure".
@@ -53,6 +53,7 @@ def announcements(body: Any) -> list[Announcement]:  # noqa: ANN401 - whatever J
         If it is none of these.
     """
     try:
+        body: Any = json.loads(text)
         if body.get("Type") == "Notification":
             body = json.loads(body["Message"])
         if body.get("Event") == "s3:TestEvent":

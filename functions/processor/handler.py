@@ -12,13 +12,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from logstats import failures, logs
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, ProcessorSettings, load
-from processor import telemetry
+from processor import telemetry, undeliverable
 from processor.announcements import Announcement, announcements
 from processor.context import Context
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
-from processor.measurements import Measurements
 from processor.reading.objects import SourceError, TransientSourceError, is_log, source_of
 from processor.reading.s3 import create_client, current_version
 from processor.reject_stores import reject_store
@@ -53,52 +52,78 @@ def _s3() -> "S3Client":
 
 
 class MessageFailedError(Exception):
-    """A message could not be processed; the text says why, and shows nothing of what was read."""
+    """A message could not be processed; the text says why, and shows nothing of what was read.
+
+    Attributes
+    ----------
+    is_final
+        Whether another delivery would fail too.
+    source
+        The log object, if it is known.
+    """
+
+    def __init__(self, reason: str, *, is_final: bool, source: str | None) -> None:
+        super().__init__(reason)
+        self.is_final, self.source = is_final, source
 
 
 def handle_record(record: SQSRecord, deadline: Deadline) -> None:
-    """Process what one message announces; an object that fails does not keep those behind it from counting.
+    """Process a message; one that another delivery does not help is kept, and has then been dealt with.
 
     Raises
     ------
     MessageFailedError
         Of the first error, and without it: Lambda writes its text and its causes to the log.
     """
-    context = Context(deadline)
+    context, body, bucket = Context(deadline), record.body, None
     logger.append_keys(
         message_id=record.message_id, receive_count=telemetry.receive_count(record), object=None
     )
     telemetry.received(record)
     try:
-        ingestor, announced = _ingestor(), announcements(record.json_body)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
-        raise _failed(error, context.measurements) from None
+        if bucket := _settings().rejects_bucket:
+            body = undeliverable.original(_s3(), bucket, body)
+        failed = _process_all(body, context)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the message must not be lost
+        telemetry.failed(context.measurements)
+        failed = [_failed(error)]
+    if not failed:
+        return
+    if not bucket or not all(each.is_final for each in failed):
+        raise failed[0]
+    try:
+        reasons = [(each.source, str(each)) for each in failed]
+        undeliverable.keep(_s3(), bucket, record.message_id, body, reasons)
+    except Exception as error:  # noqa: BLE001 - as above
+        raise _failed(error) from None
+
+
+def _process_all(body: str, context: Context) -> list[MessageFailedError]:
+    """Process what a message announces; an object that fails does not keep those behind it from counting."""
+    ingestor, announced, failed = _ingestor(), announcements(body), []
     if not announced:
         logger.info("S3 has tested the notification")
-    first: MessageFailedError | None = None
     for announcement in announced:
         try:
             _process(announcement, ingestor, context)
         except Exception as error:  # noqa: BLE001 - as above
-            failed = _failed(error, context.measurements)
-            first = first or failed
-    if first:
-        raise first
+            telemetry.failed(context.measurements)
+            failed.append(_failed(error, source_of(announcement.bucket, announcement.key)))
+    return failed
 
 
-def _failed(error: Exception, measurements: Measurements) -> MessageFailedError:
+def _failed(error: Exception, source: str | None = None) -> MessageFailedError:
     """Say in one sentence what went wrong and what comes of it; where, if nobody has foreseen it."""
-    telemetry.failed(measurements)
     is_foreseen = isinstance(error, SourceError | DeadlineError)
-    may_help = not isinstance(error, SourceError) or isinstance(error, TransientSourceError)
+    is_final = isinstance(error, SourceError) and not isinstance(error, TransientSourceError)
     logger.error(
         "%s (%s)",
         error if is_foreseen else failures.describe(error),
-        "to be delivered again" if may_help else "trying again will not help; fix the cause",
+        "trying again will not help; fix the cause" if is_final else "to be delivered again",
         extra={"error": type(error).__name__},
         exc_info=None if is_foreseen else error,
     )
-    return MessageFailedError(failures.describe(error))
+    return MessageFailedError(failures.describe(error), is_final=is_final, source=source)
 
 
 def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -> None:

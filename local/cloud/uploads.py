@@ -16,6 +16,8 @@ from cdk import outputs
 from local.cloud.cloud import Cloud
 from local.errors import UserError
 from logstats.models import LogObject
+from processor.reading.objects import s3_location
+from processor.undeliverable import PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,6 +38,33 @@ class Ingested:
     seconds: float
 
 
+class Failures:
+    """What the processor fails on from now on: invocations, and messages that another delivery does not help."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud, self._told = cloud, list(cloud.processor.failures)
+        self._s3: S3Client = cloud.emulator.client("s3")
+        self._bucket = cloud.outputs[outputs.REJECTS_BUCKET]
+        self._known = self._documents()
+
+    def new(self) -> Iterator[tuple[list[str], str]]:
+        """Yield keys, and the reason, of what has failed since this was asked last."""
+        told, self._told = {id(each) for each in self._told}, list(self._cloud.processor.failures)
+        for failure in self._told:
+            if id(failure) not in told:
+                yield failed_keys(failure.event), last_line(failure.message)
+        before, self._known = self._known, self._documents()
+        for name in sorted(self._known - before):
+            document = json.loads(self._s3.get_object(Bucket=self._bucket, Key=name)["Body"].read())
+            for each in document["failures"]:
+                _, key = s3_location(each["object"] or "") or ("", "a message")
+                yield [key], each["reason"]
+
+    def _documents(self) -> set[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=PREFIX)
+        return {each["Key"] for page in pages for each in page.get("Contents", [])}
+
+
 def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
     """Upload a file under its name; yield None while the processor works, then what came of it.
 
@@ -45,8 +74,7 @@ def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
         If the file cannot be read, or the processor fails.
     """
     started = time.monotonic()
-    known = _row(cloud, file.name)
-    failures = len(cloud.processor.failures)
+    known, failures = _row(cloud, file.name), Failures(cloud)
     version = _put(cloud, file)
     while time.monotonic() < started + _TIMEOUT_SECONDS:
         row = _row(cloud, file.name)
@@ -55,8 +83,8 @@ def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
             outcome = "unchanged" if unchanged else str(row.outcome)
             yield Ingested(file.name, outcome, row.lines, row.rejected, time.monotonic() - started)
             return
-        for failure in list(cloud.processor.failures)[failures:]:
-            raise UserError(f"{file.name} could not be ingested: {last_line(failure.message)}")
+        for _, reason in failures.new():
+            raise UserError(f"{file.name} could not be ingested: {reason}")
         yield None
         time.sleep(_POLL_SECONDS)
     raise UserError(f"{file.name} was not ingested within {_TIMEOUT_SECONDS:.0f} seconds")

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 import typer
+from botocore.exceptions import BotoCoreError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -27,7 +28,7 @@ from local.cloud.cloud import Checks, Cloud
 from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
-from local.cloud.uploads import deliver_missed, failed_keys, last_line, upload
+from local.cloud.uploads import Failures, deliver_missed, upload
 from local.commands.folder import LOCAL_FOLDER, StateOption
 from local.display import visible
 from local.errors import UserError
@@ -253,12 +254,11 @@ def _cell(value: object) -> str:
 
 def _serve(cloud: Cloud, state: State) -> None:
     """Serve until interrupted; tell of uploads that fail meanwhile."""
-    told = len(cloud.processor.failures)
+    failures = Failures(cloud)
     while cloud.emulator.child.exit_code is None:
-        for failure in list(cloud.processor.failures)[told:]:
-            told += 1
-            keys = ", ".join(failed_keys(failure.event))
-            failed = visible(f"{keys} could not be ingested: {last_line(failure.message)}")
-            typer.echo(f"{failed} (see {state.log('processor')})", err=True)
+        with suppress(BotoCoreError):  # the emulator ends
+            for keys, reason in failures.new():
+                told = visible(f"{', '.join(keys)} could not be ingested: {reason}")
+                typer.echo(f"{told} (see {state.log('processor')})", err=True)
         time.sleep(0.2)
     raise UserError(f"The emulator has ended unexpectedly; see {state.log('emulator')}")

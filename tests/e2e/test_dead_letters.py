@@ -57,7 +57,7 @@ def test_a_poison_message_does_not_block_others_and_comes_back(enforced: Enforce
         assert eventually(lambda: depth(enforced, outputs.QUEUE_URL) <= others, 20)
     failed = [each for each in enforced.cloud.processor.failures if "poison.log" in str(each.event)]
     assert len(failed) == MAX_RECEIVES
-    enforced.cloud.processor.failures.clear()
+    enforced.forget_failures()
 
     sqs.set_queue_attributes(QueueUrl=queue, Attributes=kept)
     assert redrive(enforced) == 1
@@ -65,6 +65,28 @@ def test_a_poison_message_does_not_block_others_and_comes_back(enforced: Enforce
     assert (row.outcome, row.lines, row.rejected) == ("ingested", 21, 1)
     assert depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 0
     assert redrive(enforced) == 0
+
+
+def test_a_message_that_another_delivery_does_not_help_is_a_dead_letter_at_once(enforced: Enforced) -> None:
+    """The cause: the processor may not read log objects. Between receipts is half an hour, as on AWS."""
+    policy = enforced.policy("Processor")
+    (statement,) = (each for each in policy.statements if "s3:GetObjectVersion" in each["Action"])
+    with policy.without(statement):
+        version = enforced.put("refused.log", as_bytes(LINES))
+        for _ in range(2):
+            with pytest.raises(BrokenError, match="Forbidden"):
+                enforced.settled("refused.log", version)
+            assert eventually(lambda: depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 1, 5)
+            enforced.forget_failures()
+            assert redrive(enforced) == 1
+        with pytest.raises(BrokenError, match="Forbidden"):
+            enforced.settled("refused.log", version)
+        assert eventually(lambda: depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 1, 5)
+    enforced.forget_failures()
+    assert redrive(enforced) == 1
+    row = enforced.settled("refused.log", version)
+    assert (row.outcome, row.lines) == ("ingested", len(LINES))
+    assert depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 0
 
 
 @contextmanager
@@ -95,7 +117,7 @@ def test_a_poison_message_does_not_block_others_in_its_batch(enforced: Enforced)
     kept = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
     twice = json.dumps(json.loads(kept["RedrivePolicy"]) | {"maxReceiveCount": 2})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "5", "RedrivePolicy": twice})
-    enforced.cloud.processor.failures.clear()
+    enforced.forget_failures()
     policy = enforced.policy("Processor")
     (statement,) = (each for each in policy.statements if "s3:PutObject" in each["Action"])
     keys = ["first.log", "second.log", "third.log"]
@@ -109,7 +131,7 @@ def test_a_poison_message_does_not_block_others_in_its_batch(enforced: Enforced)
         assert eventually(lambda: depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 1, 30)
     failed = [failed_keys(each.event) for each in enforced.cloud.processor.failures]
     assert failed == [["batch poison.log"]], "once with others, which were not retried, and once alone"
-    enforced.cloud.processor.failures.clear()
+    enforced.forget_failures()
 
     sqs.set_queue_attributes(QueueUrl=queue, Attributes=kept)
     with batches(enforced, 1):

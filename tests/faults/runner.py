@@ -126,7 +126,7 @@ def die_at_instruction(at: int) -> None:
 
 def process(body: dict[str, Any], ingestor: Ingestor) -> None:
     """Process what a message announces, as the handler does; errors come as they are."""
-    for announcement in announcements(body):
+    for announcement in announcements(json.dumps(body)):
         handler._process(announcement, ingestor, Context())
 
 

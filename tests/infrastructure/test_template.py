@@ -27,7 +27,7 @@ JUST_ONE = {variant for variant in VARIANTS if "backfill" not in variant}
 """The variants without backfill, whose network has one endpoint and two pairs of groups that talk."""
 WILDCARD_OBJECTS = {
     "logs": {"s3:GetObject", "s3:GetObjectVersion"},
-    "rejects": {"s3:DeleteObject", "s3:PutObject"},
+    "rejects": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
 }
 """What may be done with any object of a bucket: log objects may have any name, and rejected lines have theirs."""
 WILDCARD_RESOURCES = {
@@ -152,7 +152,7 @@ def test_the_logs_bucket_is_versioned_and_announces_creations_to_the_queue(envir
     (bucket,) = (
         resource
         for resource in resources(environment, "AWS::S3::Bucket").values()
-        if "NotificationConfiguration" in resource["Properties"]
+        if "QueueConfigurations" in resource["Properties"].get("NotificationConfiguration", {})
     )
     assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
     (announcement,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
@@ -176,11 +176,43 @@ def test_only_this_bucket_of_this_account_may_send_to_the_queue(environment: str
     (bucket,) = (
         resource
         for resource in resources(environment, "AWS::S3::Bucket").values()
-        if "NotificationConfiguration" in resource["Properties"]
+        if "QueueConfigurations" in resource["Properties"].get("NotificationConfiguration", {})
     )
     arn = statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Join"][1]
     name = bucket["Properties"]["BucketName"]["Fn::Join"][1]
     assert "".join(map(str, arn)).endswith(":s3:::" + "".join(map(str, name)))
+
+
+def test_undeliverable_messages_are_announced_to_the_dead_letters_by_this_rule_only(environment: str) -> None:
+    """Not by S3, whose configuration begins with a test event: it would wait there and raise the alarm."""
+    ((name, bucket),) = (
+        (name, resource["Properties"])
+        for name, resource in resources(environment, "AWS::S3::Bucket").items()
+        if "Rejects" in name
+    )
+    assert bucket["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    ((rule, announced),) = resources(environment, "AWS::Events::Rule").items()
+    assert announced["Properties"]["EventPattern"] == {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [{"Ref": name}]}, "object": {"key": [{"prefix": "undeliverable/"}]}},
+    }
+    (target,) = announced["Properties"]["Targets"]
+    (queue,) = (each for each in queues(environment) if "RedrivePolicy" in each)
+    assert target["Arn"] == queue["RedrivePolicy"]["deadLetterTargetArn"]
+    (statement,) = (
+        statement
+        for _, statement in statements(environment)
+        if statement.get("Principal") == {"Service": "events.amazonaws.com"}
+    )
+    assert statement["Resource"] == target["Arn"]
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
+
+
+def test_undeliverable_messages_stay_as_long_as_dead_letters(environment: str) -> None:
+    days = lifecycle(environment)["rejects"]["ExpirationInDays"]
+    assert all(queue["MessageRetentionPeriod"] <= days * 86_400 for queue in queues(environment))
 
 
 def test_queues_are_encrypted(environment: str) -> None:
@@ -356,13 +388,13 @@ def test_no_policy_is_for_part_of_everything_but_objects_of_our_buckets(environm
 
 
 def test_nobody_is_allowed_anything_by_everybody(environment: str) -> None:
-    """Resource policies allow services of AWS, for resources of this account; and nothing has a policy of AWS's."""
+    """Resource policies allow services of AWS, for resources of this account or stack; and nothing has a policy of AWS's."""
     for policy, statement in statements(environment):
         if "Principal" in statement and statement["Effect"] == "Allow":
             assert set(statement["Principal"]) == {"Service"}, policy
-            assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}, (
-                policy
-            )
+            source = statement["Condition"].get("ArnEquals", {}).get("aws:SourceArn", {})
+            account = statement["Condition"].get("StringEquals", {}).get("aws:SourceAccount")
+            assert account == {"Ref": "AWS::AccountId"} or "Fn::GetAtt" in source, policy
     for role, resource in resources(environment, "AWS::IAM::Role").items():
         assert not resource["Properties"].get("ManagedPolicyArns"), role
         (trust,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock, patch
 
 import boto3
 import pytest
@@ -20,6 +21,7 @@ from processor import handler as module
 from processor.dataflow import staging
 from processor.dataflow.report import PartReport
 from processor.ledger.delivery import Withdrawal
+from processor.reading.objects import SourceError
 from processor.reading.s3 import S3Object
 from processor.reject_stores import LocalRejectStore
 from processor.requests import EventRequest
@@ -93,6 +95,15 @@ def deliver(*bodies: object) -> list[str]:
     return [str(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
 
 
+def undeliverable(s3: "S3Client") -> dict[str, Any]:
+    """The document of each message that was given up, by its id."""
+    found = s3.list_objects_v2(Bucket=REJECTS, Prefix="undeliverable/").get("Contents", [])
+    return {
+        Path(each["Key"]).stem: json.load(s3.get_object(Bucket=REJECTS, Key=each["Key"])["Body"])
+        for each in found
+    }
+
+
 def records(*entries: dict[str, Any]) -> dict[str, Any]:
     return {"Records": list(entries)}
 
@@ -121,14 +132,73 @@ def test_trap_10_test_events_encoded_keys_and_several_records(s3: "S3Client", en
 
 
 def test_trap_11_only_the_failed_messages_are_delivered_again(s3: "S3Client", engine: sa.Engine) -> None:
-    good, broken = put(s3, "a.log", as_bytes(A)), put(s3, "b.log.gz", gzip.compress(as_bytes(B))[:-3])
+    """One has rejected lines, which cannot be kept now; nor can the others, which cannot be helped."""
+    good, rejected = put(s3, "a.log", as_bytes(A)), put(s3, "b.log", b"broken\n")
+    broken = put(s3, "c.log.gz", gzip.compress(as_bytes(B))[:-3])
+    s3.delete_bucket(Bucket=REJECTS)
     failed = deliver(
-        records(created("b.log.gz", broken, "02")),
+        records(created("b.log", rejected, "02")),
         records(created("a.log", good, "01")),
+        records(created("c.log.gz", broken, "03")),
         "this is not JSON",
     )
-    assert failed == ["0", "2"]
+    assert failed == ["0", "2", "3"]
     assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_a_message_that_another_delivery_does_not_help_is_kept_with_the_reason(
+    s3: "S3Client", engine: sa.Engine
+) -> None:
+    """A delivery that repeats, as after a crash behind the writing, changes nothing."""
+    good, broken = put(s3, "a.log", as_bytes(A)), put(s3, "b.log.gz", gzip.compress(as_bytes(B))[:-3])
+    event = records(created("b.log.gz", broken, "02"), created("a.log", good, "01"))
+    for _ in range(2):
+        assert deliver(event, "this is not JSON") == []
+        documents = undeliverable(s3)
+        assert [json.loads(documents["0"]["body"]), documents["1"]["body"]] == [event, "this is not JSON"]
+        (failure,) = documents["0"]["failures"]
+        assert failure["object"] == f"s3://{BUCKET}/b.log.gz"
+        assert "not valid gzip" in failure["reason"]
+        assert documents["1"]["failures"][0]["object"] is None
+        assert "no event of S3" in documents["1"]["failures"][0]["reason"]
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_a_message_with_an_object_that_another_delivery_may_help_comes_again(
+    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, good = put(s3, "b.log.gz", b"not gzip"), put(s3, "a.log", as_bytes(A))
+    event = records(created("b.log.gz", broken, "02"), created("a.log", good, "01"))
+    with monkeypatch.context() as database:
+        database.setattr("processor.ingest.stage", Mock(side_effect=[SourceError("final"), OSError("away")]))
+        assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
+    assert undeliverable(s3) == {}
+    assert deliver(event) == []
+    assert list(undeliverable(s3)) == ["0"]
+    assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def announced_by_eventbridge(key: str) -> dict[str, Any]:
+    event = from_eventbridge("Object Created", key, "", "01", reason="PutObject")
+    event["detail"]["bucket"]["name"] = REJECTS
+    return event
+
+
+def test_a_kept_message_is_processed_when_its_announcement_is_redriven(
+    s3: "S3Client", engine: sa.Engine
+) -> None:
+    """First its cause is still there, and the same message is kept anew; then the object was backfilled."""
+    version = put(s3, "a.log", as_bytes(A))
+    event = records(created("a.log", version, "01"))
+    with patch("processor.capacity.BYTES_PER_SECOND", 10):
+        assert deliver(event) == []
+        first = undeliverable(s3)["0"]
+        assert deliver({"Event": "s3:TestEvent"}, announced_by_eventbridge("undeliverable/0.json")) == []
+    assert undeliverable(s3)["1"]["body"] == first["body"] == json.dumps(event)
+    assert tables.statistics(engine) == {}
+    assert deliver({"Event": "s3:TestEvent"}, announced_by_eventbridge("undeliverable/1.json")) == []
+    assert tables.statistics(engine) == oracle.statistics(A)
+    assert deliver(announced_by_eventbridge("undeliverable/gone.json"), event) == ["0"]
 
 
 def test_deliveries_that_repeat_change_nothing(s3: "S3Client", engine: sa.Engine) -> None:
@@ -215,7 +285,8 @@ def test_rejected_lines_of_a_replaced_version_are_deleted(s3: "S3Client", engine
 def test_a_version_that_is_gone_fails_its_message(s3: "S3Client", engine: sa.Engine) -> None:
     version = put(s3, "a.log", as_bytes(A))
     s3.delete_object(Bucket=BUCKET, Key="a.log", VersionId=version)
-    assert deliver(records(created("a.log", version, "01")), {"Event": "s3:TestEvent"}) == ["0"]
+    assert deliver(records(created("a.log", version, "01"))) == []
+    assert "does not exist" in undeliverable(s3)["0"]["failures"][0]["reason"]
     assert tables.statistics(engine) == {}
 
 
@@ -350,7 +421,8 @@ def test_an_object_too_large_for_the_function_fails_with_the_command_that_helps(
     monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
     monkeypatch.setattr("processor.capacity.BYTES_PER_SECOND", 10)
     event = records(created("a.log", put(s3, "a.log", as_bytes(A)), "01"))
-    assert deliver(event, {"Event": "s3:TestEvent"}) == ["0"]
+    assert deliver(event) == []
+    assert list(undeliverable(s3)) == ["0"]
     assert f"logstats ingest 's3://{BUCKET}/a.log'" in stream.getvalue()
     assert "trying again will not help" in stream.getvalue()
     backfill = module._ingestor().ingest_current(lambda: S3Object.head(s3, BUCKET, "a.log"))
@@ -480,6 +552,7 @@ def test_a_message_that_is_no_event_of_s3_is_named(
 ) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
-    assert deliver(body, {"Event": "s3:TestEvent"}) == ["0"]
+    assert deliver(body) == []
+    assert json.loads(undeliverable(s3)["0"]["body"]) == body
     assert "no event of S3" in stream.getvalue()
     assert "trying again will not help" in stream.getvalue()

@@ -64,9 +64,18 @@ def test_an_object_is_ingested(s3: S3Double, processor: ExecutionEnvironment, en
     assert [key[0] for key in s3.objects] == [BUCKET, REJECTS]
 
 
+@pytest.fixture
+def without_bucket(variables: dict[str, str]) -> Iterator[ExecutionEnvironment]:
+    """Without a bucket for rejected lines, no message can be kept: every failure is delivered again."""
+    del variables["REJECTS_BUCKET"]
+    with execution_environment(HANDLER, variables) as environment:
+        yield environment
+
+
 def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
-    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
+    s3: S3Double, without_bucket: ExecutionEnvironment, engine: sa.Engine
 ) -> None:
+    processor = without_bucket
     result = processor.invoke(sqs_event(created(BUCKET, "gone.log", "v1", "01")))
     assert (result.kind, result.payload["errorType"]) == ("error", "BatchProcessingError")
     assert "MissingError" in result.payload["errorMessage"]

@@ -80,6 +80,12 @@ def deliver(*records: dict[str, Any], seconds: float = 300) -> list[str]:
     return [str(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]]
 
 
+def undeliverable(s3: S3Double) -> str:
+    """The document of message 0, which was given up."""
+    (document,) = s3.objects[REJECTS, "undeliverable/0.json"]
+    return document.block.decode()
+
+
 def faults(*planned: str, then: str = "", method: str = "GET") -> Callable[[str], str]:
     """The coming requests of a method fail so, and later ones likewise or not at all."""
     left = list(planned)
@@ -219,8 +225,9 @@ def test_an_object_deleted_before_it_is_read_fails_its_message(
 ) -> None:
     s3.put(BUCKET, "a.log", as_bytes(A))
     s3.objects.clear()
-    assert deliver(created(BUCKET, "a.log", FIRST_ID, "01")) == ["0"]
+    assert deliver(created(BUCKET, "a.log", FIRST_ID, "01")) == []
     assert f"s3://{BUCKET}/a.log: this version does not exist; it was deleted" in said.getvalue()
+    assert "this version does not exist" in undeliverable(s3)
     assert "trying again will not help" in said.getvalue()
     assert tables.statistics(engine) == {}
 
@@ -237,8 +244,9 @@ def test_an_object_deleted_half_way_fails_its_message_and_counts_nothing(
         return fault
 
     s3.fault = cut_then_delete
-    assert deliver(created(BUCKET, "a.log", FIRST_ID, "01")) == ["0"]
+    assert deliver(created(BUCKET, "a.log", FIRST_ID, "01")) == []
     assert "this version does not exist" in said.getvalue()
+    assert "this version does not exist" in undeliverable(s3)
     assert tables.statistics(engine) == {}
     assert set(tables.leftovers(engine).values()) == {0}
 
@@ -278,8 +286,9 @@ def test_damaged_gzip_fails_its_message_and_the_repaired_object_counts(
     s3: S3Double, engine: sa.Engine, said: io.StringIO, kind: str
 ) -> None:
     s3.put(BUCKET, "a.log.gz", damaged(kind))
-    assert deliver(created(BUCKET, "a.log.gz", FIRST_ID, "01")) == ["0"]
+    assert deliver(created(BUCKET, "a.log.gz", FIRST_ID, "01")) == []
     assert f"s3://{BUCKET}/a.log.gz: not valid gzip" in said.getvalue()
+    assert f"s3://{BUCKET}/a.log.gz: not valid gzip" in undeliverable(s3)
     assert "trying again will not help; fix the cause" in said.getvalue()
     assert tables.statistics(engine) == {}
     assert set(tables.leftovers(engine).values()) == {0}
@@ -302,10 +311,26 @@ def test_a_record_that_fails_does_not_hold_back_those_behind_it_in_its_message(
         ]
     }
     message["Records"][0]["body"] = json.dumps(body)
-    with pytest.raises(Exception, match="not valid gzip"):
-        module.handler(message, context())  # type: ignore[arg-type]
+    assert module.handler(message, context()) == {"batchItemFailures": []}  # type: ignore[arg-type]
     assert tables.statistics(engine) == oracle.statistics(A)
     assert "gone.log: this version does not exist" in said.getvalue()
+    assert [failure["object"] for failure in json.loads(undeliverable(s3))["failures"]] == [
+        f"s3://{BUCKET}/bad.log.gz",
+        f"s3://{BUCKET}/gone.log",
+    ]
+
+
+def test_an_undeliverable_message_that_cannot_be_kept_comes_again(
+    s3: S3Double, engine: sa.Engine, said: io.StringIO, pauses: list[float]
+) -> None:
+    s3.put(BUCKET, "a.log.gz", b"not gzip")
+    event = created(BUCKET, "a.log.gz", FIRST_ID, "01")
+    s3.fault = faults(then="slow down", method="PUT")
+    assert deliver(event) == ["0"]
+    assert said.getvalue().count("(to be delivered again)") == 1
+    s3.fault = faults()
+    assert deliver(event) == []
+    assert "not valid gzip" in undeliverable(s3)
 
 
 def test_without_a_sequencer_only_the_current_version_counts(s3: S3Double, engine: sa.Engine) -> None:

@@ -1,0 +1,48 @@
+"""What a byte range hands on."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processor.dataflow import source
+from processor.dataflow.flow import ShardDay
+from processor.dataflow.report import PartReport
+from processor.dataflow.worker_errors import WorkerErrors
+from processor.reading.objects import LocalFile
+from tests.logs import as_bytes, random_lines
+
+LINES = random_lines(3, 2_000, customers=300)
+
+
+def batches(part: source.LogPartition) -> Iterator[list[ShardDay | PartReport]]:
+    while True:
+        try:
+            yield part.next_batch()
+        except StopIteration:
+            return
+
+
+def test_many_summaries_are_handed_on_piece_by_piece_and_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_HANDED_ON_BYTES", 10_000)
+    path = tmp_path / "a.log"
+    path.write_bytes(as_bytes(LINES))
+    errors = WorkerErrors()
+    part = source.LogSource(LocalFile.at(path), 4, errors).build_part("read", "0", None)
+    handed_on = list(batches(part))
+    assert errors.error is None
+    pieces = [[item for item in items if isinstance(item, ShardDay)] for items in handed_on]
+    assert len([piece for piece in pieces if piece]) > 2
+    assert all(sum(len(item.summaries.encoded) for item in piece[:-1]) <= 10_000 for piece in pieces)
+    lines: Counter[str] = Counter()
+    for piece in pieces:
+        for item in piece:
+            for customer, summary in item.summaries:
+                lines[customer] += summary.total_requests
+    assert lines == Counter(line.split()[2] for line in LINES)
+    (report,) = handed_on[-1]
+    assert isinstance(report, PartReport)
+    assert report.accepted == len(LINES)
