@@ -247,3 +247,27 @@ def test_0004_keeps_what_is_there_and_lets_older_code_go_on(empty: sa.Engine) ->
         horizon = connection.scalar(sa.text("SELECT horizon FROM retention"))
     assert [tuple(each) for each in rows] == [("before", 3, 2, 1, 0), ("after", 3, 2, 1, 0)]
     assert horizon == dt.date(1970, 1, 1)
+
+
+def test_0005_removes_the_reports_of_committed_attempts_and_no_others(empty: sa.Engine) -> None:
+    """They hold rejected lines, which are promised to go after 90 days."""
+    upgrade_to(empty, "0004")
+    with empty.begin() as connection:
+        for attempt, committed in ((1, True), (2, False)):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO attempts (id, bucket, key, started_at, committed) OVERRIDING SYSTEM VALUE"
+                    " VALUES (:attempt, 'b', 'k', now(), :committed)"
+                ),
+                {"attempt": attempt, "committed": committed},
+            )
+            connection.execute(
+                sa.text(
+                    "INSERT INTO attempt_parts (attempt_id, part, physical_lines, accepted, rejected_by_reason,"
+                    " size_bytes, digests, rejects) VALUES (:attempt, 0, 1, 0, '{}', 1, '', '[]')"
+                ),
+                {"attempt": attempt},
+            )
+    schema.upgrade(empty)
+    with empty.connect() as connection:
+        assert connection.scalars(sa.text("SELECT attempt_id FROM attempt_parts")).all() == [2]
