@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import asyncpg
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -190,6 +191,25 @@ def test_waiting_for_a_connection_ends_in_time(database: DatabaseSettings) -> No
         await pid(reading)
 
     run(database, test, answer_seconds=1)
+
+
+def test_a_database_that_dies_and_does_not_return_is_unavailable(
+    database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is found to be dead, and the new one is refused."""
+
+    async def test(reading: Reader) -> None:
+        await pid(reading)
+        assert terminate_all(database) == 1
+
+        async def refuse(*_: object, **__: object) -> None:
+            raise ConnectionRefusedError
+
+        monkeypatch.setattr(asyncpg.connect_utils, "_connect", refuse)
+        with pytest.raises(DatabaseUnavailableError):
+            await pid(reading)
+
+    run(database, test)
 
 
 class Wire:
