@@ -7,6 +7,7 @@ from local.errors import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _BATCH = 10
@@ -15,8 +16,9 @@ _WAIT_SECONDS = 1
 
 
 def move(client: "SQSClient", source: str, target: str) -> Iterator[int]:
-    """Move all visible messages, and yield after each batch how many it were.
+    """Move as many messages as are visible now, and yield after each batch how many it were.
 
+    Not all that are ever visible: what another delivery does not help is back while the others are still moved.
     A message is deleted from the source when the target has taken it; one that cannot be deleted is moved again
     some time, and counts once.
 
@@ -30,6 +32,7 @@ def move(client: "SQSClient", source: str, target: str) -> Iterator[int]:
     UserError
         If the target refuses a message, which then stays in the source.
     """
+    left = _count(client, source, "ApproximateNumberOfMessages")
     while messages := _receive(client, source):
         entries = [
             {"Id": str(number), "MessageBody": message["Body"]} for number, message in enumerate(messages)
@@ -41,14 +44,20 @@ def move(client: "SQSClient", source: str, target: str) -> Iterator[int]:
         yield len(taken)
         for refused in sent.get("Failed", []):
             raise UserError(f"the queue refuses a message: {refused.get('Message', refused['Code'])}")
+        left -= len(taken)
+        if left <= 0:
+            return
 
 
 def in_flight(client: "SQSClient", queue: str) -> int:
     """Return how many messages somebody has received lately, and may still delete."""
-    attributes = client.get_queue_attributes(
-        QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+    return _count(client, queue, "ApproximateNumberOfMessagesNotVisible")
+
+
+def _count(client: "SQSClient", queue: str, attribute: "QueueAttributeNameType") -> int:
+    return int(
+        client.get_queue_attributes(QueueUrl=queue, AttributeNames=[attribute])["Attributes"][attribute]
     )
-    return int(attributes["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
 
 
 def _receive(client: "SQSClient", queue: str) -> "list[MessageTypeDef]":

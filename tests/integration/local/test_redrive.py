@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -69,6 +70,24 @@ def test_many_messages_move(sqs: "SQSClient", dead: str, queue: str) -> None:
     assert sum(move(sqs, dead, queue)) == len(sent)
     assert bodies(sqs, queue) == sent
     assert bodies(sqs, dead) == []
+
+
+def test_messages_that_fail_again_at_once_are_not_moved_for_ever(
+    sqs: "SQSClient", dead: str, queue: str
+) -> None:
+    for number in range(25):
+        sqs.send_message(QueueUrl=dead, MessageBody=f"message {number}")
+    send = sqs.send_message_batch
+
+    def fail_again(**arguments: Any) -> Any:  # noqa: ANN401 - as boto3's
+        for entry in arguments["Entries"]:
+            sqs.send_message(QueueUrl=dead, MessageBody=entry["MessageBody"])
+        return send(**arguments)
+
+    with patch.object(sqs, "send_message_batch", fail_again):
+        moved = sum(islice(move(sqs, dead, queue), 10))
+    assert 25 <= moved < 35
+    assert len(bodies(sqs, dead)) == 25
 
 
 def test_a_message_that_is_refused_stays(sqs: "SQSClient", dead: str, queue: str) -> None:
