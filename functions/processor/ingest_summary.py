@@ -19,7 +19,7 @@ class IngestSummary:
     seconds
         From opening the source to the commit.
     expired
-        Accepted lines that do not count: their days were closed (see docs/decisions/0060).
+        Accepted lines that do not count: their days were closed (see docs/decisions/0007).
     """
 
     source: str

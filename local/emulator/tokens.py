@@ -1,4 +1,4 @@
-"""Verify tokens as API Gateway documents it, which MiniStack 1.5.33 does only in part (docs/decisions/0050).
+"""Verify tokens as API Gateway documents it, which MiniStack 1.5.33 does only in part (docs/decisions/0014).
 
 PyJWT verifies; keys come by MiniStack's discovery, which keeps them for two hours as API Gateway does.
 
