@@ -18,7 +18,6 @@ from processor.context import Context
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
-from processor.measurements import Measurements
 from processor.reading.objects import SourceError, TransientSourceError, is_log, source_of
 from processor.reading.s3 import create_client, current_version
 from processor.reject_stores import reject_store
@@ -59,12 +58,8 @@ class MessageFailedError(Exception):
 def handle_record(record: SQSRecord, deadline: Deadline) -> None:
     """Process what one message announces; an object that fails does not keep those behind it from counting.
 
-    Raises
-    ------
-    MessageFailedError
-        Of the first error, and without it: Lambda writes its text and its causes to the log.
+    A `MessageFailedError` of the first error, and without it: Lambda writes its text and its causes to the log.
     """
-    context = Context(deadline)
     logger.append_keys(
         message_id=record.message_id, receive_count=telemetry.receive_count(record), object=None
     )
@@ -72,23 +67,24 @@ def handle_record(record: SQSRecord, deadline: Deadline) -> None:
     try:
         ingestor, announced = _ingestor(), announcements(record.json_body)
     except Exception as error:  # noqa: BLE001 - whatever it is, the message must come again
-        raise _failed(error, context.measurements) from None
+        raise _failed(error, Context(deadline)) from None
     if not announced:
         logger.info("S3 has tested the notification")
     first: MessageFailedError | None = None
     for announcement in announced:
+        context = Context(deadline)
         try:
             _process(announcement, ingestor, context)
         except Exception as error:  # noqa: BLE001 - as above
-            failed = _failed(error, context.measurements)
+            failed = _failed(error, context)
             first = first or failed
     if first:
         raise first
 
 
-def _failed(error: Exception, measurements: Measurements) -> MessageFailedError:
+def _failed(error: Exception, context: Context) -> MessageFailedError:
     """Say in one sentence what went wrong and what comes of it; where, if nobody has foreseen it."""
-    telemetry.failed(measurements)
+    telemetry.failed(context)
     is_foreseen = isinstance(error, SourceError | DeadlineError)
     may_help = not isinstance(error, SourceError) or isinstance(error, TransientSourceError)
     logger.error(
@@ -103,7 +99,6 @@ def _failed(error: Exception, measurements: Measurements) -> MessageFailedError:
 
 def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -> None:
     kind, bucket, key = announcement.kind, announcement.bucket, announcement.key
-    context.measurements.clear()
     logger.append_keys(object={"bucket": bucket, "key": key, "version": announcement.version})
     if kind.startswith("ObjectCreated"):
         request = EventRequest(_s3(), bucket, key, announcement.version, announcement.sequencer)
@@ -113,7 +108,7 @@ def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -
     else:
         logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})
         return
-    telemetry.processed(announcement, summary, context.measurements)
+    telemetry.processed(announcement, summary, context)
     logger.info("Log object processed", extra={"ingest": summary.as_dict()})
 
 

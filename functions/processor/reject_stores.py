@@ -29,13 +29,7 @@ class LocalRejectStore:
         return str(self._folder / name)
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file; a half-written one is never seen.
-
-        Raises
-        ------
-        TransientSourceError
-            If it cannot be written now.
-        """
+        """Write a file, of which nobody sees a half; a `TransientSourceError` if that fails now."""
         path = self._folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,14 +47,7 @@ class LocalRejectStore:
 
 
 class S3RejectStore:
-    """A bucket.
-
-    Parameters
-    ----------
-    deleting
-        Makes the client that deletes; by default the one that writes does. One that gives up early is better:
-        somebody else will try again.
-    """
+    """A bucket. `deleting` makes a client that gives up early, since somebody else will try to delete again."""
 
     def __init__(
         self, client: "S3Client", bucket: str, deleting: "Callable[[], S3Client] | None" = None
@@ -73,13 +60,7 @@ class S3RejectStore:
         return f"s3://{self._bucket}/{name}"
 
     def put(self, name: str, data: bytes) -> None:
-        """Write an object.
-
-        Raises
-        ------
-        TransientSourceError
-            If it cannot be written now.
-        """
+        """Write an object; a `TransientSourceError` if that fails now."""
         try:
             self._client.put_object(
                 Bucket=self._bucket, Key=name, Body=data, ContentType="application/x-ndjson"

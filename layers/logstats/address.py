@@ -89,12 +89,8 @@ def parse(url: str) -> Address:
     """Parse a database URL.
 
     What it leaves out is read from `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD` and `PGDATABASE`, as libpq does; the defaults
-    are port 5432, the user of this process, and the database of the user's name.
-
-    Raises
-    ------
-    AddressError
-        If the URL is malformed, says something twice, or asks for what is not supported.
+    are port 5432, the user of this process, and the database of the user's name. An `AddressError` if the URL is malformed,
+    says something twice, or asks for what is not supported.
     """
     parts = _PARTS.fullmatch(url)
     if parts is None or _MALFORMED_PERCENT.search(url) or not url.isprintable():

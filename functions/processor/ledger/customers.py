@@ -64,17 +64,8 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
 def shrink(session: Session, removed: Mapping[str, int]) -> int:
     """Bring customers up to date whose oldest days have been removed, in the transaction that has removed them.
 
-    The caller holds the locks of the customers.
-
-    Parameters
-    ----------
-    removed
-        Customers, and how many requests their removed days had.
-
-    Returns
-    -------
-    int
-        The number of customers that have no day left, and are gone.
+    The caller holds the locks of the customers. `removed` is how many requests their removed days had. Return how many
+    customers have no day left, and are gone.
     """
     if not removed:
         return 0

@@ -89,15 +89,8 @@ def precedes(sequencer: str, other: str) -> bool:
 def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
     """Return the outcome of a delivery, or None while that needs the content digest.
 
-    Parameters
-    ----------
-    row
-        The object's row in the ledger; None, or without an outcome, when it has never been seen.
-
-    Raises
-    ------
-    SupersededError
-        If the delivery has no sequencer, and its version is not the current one.
+    An object that has never been seen has no row in the ledger, or one without an outcome. A `SupersededError` if the
+    delivery has no sequencer, and its version is not the current one.
     """
     if delivery.sequencer is None and not delivery.is_current():
         raise SupersededError

@@ -14,19 +14,7 @@ class RejectStore(Protocol):
         """Return the URI of a document; it need not exist yet."""
 
     def put(self, name: str, data: bytes) -> None:
-        """Keep a document.
-
-        Raises
-        ------
-        Exception
-            If it cannot be kept now; then the log object must not count either.
-        """
+        """Keep a document; an exception if that fails now, and then the log object must not count either."""
 
     def delete(self, uri: str) -> None:
-        """Delete a document; one that is not there is fine.
-
-        Raises
-        ------
-        DeletionError
-            If it cannot be deleted, or is not this store's to delete.
-        """
+        """Delete a document, if it is there; a `DeletionError` if that fails, or it is not this store's."""

@@ -117,10 +117,7 @@ def feed_lines(log: StoredObject, start: int, end: int, aggregator: Aggregator) 
         The 32-byte BLAKE3 digest of each chunk of the stored bytes, as it is read; and nothing with every block of
         plain text that completes none, so that the caller comes to its turn.
 
-    Raises
-    ------
-    SourceError
-        If the object cannot be read, or is not valid gzip.
+    A `SourceError` if the object cannot be read, or is not valid gzip.
     """
     opened = log.open_range(max(start - 1, 0), end)
     try:

@@ -17,13 +17,7 @@ class TransientSourceError(SourceError):
 
 
 def s3_location(source: str) -> tuple[str, str] | None:
-    """Return bucket and key of an S3 URI; None for anything else, which is a path.
-
-    Raises
-    ------
-    SourceError
-        If the URI lacks its bucket or its key.
-    """
+    """Return bucket and key of an S3 URI, a `SourceError` if one is missing; None for anything else, which is a path."""
     if not source.startswith("s3://"):
         return None
     bucket, _, key = source.removeprefix("s3://").partition("/")
@@ -63,9 +57,6 @@ class StoredObject(Protocol):
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to, but not including, `end`."""
-
-    def check_unchanged(self) -> None:
-        """Raise a `SourceError` if the bytes may no longer be those that were found first."""
 
 
 def is_gzip(key: str) -> bool:
@@ -111,13 +102,7 @@ class LocalFile:
 
     @classmethod
     def at(cls, path: Path) -> "LocalFile":
-        """Find a file.
-
-        Raises
-        ------
-        SourceError
-            If there is no readable file.
-        """
+        """Find a file; a `SourceError` if there is none that can be read."""
         try:
             str(path.resolve()).encode()
             with path.open("rb"):

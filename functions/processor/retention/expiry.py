@@ -32,19 +32,7 @@ class RetentionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What a run has removed, or would remove.
-
-    Attributes
-    ----------
-    horizon
-        The first day that stays.
-    customer_days, contributions
-        Rows: daily statistics, and the contributions of log objects that they were made of.
-    customers
-        Those that have no day left.
-    finished
-        Whether nothing is left to do.
-    """
+    """What a run has removed, or would remove: rows before the `horizon`, and `customers` that have no day left."""
 
     horizon: dt.date
     customer_days: int = 0
@@ -81,22 +69,11 @@ def current_horizon(engine: sa.Engine) -> dt.date:
 def expire(
     engine: sa.Engine, horizon: dt.date, *, until: float | None = None, progress: Progress = lambda _: None
 ) -> Expiry:
-    """Close the days before a horizon, and remove what is stored of them.
+    """Close the days before a horizon, and remove what is stored of them, until `time.monotonic()` says so.
 
-    Parameters
-    ----------
-    horizon
-        The first day that stays. A horizon never returns: one that is behind the current one only lets the run finish
-        what others have left.
-    until
-        When to stop, on the clock of `time.monotonic()`.
-    progress
-        Called with the number of daily statistics just removed.
-
-    Raises
-    ------
-    RetentionError
-        If the horizon is in the future: that would close days to which lines are still to come.
+    A horizon never returns: one that is behind the current one only lets the run finish what others have left. One in the
+    future is a `RetentionError`: it would close days to which lines are still to come. `progress` takes the number of
+    daily statistics just removed.
     """
     _advance(engine, horizon)
     total = Expiry(current_horizon(engine))
@@ -113,13 +90,7 @@ def expire(
 
 
 def preview(engine: sa.Engine, horizon: dt.date) -> Expiry:
-    """Return what `expire` would remove; nothing is changed.
-
-    Raises
-    ------
-    RetentionError
-        As `expire` does.
-    """
+    """Return what `expire` would remove, or raise the same error; nothing is changed."""
     _check(engine, horizon)
     total = Expiry(max(horizon, current_horizon(engine)))
     for batch in _batches(engine, total.horizon):

@@ -44,17 +44,9 @@ class DailySummary:
         )
 
     def subtract(self, other: "DailySummary", extremes_us: tuple[int, int]) -> "DailySummary":
-        """Take out what was added before.
+        """Take out what was added before; a `ValueError` if these durations were not.
 
-        Parameters
-        ----------
-        extremes_us
-            Minimum and maximum of what is left, which subtraction cannot tell.
-
-        Raises
-        ------
-        ValueError
-            If the durations of `other` were not added before.
+        The extremes are minimum and maximum of what is left, which subtraction cannot tell.
         """
         return DailySummary(
             self.total_requests - other.total_requests,

@@ -37,7 +37,6 @@ class Memory:
     def open_range(self, start: int, end: int) -> ByteRange:
         return _Range(self.data[start:end], self.step)
 
-    def check_unchanged(self) -> None: ...
 
 
 @dataclass
