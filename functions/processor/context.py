@@ -9,16 +9,8 @@ from processor.deadline import NEVER, Deadline
 class Context:
     """Passed along with an ingest or a withdrawal, which fills in what its last try has cost.
 
-    Attributes
-    ----------
-    deadline
-        When the caller will be cut off.
-    size_bytes
-        Of the object, as stored; 0 if it was not read.
-    parse_seconds, commit_seconds
-        Of the dataflow, which downloads, parses and stages; and of the commit.
-    lost_connections
-        Tries that a lost connection to the database has ended.
+    The stored bytes of an object that was read, the seconds of the dataflow, which downloads, parses and stages, and of the
+    commit, and how many tries a lost connection to the database has ended.
     """
 
     deadline: Deadline = NEVER

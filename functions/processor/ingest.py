@@ -23,11 +23,10 @@ from processor.ingest_summary import IngestSummary, summarise
 from processor.ledger import attempts
 from processor.ledger.commit import Content, commit, decide_unread, ignore
 from processor.ledger.delivery import Outcome, SupersededError, Withdrawal
-from processor.ledger.rejects import RejectStore
 from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import LocalFile, StoredObject, is_log
 from processor.reading.s3 import S3Object
-from processor.reject_stores import encode, rejected_lines
+from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
 from processor.requests import CurrentVersionRequest, FileRequest, Request
 
 Cluster = Callable[[StoredObject, int], list[PartReport]]
@@ -38,27 +37,14 @@ Cluster = Callable[[StoredObject, int], list[PartReport]]
 class Ingestor:
     """Ingests log objects into one database, and withdraws them.
 
-    Attributes
-    ----------
-    engine
-        Must allow two connections, and one more for each worker that holds much (`processor.dataflow.sink`).
-    rejects
-        Where rejected lines are kept.
-    wait_for_system_duration
-        See `processor.dataflow.flow.build_flow`.
-    workers
-        Worker threads; by default the usable cores.
-    progress
-        Called with the number of bytes just read.
-    cluster
-        Runs the dataflow in other processes; by default it runs in this one.
-    force
-        Whether files and current versions are read again though they count already: their contributions are replaced
-        by what this code makes of them. Events are not.
+    The engine must allow two connections, and one more for each worker that holds much (`processor.dataflow.sink`). There
+    are as many `workers` as usable cores by default; a `cluster` runs the dataflow in other processes. `progress` is called
+    with the number of bytes just read. With `force`, files and current versions, but not those of events, are read again
+    though they count already: their contributions are replaced by what this code makes of them.
     """
 
     engine: sa.Engine
-    rejects: RejectStore
+    rejects: LocalRejectStore | S3RejectStore
     wait_for_system_duration: dt.timedelta = dt.timedelta.max
     workers: int | None = None
     progress: Progress = lambda _: None

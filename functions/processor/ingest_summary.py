@@ -10,16 +10,9 @@ from processor.reading.objects import source_of
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """What came of a log object.
+    """What came of a log object, from opening the source to the commit; `lines` are `accepted` and `rejected`.
 
-    Attributes
-    ----------
-    lines
-        Accepted and rejected.
-    seconds
-        From opening the source to the commit.
-    expired
-        Accepted lines that do not count: their days were closed (see docs/decisions/0060).
+    The days of `expired` ones among the accepted were closed, so they do not count (docs/decisions/0007).
     """
 
     source: str

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from logstats.settings import ProcessorSettings
 from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
-from processor.ledger.rejects import DeletionError, RejectStore
+from processor.ledger.rejects import DeletionError
 from processor.reading.objects import TransientSourceError, s3_location
 from processor.reading.s3 import create_client
 
@@ -81,7 +81,9 @@ class S3RejectStore:
             raise DeletionError(_not_deleted(uri, error)) from error
 
 
-def reject_store(settings: ProcessorSettings, client: "Callable[[], S3Client]") -> RejectStore:
+def reject_store(
+    settings: ProcessorSettings, client: "Callable[[], S3Client]"
+) -> LocalRejectStore | S3RejectStore:
     """Return where the settings keep rejected lines; a client is made only for a bucket."""
     if settings.rejects_bucket:
         return S3RejectStore(client(), settings.rejects_bucket, partial(create_client, patient=False))

@@ -39,15 +39,9 @@ class AddressError(ValueError):
 class Address:
     """A database and how to sign in to it.
 
-    Attributes
-    ----------
-    host
-        A name, an IP address, or the folder of a Unix socket.
-    password
-        None leaves it to the password file (`PGPASSFILE`), or to IAM.
-    options
-        Those of the URL, by libpq's names: `sslmode`, `sslrootcert`, `channel_binding` (asyncpg has none),
-        `connect_timeout` in seconds, `application_name`, and `options` for the server.
+    The host is a name, an IP address, or the folder of a Unix socket. No password leaves it to the password file
+    (`PGPASSFILE`), or to IAM. The options are those of the URL, by libpq's names: `sslmode`, `sslrootcert`,
+    `channel_binding` (asyncpg has none), `connect_timeout` in seconds, `application_name`, and `options` for the server.
     """
 
     host: str

@@ -53,12 +53,7 @@ class Coordinator:
                     raise ClusterError(f"only {joined} of {processes} processes have come")
 
         members = Members(self.source, self.layout, attempt_id, self.progress, self.environment)
-        try:
-            for number in self.here:
-                members.start(number)
-            members.watch(check)
-        finally:
-            members.end()
+        members.run(self.here, check)
         membership.wait_for_members(self.engine, attempt_id)
         with self.engine.begin() as connection:
             reports = receive(connection, attempt_id)
@@ -101,12 +96,7 @@ def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> Non
         if not membership.is_alive(engine, attempt_id):
             raise ClusterError("process 0 has given up")
 
-    members = Members(source, layout, attempt_id, lambda _: None, None)
-    try:
-        members.start(process_id)
-        members.watch(check)
-    finally:
-        members.end()
+    Members(source, layout, attempt_id, lambda _: None, None).run([process_id], check)
 
 
 def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> dict[str, object]:

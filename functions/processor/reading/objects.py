@@ -51,10 +51,6 @@ class StoredObject(Protocol):
     def size(self) -> int:
         """Bytes, as stored."""
 
-    @property
-    def fingerprint(self) -> str:
-        """What tells this version of the object from others."""
-
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to, but not including, `end`."""
 
@@ -72,6 +68,14 @@ def is_log(key: str) -> bool:
 def source_of(bucket: str, key: str) -> str:
     """Return the name by which people know a log object."""
     return key if bucket == FILE_BUCKET else f"s3://{bucket}/{key}"
+
+
+def fill(opened: ByteRange, buffer: memoryview) -> int:
+    """Read until the buffer is full or the range ends; return how many bytes were read."""
+    filled = 0
+    while filled < len(buffer) and (count := opened.readinto(buffer[filled:])):
+        filled += count
+    return filled
 
 
 class _FileRange:
@@ -112,11 +116,6 @@ class LocalFile:
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from error
         return cls(str(path.resolve()), status.st_size, status.st_mtime_ns)
-
-    @property
-    def fingerprint(self) -> str:
-        """The size and the time of the last modification."""
-        return f"{self.size} {self.modified_ns}"
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`."""

@@ -58,13 +58,13 @@ def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noq
 class S3Object:
     """One version of an S3 object. Every read names the version and its ETag, and waits no longer than the deadline."""
 
-    client: "S3Client"
+    client: "S3Client" = field(repr=False)
     bucket: str
     key: str
     version: str | None
     etag: str
     size: int
-    deadline: Deadline = field(default=NEVER, compare=False)
+    deadline: Deadline = field(default=NEVER, compare=False, repr=False)
 
     @classmethod
     def head(cls, client: "S3Client", bucket: str, key: str, version: str | None = None) -> "S3Object":
@@ -75,11 +75,6 @@ class S3Object:
         except (ClientError, BotoCoreError) as error:
             _fail(f"s3://{bucket}/{key}", error)
         return cls(client, bucket, key, head.get("VersionId", version), head["ETag"], head["ContentLength"])
-
-    @property
-    def fingerprint(self) -> str:
-        """Size, version and ETag."""
-        return f"{self.size} {self.version} {self.etag}"
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`; they are fetched ahead."""

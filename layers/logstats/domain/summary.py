@@ -12,16 +12,8 @@ class DailySummary:
     """Requests of one customer on one day; summaries of parts add up to the summary of the whole.
 
     The one place in Python that names the columns of a summary, in their order: tables, statements and COPY derive
-    from the fields (`logstats.rows`).
-
-    Attributes
-    ----------
-    total_requests, client_errors, server_errors
-        Valid lines, and those with a status 4xx and 5xx.
-    duration_sum_us, duration_min_us, duration_max_us
-        Integer microseconds.
-    histogram
-        The durations, mergeable.
+    from the fields (`logstats.rows`). Requests are valid lines, errors those with a status 4xx and 5xx; durations are
+    integer microseconds.
     """
 
     total_requests: int
