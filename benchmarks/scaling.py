@@ -227,7 +227,7 @@ def _ingest(path: Path) -> tuple[float, float, float]:
     """Return the seconds outside the commit and of it, and the CPU seconds of both."""
     context, started, cpu = Context(), time.monotonic(), time.process_time()
     _worker[0].ingest_file(LocalFile.at(path), context)
-    commit = context.measurements.commit_seconds
+    commit = context.commit_seconds
     return time.monotonic() - started - commit, commit, time.process_time() - cpu
 
 

@@ -18,10 +18,7 @@ def respond(
 ) -> None:
     """Answer a request: with `data`, or with the reason of a failure.
 
-    Raises
-    ------
-    OSError
-        If the answer cannot be delivered; CloudFormation then waits until the resource's service timeout.
+    An `OSError` if that cannot be delivered; CloudFormation then waits until the resource's service timeout.
     """
     answer = {
         "Status": "FAILED" if failure else "SUCCESS",

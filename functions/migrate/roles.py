@@ -22,14 +22,8 @@ ROLES: Final = (OWNER, WRITER, READER, EXPIRER)
 def statements(database: str, *, iam: bool = True) -> list[str]:
     """Return the statements that create the roles; each may be run again and changes nothing then.
 
-    They need the right to create roles and to own the database, and no superuser.
-
-    Parameters
-    ----------
-    database
-        The database's name.
-    iam
-        Whether the roles sign in with IAM tokens, as on Aurora; without, they have no way to sign in yet.
+    They need the right to create roles and to own the database, and no superuser. The roles sign in with IAM tokens, as on
+    Aurora; without, they have no way to sign in yet.
     """
     everyone = ", ".join(ROLES)
     return [

@@ -46,19 +46,10 @@ def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lamb
 
 
 def create_roles(client: "RDSDataServiceClient", properties: dict[str, str], deadline: float) -> None:
-    """Run the statements, waiting for a database that starts or resumes.
+    """Run the statements, waiting for a database that starts or resumes until `time.monotonic()` is the deadline.
 
-    Parameters
-    ----------
-    properties
-        `Cluster` and `Secret`, their ARNs, and `Database`, its name.
-    deadline
-        When to give up, on the clock of `time.monotonic()`.
-
-    Raises
-    ------
-    ClientError
-        If a statement fails, or the database does not answer in time.
+    The properties are `Cluster` and `Secret`, two ARNs, and `Database`, a name. A `ClientError` if a statement fails, or
+    the database does not answer in time.
     """
     for statement in statements(properties["Database"]):
         while True:

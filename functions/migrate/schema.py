@@ -43,15 +43,7 @@ def current(engine: sa.Engine) -> str | None:
 def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     """Run the missing migrations and grant the roles their rights, in one transaction, one caller at a time.
 
-    Returns
-    -------
-    tuple
-        The revisions before and after.
-
-    Raises
-    ------
-    NewerSchemaError
-        If the database has a revision that this code does not know.
+    Return the revisions before and after.
     """
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a big table takes its time

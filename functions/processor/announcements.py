@@ -24,15 +24,7 @@ class UnknownMessageError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What S3 says of one object.
-
-    Attributes
-    ----------
-    kind
-        The event's name, as `ObjectCreated:Put`.
-    time
-        When it happened, in ISO 8601.
-    """
+    """What S3 says of one object: the `kind` of event, as `ObjectCreated:Put`, and when it happened, in ISO 8601."""
 
     kind: str
     bucket: str
@@ -45,12 +37,8 @@ class Announcement:
 def announcements(text: str) -> list[Announcement]:
     """Read a message of S3, also in an envelope of SNS or EventBridge; the event with which S3 tests says nothing.
 
-    Source: Amazon S3 user guide, "Event message structure" and "EventBridge event message structure".
-
-    Raises
-    ------
-    UnknownMessageError
-        If it is none of these.
+    Source: Amazon S3 user guide, "Event message structure" and "EventBridge event message structure". An
+    `UnknownMessageError` if it is none of these.
     """
     try:
         body: Any = json.loads(text)

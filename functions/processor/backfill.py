@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -32,7 +33,6 @@ from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError
 from processor.cluster.coordinator import on_this_machine
 from processor.cluster.members import ClusterError
 from processor.ingest import Ingestor
-from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.verify import check
 from processor.ledger.withdrawal import withdraw
@@ -57,66 +57,25 @@ def keys(client: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, in
             yield entry["Key"], entry["Size"]
 
 
-class Backfill:
-    """Ingests objects of one bucket, with a cluster where it pays."""
-
-    def __init__(
-        self, client: "S3Client", database: DatabaseSettings, processes: int, *, force: bool = False
-    ) -> None:
-        settings = load(ProcessorSettings)
-        rejects = reject_store(settings, lambda: client)
-        self._client, self._database, self._processes = client, database, processes
-        self._engine = create_engine(database, max_overflow=-1)
-        self._ingestor = Ingestor(self._engine, rejects, settings.wait_for_system_duration, force=force)
-
-    def ingest(self, bucket: str, key: str, size: int) -> IngestSummary:
-        """Ingest the current version of an object.
-
-        Raises
-        ------
-        SourceError
-            If it cannot be read.
-        ClusterError
-            If a process of its cluster has failed.
-        """
-
-        def head() -> S3Object:
-            return S3Object.head(self._client, bucket, key)
-
-        ingestor = self._ingestor
-        if self._processes > 1 and size >= CLUSTER_BYTES:
-            cluster = on_this_machine(
-                self._engine, self._database, source_of(bucket, key), self._processes, None, lambda _: None
-            )
-            ingestor = replace(ingestor, cluster=cluster)
-        return ingestor.ingest_current(head)
-
-    def close(self) -> None:
-        """Close the connections to the database."""
-        self._engine.dispose()
-
-
 def run(uri: str, processes: int, *, force: bool = False) -> int:
-    """Ingest what is under a prefix, and return the number of objects that failed.
-
-    Raises
-    ------
-    SettingsError
-        If a setting is missing or malformed.
-    """
+    """Ingest what is under a prefix, with a cluster where it pays; return the number of objects that failed."""
     bucket, prefix = _bucket_and_prefix(uri)
-    client = create_client()
-    backfill = Backfill(client, load(DatabaseSettings), processes, force=force)
+    client, database, settings = create_client(), load(DatabaseSettings), load(ProcessorSettings)
     failed = 0
-    try:
+    with _engine() as engine:
+        rejects = reject_store(settings, lambda: client)
+        alone = Ingestor(engine, rejects, settings.wait_for_system_duration, force=force)
         for key, size in keys(client, bucket, prefix):
+            source, ingestor = source_of(bucket, key), alone
+            if processes > 1 and size >= CLUSTER_BYTES:
+                cluster = on_this_machine(engine, database, source, processes, None, lambda _: None)
+                ingestor = replace(alone, cluster=cluster)
             try:
-                print(json.dumps(backfill.ingest(bucket, key, size).as_dict()), flush=True)
+                summary = ingestor.ingest_current(partial(S3Object.head, client, bucket, key))
+                print(json.dumps(summary.as_dict()), flush=True)
             except (SourceError, ClusterError) as error:
                 failed += 1
-                print(f"{source_of(bucket, key)}: {error}", file=sys.stderr, flush=True)
-    finally:
-        backfill.close()
+                print(f"{source}: {error}", file=sys.stderr, flush=True)
     return failed
 
 

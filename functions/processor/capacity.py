@@ -16,12 +16,7 @@ class TooLargeError(SourceError):
 def check_size(log: StoredObject, cores: int, deadline: Deadline) -> None:
     """Check by a conservative estimate that an object can be read in time.
 
-    Raises
-    ------
-    TooLargeError
-        If the function's whole time would not do.
-    DeadlineError
-        If only the remaining time is too short.
+    A `TooLargeError` if the function's whole time would not do, a `DeadlineError` if only the remaining time is too short.
     """
     speed = GZIP_BYTES_PER_SECOND if is_gzip(log.key) else BYTES_PER_SECOND * cores
     needed = log.size / speed

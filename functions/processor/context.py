@@ -1,22 +1,20 @@
 """What goes along with one ingest: when it must be done, and what it has cost."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from processor.deadline import NEVER, Deadline
-from processor.measurements import Measurements
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """Passed along with an ingest or a withdrawal.
+    """Passed along with an ingest or a withdrawal, which fills in what its last try has cost.
 
-    Attributes
-    ----------
-    deadline
-        When the caller will be cut off.
-    measurements
-        Filled in on the way.
+    The stored bytes of an object that was read, the seconds of the dataflow, which downloads, parses and stages, and of the
+    commit, and how many tries a lost connection to the database has ended.
     """
 
     deadline: Deadline = NEVER
-    measurements: Measurements = field(default_factory=Measurements)
+    size_bytes: int = 0
+    parse_seconds: float = 0
+    commit_seconds: float = 0
+    lost_connections: int = 0

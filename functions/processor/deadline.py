@@ -24,15 +24,7 @@ class DeadlineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a function must be done.
-
-    Attributes
-    ----------
-    at
-        On the clock of `time.monotonic()`; infinite if there is no limit.
-    whole
-        Seconds from the function's start to the deadline.
-    """
+    """When a function must be done: `at`, on the clock of `time.monotonic()`, `whole` seconds after its start."""
 
     at: float
     whole: float
@@ -53,19 +45,10 @@ class Deadline:
             raise DeadlineError
 
     def run_within(self, call: Callable[[], T], undo: Callable[[], object] = lambda: None) -> T:
-        """Return what a call returns, but wait for it no longer than the time lasts.
+        """Return what a call returns; a `DeadlineError` if the time is up first.
 
-        Parameters
-        ----------
-        call
-            Runs in a thread, which goes on by itself if nobody waits for it any more; without a limit, in this one.
-        undo
-            Called there after a call that nobody has waited for.
-
-        Raises
-        ------
-        DeadlineError
-            If the time is up first.
+        The call runs in a thread, which goes on by itself if nobody waits for it any more, and then calls `undo`;
+        without a limit, in this one.
         """
         if self.at == math.inf:
             return call()

@@ -70,12 +70,9 @@ class MessageFailedError(Exception):
 def handle_record(record: SQSRecord, deadline: Deadline) -> None:
     """Process a message; one that another delivery does not help is kept, and has then been dealt with.
 
-    Raises
-    ------
-    MessageFailedError
-        Of the first error, and without it: Lambda writes its text and its causes to the log.
+    A `MessageFailedError` of the first error, and without it: Lambda writes its text and its causes to the log.
     """
-    context, body, bucket = Context(deadline), record.body, None
+    body, bucket = record.body, None
     logger.append_keys(
         message_id=record.message_id, receive_count=telemetry.receive_count(record), object=None
     )
@@ -83,9 +80,9 @@ def handle_record(record: SQSRecord, deadline: Deadline) -> None:
     try:
         if bucket := _settings().rejects_bucket:
             body = undeliverable.original(_s3(), bucket, body)
-        failed = _process_all(body, context)
+        failed = _process_all(body, deadline)
     except Exception as error:  # noqa: BLE001 - whatever it is, the message must not be lost
-        telemetry.failed(context.measurements)
+        telemetry.failed(Context(deadline))
         failed = [_failed(error)]
     if not failed:
         return
@@ -98,16 +95,17 @@ def handle_record(record: SQSRecord, deadline: Deadline) -> None:
         raise _failed(error) from None
 
 
-def _process_all(body: str, context: Context) -> list[MessageFailedError]:
+def _process_all(body: str, deadline: Deadline) -> list[MessageFailedError]:
     """Process what a message announces; an object that fails does not keep those behind it from counting."""
     ingestor, announced, failed = _ingestor(), announcements(body), []
     if not announced:
         logger.info("S3 has tested the notification")
     for announcement in announced:
+        context = Context(deadline)
         try:
             _process(announcement, ingestor, context)
         except Exception as error:  # noqa: BLE001 - as above
-            telemetry.failed(context.measurements)
+            telemetry.failed(context)
             failed.append(_failed(error, source_of(announcement.bucket, announcement.key)))
     return failed
 
@@ -128,7 +126,6 @@ def _failed(error: Exception, source: str | None = None) -> MessageFailedError:
 
 def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -> None:
     kind, bucket, key = announcement.kind, announcement.bucket, announcement.key
-    context.measurements.clear()
     logger.append_keys(object={"bucket": bucket, "key": key, "version": announcement.version})
     if kind.startswith("ObjectCreated"):
         request = EventRequest(_s3(), bucket, key, announcement.version, announcement.sequencer)
@@ -138,7 +135,7 @@ def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -
     else:
         logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})
         return
-    telemetry.processed(announcement, summary, context.measurements)
+    telemetry.processed(announcement, summary, context)
     logger.info("Log object processed", extra={"ingest": summary.as_dict()})
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from secrets import token_hex
-from typing import Protocol
 
 import sqlalchemy as sa
 from blake3 import blake3
@@ -24,52 +23,28 @@ from processor.ingest_summary import IngestSummary, summarise
 from processor.ledger import attempts
 from processor.ledger.commit import Content, commit, decide_unread, ignore
 from processor.ledger.delivery import Outcome, SupersededError, Withdrawal
-from processor.ledger.rejects import RejectStore
 from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import LocalFile, StoredObject, is_log
 from processor.reading.s3 import S3Object
-from processor.reject_stores import encode, rejected_lines
+from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
 from processor.requests import CurrentVersionRequest, FileRequest, Request
 
-
-class Cluster(Protocol):
-    """Runs the dataflow of an attempt in several processes."""
-
-    def stage(self, log: StoredObject, attempt_id: int) -> list[PartReport]:
-        """Stage all contributions, and return the reports of all byte ranges, in order.
-
-        Raises
-        ------
-        Exception
-            If a process failed.
-        """
+Cluster = Callable[[StoredObject, int], list[PartReport]]
+"""Stages all contributions to an attempt, in several processes; returns the reports of all byte ranges, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ingestor:
     """Ingests log objects into one database, and withdraws them.
 
-    Attributes
-    ----------
-    engine
-        Must allow two connections, and one more for each worker that holds much (`processor.dataflow.sink`).
-    rejects
-        Where rejected lines are kept.
-    wait_for_system_duration
-        See `processor.dataflow.flow.build_flow`.
-    workers
-        Worker threads; by default the usable cores.
-    progress
-        Called with the number of bytes just read.
-    cluster
-        Runs the dataflow in other processes; by default it runs in this one.
-    force
-        Whether files and current versions are read again though they count already: their contributions are replaced
-        by what this code makes of them. Events are not.
+    The engine must allow two connections, and one more for each worker that holds much (`processor.dataflow.sink`). There
+    are as many `workers` as usable cores by default; a `cluster` runs the dataflow in other processes. `progress` is called
+    with the number of bytes just read. With `force`, files and current versions, but not those of events, are read again
+    though they count already: their contributions are replaced by what this code makes of them.
     """
 
     engine: sa.Engine
-    rejects: RejectStore
+    rejects: LocalRejectStore | S3RejectStore
     wait_for_system_duration: dt.timedelta = dt.timedelta.max
     workers: int | None = None
     progress: Progress = lambda _: None
@@ -95,12 +70,7 @@ class Ingestor:
     def ingest(self, request: Request, context: Context | None = None) -> IngestSummary:
         """Ingest what is requested; when it is replaced meanwhile, what the request says comes next.
 
-        Raises
-        ------
-        SourceError
-            If the object cannot be read, or is replaced faster than it can be read.
-        DeadlineError
-            If the time is up first.
+        A `SourceError` if the object cannot be read, a `DeadlineError` if the time is up first.
         """
         context = context or Context()
         while True:
@@ -127,11 +97,12 @@ class Ingestor:
         with engine.connect() as connection:
             attempts.garbage_collect(connection, self.rejects)
             with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
-                with context.measurements.parsing(log.size):
-                    if self.cluster:
-                        reports = self.cluster.stage(log, attempt_id)
-                    else:
-                        reports = stage(engine, log, attempt_id, self._running(deadline), connection)
+                context.size_bytes, parsing = log.size, time.monotonic()
+                if self.cluster:
+                    reports = self.cluster(log, attempt_id)
+                else:
+                    reports = stage(engine, log, attempt_id, self._running(deadline), connection)
+                context.parse_seconds = time.monotonic() - parsing
                 digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
 
                 rejects_uri = None
@@ -145,9 +116,11 @@ class Ingestor:
 
                 deadline.check()
                 content = _content(log, reports, rejects_uri, started)
-                read = request.with_digest(delivery, digest)
-                with context.measurements.committing():
-                    row = commit(connection, read, attempt_id, content, self.rejects)
+                version = digest if isinstance(log, LocalFile) else delivery.version
+                read = replace(delivery, version=version, content_digest=digest)
+                committing = time.monotonic()
+                row = commit(connection, read, attempt_id, content, self.rejects)
+                context.commit_seconds = time.monotonic() - committing
         return summarise(delivery, row, started)
 
     def _running(self, deadline: Deadline) -> Running:

@@ -1,7 +1,7 @@
 """Summarise what came of a log object, for logs, metrics and the command line."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from logstats.models import LogObject
 from processor.ledger.delivery import Delivery, Outcome, Withdrawal
@@ -10,27 +10,20 @@ from processor.reading.objects import source_of
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """What came of a log object.
+    """What came of a log object, from opening the source to the commit; `lines` are `accepted` and `rejected`.
 
-    Attributes
-    ----------
-    lines
-        Accepted and rejected.
-    seconds
-        From opening the source to the commit.
-    expired
-        Accepted lines that do not count: their days were closed (see docs/decisions/0007).
+    The days of `expired` ones among the accepted were closed, so they do not count (docs/decisions/0007).
     """
 
     source: str
     outcome: str
-    lines: int
-    accepted: int
-    rejected: int
-    rejected_by_reason: dict[str, int]
-    customer_days: int
-    seconds: float
-    expired: int
+    lines: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    customer_days: int = 0
+    seconds: float = 0
+    expired: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields in their order."""
@@ -39,15 +32,17 @@ class IngestSummary:
 
 def summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -> IngestSummary:
     """Return the summary of a delivery or withdrawal whose outcome a row of the ledger carries."""
-    counts = row.outcome in (Outcome.INGESTED, Outcome.REPLACED, Outcome.UNCHANGED)
+    source, seconds = source_of(request.bucket, request.key), round(time.monotonic() - started, 6)
+    if row.outcome not in (Outcome.INGESTED, Outcome.REPLACED, Outcome.UNCHANGED):
+        return IngestSummary(source, str(row.outcome), seconds=seconds)
     return IngestSummary(
-        source=source_of(request.bucket, request.key),
-        outcome=str(row.outcome),
-        lines=row.lines if counts else 0,
-        accepted=row.accepted if counts else 0,
-        rejected=row.rejected if counts else 0,
-        rejected_by_reason=row.rejected_by_reason if counts else {},
-        customer_days=row.customer_days if counts else 0,
-        seconds=round(time.monotonic() - started, 6),
-        expired=row.expired if counts else 0,
+        source,
+        row.outcome,
+        row.lines,
+        row.accepted,
+        row.rejected,
+        row.rejected_by_reason,
+        row.customer_days,
+        seconds,
+        row.expired,
     )

@@ -24,15 +24,7 @@ _PAUSES = (0.5, 2.0, 5.0)
 def run(work: Callable[[sa.Engine], T], engine: sa.Engine, context: Context) -> T:
     """Run work that starts from the ledger; a COMMIT without an answer is never guessed, the next run finds out.
 
-    Parameters
-    ----------
-    work
-        Takes an engine that waits for the database no longer than the time lasts.
-
-    Raises
-    ------
-    DeadlineError
-        If the time is up first.
+    The work takes an engine that waits for the database no longer than the time lasts: then it is a `DeadlineError`.
     """
     try:
         with cancel_at(engine, context.deadline.at) as bounded:
@@ -50,7 +42,7 @@ def _run(work: Callable[[sa.Engine], T], engine: sa.Engine, context: Context) ->
             lost = isinstance(error, LostAttemptError) or is_lost(error)
             if not lost or pause is None or pause >= context.deadline.remaining():
                 raise
-            context.measurements.lost_connections += 1
+            context.lost_connections += 1
             logger.warning("The database connection was lost; trying again in %s s", pause)
             time.sleep(pause)
     raise AssertionError  # pragma: no cover - the last run returns or raises

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from logstats.settings import ProcessorSettings
 from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
-from processor.ledger.rejects import DeletionError, RejectStore
+from processor.ledger.rejects import DeletionError
 from processor.reading.objects import TransientSourceError, s3_location
 from processor.reading.s3 import create_client
 
@@ -29,13 +29,7 @@ class LocalRejectStore:
         return str(self._folder / name)
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file; a half-written one is never seen.
-
-        Raises
-        ------
-        TransientSourceError
-            If it cannot be written now.
-        """
+        """Write a file, of which nobody sees a half; a `TransientSourceError` if that fails now."""
         path = self._folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,14 +47,7 @@ class LocalRejectStore:
 
 
 class S3RejectStore:
-    """A bucket.
-
-    Parameters
-    ----------
-    deleting
-        Makes the client that deletes; by default the one that writes does. One that gives up early is better:
-        somebody else will try again.
-    """
+    """A bucket. `deleting` makes a client that gives up early, since somebody else will try to delete again."""
 
     def __init__(
         self, client: "S3Client", bucket: str, deleting: "Callable[[], S3Client] | None" = None
@@ -73,13 +60,7 @@ class S3RejectStore:
         return f"s3://{self._bucket}/{name}"
 
     def put(self, name: str, data: bytes) -> None:
-        """Write an object.
-
-        Raises
-        ------
-        TransientSourceError
-            If it cannot be written now.
-        """
+        """Write an object; a `TransientSourceError` if that fails now."""
         try:
             self._client.put_object(
                 Bucket=self._bucket, Key=name, Body=data, ContentType="application/x-ndjson"
@@ -100,7 +81,9 @@ class S3RejectStore:
             raise DeletionError(_not_deleted(uri, error)) from error
 
 
-def reject_store(settings: ProcessorSettings, client: "Callable[[], S3Client]") -> RejectStore:
+def reject_store(
+    settings: ProcessorSettings, client: "Callable[[], S3Client]"
+) -> LocalRejectStore | S3RejectStore:
     """Return where the settings keep rejected lines; a client is made only for a bucket."""
     if settings.rejects_bucket:
         return S3RejectStore(client(), settings.rejects_bucket, partial(create_client, patient=False))

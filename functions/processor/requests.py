@@ -23,24 +23,16 @@ class Request(Protocol):
         """Return what the ledger is asked before anything is read."""
 
     def open(self, deadline: Deadline) -> StoredObject:
-        """Find the object; its bytes are waited for no longer than the deadline.
-
-        Raises
-        ------
-        SourceError
-            If it cannot be read.
-        """
-
-    def with_digest(self, delivery: Delivery, digest: str) -> Delivery:
-        """Return the delivery of what has been read."""
+        """Find the object, whose bytes are waited for no longer than the deadline; a `SourceError` if that fails."""
 
     def next(self) -> "Request | None":
         """Return what to ingest when this version was replaced meanwhile; None if somebody else will ask for it."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
-class FileRequest:
-    """A local file; its version is the digest of its content."""
+class FileRequest(Request):
+    """A local file; its version is the digest of its content. One that changes while it is read is an error."""
 
     file: LocalFile
     force: bool = False
@@ -58,17 +50,10 @@ class FileRequest:
         """Return the file."""
         return self.file
 
-    def with_digest(self, delivery: Delivery, digest: str) -> Delivery:
-        """Let the digest be the version, too."""
-        return replace(delivery, version=digest, content_digest=digest)
-
-    def next(self) -> None:
-        """Return nothing: a file that changes is an error."""
-
 
 @dataclass(frozen=True, slots=True)
-class EventRequest:
-    """The version of an S3 object that an event has named; version and sequencer are the event's."""
+class EventRequest(Request):
+    """The version of an S3 object that an event has named; a newer one has an event of its own."""
 
     client: "S3Client"
     bucket: str
@@ -91,13 +76,6 @@ class EventRequest:
         head = partial(S3Object.head, self.client, self.bucket, self.key, self.version)
         return replace(deadline.run_within(head), deadline=deadline)
 
-    def with_digest(self, delivery: Delivery, digest: str) -> Delivery:
-        """Add the digest."""
-        return replace(delivery, content_digest=digest)
-
-    def next(self) -> None:
-        """Return nothing: the newer version has an event of its own."""
-
 
 def _named(version: str | None) -> str | None:
     """Return a version's id, if it has one of its own."""
@@ -105,16 +83,8 @@ def _named(version: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentVersionRequest:
-    """The current version of an S3 object, which no event has named.
-
-    Attributes
-    ----------
-    head
-        Heads the current version.
-    log
-        What it has found.
-    """
+class CurrentVersionRequest(Request):
+    """The current version of an S3 object, which no event has named; `log` is what `head` has found."""
 
     head: Callable[[], S3Object]
     log: S3Object
@@ -135,18 +105,8 @@ class CurrentVersionRequest:
         """Return what was found."""
         return replace(self.log, deadline=deadline)
 
-    def with_digest(self, delivery: Delivery, digest: str) -> Delivery:
-        """Add the digest."""
-        return replace(delivery, content_digest=digest)
-
     def next(self) -> "CurrentVersionRequest":
-        """Head the version that has replaced this one.
-
-        Raises
-        ------
-        SourceError
-            If the object is replaced faster than it can be read.
-        """
+        """Head the version that has replaced this one; a `SourceError` if that happens too often."""
         if self.tries_left == 1:
             source = source_of(self.log.bucket, self.log.key)
             raise SourceError(f"{source}: it was replaced {_TRIES} times while it was read")

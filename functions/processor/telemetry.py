@@ -24,9 +24,9 @@ from logstats.metrics import (
     Metric,
 )
 from processor.announcements import Announcement
+from processor.context import Context
 from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Outcome
-from processor.measurements import Measurements
 
 _is_cold = True
 
@@ -49,17 +49,17 @@ def receive_count(record: SQSRecord) -> int:
     return int(str(record.attributes.get("ApproximateReceiveCount", 1)))
 
 
-def processed(announcement: Announcement, summary: IngestSummary, measurements: Measurements) -> None:
+def processed(announcement: Announcement, summary: IngestSummary, context: Context) -> None:
     """Tell what came of an object, and what it cost if it was read and now counts."""
-    values: dict[Metric, float] = {LOG_OBJECTS: 1} | _lost(measurements)
+    values: dict[Metric, float] = {LOG_OBJECTS: 1} | _lost(context)
     if summary.outcome in (Outcome.INGESTED, Outcome.REPLACED):
         values |= {
             ACCEPTED_LINES: summary.accepted,
             REJECTED_LINES: summary.rejected,
-            INGESTED_BYTES: measurements.size_bytes,
-            THROUGHPUT: measurements.size_bytes / max(summary.seconds, 1e-6),
-            PARSE_TIME: measurements.parse_seconds * 1_000,
-            COMMIT_TIME: measurements.commit_seconds * 1_000,
+            INGESTED_BYTES: context.size_bytes,
+            THROUGHPUT: context.size_bytes / max(summary.seconds, 1e-6),
+            PARSE_TIME: context.parse_seconds * 1_000,
+            COMMIT_TIME: context.commit_seconds * 1_000,
         }
         if announcement.time:
             values[FRESHNESS] = _seconds_since(announcement.time)
@@ -68,13 +68,13 @@ def processed(announcement: Announcement, summary: IngestSummary, measurements: 
     emit(values, outcome=summary.outcome)
 
 
-def failed(measurements: Measurements) -> None:
+def failed(context: Context) -> None:
     """Tell that a message could not be processed."""
-    emit({LOG_OBJECTS: 1} | _lost(measurements), outcome=FAILED)
+    emit({LOG_OBJECTS: 1} | _lost(context), outcome=FAILED)
 
 
-def _lost(measurements: Measurements) -> dict[Metric, float]:
-    return {LOST_CONNECTIONS: measurements.lost_connections} if measurements.lost_connections else {}
+def _lost(context: Context) -> dict[Metric, float]:
+    return {LOST_CONNECTIONS: context.lost_connections} if context.lost_connections else {}
 
 
 def _seconds_since(event_time: str) -> float:

@@ -39,15 +39,9 @@ class AddressError(ValueError):
 class Address:
     """A database and how to sign in to it.
 
-    Attributes
-    ----------
-    host
-        A name, an IP address, or the folder of a Unix socket.
-    password
-        None leaves it to the password file (`PGPASSFILE`), or to IAM.
-    options
-        Those of the URL, by libpq's names: `sslmode`, `sslrootcert`, `channel_binding` (asyncpg has none),
-        `connect_timeout` in seconds, `application_name`, and `options` for the server.
+    The host is a name, an IP address, or the folder of a Unix socket. No password leaves it to the password file
+    (`PGPASSFILE`), or to IAM. The options are those of the URL, by libpq's names: `sslmode`, `sslrootcert`,
+    `channel_binding` (asyncpg has none), `connect_timeout` in seconds, `application_name`, and `options` for the server.
     """
 
     host: str
@@ -89,12 +83,8 @@ def parse(url: str) -> Address:
     """Parse a database URL.
 
     What it leaves out is read from `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD` and `PGDATABASE`, as libpq does; the defaults
-    are port 5432, the user of this process, and the database of the user's name.
-
-    Raises
-    ------
-    AddressError
-        If the URL is malformed, says something twice, or asks for what is not supported.
+    are port 5432, the user of this process, and the database of the user's name. An `AddressError` if the URL is malformed,
+    says something twice, or asks for what is not supported.
     """
     parts = _PARTS.fullmatch(url)
     if parts is None or _MALFORMED_PERCENT.search(url) or not url.isprintable():

@@ -15,12 +15,7 @@ from logstats.metrics import NAMESPACE_VARIABLE, Metric
 def emit(values: Mapping[Metric, float], **dimensions: str) -> None:
     """Write a value of each metric, in one line for those that have the same dimensions.
 
-    Without a namespace, as on a laptop, nothing is written.
-
-    Parameters
-    ----------
-    dimensions
-        The values of those second dimensions that the metrics have.
+    The keywords are the values of the metrics' second dimensions. Without a namespace, as on a laptop, nothing is written.
     """
     namespace = os.environ.get(NAMESPACE_VARIABLE)
     if not namespace:

@@ -38,17 +38,7 @@ OTHER_ROUTE = "other"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric of one service.
-
-    Attributes
-    ----------
-    name, unit
-        As CloudWatch has them.
-    service
-        The value of its first dimension.
-    by
-        The name of its second dimension, if it has one.
-    """
+    """A metric, as CloudWatch has it: `service` is the value of its first dimension, `by` the name of its second."""
 
     name: str
     unit: Unit

@@ -25,13 +25,7 @@ class SettingsError(Exception):
 
 
 def load(kind: type[S], **values: Any) -> S:  # noqa: ANN401 - whatever the settings take
-    """Read settings from the environment.
-
-    Raises
-    ------
-    SettingsError
-        If a variable is missing or malformed; one line.
-    """
+    """Read settings from the environment; a `SettingsError` of one line if a variable is missing or malformed."""
     try:
         return kind(**values)
     except ValidationError as error:
@@ -139,13 +133,7 @@ class ProcessorSettings(BaseSettings):
 
 
 class RetentionSettings(BaseSettings):
-    """Settings of the retention.
-
-    Attributes
-    ----------
-    days
-        Days that are older than so many are closed and removed.
-    """
+    """Settings of the retention: days that are older than so many `days` are closed and removed."""
 
     model_config = SettingsConfigDict(env_prefix="RETENTION_", frozen=True)
 

@@ -4,6 +4,8 @@ import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -14,7 +16,7 @@ from processor.dataflow.source import Progress, byte_ranges
 from processor.dataflow.staging import usable_cores
 from processor.ingest import Ingestor
 from processor.ledger import membership
-from processor.reading.objects import LocalFile, StoredObject
+from processor.reading.objects import LocalFile, StoredObject, s3_location
 from processor.reading.s3 import S3Object
 from processor.reject_stores import reject_store
 
@@ -24,16 +26,10 @@ JOIN_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Coordinator:
-    """Runs the dataflow of an attempt on a cluster.
+    """Runs the dataflow of an attempt on a cluster; members open the `source`, a path or an S3 URI.
 
-    Attributes
-    ----------
-    source
-        The log object, as a member can open it: a path or an S3 URI.
-    here
-        The numbers of the processes that are started here; the others join by themselves.
-    environment
-        Variables that tell members the database; by default they have this process' own.
+    The processes `here` are started, the others join by themselves. The `environment` tells members the database; by
+    default they have this process' own.
     """
 
     engine: sa.Engine
@@ -43,14 +39,8 @@ class Coordinator:
     progress: Progress = lambda _: None
     environment: dict[str, str] | None = None
 
-    def stage(self, log: StoredObject, attempt_id: int) -> list[PartReport]:
-        """Stage all contributions, and return the reports of all byte ranges, in order.
-
-        Raises
-        ------
-        ClusterError
-            If a process has failed, or has not come in time.
-        """
+    def __call__(self, log: StoredObject, attempt_id: int) -> list[PartReport]:
+        """Stage all contributions; a `ClusterError` if a process has failed, or has not come in time."""
         membership.announce(self.engine, attempt_id, self.layout.name(log))
         processes = len(self.layout.addresses)
         deadline, joined = time.monotonic() + JOIN_SECONDS, 0
@@ -63,12 +53,7 @@ class Coordinator:
                     raise ClusterError(f"only {joined} of {processes} processes have come")
 
         members = Members(self.source, self.layout, attempt_id, self.progress, self.environment)
-        try:
-            for number in self.here:
-                members.start(number)
-            members.watch(check)
-        finally:
-            members.end()
+        members.run(self.here, check)
         membership.wait_for_members(self.engine, attempt_id)
         with self.engine.begin() as connection:
             reports = receive(connection, attempt_id)
@@ -99,13 +84,7 @@ def on_this_machine(  # noqa: PLR0913, PLR0917 - the options of the command line
 
 
 def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> None:
-    """Take part in the attempt that process 0 begins.
-
-    Raises
-    ------
-    ClusterError
-        If it does not begin in time, or ends too early.
-    """
+    """Take part in the attempt that process 0 begins; a `ClusterError` if it begins too late, or ends too early."""
     log = open_log(source)
     deadline = time.monotonic() + JOIN_SECONDS
     while not (attempt_id := membership.find(engine, log.bucket, log.key, layout.name(log))):
@@ -117,25 +96,13 @@ def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> Non
         if not membership.is_alive(engine, attempt_id):
             raise ClusterError("process 0 has given up")
 
-    members = Members(source, layout, attempt_id, lambda _: None, None)
-    try:
-        members.start(process_id)
-        members.watch(check)
-    finally:
-        members.end()
+    Members(source, layout, attempt_id, lambda _: None, None).run([process_id], check)
 
 
 def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> dict[str, object]:
     """Ingest a log object with a cluster, and return the summary."""
     rejects = reject_store(load(ProcessorSettings), s3_client)
     ingestor = Ingestor(engine, rejects, cluster=Coordinator(engine, source, layout, here))
-    log = open_log(source)
-    if isinstance(log, LocalFile):
-        return ingestor.ingest_file(log).as_dict()
-
-    def head() -> S3Object:
-        found = open_log(source)
-        assert isinstance(found, S3Object)  # noqa: S101 - it was one before
-        return found
-
-    return ingestor.ingest_current(head).as_dict()
+    if location := s3_location(source):
+        return ingestor.ingest_current(partial(S3Object.head, s3_client(), *location)).as_dict()
+    return ingestor.ingest_file(LocalFile.at(Path(source))).as_dict()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,7 +45,7 @@ class Layout:
 
     def name(self, log: StoredObject) -> str:
         """Return what tells the attempt of these processes and this version of the object from others."""
-        return f"{','.join(self.addresses)} x {self.workers}: {log.fingerprint}"
+        return f"{','.join(self.addresses)} x {self.workers}: {log}"
 
 
 def open_log(source: str) -> LocalFile | S3Object:
@@ -105,7 +105,7 @@ def _end_with_parent(parent: int) -> None:
 
 
 class Members:
-    """Members started here; `end` leaves none."""
+    """Members started here."""
 
     def __init__(
         self,
@@ -123,8 +123,20 @@ class Members:
         self._readers: dict[int, threading.Thread] = {}
         self._errors: dict[int, str] = {}
 
-    def start(self, number: int) -> None:
-        """Start the member of a number; given an environment of its own, it keeps Bytewax's messages to itself."""
+    def run(self, numbers: Iterable[int], check: Callable[[], None]) -> None:
+        """Run the members of some numbers until all have ended well, or else a `ClusterError`; none is left then."""
+        try:
+            for number in numbers:
+                self._start(number)
+            self._watch(check)
+        finally:
+            for number, process in self._processes.items():
+                process.kill()
+                process.wait()
+                self._readers[number].join()
+
+    def _start(self, number: int) -> None:
+        """Start a member; given an environment of its own, it keeps Bytewax's messages to itself."""
         process = subprocess.Popen(  # noqa: S603 - our own command line
             [*self._command, "--process-id", str(number)],
             stdout=subprocess.PIPE,
@@ -145,8 +157,7 @@ class Members:
                 elif line.startswith(_READ):
                     self._progress(int(line.removeprefix(_READ)))
 
-    def watch(self, check: Callable[[], None]) -> None:
-        """Wait until all have ended well; a `ClusterError` as soon as one has not."""
+    def _watch(self, check: Callable[[], None]) -> None:
         running = dict(self._processes)
         while running:
             try:
@@ -185,10 +196,3 @@ class Members:
             if (code := process.poll())
         ]
         return f"the cluster failed: {', '.join(ended) or f'status {status}'}; nothing was committed"
-
-    def end(self) -> None:
-        """Kill those that still run."""
-        for number, process in self._processes.items():
-            process.kill()
-            process.wait()
-            self._readers[number].join()

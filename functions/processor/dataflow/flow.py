@@ -38,17 +38,11 @@ def build_flow(
     sink: DynamicSink[SummaryBatch | PartReport],
     wait_for_system_duration: dt.timedelta,
 ) -> Dataflow:
-    """Return the dataflow.
+    """Return the dataflow from partial summaries and reports of byte ranges to contributions and the same reports.
 
-    Parameters
-    ----------
-    source
-        Reads a log object; emits partial summaries, and one report per byte range.
-    sink
-        Takes contributions and reports; it must accept several partial summaries per customer and day.
-    wait_for_system_duration
-        How long the event clock waits for out-of-order data. A window that closed early frees its state; what
-        comes after it is late, and merged like everything else.
+    The sink must accept several partial summaries per customer and day: the event clock waits for out-of-order data no
+    longer than `wait_for_system_duration`. A window that closed early frees its state; what comes after it is late, and
+    merged like everything else.
     """
     flow = Dataflow("daily_statistics")
     read = op.input("read", flow, source)

@@ -2,10 +2,11 @@
 
 import base64
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import sqlalchemy as sa
 
+from logstats import rows
 from logstats.models import AttemptPart
 from processor.ledger.merge import IntegrityError
 
@@ -29,13 +30,7 @@ class PartReport:
 
 
 def in_order(reports: Iterable[PartReport], ranges: int) -> list[PartReport]:
-    """Return the reports of all byte ranges, in order.
-
-    Raises
-    ------
-    IntegrityError
-        If one is missing.
-    """
+    """Return the reports of all byte ranges, in order; an `IntegrityError` if one is missing."""
     ordered = sorted(reports, key=lambda report: report.part)
     if [report.part for report in ordered] != list(range(ranges)):
         raise IntegrityError(f"of {ranges} byte ranges, {len(ordered)} have reported")
@@ -44,38 +39,19 @@ def in_order(reports: Iterable[PartReport], ranges: int) -> list[PartReport]:
 
 def send(connection: sa.Connection, attempt_id: int, reports: Sequence[PartReport]) -> None:
     """Leave reports for the coordinator of the attempt's cluster."""
-    rows = [
-        {
-            "attempt_id": attempt_id,
-            "part": report.part,
-            "physical_lines": report.physical_lines,
-            "accepted": report.accepted,
-            "rejected_by_reason": report.rejected_by_reason,
-            "size_bytes": report.size_bytes,
-            "digests": report.digests,
-            "rejects": [
-                (number, reason, base64.b64encode(text).decode()) for number, reason, text in report.rejects
-            ],
-        }
-        for report in reports
-    ]
-    if rows:
-        connection.execute(sa.insert(AttemptPart), rows)
+    for report in reports:
+        encoded = [
+            (number, reason, base64.b64encode(text).decode()) for number, reason, text in report.rejects
+        ]
+        row = asdict(report) | {"attempt_id": attempt_id, "rejects": encoded}
+        connection.execute(sa.insert(AttemptPart).values(row))
 
 
 def receive(connection: sa.Connection, attempt_id: int) -> list[PartReport]:
     """Take the reports of all members; rejected lines do not stay in the database."""
-    table = AttemptPart.__table__
-    taken = sa.delete(AttemptPart).where(AttemptPart.attempt_id == attempt_id).returning(*table.columns)
+    columns = rows.columns(AttemptPart, [field.name for field in fields(PartReport)])
+    taken = sa.delete(AttemptPart).where(AttemptPart.attempt_id == attempt_id).returning(*columns)
     return [
-        PartReport(
-            row.part,
-            row.physical_lines,
-            row.accepted,
-            row.rejected_by_reason,
-            row.size_bytes,
-            row.digests,
-            [(number, reason, base64.b64decode(text)) for number, reason, text in row.rejects],
-        )
-        for row in connection.execute(taken)
+        PartReport(*values, [(number, reason, base64.b64decode(text)) for number, reason, text in rejects])  # type: ignore[call-arg]  # as many as its fields
+        for *values, rejects in connection.execute(taken)
     ]

@@ -24,12 +24,7 @@ def count_shards(workers: int, held: int) -> int:
     shards of many, which go to the same worker. It does not add them up then, so that a customer's day has several
     partial summaries, as when a window has closed early.
 
-    Parameters
-    ----------
-    workers
-        Those of all processes.
-    held
-        The most bytes of summaries that this worker has held.
+    `workers` are those of all processes; `held` is the most bytes of summaries that this one has held.
     """
     if len(KEYS) % workers:
         return len(KEYS)

@@ -97,18 +97,9 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
 
 
 class LogSource(FixedPartitionedSource[_Item, None]):
-    """A log object, divided into byte ranges.
+    """A log object, divided into a byte range for each worker of all processes; a small or compressed one into fewer.
 
-    Parameters
-    ----------
-    log
-        The object; a compressed one is a single range.
-    workers
-        Those of all processes: as many ranges are wanted; a small object gives fewer.
-    errors
-        Takes what goes wrong while reading.
-    progress
-        Called with the number of bytes just read; the last one is rounded up.
+    `errors` takes what goes wrong, `progress` the number of bytes just read; the last one is rounded up.
     """
 
     def __init__(

@@ -25,16 +25,7 @@ def usable_cores() -> int:
 class Running:
     """How the dataflow runs: worker threads of this process, which may be one of a cluster.
 
-    Attributes
-    ----------
-    workers
-        Threads; the same number in every process.
-    wait_for_system_duration
-        See `processor.dataflow.flow.build_flow`.
-    progress
-        Called with the number of bytes just read.
-    process_id, addresses
-        This process' place among the ``host:port`` of all, which must be in the same order everywhere.
+    Then all have as many `workers`, and the same `addresses` (``host:port``), among which `process_id` is this one's place.
     """
 
     workers: int
@@ -53,22 +44,9 @@ def stage(
 ) -> list[PartReport]:
     """Read this process' share of a log object and stage the contributions of its customers.
 
-    Parameters
-    ----------
-    engine
-        Has connections for workers that hold much.
-    connection
-        Where the rest is written; by default another one of the engine's.
-
-    Returns
-    -------
-    list of PartReport
-        Those of all byte ranges, in order; of a cluster's member none, since it has sent its own to the coordinator.
-
-    Raises
-    ------
-    Exception
-        The first error of a worker.
+    The engine has connections for workers that hold much; the rest is written on `connection`, or on another one. Return
+    the reports of all byte ranges, in order; of a cluster's member none, since it has sent its own to the coordinator.
+    What is raised is the first error of a worker.
     """
     errors = WorkerErrors()
     source = LogSource(log, running.workers * max(1, len(running.addresses)), errors, running.progress)

@@ -76,12 +76,8 @@ class LostAttemptError(Exception):
 def lock(connection: sa.Connection, attempt_id: int) -> None:
     """Keep an attempt from being collected until the transaction ends; call it before staging rows.
 
-    The transaction's commit does not wait for the disk.
-
-    Raises
-    ------
-    LostAttemptError
-        If it has been collected: rows staged now would never be.
+    The transaction's commit does not wait for the disk. A `LostAttemptError` if the attempt has been collected: rows
+    staged now would never be.
     """
     locked = (
         sa.select(Attempt.id, _WITHOUT_WAITING)
@@ -147,10 +143,7 @@ def _deletion_left_to_others() -> Iterator[None]:
 def _discard_uncommitted(connection: sa.Connection, attempt_id: int, rejects: RejectStore) -> bool:
     """Delete what an attempt has left, unless it is committed, or another session's that lives.
 
-    Raises
-    ------
-    DeletionError
-        If its rejected lines cannot be deleted; then all of it stays.
+    A `DeletionError` if its rejected lines cannot be deleted; then all of it stays.
     """
     with Session(connection) as session, session.begin():
         is_ours = session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(LOCKS | attempt_id)))

@@ -40,11 +40,7 @@ class Content:
 def decide_unread(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
     """Decide a delivery that needs no reading: its version counts already, or is older than the one that counts.
 
-    Returns
-    -------
-    LogObject or None
-        A detached copy of the ledger row whose `outcome` is that of the delivery; None if the object must
-        be read.
+    Return as `commit` does; None if the object must be read.
     """
     with Session(engine, expire_on_commit=False) as session, session.begin():
         row = session.scalar(find_row(delivery).with_for_update())
@@ -73,15 +69,8 @@ def commit(
 ) -> LogObject:
     """Make an attempt visible, if it is the newest; otherwise discard what it staged.
 
-    Parameters
-    ----------
-    connection
-        The session that began the attempt: were it lost, the attempt would be too.
-
-    Returns
-    -------
-    LogObject
-        A detached copy of the ledger row whose `outcome` is that of the delivery.
+    The connection is the session that began the attempt: were it lost, the attempt would be too. Return a detached copy
+    of the ledger row, whose `outcome` is that of the delivery.
     """
     row = in_transaction(connection, lambda session: _commit(session, delivery, attempt_id, content))
     if row.outcome != Outcome.INGESTED:

@@ -35,14 +35,9 @@ def is_lost(error: BaseException) -> bool:
 def cancel_at(engine: sa.Engine, at: float) -> Iterator[sa.Engine]:
     """Yield an engine whose statements and transactions end in time, whatever they wait for.
 
-    What runs then is cancelled, as PostgreSQL's `statement_timeout` would, which only knows single statements.
-    What still runs two seconds later (a COMMIT cannot be cancelled) loses its connection, so that the server
-    rolls back, unless it had committed.
-
-    Parameters
-    ----------
-    at
-        On the clock of `time.monotonic()`; infinite if there is no limit.
+    What runs then (`at` is on the clock of `time.monotonic()`) is cancelled, as PostgreSQL's `statement_timeout` would,
+    which only knows single statements. What still runs two seconds later (a COMMIT cannot be cancelled) loses its
+    connection, so that the server rolls back, unless it had committed.
     """
     if at == math.inf:
         yield engine

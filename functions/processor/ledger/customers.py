@@ -1,7 +1,7 @@
 """Keep the customers in step with their daily statistics."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -10,29 +10,25 @@ from sqlalchemy.orm import Session
 from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
 from processor.ledger.horizon import is_open
 
-_Dates = sa.SQLColumnExpression[dt.date]
-_Choice = Callable[[_Dates, _Dates], _Dates]
-
 
 def refresh(session: Session, added: int | None, removed: int | None) -> None:
     """Bring the customers touched by two attempts up to date, in the transaction that has merged them.
 
     The caller holds the locks of the touched customers, and their daily statistics are already new.
     """
-    touched = _touched(added, removed)
-    new_first: _Choice = _newer
-    new_last: _Choice = _newer
-    first: sa.ColumnElement[dt.date]
-    last: sa.ColumnElement[dt.date]
+    touched, insertion = _touched(added, removed), insert(Customer)
+    new = insertion.excluded
+    first: sa.ColumnElement[dt.date] = touched.c.first_date
+    last: sa.ColumnElement[dt.date] = touched.c.last_date
+    new_first: sa.ColumnElement[dt.date] = new.first_date
+    new_last: sa.ColumnElement[dt.date] = new.last_date
     if removed is None:  # days only come, so the contributions say enough: no look at the other days
-        first, last = touched.c.first_date, touched.c.last_date
-        new_first, new_last = sa.func.least, sa.func.greatest
+        new_first = sa.func.least(Customer.first_date, new_first)
+        new_last = sa.func.greatest(Customer.last_date, new_last)
     else:
-        first, last = (
-            _edge(touched, sa.func.min(DailyStatistics.date)),
-            _edge(touched, sa.func.max(DailyStatistics.date)),
-        )
-    statement = insert(Customer).from_select(
+        first = _edge(touched, sa.func.min(DailyStatistics.date))
+        last = _edge(touched, sa.func.max(DailyStatistics.date))
+    statement = insertion.from_select(
         [column.name for column in Customer.__table__.columns],
         sa.select(
             touched.c.customer_id,
@@ -42,14 +38,13 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
             touched.c.change,
         ).order_by(touched.c.customer_id),  # the order of the index, in which it grows at its end
     )
-    new = statement.excluded
     session.execute(
         statement.on_conflict_do_update(
             index_elements=[Customer.customer_id],
             set_={
                 "revision": new.revision,
-                "first_date": new_first(Customer.first_date, new.first_date),
-                "last_date": new_last(Customer.last_date, new.last_date),
+                "first_date": new_first,
+                "last_date": new_last,
                 "total_requests": Customer.total_requests + new.total_requests,
             },
         )
@@ -64,17 +59,8 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
 def shrink(session: Session, removed: Mapping[str, int]) -> int:
     """Bring customers up to date whose oldest days have been removed, in the transaction that has removed them.
 
-    The caller holds the locks of the customers.
-
-    Parameters
-    ----------
-    removed
-        Customers, and how many requests their removed days had.
-
-    Returns
-    -------
-    int
-        The number of customers that have no day left, and are gone.
+    The caller holds the locks of the customers. `removed` is how many requests their removed days had. Return how many
+    customers have no day left, and are gone.
     """
     if not removed:
         return 0
@@ -95,10 +81,6 @@ def shrink(session: Session, removed: Mapping[str, int]) -> int:
         execution_options={"synchronize_session": False},
     )
     return gone
-
-
-def _newer(_old: _Dates, new: _Dates) -> _Dates:
-    return new
 
 
 def _touched(added: int | None, removed: int | None) -> sa.Subquery:

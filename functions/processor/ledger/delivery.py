@@ -29,20 +29,10 @@ class Outcome(StrEnum):
 class Delivery:
     """A request to let a version of a log object count.
 
-    Attributes
-    ----------
-    version
-        The S3 version id, or the content digest of a local file; None in an unversioned bucket, and while versioning is
-        suspended.
-    sequencer
-        The event's sequencer; None when no event asked.
-    content_digest
-        The digest of the stored bytes; None before they were read.
-    is_current
-        Whether the version is the key's current one; asked under the ledger's lock when sequencers cannot
-        tell.
-    force
-        Whether an operator wants it read again and counted anew, though the same content counts already.
+    The `version` is S3's, or the content digest of a local file; None in an unversioned bucket, and while versioning is
+    suspended. The `sequencer` is the event's, None when no event asked; `is_current` tells whether the version is the key's
+    current one, and is asked under the ledger's lock when sequencers cannot tell. The `content_digest` is None before the
+    stored bytes were read. With `force`, an operator wants them counted anew, though the same content counts already.
     """
 
     bucket: str
@@ -58,16 +48,10 @@ class Delivery:
 class Withdrawal:
     """A request to let a log object no longer count; its row becomes a tombstone.
 
-    Attributes
-    ----------
-    version
-        The version that was deleted for good: another one that counts stays; `UNVERSIONED` for what was written while
-        versioning was suspended. None if the key itself is gone
-        (a delete marker, or an unversioned bucket), or an operator wants it forgotten.
-    sequencer
-        The event's sequencer; None when an operator asks, who is always obeyed.
-    is_current
-        Whether the key is still without an object; asked under the ledger's lock when sequencers cannot tell.
+    The `version` is the one that was deleted for good: another one that counts stays; `UNVERSIONED` for what was written
+    while versioning was suspended. It is None if the key itself is gone (a delete marker, or an unversioned bucket), or an
+    operator wants it forgotten. The `sequencer` is the event's; None when an operator asks, who is always obeyed.
+    `is_current` tells whether the key is still without an object, as for a `Delivery`.
     """
 
     bucket: str
@@ -89,15 +73,8 @@ def precedes(sequencer: str, other: str) -> bool:
 def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
     """Return the outcome of a delivery, or None while that needs the content digest.
 
-    Parameters
-    ----------
-    row
-        The object's row in the ledger; None, or without an outcome, when it has never been seen.
-
-    Raises
-    ------
-    SupersededError
-        If the delivery has no sequencer, and its version is not the current one.
+    An object that has never been seen has no row in the ledger, or one without an outcome. A `SupersededError` if the
+    delivery has no sequencer, and its version is not the current one.
     """
     if delivery.sequencer is None and not delivery.is_current():
         raise SupersededError

@@ -40,17 +40,8 @@ class IntegrityError(Exception):
 def merge(session: Session, added: int | None, removed: int | None) -> int:
     """Apply the contributions of attempts to the daily statistics, except those of closed days.
 
-    From here on the retention horizon stays where it is until the transaction ends.
-
-    Parameters
-    ----------
-    added, removed
-        Attempts whose contributions are added and subtracted.
-
-    Returns
-    -------
-    int
-        The number of (customer, day) pairs of the added attempt that count.
+    From here on the retention horizon stays where it is until the transaction ends. Return how many (customer, day)
+    pairs of the added attempt count.
     """
     attempts = [attempt for attempt in (added, removed) if attempt is not None]
     stripes.lock_touched(session, attempts)

@@ -10,23 +10,5 @@ class DeletionError(Exception):
 class RejectStore(Protocol):
     """Keeps rejected lines, a document for each attempt."""
 
-    def uri(self, name: str) -> str:
-        """Return the URI of a document; it need not exist yet."""
-
-    def put(self, name: str, data: bytes) -> None:
-        """Keep a document.
-
-        Raises
-        ------
-        Exception
-            If it cannot be kept now; then the log object must not count either.
-        """
-
     def delete(self, uri: str) -> None:
-        """Delete a document; one that is not there is fine.
-
-        Raises
-        ------
-        DeletionError
-            If it cannot be deleted, or is not this store's to delete.
-        """
+        """Delete a document, if it is there; a `DeletionError` if that fails, or it is not this store's."""

@@ -42,18 +42,8 @@ def find_row(delivery: Delivery | Withdrawal) -> sa.Select[LogObject]:
 
 def lock_row(session: Session, delivery: Delivery | Withdrawal) -> LogObject:
     """Lock the object's row, which is made if there is none; other deliveries of the object wait."""
-    values = {
-        "bucket": delivery.bucket,
-        "key": delivery.key,
-        "confirmed_current": False,
-        "lines": 0,
-        "accepted": 0,
-        "rejected": 0,
-        "rejected_by_reason": {},
-        "expired": 0,
-        "customer_days": 0,
-    }
-    session.execute(insert(LogObject).values(values).on_conflict_do_nothing())
+    new = insert(LogObject).values(bucket=delivery.bucket, key=delivery.key)
+    session.execute(new.on_conflict_do_nothing())
     return session.scalars(find_row(delivery).with_for_update()).one()
 
 

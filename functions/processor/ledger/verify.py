@@ -20,15 +20,7 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A row that is not what the contributions say.
-
-    Attributes
-    ----------
-    date
-        The day; None for the customer's own row.
-    problem
-        What differs, for people.
-    """
+    """A row that is not what the contributions say; without a date it is the customer's own."""
 
     customer_id: str
     date: dt.date | None
@@ -40,13 +32,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Verification:
-    """Compares all of the tables, as they are at one moment; ingests may go on.
-
-    Attributes
-    ----------
-    customers, customer_days
-        How many have been compared so far.
-    """
+    """Compares all of the tables, as they are at one moment, and counts what it has compared; ingests may go on."""
 
     engine: sa.Engine
     customers: int = 0
@@ -75,17 +61,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of a comparison.
-
-    Attributes
-    ----------
-    customers, customer_days
-        How many were compared.
-    differences
-        How many there are; after mending, those that are left.
-    mended
-        Customers whose rows were written anew.
-    """
+    """How much was compared, and how many differences are left after mending the rows of some customers."""
 
     customers: int
     customer_days: int

@@ -14,13 +14,7 @@ from processor.ledger.transaction import detach, find_row, in_transaction, lock_
 
 
 def withdraw(engine: sa.Engine, withdrawal: Withdrawal, rejects: RejectStore) -> LogObject:
-    """Take a log object out of the statistics, and leave its row as a tombstone.
-
-    Returns
-    -------
-    LogObject
-        A detached copy of the ledger row whose `outcome` is that of the withdrawal.
-    """
+    """Take a log object out of the statistics, and leave its row as a tombstone; return it as `commit` does."""
     with engine.connect() as connection:
         row = in_transaction(connection, lambda session: _withdraw(session, withdrawal))
         attempts.garbage_collect(connection, rejects)

@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
-from processor.reading.objects import ByteRange, SourceError, StoredObject, is_gzip, source_of
+from processor.reading.objects import ByteRange, SourceError, StoredObject, fill, is_gzip, source_of
 
 CHUNK_BYTES = 4 << 20
 """Each chunk of so many bytes has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
@@ -106,21 +106,9 @@ class _Digests:
 def feed_lines(log: StoredObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
     """Feed an aggregator the lines that a byte range owns.
 
-    Parameters
-    ----------
-    start, end
-        The range; the start is a multiple of `CHUNK_BYTES`. A compressed object has only one range.
-
-    Yields
-    ------
-    bytes
-        The 32-byte BLAKE3 digest of each chunk of the stored bytes, as it is read; and nothing with every block of
-        plain text that completes none, so that the caller comes to its turn.
-
-    Raises
-    ------
-    SourceError
-        If the object cannot be read, or is not valid gzip.
+    The start is a multiple of `CHUNK_BYTES`; a compressed object has only one range. Yield the 32-byte BLAKE3 digest of each
+    chunk of the stored bytes, as it is read; and no bytes with every block of plain text that completes none, so that the
+    caller comes to its turn. A `SourceError` if the object cannot be read, or is not valid gzip.
     """
     opened = log.open_range(max(start - 1, 0), end)
     try:
@@ -128,10 +116,10 @@ def feed_lines(log: StoredObject, start: int, end: int, aggregator: Aggregator) 
             yield from _feed_gzip(opened, aggregator, source_of(log.bucket, log.key))
             return
         first = bytearray(1)
-        at_line_start = start == 0 or _fill(opened, memoryview(first)) == 0 or first == _LF
+        at_line_start = start == 0 or fill(opened, memoryview(first)) == 0 or first == _LF
         lines = LineBuffer(aggregator, at_line_start=at_line_start, at_start=start == 0)
         digests = _Digests()
-        while count := _fill(opened, space := lines.space(BLOCK_BYTES)):
+        while count := fill(opened, space := lines.space(BLOCK_BYTES)):
             yield from digests.add(space[:count])
             lines.advance(count)
         yield from digests.finish()
@@ -146,7 +134,7 @@ def _finish_last_line(log: StoredObject, at: int, lines: LineBuffer) -> Iterator
     if at < log.size:
         tail = log.open_range(at, log.size)
         try:
-            while count := _fill(tail, space := lines.space(_TAIL_BYTES)):
+            while count := fill(tail, space := lines.space(_TAIL_BYTES)):
                 line_end = bytes(space[:count]).find(_LF)
                 lines.advance(count if line_end < 0 else line_end + 1)
                 if line_end >= 0:
@@ -164,7 +152,7 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator
     digests = _Digests()
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     started = False
-    while count := _fill(opened, block):
+    while count := fill(opened, block):
         yield from digests.add(block[:count])
         data = bytes(block[:count])
         if member.eof:
@@ -188,11 +176,3 @@ def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator
     if started and not member.eof:
         raise SourceError(f"{name}: not valid gzip: it ends in the middle")
     lines.finish()
-
-
-def _fill(opened: ByteRange, buffer: memoryview) -> int:
-    """Read until the buffer is full or the range ends."""
-    filled = 0
-    while filled < len(buffer) and (count := opened.readinto(buffer[filled:])):
-        filled += count
-    return filled

@@ -17,13 +17,7 @@ class TransientSourceError(SourceError):
 
 
 def s3_location(source: str) -> tuple[str, str] | None:
-    """Return bucket and key of an S3 URI; None for anything else, which is a path.
-
-    Raises
-    ------
-    SourceError
-        If the URI lacks its bucket or its key.
-    """
+    """Return bucket and key of an S3 URI, a `SourceError` if one is missing; None for anything else, which is a path."""
     if not source.startswith("s3://"):
         return None
     bucket, _, key = source.removeprefix("s3://").partition("/")
@@ -57,15 +51,8 @@ class StoredObject(Protocol):
     def size(self) -> int:
         """Bytes, as stored."""
 
-    @property
-    def fingerprint(self) -> str:
-        """What tells this version of the object from others."""
-
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to, but not including, `end`."""
-
-    def check_unchanged(self) -> None:
-        """Raise a `SourceError` if the bytes may no longer be those that were found first."""
 
 
 def is_gzip(key: str) -> bool:
@@ -81,6 +68,14 @@ def is_log(key: str) -> bool:
 def source_of(bucket: str, key: str) -> str:
     """Return the name by which people know a log object."""
     return key if bucket == FILE_BUCKET else f"s3://{bucket}/{key}"
+
+
+def fill(opened: ByteRange, buffer: memoryview) -> int:
+    """Read until the buffer is full or the range ends; return how many bytes were read."""
+    filled = 0
+    while filled < len(buffer) and (count := opened.readinto(buffer[filled:])):
+        filled += count
+    return filled
 
 
 class _FileRange:
@@ -111,13 +106,7 @@ class LocalFile:
 
     @classmethod
     def at(cls, path: Path) -> "LocalFile":
-        """Find a file.
-
-        Raises
-        ------
-        SourceError
-            If there is no readable file.
-        """
+        """Find a file; a `SourceError` if there is none that can be read."""
         try:
             str(path.resolve()).encode()
             with path.open("rb"):
@@ -127,11 +116,6 @@ class LocalFile:
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from error
         return cls(str(path.resolve()), status.st_size, status.st_mtime_ns)
-
-    @property
-    def fingerprint(self) -> str:
-        """The size and the time of the last modification."""
-        return f"{self.size} {self.modified_ns}"
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`."""

@@ -1,20 +1,16 @@
 """Reading ahead: a thread fetches the next bytes while the last ones are parsed."""
 
-import time
-from contextlib import suppress
 from queue import Empty, Queue
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 
 from processor.deadline import NEVER, Deadline, DeadlineError
-from processor.reading.objects import ByteRange
+from processor.reading.objects import ByteRange, fill
 
 _FIRST_BYTES = 64 << 10
 _MOST_BYTES = 4 << 20
-_BLOCKS = 2
-"""Blocks that wait; with the one being filled and the one being parsed, at most 16 MiB per byte range."""
-
-_PATIENCE = 1.0
-"""Seconds."""
+_BLOCKS = 3
+"""Blocks that wait or are being filled; with the one being parsed, at most 16 MiB per byte range."""
+_PATIENCE_SECONDS = 1.0
 
 
 class ReadAhead:
@@ -26,7 +22,8 @@ class ReadAhead:
 
     def __init__(self, source: ByteRange, deadline: Deadline = NEVER) -> None:
         self._source, self._deadline = source, deadline
-        self._blocks: Queue[memoryview | Exception] = Queue(_BLOCKS)
+        self._blocks: Queue[memoryview | Exception] = Queue()
+        self._room = Semaphore(_BLOCKS)
         self._block = memoryview(b"")
         self._is_done = False
         self._is_closed = Event()
@@ -36,11 +33,9 @@ class ReadAhead:
     def _fetch(self) -> None:
         size = _FIRST_BYTES
         try:
-            while not self._is_closed.is_set():
+            while self._room.acquire() and not self._is_closed.is_set():
                 block = memoryview(bytearray(size))
-                filled = 0
-                while filled < size and (count := self._source.readinto(block[filled:])):
-                    filled += count
+                filled = fill(self._source, block)
                 self._blocks.put(block[:filled])
                 if not filled:
                     break
@@ -65,15 +60,14 @@ class ReadAhead:
 
     def _next(self) -> memoryview | Exception:
         try:
-            return self._blocks.get(timeout=self._deadline.remaining())
+            block = self._blocks.get(timeout=self._deadline.remaining())
         except Empty:
             raise DeadlineError from None
+        self._room.release()
+        return block
 
     def close(self) -> None:
         """Let the thread stop after what it reads now; do not wait long for a hanging connection."""
         self._is_closed.set()
-        patience = time.monotonic() + _PATIENCE
-        while self._thread.is_alive() and time.monotonic() < patience:
-            with suppress(Empty):
-                self._blocks.get(timeout=0.005)
-            self._thread.join(0.005)
+        self._room.release()
+        self._thread.join(_PATIENCE_SECONDS)

@@ -45,12 +45,8 @@ _IMPATIENT: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "connect_tim
 def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noqa: ANN401 - boto3's
     """Return a client that repeats throttled and failed requests, with growing and random pauses.
 
-    Mode `standard` of botocore covers 503 SlowDown, other 5xx, and connections that break before the answer.
-
-    Parameters
-    ----------
-    patient
-        If not, the client gives up at once: for what somebody else will try again.
+    Mode `standard` of botocore covers 503 SlowDown, other 5xx, and connections that break before the answer. A client
+    that is not `patient` gives up at once: for what somebody else will try again.
     """
     import boto3  # noqa: PLC0415 - slow to import, and files do without it
     from botocore.config import Config  # noqa: PLC0415
@@ -60,33 +56,19 @@ def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noq
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """One version of an S3 object. Every read names the version and its ETag.
+    """One version of an S3 object. Every read names the version and its ETag, and waits no longer than the deadline."""
 
-    Attributes
-    ----------
-    deadline
-        How long a read may wait.
-    """
-
-    client: "S3Client"
+    client: "S3Client" = field(repr=False)
     bucket: str
     key: str
     version: str | None
     etag: str
     size: int
-    deadline: Deadline = field(default=NEVER, compare=False)
+    deadline: Deadline = field(default=NEVER, compare=False, repr=False)
 
     @classmethod
     def head(cls, client: "S3Client", bucket: str, key: str, version: str | None = None) -> "S3Object":
-        """Head a version, or the current one.
-
-        Raises
-        ------
-        MissingError
-            If it does not exist.
-        SourceError
-            If it cannot be read.
-        """
+        """Head a version, or the current one; a `MissingError` if there is none, or else a `SourceError` if that fails."""
         wanted = {"VersionId": version} if version else {}
         try:
             head = client.head_object(Bucket=bucket, Key=key, **wanted)  # type: ignore[arg-type]
@@ -94,17 +76,9 @@ class S3Object:
             _fail(f"s3://{bucket}/{key}", error)
         return cls(client, bucket, key, head.get("VersionId", version), head["ETag"], head["ContentLength"])
 
-    @property
-    def fingerprint(self) -> str:
-        """Size, version and ETag."""
-        return f"{self.size} {self.version} {self.etag}"
-
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`; they are fetched ahead."""
         return ReadAhead(_S3Range(self, start, end), self.deadline)
-
-    def check_unchanged(self) -> None:
-        """Do nothing: every read has checked the ETag."""
 
 
 def current_version(client: "S3Client", bucket: str, key: str) -> str | None:

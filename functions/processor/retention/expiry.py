@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, aliased
 
-from logstats.models import Contribution, Customer, DailyStatistics, Retention
+from logstats.models import Contribution, Customer, CustomerId, DailyStatistics, LogObject, Retention
 from processor.ledger import customers, stripes
-from processor.retention.closed import contributions_of, days_of
 
 _CUSTOMERS = 500
 """Of a batch; its transactions lock their stripes."""
@@ -32,19 +32,7 @@ class RetentionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What a run has removed, or would remove.
-
-    Attributes
-    ----------
-    horizon
-        The first day that stays.
-    customer_days, contributions
-        Rows: daily statistics, and the contributions of log objects that they were made of.
-    customers
-        Those that have no day left.
-    finished
-        Whether nothing is left to do.
-    """
+    """What a run has removed, or would remove: rows before the `horizon`, and `customers` that have no day left."""
 
     horizon: dt.date
     customer_days: int = 0
@@ -81,22 +69,11 @@ def current_horizon(engine: sa.Engine) -> dt.date:
 def expire(
     engine: sa.Engine, horizon: dt.date, *, until: float | None = None, progress: Progress = lambda _: None
 ) -> Expiry:
-    """Close the days before a horizon, and remove what is stored of them.
+    """Close the days before a horizon, and remove what is stored of them, until `time.monotonic()` says so.
 
-    Parameters
-    ----------
-    horizon
-        The first day that stays. A horizon never returns: one that is behind the current one only lets the run finish
-        what others have left.
-    until
-        When to stop, on the clock of `time.monotonic()`.
-    progress
-        Called with the number of daily statistics just removed.
-
-    Raises
-    ------
-    RetentionError
-        If the horizon is in the future: that would close days to which lines are still to come.
+    A horizon never returns: one that is behind the current one only lets the run finish what others have left. One in the
+    future is a `RetentionError`: it would close days to which lines are still to come. `progress` takes the number of
+    daily statistics just removed.
     """
     _advance(engine, horizon)
     total = Expiry(current_horizon(engine))
@@ -113,13 +90,7 @@ def expire(
 
 
 def preview(engine: sa.Engine, horizon: dt.date) -> Expiry:
-    """Return what `expire` would remove; nothing is changed.
-
-    Raises
-    ------
-    RetentionError
-        As `expire` does.
-    """
+    """Return what `expire` would remove, or raise the same error; nothing is changed."""
     _check(engine, horizon)
     total = Expiry(max(horizon, current_horizon(engine)))
     for batch in _batches(engine, total.horizon):
@@ -129,7 +100,7 @@ def preview(engine: sa.Engine, horizon: dt.date) -> Expiry:
             )
             days, contributions, customers_ = (
                 session.scalars(sa.select(sa.func.count()).select_from(rows.subquery())).one()
-                for rows in (days_of(batch, total.horizon), contributions_of(batch, total.horizon), gone)
+                for rows in (_days_of(batch, total.horizon), _contributions_of(batch, total.horizon), gone)
             )
             total += Expiry(total.horizon, days, contributions, customers_)
     return total
@@ -175,12 +146,12 @@ def _remove(engine: sa.Engine, batch: Sequence[str], horizon: dt.date) -> Expiry
     """Remove some rows of a batch of customers: contributions, which nobody reads any more, then whole days."""
     with Session(engine) as session, session.begin():
         stripes.lock_customers(session, batch)
-        deletion = _deletion(Contribution, contributions_of(batch, horizon))
+        deletion = _deletion(Contribution, _contributions_of(batch, horizon))
         contributions = session.connection().execute(deletion).rowcount
         if contributions == _ROWS:  # there may be more
             return Expiry(horizon, contributions=contributions, finished=False)
         days = session.execute(
-            _deletion(DailyStatistics, days_of(batch, horizon)).returning(
+            _deletion(DailyStatistics, _days_of(batch, horizon)).returning(
                 DailyStatistics.customer_id, DailyStatistics.total_requests
             )
         ).all()
@@ -189,6 +160,30 @@ def _remove(engine: sa.Engine, batch: Sequence[str], horizon: dt.date) -> Expiry
             requests[customer_id] += count
         gone = customers.shrink(session, requests)
         return Expiry(horizon, len(days), contributions, gone, finished=len(days) < _ROWS)
+
+
+def _contributions_of(batch: Sequence[str], horizon: dt.date) -> sa.Select[object]:
+    """Select where contributions behind the horizon are. What an attempt has only staged is its commit's to judge."""
+    found = aliased(Contribution, name="found")
+    counting = sa.select(LogObject.attempt_id).where(LogObject.attempt_id.is_not(None))
+    return _places(found, batch, horizon).where(found.attempt_id.in_(counting))
+
+
+def _days_of(batch: Sequence[str], horizon: dt.date) -> sa.Select[object]:
+    """Select where daily statistics behind the horizon are, a customer's oldest first."""
+    return _places(aliased(DailyStatistics, name="found"), batch, horizon)
+
+
+def _places(
+    found: type[Contribution | DailyStatistics], batch: Sequence[str], horizon: dt.date
+) -> sa.Select[object]:
+    """Select rows by `ctid`: while their customers are locked, nobody else changes them."""
+    among = sa.any_(sa.cast(batch, ARRAY(CustomerId)))
+    return (
+        sa.select(sa.literal_column("found.ctid"))
+        .where(found.customer_id == among, found.date < horizon)
+        .order_by(found.customer_id, found.date)
+    )
 
 
 def _deletion(table: type[Contribution | DailyStatistics], places: sa.Select[object]) -> sa.Delete:

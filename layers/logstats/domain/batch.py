@@ -12,12 +12,8 @@ from logstats.domain.summary import DailySummary
 class SummaryBatch:
     """An immutable batch of the summaries of one day, sorted by customer; batches of the same day add up.
 
-    One object stands for any number of customers: a million of them as Python objects would take gigabytes.
-
-    Attributes
-    ----------
-    encoded
-        The kernel's records (`native/logstats.h`); about 80 bytes a customer and the histogram.
+    One object stands for any number of customers: a million of them as Python objects would take gigabytes. It holds the
+    kernel's records (`native/logstats.h`): about 80 bytes a customer and the histogram.
     """
 
     encoded: bytes

@@ -63,10 +63,7 @@ class LatencyHistogram:
     def values_at(self, ranks: Sequence[int]) -> list[int]:
         """Return the durations, in microseconds, at ascending 1-based ranks.
 
-        Raises
-        ------
-        ValueError
-            If the ranks do not ascend within 1 to the number of durations, or the encoding is malformed.
+        A `ValueError` if they do not ascend within 1 to the number of durations, or the encoding is malformed.
         """
         total, values = native.values_at(self.encoded, ranks)
         if list(ranks) != sorted(ranks) or (ranks and not 1 <= ranks[0] <= ranks[-1] <= total):

@@ -49,17 +49,9 @@ class LogLine:
 
 
 def parse_line(line: bytes) -> LogLine | RejectReason | None:
-    """Read one line.
+    """Read the bytes between two LFs, of which one trailing CR is dropped.
 
-    Parameters
-    ----------
-    line
-        The bytes between two LFs; one trailing CR is dropped.
-
-    Returns
-    -------
-    LogLine, RejectReason or None
-        The request, the reason why there is none, or None for a blank line, which counts nowhere.
+    Return the request, the reason why there is none, or None for a blank line, which counts nowhere.
     """
     line = line.removesuffix(b"\r")
     if not line:

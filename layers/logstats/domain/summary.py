@@ -12,16 +12,8 @@ class DailySummary:
     """Requests of one customer on one day; summaries of parts add up to the summary of the whole.
 
     The one place in Python that names the columns of a summary, in their order: tables, statements and COPY derive
-    from the fields (`logstats.rows`).
-
-    Attributes
-    ----------
-    total_requests, client_errors, server_errors
-        Valid lines, and those with a status 4xx and 5xx.
-    duration_sum_us, duration_min_us, duration_max_us
-        Integer microseconds.
-    histogram
-        The durations, mergeable.
+    from the fields (`logstats.rows`). Requests are valid lines, errors those with a status 4xx and 5xx; durations are
+    integer microseconds.
     """
 
     total_requests: int
@@ -44,17 +36,9 @@ class DailySummary:
         )
 
     def subtract(self, other: "DailySummary", extremes_us: tuple[int, int]) -> "DailySummary":
-        """Take out what was added before.
+        """Take out what was added before; a `ValueError` if these durations were not.
 
-        Parameters
-        ----------
-        extremes_us
-            Minimum and maximum of what is left, which subtraction cannot tell.
-
-        Raises
-        ------
-        ValueError
-            If the durations of `other` were not added before.
+        The extremes are minimum and maximum of what is left, which subtraction cannot tell.
         """
         return DailySummary(
             self.total_requests - other.total_requests,

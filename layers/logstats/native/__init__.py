@@ -3,18 +3,15 @@
 Its work is done without the GIL, but for brief calls (`library.bind`).
 """
 
-from logstats.native.aggregator import Aggregator, LineCounts
+from logstats.native.aggregator import REASONS, Aggregator
 from logstats.native.batch import Numbers, add_batches, copy_rows, count_summaries, percentiles, records
 from logstats.native.histogram import combine, encode, values_at
-from logstats.native.line import REASONS, classify
 
 __all__ = [
     "REASONS",
     "Aggregator",
-    "LineCounts",
     "Numbers",
     "add_batches",
-    "classify",
     "combine",
     "copy_rows",
     "count_summaries",

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from logstats.native.batch import Record, records
 from logstats.native.library import Function, Output, Pointer, Signed, Size, Unsigned, bind
-from logstats.native.line import REASONS
 
+REASONS = tuple(
+    "too_long encoding field_count timestamp customer_id request_path status_code duration".split()  # noqa: SIM905 - a table
+)
+"""The rejection reasons in the kernel's numbering, which is the order in which they are tested."""
 _REJECT = struct.Struct("=QII")
 _DRAINING = -2
 _HASH_KEY = (secrets.randbits(64), secrets.randbits(64))
@@ -49,12 +52,8 @@ class LineCounts:
 class Aggregator:
     """Lines in, one summary per (customer, day) out; memory follows the summaries, not the lines.
 
-    One thread at a time may use it: the GIL is released while the kernel works.
-
-    Parameters
-    ----------
-    max_rejects, max_reject_bytes
-        How many rejected lines are kept, and how many bytes of each.
+    One thread at a time may use it: the GIL is released while the kernel works. `max_rejects` rejected lines are kept, and
+    `max_reject_bytes` of each.
     """
 
     def __init__(self, max_rejects: int = 0, max_reject_bytes: int = 0) -> None:
@@ -67,14 +66,9 @@ class Aggregator:
             _free(self._handle)
 
     def feed(self, lines: bytes | bytearray | memoryview, length: int | None = None) -> None:
-        """Read a block of whole lines (only the last may lack its LF).
+        """Read a block of whole lines (only the last may lack its LF), or its first bytes.
 
-        Parameters
-        ----------
-        lines
-            The block; a memoryview must be of a writable buffer.
-        length
-            How many of its bytes count; by default all.
+        A memoryview must be of a writable buffer.
         """
         size = len(lines) if length is None else length
         if not 0 <= size <= len(lines):
@@ -104,12 +98,8 @@ class Aggregator:
     def drain_batches(self, shards: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield and forget the summaries, those of a shard of the customers and a day together.
 
-        A customer's shard follows from a hash of its bytes, the same on every machine.
-
-        Yields
-        ------
-        tuple
-            The shard, from 0; the day (days since 1970-01-01); the encoded batch, sorted by customer.
+        Each comes as its shard, from 0, its day (days since 1970-01-01), and the encoded batch, sorted by customer. The
+        shard follows from a hash of the customer's bytes, the same on every machine.
         """
         if not 0 < shards < 1 << 32:
             raise ValueError(f"{shards} shards are impossible")

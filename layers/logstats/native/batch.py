@@ -32,13 +32,7 @@ batch_copy_rows = bind("batch_copy_rows", Signed, Bytes, Size, Signed, Signed, O
 
 
 def add_batches(left: bytes, right: bytes) -> bytes:
-    """Return the sum of two encoded batches of summaries of the same day.
-
-    Raises
-    ------
-    ValueError
-        If an encoding is malformed.
-    """
+    """Return the sum of two encoded batches of summaries of the same day; a `ValueError` if one is malformed."""
     return returned(batch_add, left, len(left), right, len(right))
 
 
@@ -48,26 +42,14 @@ def count_summaries(batch: bytes) -> int:
 
 
 def percentiles(batch: bytes) -> list[int]:
-    """Return p50, p90, p95 and p99 of each summary of an encoded batch, in microseconds, one after the other.
-
-    Raises
-    ------
-    ValueError
-        If the encoding is malformed.
-    """
+    """Return p50, p90, p95 and p99 (microseconds) of each summary of a batch; a `ValueError` if it is malformed."""
     values = (Unsigned * (4 * count_summaries(batch)))()
     checked(batch_percentiles(batch, len(batch), values))
     return values[:]
 
 
 def copy_rows(batch: bytes, attempt_id: int, part: int) -> bytes:
-    """Return an encoded batch as rows of PostgreSQL's binary COPY format (columns: see `logstats.rows.COPY`).
-
-    Raises
-    ------
-    ValueError
-        If the encoding is malformed.
-    """
+    """Return an encoded batch as rows of binary COPY (`logstats.rows.COPY`); a `ValueError` if it is malformed."""
     return returned(batch_copy_rows, batch, len(batch), attempt_id, part)
 
 

@@ -19,21 +19,10 @@ def library_name(platform: str = sys.platform) -> str:
 
 
 def build(output: Path, target: str | None = None, extra: tuple[str, ...] = ()) -> None:
-    """Compile the kernel into `output`.
+    """Compile the kernel into a shared library.
 
-    Parameters
-    ----------
-    output
-        The shared library to write.
-    target
-        A Zig target triple such as ``aarch64-linux-gnu.2.34``; by default this machine's.
-    extra
-        Further compiler flags.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If the compiler fails; its messages are on stderr.
+    `target` is a Zig target triple such as ``aarch64-linux-gnu.2.34``; by default this machine's. The compiler's messages
+    are on stderr.
     """
     command = [sys.executable, "-m", "ziglang", "cc", *FLAGS, *extra]
     if target:

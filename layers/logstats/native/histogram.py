@@ -15,13 +15,7 @@ histogram_values_at = bind("histogram_values_at", Signed, Bytes, Size, Pointer, 
 
 
 def encode(values: Sequence[int]) -> bytes:
-    """Return the canonical histogram encoding of durations in microseconds.
-
-    Raises
-    ------
-    ValueError
-        If a duration is not within 0 to 86 400 000 000.
-    """
+    """Return the canonical histogram encoding of durations; a `ValueError` if one is not 0 to 86 400 000 000 µs."""
     if values and not 0 <= min(values) <= max(values) <= _MAX_DURATION_US:
         raise ValueError(f"a duration is not within 0 to {_MAX_DURATION_US} microseconds")
     return returned(histogram_encode, (Unsigned * len(values))(*values), len(values))
@@ -30,11 +24,8 @@ def encode(values: Sequence[int]) -> bytes:
 def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
     """Return the encoded sum or difference of two encoded histograms.
 
-    Raises
-    ------
-    ValueError
-        If an encoding is malformed, `right` is to be subtracted but holds values that `left` does not, or the
-        sum would hold 2^63 values or more.
+    A `ValueError` if one is malformed, `right` is to be subtracted but holds values that `left` does not, or the sum would
+    hold 2^63 values or more.
     """
     try:
         return returned(histogram_combine, left, len(left), right, len(right), -1 if subtract else 1)
@@ -45,10 +36,7 @@ def combine(left: bytes, right: bytes, *, subtract: bool = False) -> bytes:
 def values_at(encoded: bytes, ranks: Sequence[int]) -> tuple[int, list[int]]:
     """Return the number of values of an encoded histogram, and the values at ascending 1-based ranks.
 
-    Raises
-    ------
-    ValueError
-        If the encoding is malformed.
+    A `ValueError` if it is malformed.
     """
     values = (Unsigned * len(ranks))()
     wanted = (Unsigned * len(ranks))(*ranks)

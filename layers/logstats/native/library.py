@@ -34,14 +34,9 @@ _kernel, _kernel_holding_gil = _load(ctypes.CDLL), _load(ctypes.PyDLL)
 
 
 def bind(name: str, result: type | None, *arguments: type, brief: bool = False) -> Function:
-    """Return a function of the kernel.
+    """Return a function of the kernel, by its types in C.
 
-    Parameters
-    ----------
-    result, arguments
-        The types, as C has them.
-    brief
-        Whether to hold the GIL during a call: right where the work takes less time than it does to get the GIL back.
+    A `brief` one holds the GIL: right where the work takes less time than it does to get the GIL back.
     """
     function = getattr(_kernel_holding_gil if brief else _kernel, name)
     function.restype, function.argtypes = result, arguments
@@ -57,13 +52,7 @@ kernel_free = bind("kernel_free", None, Pointer, brief=True)
 
 
 def checked(result: int) -> int:
-    """Return what a function has returned, unless that is an error.
-
-    Raises
-    ------
-    ValueError, MemoryError
-        By the kernel's error numbers, which are negative.
-    """
+    """Return what a function has returned; a `ValueError` or `MemoryError` if it is negative: the kernel's errors."""
     if result == _NO_MEMORY:
         raise MemoryError
     if result < 0:

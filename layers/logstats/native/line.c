@@ -150,10 +150,3 @@ enum reason parse_line(const uint8_t *line, size_t length, log_line *out) {
     *out = (log_line){customer.at, (uint32_t)customer.length, day, status, us};
     return ACCEPTED;
 }
-
-enum reason classify_line(const uint8_t *line, size_t length) {
-    log_line ignored;
-    if (length && line[length - 1] == '\r') length--;
-    if (!length) return ACCEPTED;
-    return parse_line(line, length, &ignored);
-}

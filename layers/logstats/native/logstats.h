@@ -162,7 +162,4 @@ int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id,
  * summaries, or BATCH_MALFORMED. */
 int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
 
-/* Exposed for tests: the strict parser's verdict on one line without its LF; a blank one is ACCEPTED. */
-enum reason classify_line(const uint8_t *line, size_t length);
-
 #endif

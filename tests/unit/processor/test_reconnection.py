@@ -42,7 +42,7 @@ def test_a_lost_connection_is_tried_again_with_growing_pauses(
     context = Context(NEVER)
     assert reconnection.run(Losing(3, error), ENGINE, context) == "done"
     assert pauses == list(reconnection._PAUSES)
-    assert context.measurements.lost_connections == 3
+    assert context.lost_connections == 3
 
 
 def test_in_the_end_the_error_is_raised(pauses: list[float]) -> None:

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logstats.domain.line import LogLine, parse_line
-from logstats.native import REASONS, Aggregator, classify
+from logstats.native import REASONS, Aggregator
 from logstats.native import aggregator as aggregator_module
 from logstats.native.library import bind
 from tests.blocks import block
@@ -430,13 +430,6 @@ def test_nothing_leaks() -> None:
 
 
 # ---- The binding -----------------------------------------------------------------------------------
-
-
-@given(st.one_of(st.binary(max_size=30), st.integers(0, 2**32).map(lambda seed: block(seed, 2))))
-def test_classify_agrees_with_the_parser(data: bytes) -> None:
-    for line in data.split(b"\n"):
-        parsed = parse_line(line)
-        assert classify(line) == (None if isinstance(parsed, LogLine | None) else parsed.value)
 
 
 @pytest.mark.parametrize("buffer", [bytes, bytearray, lambda data: memoryview(bytearray(data))])

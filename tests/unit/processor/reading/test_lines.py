@@ -27,17 +27,11 @@ class Memory:
     step: int = 1 << 20
 
     @property
-    def fingerprint(self) -> str:
-        return str(self.size)
-
-    @property
     def size(self) -> int:
         return len(self.data)
 
     def open_range(self, start: int, end: int) -> ByteRange:
         return _Range(self.data[start:end], self.step)
-
-    def check_unchanged(self) -> None: ...
 
 
 @dataclass
