@@ -1,12 +1,20 @@
 """What the tables hold, in the oracle's form."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import Attempt, AttemptPart, Contribution, Customer, DailyStatistics, LogObject
+from tests import oracle
 from tests.oracle import Statistics
+
+
+def check(engine: sa.Engine, lines: Iterable[str] = ()) -> None:
+    """Assert that the tables are those of some lines, and that nothing is left of attempts that do not count."""
+    assert statistics(engine) == oracle.statistics(lines)
+    assert set(leftovers(engine).values()) == {0}
 
 
 def statistics(engine: sa.Engine) -> Statistics:
