@@ -1,5 +1,6 @@
 """What the tables hold, in the oracle's form."""
 
+import time
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -79,3 +80,21 @@ def leftovers(engine: sa.Engine) -> dict[str, int]:
                 (Attempt, Attempt.id),
             )
         }
+
+
+def wait_for_waiting(engine: sa.Engine, sessions: int = 1) -> None:
+    """Return when so many sessions of the database wait for locks."""
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 60
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while connection.scalar(waiting) != sessions:
+            assert time.monotonic() < deadline, f"{sessions} sessions never wait for locks"
+            time.sleep(0.02)
+
+
+def revisions(engine: sa.Engine) -> dict[str, int]:
+    """The revision of each customer."""
+    with Session(engine) as session:
+        return {row.customer_id: row.revision for row in session.scalars(sa.select(Customer))}

@@ -168,9 +168,7 @@ def test_an_object_replaced_half_way_in_an_unversioned_bucket_is_never_mixed(
     assert tables.ledger(engine, "a.log").sequencer == "02"
 
 
-def test_a_version_that_is_gone_fails_its_message(
-    s3: S3Double, engine: sa.Engine, said: io.StringIO
-) -> None:
+def test_a_version_that_is_gone_fails_its_message(s3: S3Double, engine: sa.Engine, said: io.StringIO) -> None:
     assert deliver(created("a.log")) == ["0"]
     assert f"s3://{BUCKET}/a.log: this version does not exist; it was deleted" in said.getvalue()
     assert "trying again will not help" in said.getvalue()
