@@ -68,7 +68,7 @@ def test_six_fields_are_separated_by_single_spaces(line: bytes, reason: str) -> 
 
 @pytest.mark.parametrize(
     "date",
-    "1969-12-31 2200-01-01 0000-01-01 0001-01-01 9999-12-31 2023-02-29 2100-02-29 2024-02-30 2024-04-31 2024-00-01 "
+    "0000-01-01 2023-02-29 2100-02-29 2024-02-30 2024-04-31 2024-00-01 "
     "2024-13-01 2024-01-00 2024-01-32 2024-1-01 2024-01-1 20240101 2024/01/01 +024-01-01 2024-W01-1 24-01-01 "
     "\u0662\u0660\u0662\u0664-\u0660\u0661-\u0660\u0661 2024-01-01Z".split(),
 )
@@ -135,23 +135,7 @@ def test_paths(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "status",
-    [
-        "",
-        "99",
-        "099",
-        "600",
-        "999",
-        "1000",
-        "20",
-        "2000",
-        "-20",
-        "+20",
-        "2.0",
-        "2xx",
-        "\u0662\u0660\u0660",
-        "²00",
-    ],
+    "status", ["", *"99 099 600 999 1000 20 2000 -20 +20 2.0 2xx \u0662\u0660\u0660 ²00".split()]
 )
 def test_statuses_that_are_none(status: str) -> None:
     assert verdict(status=status) is RejectReason.STATUS_CODE
