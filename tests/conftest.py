@@ -124,7 +124,6 @@ def _state(connection: psycopg.Connection) -> str:
 
 @pytest.fixture
 def engine(database: DatabaseSettings) -> Iterator[sa.Engine]:
-    """An engine on the fresh database."""
     engine = create_engine(database)
     yield engine
     engine.dispose()

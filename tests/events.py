@@ -43,12 +43,7 @@ def sqs_messages(*bodies: object) -> dict[str, Any]:
                 "messageId": str(number),
                 "receiptHandle": "handle",
                 "body": body if isinstance(body, str) else json.dumps(body),
-                "attributes": {
-                    "ApproximateReceiveCount": "1",
-                    "SentTimestamp": "0",
-                    "SenderId": "S3",
-                    "ApproximateFirstReceiveTimestamp": "0",
-                },
+                "attributes": {"ApproximateReceiveCount": "1"},
                 "messageAttributes": {},
                 "md5OfBody": "",
                 "eventSource": "aws:sqs",

@@ -16,5 +16,4 @@ def log_file(path: Path, data: bytes | Iterable[str]) -> LocalFile:
 
 
 def ingest(ingestor: Ingestor, path: Path, data: bytes | Iterable[str]) -> IngestSummary:
-    """Write a file and ingest it."""
     return ingestor.ingest_file(log_file(path, data))

@@ -69,7 +69,6 @@ def by_kernel(pieces: Iterable[bytes], max_rejects: int = 1 << 40) -> Aggregate:
 
 
 def told_by(aggregator: Aggregator) -> Aggregate:
-    """Ask an aggregator everything."""
     counts = aggregator.counts
     drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
     assert len(dict(drained)) == len(drained), "a customer's day came twice"

@@ -59,7 +59,6 @@ def merged_rows(engine: sa.Engine) -> list[tuple[object, ...]]:
 
 
 def ledger(engine: sa.Engine, key: str) -> LogObject:
-    """The ledger row of a key."""
     with Session(engine) as session:
         row = session.scalars(sa.select(LogObject).where(LogObject.key == key)).one()
         session.expunge(row)
@@ -95,6 +94,5 @@ def wait_for_waiting(engine: sa.Engine, sessions: int = 1) -> None:
 
 
 def revisions(engine: sa.Engine) -> dict[str, int]:
-    """The revision of each customer."""
     with Session(engine) as session:
         return {row.customer_id: row.revision for row in session.scalars(sa.select(Customer))}

@@ -166,7 +166,7 @@ class Runner:
         self._processes.set_forkserver_preload(["tests.faults.runner"])
         self._threads = ThreadPoolExecutor(4)
         self.bucket = VersionedBucket()
-        self.deliveries = self.faults = self.killed = 0
+        self.faults = self.killed = 0
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -206,7 +206,6 @@ class Runner:
 
     def _deliver(self, event: Event) -> None:
         for tries_left in reversed(range(_DELIVERIES)):
-            self.deliveries += 1
             try:
                 process(json.loads(json.dumps(body_of(event))), self._ingestor)
             except Exception:

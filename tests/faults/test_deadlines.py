@@ -102,55 +102,27 @@ def test_while_the_server_works_on_the_commit(ingestor: Ingestor, log: LocalFile
     assert_the_next_delivery_succeeds(ingestor, log)
 
 
-@pytest.fixture
-def frozen() -> Iterator[list[int]]:
-    """Backends of PostgreSQL that are stopped by SIGSTOP: they cannot even be asked to cancel."""
-    pids: list[int] = []
-    yield pids
-    thaw(pids)
+def test_while_a_commit_is_not_answered(ingestor: Ingestor, log: LocalFile) -> None:
+    """The server gets the COMMIT, but says nothing, and cannot even be asked to cancel: the next delivery finds it done."""
+    stopped: list[int] = []
 
-
-def freeze(pids: list[int], connection: sa.Connection) -> None:
-    driver: Any = connection.connection.driver_connection
-    pids.append(driver.info.backend_pid)
-    os.kill(pids[-1], signal.SIGSTOP)
-
-
-def thaw(pids: list[int]) -> None:
-    while pids:
-        os.kill(pids.pop(), signal.SIGCONT)
-
-
-def test_while_a_commit_is_not_answered(ingestor: Ingestor, log: LocalFile, frozen: list[int]) -> None:
-    """The server gets the COMMIT, but says nothing: nobody knows, and the next delivery finds it done."""
-
-    def on_commit(connection: sa.Connection) -> None:
+    def stop_backend(connection: sa.Connection) -> None:
         if connection.scalar(sa.text("SELECT count(*) FROM log_objects WHERE attempt_id > 0")):
-            freeze(frozen, connection)
+            driver: Any = connection.connection.driver_connection
+            stopped.append(driver.info.backend_pid)
+            os.kill(driver.info.backend_pid, signal.SIGSTOP)
 
-    sa.event.listen(ingestor.engine, "commit", on_commit)
-    with stopped_in_time() as deadline:
-        ingestor.ingest_file(log, Context(deadline))
-    sa.event.remove(ingestor.engine, "commit", on_commit)
-    assert tables.statistics(ingestor.engine) == {}
-    thaw(frozen)
+    sa.event.listen(ingestor.engine, "commit", stop_backend)
+    try:
+        with stopped_in_time() as deadline:
+            ingestor.ingest_file(log, Context(deadline))
+        assert tables.statistics(ingestor.engine) == {}
+    finally:
+        sa.event.remove(ingestor.engine, "commit", stop_backend)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
     assert ingestor.ingest_file(log).outcome == "unchanged"
     tables.check(ingestor.engine, LINES)
-
-
-def test_while_the_server_hangs_in_the_middle_of_the_commit(
-    ingestor: Ingestor, log: LocalFile, frozen: list[int]
-) -> None:
-    def on_statement(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
-        if statement.startswith("INSERT INTO daily_statistics"):
-            freeze(frozen, connection)
-
-    sa.event.listen(ingestor.engine, "before_cursor_execute", on_statement)
-    with stopped_in_time() as deadline:
-        ingestor.ingest_file(log, Context(deadline))
-    sa.event.remove(ingestor.engine, "before_cursor_execute", on_statement)
-    thaw(frozen)
-    assert_the_next_delivery_succeeds(ingestor, log)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET", "PUT"])

@@ -119,21 +119,6 @@ def test_concurrent_collectors_collect_the_dead_and_only_the_dead(
             attempts.lock(connection, alive)
 
 
-def test_the_search_for_the_dead_does_not_look_at_what_is_committed(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO attempts (bucket, key, started_at, committed)"
-                " SELECT 'b', 'k', now(), true FROM generate_series(1, 20000)"
-            )
-        )
-        connection.execute(sa.text("ANALYZE attempts"))
-        plan = connection.scalars(
-            sa.text("EXPLAIN SELECT id FROM attempts WHERE NOT committed ORDER BY id")
-        ).all()
-    assert "uncommitted_attempts" in plan[0], plan
-
-
 def test_a_statement_that_takes_too_long_is_an_error_in_time(
     database: DatabaseSettings, ingestor: Ingestor, log: LocalFile
 ) -> None:

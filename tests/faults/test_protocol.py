@@ -240,11 +240,6 @@ class Protocol(RuleBasedStateMachine):
         assert found == {key: len(known.lines) for key, known in self.known.items() if known.lines}
 
 
-@pytest.fixture
-def machine(engine: sa.Engine, tmp_path: Path) -> type[Protocol]:
-    return make_machine(engine, tmp_path)
-
-
 def make_machine(engine: sa.Engine, folder: Path) -> type[Protocol]:
     side = sa.create_engine(engine.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with_what = {"engine": engine, "side": side, "folder": folder, "numbers": itertools.count()}
@@ -262,11 +257,11 @@ def run(machine: type[Protocol], examples: int, steps: int, **more: Any) -> None
     run_state_machine_as_test(machine, settings=checks)
 
 
-def test_random_histories_follow_the_model(machine: type[Protocol]) -> None:
-    run(machine, examples=20, steps=15)
+def test_random_histories_follow_the_model(engine: sa.Engine, tmp_path: Path) -> None:
+    run(make_machine(engine, tmp_path), examples=20, steps=15)
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3_600)
-def test_many_long_histories_follow_the_model(machine: type[Protocol]) -> None:
-    run(machine, examples=1_000, steps=40)
+def test_many_long_histories_follow_the_model(engine: sa.Engine, tmp_path: Path) -> None:
+    run(make_machine(engine, tmp_path), examples=1_000, steps=40)

@@ -44,14 +44,6 @@ def test_create_and_update_migrate(listener: Listener, url: str) -> None:
     assert call(listener, "Update") == succeeded(Revision=schema.head())
 
 
-def test_delete_keeps_the_data(listener: Listener, url: str) -> None:
-    call(listener, "Create")
-    assert call(listener, "Delete") == succeeded()
-    with psycopg.connect(url) as connection:
-        revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    assert revision == (schema.head(),)
-
-
 def test_delete_needs_no_database(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failed creation there may be none, and the rollback deletes."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://postgres@/x?host=/does/not/exist")

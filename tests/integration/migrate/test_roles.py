@@ -123,15 +123,6 @@ def test_nobody_else_may_connect(migrated: EmbeddedPostgres) -> None:
             superuser.execute("DROP ROLE stranger")
 
 
-def test_every_table_and_sequence_is_thought_of() -> None:
-    """What the reader may read is chosen; the writer, which fills the tables, has something to do with each."""
-    tables = set(Base.metadata.tables)
-    assert set(grants.TABLES[WRITER]) == tables
-    assert set(grants.TABLES[READER]) <= {*tables, "alembic_version"}
-    assert set(grants.TABLES[READER].values()) == {"SELECT"}
-    assert set(grants.SEQUENCES[WRITER]) == set(Base.metadata._sequences)
-
-
 def test_the_roles_have_the_listed_rights_and_no_other(migrated: EmbeddedPostgres) -> None:
     listed = {
         (role, table, right)

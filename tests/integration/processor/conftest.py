@@ -37,7 +37,6 @@ def fresh_handler(database_variables: DatabaseSettings, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """The handler's log."""
     stream = io.StringIO()
     monkeypatch.setattr(module.logger.registered_handler, "stream", stream)
     return stream

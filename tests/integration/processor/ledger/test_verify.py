@@ -45,13 +45,9 @@ def differences(engine: sa.Engine) -> list[Difference]:
     return list(Verification(engine).differences())
 
 
-def fail(difference: Difference) -> None:
-    raise AssertionError(difference)
-
-
 def test_what_ingests_have_made_agrees(ingestor: Ingestor) -> None:
     days = len(oracle.statistics([*FIRST, *THIRD]))
-    assert check(ingestor.engine, fail) == Verdict(customers=3, customer_days=days, differences=0)
+    assert check(ingestor.engine, print) == Verdict(customers=3, customer_days=days, differences=0)
 
 
 OF_A_DAY = "WHERE customer_id = 'cust_2' AND date = '2024-09-04'"

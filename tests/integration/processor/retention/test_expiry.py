@@ -33,7 +33,6 @@ def lines_of(seed: int, count: int = 400) -> list[str]:
 
 
 def from_day(lines: Iterable[str], horizon: dt.date) -> list[str]:
-    """The lines of days that are open."""
     return [line for line in lines if line[:10] >= horizon.isoformat()]
 
 
@@ -42,7 +41,6 @@ Put = Callable[[str, list[str]], IngestSummary]
 
 @pytest.fixture
 def put(ingestor: Ingestor, tmp_path: Path) -> Put:
-    """Write a file and ingest it."""
     return lambda name, lines: ingest(ingestor, tmp_path / name, lines)
 
 
@@ -102,21 +100,6 @@ def test_what_was_removed_is_not_subtracted_again(
     check(engine, other, HORIZON)
     row = tables.ledger(engine, str(tmp_path / "a.log"))
     assert (row.outcome, row.accepted, row.expired) == ("withdrawn", 0, 0)
-
-
-def test_between_the_horizon_and_the_removal_everything_goes_on(
-    engine: sa.Engine, put: Put, ingestor: Ingestor, tmp_path: Path
-) -> None:
-    """As after a crash: the days are closed, their rows are still there."""
-    put("a.log", lines_of(1))
-    put("b.log", lines_of(2))
-    put("c.log", lines_of(3))
-    expiry._advance(engine, HORIZON)
-    assert put("a.log", lines_of(4)).outcome == "replaced"
-    ingestor.withdraw(Withdrawal(FILE_BUCKET, str(tmp_path / "b.log")))
-    assert put("d.log", lines_of(5)).expired > 0
-    expiry.expire(engine, DAYS[0])
-    check(engine, lines_of(3) + lines_of(4) + lines_of(5), HORIZON)
 
 
 def test_a_horizon_never_returns_and_is_not_in_the_future(engine: sa.Engine) -> None:

@@ -1,22 +1,13 @@
 """The retention's Lambda function, as the scheduler calls it."""
 
 import datetime as dt
-import os
-import signal
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import sqlalchemy as sa
 
-from local import postgres
-from local.postgres import EmbeddedPostgres
-from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, SettingsError
-from migrate import schema
 from processor.ingest import Ingestor
 from processor.retention import expiry
 from processor.retention import handler as retention_handler
@@ -78,30 +69,22 @@ def test_nonsense_is_refused(environment: pytest.MonkeyPatch, engine: sa.Engine,
     assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
 
 
-@pytest.fixture
-def own_server(postgres_folder: Path) -> Iterator[EmbeddedPostgres]:
-    server = postgres.start(postgres_folder / f"own-{time.monotonic_ns()}", "fsync = off\n")
-    server.create_database("logstats")
-    engine = create_engine(server.settings())
-    schema.upgrade(engine)
-    engine.dispose()
-    yield server
-    server.stop()
-
-
 def test_a_database_that_comes_back_is_waited_for(
-    own_server: EmbeddedPostgres, environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    environment: pytest.MonkeyPatch,
+    database: DatabaseSettings,
+    postgres_folder: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As Aurora does when it resumes: at first nobody answers."""
-    environment.setenv("DATABASE_URL", own_server.settings().url)
-    postmaster = int((own_server.folder / "postmaster.pid").read_text().splitlines()[0])
-    os.kill(postmaster, signal.SIGQUIT)
-    psutil.wait_procs([psutil.Process(postmaster)], timeout=10)
+    """As Aurora does when it resumes: at first nobody answers, as its socket is not there."""
+    socket = postgres_folder / "resuming"
+    url, _, sockets = database.url.partition("?host=")
+    environment.setenv("DATABASE_URL", f"{url}?host={socket}")
     environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
-    resuming = threading.Timer(0.5, postgres.start, [own_server.folder])
+    resuming = threading.Timer(0.5, socket.symlink_to, [sockets])
     resuming.start()
     assert invoke()["finished"]
     resuming.join()
+    socket.unlink()
     assert "The database does not answer; trying again in 0.1 s" in caplog.text
 
 

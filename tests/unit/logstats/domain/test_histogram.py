@@ -1,6 +1,5 @@
 """Histogram arithmetic against a `Counter` of buckets, and the promises on accuracy."""
 
-import random
 from collections import Counter
 from collections.abc import Iterable
 
@@ -142,15 +141,6 @@ def test_what_was_written_before_there_were_pages_counts_the_same(a: Counter[int
     ranks = sorted({1, (total + 1) // 2, total}) if total else []
     assert old_a.values_at(ranks) == of(a).values_at(ranks)
     assert len(old_a) == len(of(a)) == total
-
-
-def test_pages_make_millisecond_histograms_small() -> None:
-    """6 667 requests, evenly from 0.1 to 2 s: as in 10 million lines of 50 customers and 30 days."""
-    rng = random.Random(1)
-    values = [rng.randint(100, 2_000) * 1000 for _ in range(6_667)]
-    encoded = LatencyHistogram.of(values).encoded
-    assert encoded[0] == 2
-    assert 3 * len(encoded) < len(encode_without_pages(Counter(map(bucket, values))))
 
 
 # ---- Quantiles -------------------------------------------------------------------------------------

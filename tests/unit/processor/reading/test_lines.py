@@ -128,11 +128,6 @@ def test_an_over_long_line_costs_no_memory_and_no_neighbour(length: int, ending:
         assert len(kept) == 1
 
 
-def test_a_line_never_needs_more_than_the_buffer() -> None:
-    counts = fed(Memory(b"x" * (9 << 20) + b"\n" + ONE)).counts
-    assert (counts.lines, counts.accepted) == (2, 1)
-
-
 @pytest.mark.parametrize(
     ("data", "accepted", "lines"),
     [
