@@ -26,7 +26,6 @@ class Aggregate:
 
 
 def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
-    """Aggregate a block by the scalar parser."""
     lines = block.split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -48,7 +47,6 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
 
 
 def summary(entries: list[LogLine]) -> tuple[Numbers, bytes]:
-    """The numbers of one summary, and its encoded histogram."""
     durations = [entry.duration_us for entry in entries]
     return (
         len(entries),

@@ -66,7 +66,6 @@ class S3Double:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the AWS SDK needs to speak to it."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_DEFAULT_REGION": "eu-west-1",

@@ -41,7 +41,6 @@ def statistics(engine: sa.Engine) -> Statistics:
 
 
 def customers(engine: sa.Engine) -> dict[str, tuple[str, str, int]]:
-    """First day, last day and requests of each customer."""
     with Session(engine) as session:
         return {
             row.customer_id: (row.first_date.isoformat(), row.last_date.isoformat(), row.total_requests)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import lru_cache
 
 import pytest
 
@@ -24,15 +25,13 @@ def deliver(*bodies: object, seconds: float = 300) -> list[str]:
 def fresh_handler(database_variables: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the handler make its client, settings and ingestor anew."""
     monkeypatch.setenv("REJECTS_BUCKET", REJECTS)
-    for cached in (module._s3, module._settings, module._ingestor):
-        cached.cache_clear()
+    for name in ("_s3", "_settings", "_ingestor"):
+        monkeypatch.setattr(module, name, lru_cache(getattr(module, name).__wrapped__))
     yield
     if module._ingestor.cache_info().currsize:
         module._ingestor().engine.dispose()
     if module._s3.cache_info().currsize:
         module._s3().close()
-    for cached in (module._s3, module._settings, module._ingestor):
-        cached.cache_clear()
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ from processor.deadline import NEVER, Deadline
 from processor.ledger.attempts import LostAttemptError
 
 ENGINE = sa.create_engine("postgresql+psycopg://", poolclass=sa.NullPool)
-
-
 LOST = psycopg.OperationalError("server closed the connection unexpectedly")
 
 
