@@ -1,8 +1,7 @@
 """CloudWatch as far as alarms need it: metrics out of log lines, and an alarm's definition evaluated on them.
 
-moto keeps the metrics and gives sums, means and extremes. It neither reads the embedded metric format nor evaluates
-alarms, and knows no percentiles: that is here, after the CloudWatch user guide ("Embedded metric format specification",
-"Using Amazon CloudWatch alarms").
+moto neither reads the embedded metric format nor evaluates alarms: that is here, after the CloudWatch user guide
+("Embedded metric format specification", "Using Amazon CloudWatch alarms").
 """
 
 import datetime as dt
@@ -11,6 +10,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 import boto3
@@ -24,6 +24,8 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+
+_STATISTICS: dict[str, Callable[[list[float]], float]] = {"Average": fmean, "Maximum": max, "Sum": sum}
 
 OF_THIS_HOUR = dt.datetime(2024, 10, 3, 12, tzinfo=dt.UTC)
 """The end of the last period."""
@@ -54,7 +56,7 @@ def extracted(log: str) -> Iterator[tuple[str, Datum]]:
 
 @dataclass
 class CloudWatch:
-    """Metrics, in moto's CloudWatch and, for percentiles, as they came."""
+    """Metrics as they came, and a client of moto's CloudWatch."""
 
     client: Any = field(default_factory=lambda: boto3.client("cloudwatch"))
     _data: list[tuple[str, Datum]] = field(default_factory=list)
@@ -62,12 +64,9 @@ class CloudWatch:
     def put(self, namespace: str, datum: Datum, periods_ago: int = 0, seconds: int = 300) -> None:
         """Publish a datum in the middle of a period, the last one if it is 0 periods ago."""
         at = OF_THIS_HOUR - dt.timedelta(seconds=seconds * (periods_ago + 0.5))
-        datum = {**datum, "Timestamp": at}
-        self.client.put_metric_data(Namespace=namespace, MetricData=[datum])
-        self._data.append((namespace, datum))
+        self._data.append((namespace, {**datum, "Timestamp": at}))
 
     def put_log(self, log: str, periods_ago: int = 0, seconds: int = 300) -> None:
-        """Publish what a log has."""
         for namespace, datum in list(extracted(log)):
             self.put(namespace, datum, periods_ago, seconds)
 
@@ -120,32 +119,20 @@ class CloudWatch:
     ) -> float | None:
         end = OF_THIS_HOUR - dt.timedelta(seconds=period * ago)
         start = end - dt.timedelta(seconds=period)
-        named = {key: metric[key] for key in ("Namespace", "MetricName", "Dimensions")}
-        if statistic.startswith("p"):
-            return self._percentile(named, float(statistic[1:]), unit, (start, end))
-        stat = {"Metric": named, "Period": period, "Stat": statistic} | ({"Unit": unit} if unit else {})
-        queries = [{"Id": "wanted", "MetricStat": stat}]
-        got = self.client.get_metric_data(MetricDataQueries=queries, StartTime=start, EndTime=end)
-        values = got["MetricDataResults"][0]["Values"]
-        return values[0] if values else None
-
-    def _percentile(
-        self,
-        named: dict[str, Any],
-        percent: float,
-        unit: str | None,
-        period: tuple[dt.datetime, dt.datetime],
-    ) -> float | None:
         values = sorted(
             value
             for namespace, datum in self._data
-            if (namespace, datum["MetricName"]) == (named["Namespace"], named["MetricName"])
-            and _pairs(datum) == _pairs(named)
+            if (namespace, datum["MetricName"]) == (metric["Namespace"], metric["MetricName"])
+            and _pairs(datum) == _pairs(metric)
             and unit in (None, datum.get("Unit"))
-            and period[0] <= datum["Timestamp"] < period[1]
+            and start <= datum["Timestamp"] < end
             for value in datum.get("Values", [datum.get("Value")])
         )
-        return values[math.ceil(percent / 100 * len(values)) - 1] if values else None
+        if not values:
+            return None
+        if statistic.startswith("p"):
+            return float(values[math.ceil(float(statistic[1:]) / 100 * len(values)) - 1])
+        return float(_STATISTICS[statistic](values))
 
 
 def _pairs(metric: Mapping[str, Any]) -> set[tuple[str, str]]:

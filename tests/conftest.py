@@ -19,6 +19,10 @@ from logstats.database import create_engine
 from logstats.models import Base
 from logstats.settings import DatabaseSettings
 from migrate import schema
+from processor.ingest import Ingestor
+from processor.reject_stores import LocalRejectStore
+
+pytest.register_assert_rewrite("tests.tables")
 
 settings.register_profile("default", deadline=None, max_examples=50)  # a shared machine has its pauses
 settings.register_profile("nightly", deadline=None, max_examples=2_500)
@@ -120,7 +124,21 @@ def _state(connection: psycopg.Connection) -> str:
 
 @pytest.fixture
 def engine(database: DatabaseSettings) -> Iterator[sa.Engine]:
-    """An engine on the fresh database."""
     engine = create_engine(database)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
+    """An ingestor of one worker on the fresh database."""
+    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
+
+
+@pytest.fixture
+def database_variables(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> DatabaseSettings:
+    """The fresh database, in the environment as a function's settings are."""
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    monkeypatch.setenv("DATABASE_TLS", "disable")
+    monkeypatch.setenv("DATABASE_IAM_AUTH", "false")
+    return database

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from logstats import rows
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import DailySummary
 from logstats.models import REVISIONS, Customer, DailyStatistics
@@ -21,7 +22,6 @@ def insert_day(
     server_errors: int = 0,
 ) -> None:
     """Store one day of one customer, as the processor would."""
-    histogram = LatencyHistogram.of(durations_us)
     summary = DailySummary(
         total_requests=len(durations_us),
         client_errors=client_errors,
@@ -29,27 +29,11 @@ def insert_day(
         duration_sum_us=sum(durations_us),
         duration_min_us=min(durations_us),
         duration_max_us=max(durations_us),
-        histogram=histogram,
+        histogram=LatencyHistogram.of(durations_us),
     )
-    p50, p90, p95, p99 = summary.percentiles_us()
+    values = dict(zip(rows.COLUMNS, rows.from_summary(summary), strict=True))
     with Session(engine) as session:
-        session.add(
-            DailyStatistics(
-                customer_id=customer_id,
-                date=date,
-                total_requests=summary.total_requests,
-                client_errors=client_errors,
-                server_errors=server_errors,
-                duration_sum_us=summary.duration_sum_us,
-                duration_min_us=summary.duration_min_us,
-                duration_max_us=summary.duration_max_us,
-                histogram=histogram.encoded,
-                duration_p50_us=p50,
-                duration_p90_us=p90,
-                duration_p95_us=p95,
-                duration_p99_us=p99,
-            )
-        )
+        session.add(DailyStatistics(customer_id=customer_id, date=date, **values))
         session.flush()
         _refresh(session, customer_id)
         session.commit()

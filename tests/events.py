@@ -1,8 +1,11 @@
-"""S3 notifications as SQS delivers them to a function."""
+"""S3 notifications as SQS delivers them to a function, and the function's context."""
 
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import quote_plus
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 def created(bucket: str, key: str, version: str, sequencer: str) -> dict[str, Any]:
@@ -29,24 +32,36 @@ def created(bucket: str, key: str, version: str, sequencer: str) -> dict[str, An
 
 def sqs_event(*records: dict[str, Any]) -> dict[str, Any]:
     """One SQS message per S3 record; their ids are 0, 1, ..."""
+    return sqs_messages(*({"Records": [record]} for record in records))
+
+
+def sqs_messages(*bodies: object) -> dict[str, Any]:
+    """One SQS message per body, which is JSON or becomes that; their ids are 0, 1, ..."""
     return {
         "Records": [
             {
                 "messageId": str(number),
                 "receiptHandle": "handle",
-                "body": json.dumps({"Records": [record]}),
-                "attributes": {
-                    "ApproximateReceiveCount": "1",
-                    "SentTimestamp": "0",
-                    "SenderId": "S3",
-                    "ApproximateFirstReceiveTimestamp": "0",
-                },
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": "1"},
                 "messageAttributes": {},
                 "md5OfBody": "",
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:eu-west-1:000000000000:request-logs",
                 "awsRegion": "eu-west-1",
             }
-            for number, record in enumerate(records)
+            for number, body in enumerate(bodies)
         ]
     }
+
+
+def context(seconds: float = 300) -> LambdaContext:
+    """Stand in for Lambda's context of a function that has so many seconds left."""
+    found = SimpleNamespace(
+        function_name="under-test",
+        memory_limit_in_mb=512,
+        invoked_function_arn="arn:aws:lambda:eu-west-1:000000000000:function:under-test",
+        aws_request_id="11111111-1111-1111-1111-111111111111",
+        get_remaining_time_in_millis=lambda: int(seconds * 1_000),
+    )
+    return cast("LambdaContext", found)

@@ -35,7 +35,6 @@ class ExecutionEnvironment:
         return self.environment.invoke(Invocation(event, time.time() + timeout, **options))
 
     def invoke_and_kill(self, event: object, after: float) -> None:
-        """Kill the environment in the middle of an invocation."""
         timer = threading.Timer(after, self.environment.kill)
         timer.start()
         result = self.invoke(event, timeout=300)

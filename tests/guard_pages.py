@@ -42,11 +42,9 @@ class GuardedMemory:
                 raise OSError(ctypes.get_errno(), "mprotect")
 
     def at_end(self, data: bytes) -> memoryview:
-        """Put data directly before the forbidden page."""
         return self._put(data, PAGE + self.size - len(data))
 
     def at_start(self, data: bytes) -> memoryview:
-        """Put data directly behind the forbidden page."""
         return self._put(data, PAGE)
 
     def _put(self, data: bytes, at: int) -> memoryview:
@@ -114,7 +112,6 @@ def check_batches(memory: GuardedMemory) -> None:
 
 
 def main() -> None:
-    """Check all."""
     memory = GuardedMemory(1)
     check_lines(memory)
     check_histograms(memory)

@@ -6,10 +6,11 @@ from datetime import date, timedelta
 STATUSES = (200, 201, 302, 400, 404, 499, 500, 503, 599, 100)
 
 
-def random_lines(seed: int, count: int, customers: int = 5, days: int = 4) -> list[str]:
+def random_lines(
+    seed: int, count: int, customers: int = 5, days: int = 4, first: date = date(2024, 9, 4)
+) -> list[str]:
     """Valid lines in random order, durations in whole milliseconds."""
     rng = random.Random(seed)
-    first = date(2024, 9, 4)
     return [
         f"{first + timedelta(rng.randrange(days))} "
         f"{rng.randrange(24):02}:{rng.randrange(60):02}:{rng.randrange(60):02} "

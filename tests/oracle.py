@@ -29,6 +29,15 @@ def repeated(lines: Iterable[str], times: int) -> Statistics:
     return once
 
 
+def customers(statistics: Statistics) -> dict[str, tuple[str, str, int]]:
+    """First day, last day and requests of each customer."""
+    found: dict[str, tuple[str, str, int]] = {}
+    for (customer, day), numbers in sorted(statistics.items()):
+        first, _, requests = found.get(customer, (day, day, 0))
+        found[customer] = (first, day, requests + numbers["total_requests"])
+    return found
+
+
 def _of_one_day(entries: list[tuple[int, Decimal]]) -> dict[str, Any]:
     durations = sorted(duration for _, duration in entries)
     count = len(entries)

@@ -26,7 +26,6 @@ class Aggregate:
 
 
 def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
-    """Aggregate a block by the scalar parser."""
     lines = block.split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -48,7 +47,6 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
 
 
 def summary(entries: list[LogLine]) -> tuple[Numbers, bytes]:
-    """The numbers of one summary, and its encoded histogram."""
     durations = [entry.duration_us for entry in entries]
     return (
         len(entries),
@@ -69,7 +67,6 @@ def by_kernel(pieces: Iterable[bytes], max_rejects: int = 1 << 40) -> Aggregate:
 
 
 def told_by(aggregator: Aggregator) -> Aggregate:
-    """Ask an aggregator everything."""
     counts = aggregator.counts
     drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
     assert len(dict(drained)) == len(drained), "a customer's day came twice"

@@ -28,16 +28,13 @@ class Version:
 
     @property
     def size(self) -> int:
-        """Bytes."""
         return len(self.block) * self.repeats
 
     @property
     def etag(self) -> str:
-        """A strong entity tag."""
         return f'"{hashlib.md5(self.block, usedforsecurity=False).hexdigest()}-{self.repeats}"'
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """Yield the bytes from `start` up to `end`."""
         while start < end:
             offset = start % len(self.block)
             piece = self.block[offset : offset + min(_PIECE, end - start)]
@@ -64,13 +61,11 @@ class S3Double:
 
     @property
     def endpoint(self) -> str:
-        """The value of `AWS_ENDPOINT_URL`."""
         assert self._server
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the AWS SDK needs to speak to it."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_DEFAULT_REGION": "eu-west-1",
@@ -79,13 +74,11 @@ class S3Double:
         }
 
     def put(self, bucket: str, key: str, block: bytes, repeats: int = 1, *, stalled: bool = False) -> Version:
-        """Store a version and return it."""
         versions = self.objects.setdefault((bucket, key), [])
         versions.append(Version(f"v{len(versions) + 1}", block, repeats, stalled))
         return versions[-1]
 
     def find(self, bucket: str, key: str, version_id: str | None) -> Version | None:
-        """Return a version, or the current one."""
         versions = self.objects.get((bucket, key), [])
         return next((each for each in reversed(versions) if version_id in (None, each.version_id)), None)
 

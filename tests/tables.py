@@ -1,12 +1,21 @@
 """What the tables hold, in the oracle's form."""
 
+import time
+from collections.abc import Iterable
 from fractions import Fraction
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import Attempt, AttemptPart, Contribution, Customer, DailyStatistics, LogObject
+from tests import oracle
 from tests.oracle import Statistics
+
+
+def check(engine: sa.Engine, lines: Iterable[str] = ()) -> None:
+    """Assert that the tables are those of some lines, and that nothing is left of attempts that do not count."""
+    assert statistics(engine) == oracle.statistics(lines)
+    assert set(leftovers(engine).values()) == {0}
 
 
 def statistics(engine: sa.Engine) -> Statistics:
@@ -32,7 +41,6 @@ def statistics(engine: sa.Engine) -> Statistics:
 
 
 def customers(engine: sa.Engine) -> dict[str, tuple[str, str, int]]:
-    """First day, last day and requests of each customer."""
     with Session(engine) as session:
         return {
             row.customer_id: (row.first_date.isoformat(), row.last_date.isoformat(), row.total_requests)
@@ -50,7 +58,6 @@ def merged_rows(engine: sa.Engine) -> list[tuple[object, ...]]:
 
 
 def ledger(engine: sa.Engine, key: str) -> LogObject:
-    """The ledger row of a key."""
     with Session(engine) as session:
         row = session.scalars(sa.select(LogObject).where(LogObject.key == key)).one()
         session.expunge(row)
@@ -71,3 +78,20 @@ def leftovers(engine: sa.Engine) -> dict[str, int]:
                 (Attempt, Attempt.id),
             )
         }
+
+
+def wait_for_waiting(engine: sa.Engine, sessions: int = 1) -> None:
+    """Return when so many sessions of the database wait for locks."""
+    waiting = sa.text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 60
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while connection.scalar(waiting) != sessions:
+            assert time.monotonic() < deadline, f"{sessions} sessions never wait for locks"
+            time.sleep(0.02)
+
+
+def revisions(engine: sa.Engine) -> dict[str, int]:
+    with Session(engine) as session:
+        return {row.customer_id: row.revision for row in session.scalars(sa.select(Customer))}

@@ -32,11 +32,9 @@ class Command:
 
     @property
     def fails(self) -> bool:
-        """Whether the document shows an error."""
         return self.shown.startswith("error:")
 
     def check(self, status: int, output: str) -> None:
-        """Compare with what really happened."""
         context = f"$ {self.text}\n{output}\n(status {status}); the document shows:\n{self.shown}"
         assert (status != 0) == self.fails, context
         if self.shown:
@@ -52,14 +50,12 @@ class Block:
     body: str
 
     def commands(self) -> list[Command]:
-        """The commands of a `console` block."""
         texts = re.split(r"^\$ ", self.body, flags=re.MULTILINE)
         assert not texts[0].strip(), f"output before the first command: {texts[0]}"
         return [Command(*_divide(text)) for text in texts[1:]]
 
 
 def blocks(document: Path) -> list[Block]:
-    """The fenced blocks of a document."""
     found = _BLOCK.finditer(document.read_text("utf-8"))
     return [Block(match["language"], match["comment"] or "", match["body"]) for match in found]
 

@@ -4,15 +4,13 @@ Each seed has days of its own, later than those of the seeds before it: the hori
 """
 
 import datetime as dt
-import gzip
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests import oracle
 from tests.faults import schedule
-from tests.faults.schedule import BROKEN, Event, Schedule, Step
-from tests.logs import as_bytes
+from tests.faults.schedule import Schedule, Step
 
 DAYS = 4
 _FIRST = dt.date(2001, 1, 1)
@@ -54,7 +52,6 @@ class Expiring:
         }
 
     def __str__(self) -> str:
-        """One line per step."""
         runs = [f"  {step}\n    {run}" for step, run in self.steps]
         return "\n".join([f"{self.deliveries}", f"first day {self.first_day}", *runs])
 
@@ -63,28 +60,9 @@ def make(seed: int, *, kill: bool) -> Expiring:
     """Make the schedule of a seed."""
     rng = random.Random(f"expiring {seed}")
     first_day = _FIRST + dt.timedelta(DAYS * seed)
-    plain = schedule.make(seed, kill=kill)
-    moved = {event: _moved(event, first_day) for event in plain.uploads}
-    steps = tuple(replace(step, events=tuple(moved[event] for event in step.events)) for step in plain.steps)
-    deliveries = replace(plain, uploads=tuple(moved.values()), steps=steps)
+    deliveries = schedule.make(seed, kill=kill, days=DAYS, first=first_day)
     runs = _runs(rng, first_day, kill=kill)
-    return Expiring(deliveries, first_day, tuple(zip(steps, runs, strict=False)))
-
-
-def _moved(event: Event, first_day: dt.date) -> Event:
-    """Spread an event's lines, which are of two days, over the four of the seed."""
-    if event.lines is None:
-        return event
-    lines = tuple(line if line in BROKEN else _line(line, first_day) for line in event.lines)
-    data = as_bytes(list(lines))
-    return replace(
-        event, lines=lines, data=gzip.compress(data, mtime=0) if event.key.endswith(".gz") else data
-    )
-
-
-def _line(line: str, first_day: dt.date) -> str:
-    day = 2 * (line[:10] == "2024-09-05") + (line[11:13] >= "12")
-    return f"{first_day + dt.timedelta(day)}{line[10:]}"
+    return Expiring(deliveries, first_day, tuple(zip(deliveries.steps, runs, strict=False)))
 
 
 def _runs(rng: random.Random, first_day: dt.date, *, kill: bool) -> Iterator[Run | None]:

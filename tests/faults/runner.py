@@ -26,6 +26,7 @@ from processor.ingest import Ingestor
 from processor.ledger import attempts
 from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
+from tests.events import created
 from tests.faults.bucket import VersionedBucket
 from tests.faults.schedule import Event, Schedule, Step
 
@@ -69,19 +70,25 @@ def cut(side: sa.Engine, connection: sa.Connection) -> None:
         other.exec_driver_sql(f"SELECT pg_terminate_backend({driver.info.backend_pid}, 1000)")
 
 
+def pause_within_commit(engine: sa.Engine, pause: str) -> None:
+    """Let a commit of statistics run PL/pgSQL, in a deferred trigger `pause` on their table."""
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql"
+                f" AS $$ BEGIN {pause} RETURN NULL; END $$;"
+                "CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON daily_statistics"
+                " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pause()"
+            )
+        )
+
+
 def body_of(event: Event) -> dict[str, Any]:
     """The message of an event."""
-    kind = "ObjectRemoved:DeleteMarkerCreated" if event.lines is None else "ObjectCreated:Put"
-    entry = {"key": event.key, "versionId": event.version, "sequencer": event.sequencer, "size": 1}
-    return {
-        "Records": [
-            {
-                "eventName": kind,
-                "eventTime": "2024-10-03T00:00:00.000Z",
-                "s3": {"bucket": {"name": "logs"}, "object": entry},
-            }
-        ]
-    }
+    record = created("logs", event.key, event.version, event.sequencer)
+    if event.lines is None:
+        record["eventName"] = "ObjectRemoved:DeleteMarkerCreated"
+    return {"Records": [record]}
 
 
 @contextmanager
@@ -130,7 +137,7 @@ def process(body: dict[str, Any], ingestor: Ingestor) -> None:
         handler._process(announcement, ingestor, Context())
 
 
-def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: Event, step: Step) -> None:
+def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, step: Step) -> None:
     """In a process of its own: SIGKILL before a statement, or before an instruction."""
     engine = create_engine(DatabaseSettings(url=database, tls="disable", iam_auth=False), max_overflow=-1)
     with wired(bucket):
@@ -139,7 +146,7 @@ def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, event: 
             Countdown(engine).arm(step.at, _die)
         else:
             die_at_instruction(step.at)
-        process(body_of(event), ingestor)
+        process(body_of(step.events[0]), ingestor)
 
 
 @dataclass
@@ -159,7 +166,7 @@ class Runner:
         self._processes.set_forkserver_preload(["tests.faults.runner"])
         self._threads = ThreadPoolExecutor(4)
         self.bucket = VersionedBucket()
-        self.deliveries = self.faults = self.killed = 0
+        self.faults = self.killed = 0
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -180,13 +187,7 @@ class Runner:
             self.faults += 1
             victim = self._processes.Process(
                 target=deliver_and_die,
-                args=(
-                    self.database.url,
-                    str(self.folder),
-                    self.bucket.only(step.events[0].key),
-                    step.events[0],
-                    step,
-                ),
+                args=(self.database.url, str(self.folder), self.bucket.only(step.events[0].key), step),
             )
             victim.start()
             victim.join()
@@ -205,7 +206,6 @@ class Runner:
 
     def _deliver(self, event: Event) -> None:
         for tries_left in reversed(range(_DELIVERIES)):
-            self.deliveries += 1
             try:
                 process(json.loads(json.dumps(body_of(event))), self._ingestor)
             except Exception:

@@ -3,6 +3,7 @@
 import gzip
 import random
 from dataclasses import dataclass, field
+from datetime import date
 
 from tests import oracle
 from tests.logs import as_bytes, random_lines
@@ -60,7 +61,6 @@ class Schedule:
         return oracle.statistics(line for line in counting if line not in BROKEN)
 
     def __str__(self) -> str:
-        """One line per step."""
         lines = [f"schedule of seed {self.seed}"]
         for step in self.steps:
             events = ", ".join(
@@ -71,10 +71,10 @@ class Schedule:
         return "\n".join(lines)
 
 
-def make(seed: int, *, kill: bool) -> Schedule:
+def make(seed: int, *, kill: bool, days: int = 2, first: date = date(2024, 9, 4)) -> Schedule:
     """Make the schedule of a seed. Its bucket and its customers are its own, so many can share a database."""
     rng = random.Random(seed)
-    contents = [_content(rng, seed) for _ in range(3)]
+    contents = [_content(rng, seed, days, first) for _ in range(3)]
     uploads: list[Event] = []
     for number in range(rng.randrange(2, 6)):
         key = f"s{seed}/{rng.choice('ab')}.log" + rng.choice(["", ".gz"])
@@ -92,8 +92,8 @@ def _sequencer(number: int, rng: random.Random) -> str:
     return f"{9 + number:X}".rjust(4, "0") + "F" * rng.randrange(3)
 
 
-def _content(rng: random.Random, seed: int) -> tuple[str, ...]:
-    lines = random_lines(rng.randrange(1 << 30), rng.randrange(25), customers=3, days=2)
+def _content(rng: random.Random, seed: int, days: int, first: date) -> tuple[str, ...]:
+    lines = random_lines(rng.randrange(1 << 30), rng.randrange(25), customers=3, days=days, first=first)
     broken = rng.choices(BROKEN, k=rng.choice([0, 0, 1, 3]))
     return (*(line.replace("cust_", f"s{seed}-") for line in lines), *broken)
 

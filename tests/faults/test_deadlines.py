@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,30 +19,16 @@ from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
 from processor.reading.objects import LocalFile
 from processor.reading.s3 import create_client
-from processor.reject_stores import LocalRejectStore, S3RejectStore
+from processor.reject_stores import S3RejectStore
 from processor.requests import EventRequest
-from tests import oracle, tables
-from tests.logs import as_bytes, random_lines
+from tests import tables
+from tests.faults.conftest import LINES
+from tests.faults.runner import pause_within_commit
+from tests.logs import as_bytes
 from tests.s3_double import S3Double
 
-# A cursor of a lost connection says so when it is collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-LINES = random_lines(1, 2_000)
 SECONDS = 6.5
 """The function's time; five of them are kept back."""
-
-
-@pytest.fixture
-def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
-    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> LocalFile:
-    path = tmp_path / "a.log"
-    path.write_bytes(as_bytes(LINES))
-    return LocalFile.at(path)
 
 
 @contextmanager
@@ -58,8 +43,7 @@ def stopped_in_time() -> Iterator[Deadline]:
 
 def assert_the_next_delivery_succeeds(ingestor: Ingestor, log: LocalFile) -> None:
     assert ingestor.ingest_file(log).outcome == "ingested"
-    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
-    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+    tables.check(ingestor.engine, LINES)
 
 
 def test_while_it_reads(ingestor: Ingestor, log: LocalFile) -> None:
@@ -90,7 +74,7 @@ def test_while_another_delivery_of_the_object_commits(ingestor: Ingestor, log: L
         with stopped_in_time() as deadline:
             ingestor.withdraw(Withdrawal(log.bucket, log.key), Context(deadline))
     assert ingestor.ingest_file(log).outcome == "unchanged"
-    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
+    tables.check(ingestor.engine, LINES)
 
 
 def test_while_the_commit_runs_many_statements(ingestor: Ingestor, log: LocalFile) -> None:
@@ -109,19 +93,7 @@ def test_while_the_commit_runs_many_statements(ingestor: Ingestor, log: LocalFil
 
 def test_while_the_server_works_on_the_commit(ingestor: Ingestor, log: LocalFile) -> None:
     """A deferred trigger runs within COMMIT."""
-    with ingestor.engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql"
-                " AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'"
-            )
-        )
-        connection.execute(
-            sa.text(
-                "CREATE CONSTRAINT TRIGGER pause AFTER INSERT ON daily_statistics"
-                " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pause()"
-            )
-        )
+    pause_within_commit(ingestor.engine, "PERFORM pg_sleep(60);")
     with stopped_in_time() as deadline:
         ingestor.ingest_file(log, Context(deadline))
     assert tables.statistics(ingestor.engine) == {}
@@ -130,60 +102,27 @@ def test_while_the_server_works_on_the_commit(ingestor: Ingestor, log: LocalFile
     assert_the_next_delivery_succeeds(ingestor, log)
 
 
-@dataclass
-class Frozen:
-    """Backends of PostgreSQL that are stopped by SIGSTOP: they cannot even be asked to cancel."""
+def test_while_a_commit_is_not_answered(ingestor: Ingestor, log: LocalFile) -> None:
+    """The server gets the COMMIT, but says nothing, and cannot even be asked to cancel: the next delivery finds it done."""
+    stopped: list[int] = []
 
-    pids: list[int] = field(default_factory=list)
-
-    def freeze(self, connection: sa.Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        self.pids.append(driver.info.backend_pid)
-        os.kill(self.pids[-1], signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        while self.pids:
-            os.kill(self.pids.pop(), signal.SIGCONT)
-
-
-@pytest.fixture
-def frozen() -> Iterator[Frozen]:
-    backends = Frozen()
-    yield backends
-    backends.thaw()
-
-
-def test_while_a_commit_is_not_answered(ingestor: Ingestor, log: LocalFile, frozen: Frozen) -> None:
-    """The server gets the COMMIT, but says nothing: nobody knows, and the next delivery finds it done."""
-
-    def freeze(connection: sa.Connection) -> None:
+    def stop_backend(connection: sa.Connection) -> None:
         if connection.scalar(sa.text("SELECT count(*) FROM log_objects WHERE attempt_id > 0")):
-            frozen.freeze(connection)
+            driver: Any = connection.connection.driver_connection
+            stopped.append(driver.info.backend_pid)
+            os.kill(driver.info.backend_pid, signal.SIGSTOP)
 
-    sa.event.listen(ingestor.engine, "commit", freeze)
-    with stopped_in_time() as deadline:
-        ingestor.ingest_file(log, Context(deadline))
-    sa.event.remove(ingestor.engine, "commit", freeze)
-    assert tables.statistics(ingestor.engine) == {}
-    frozen.thaw()
+    sa.event.listen(ingestor.engine, "commit", stop_backend)
+    try:
+        with stopped_in_time() as deadline:
+            ingestor.ingest_file(log, Context(deadline))
+        assert tables.statistics(ingestor.engine) == {}
+    finally:
+        sa.event.remove(ingestor.engine, "commit", stop_backend)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
     assert ingestor.ingest_file(log).outcome == "unchanged"
-    assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
-    assert set(tables.leftovers(ingestor.engine).values()) == {0}
-
-
-def test_while_the_server_hangs_in_the_middle_of_the_commit(
-    ingestor: Ingestor, log: LocalFile, frozen: Frozen
-) -> None:
-    def freeze(connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
-        if statement.startswith("INSERT INTO daily_statistics"):
-            frozen.freeze(connection)
-
-    sa.event.listen(ingestor.engine, "before_cursor_execute", freeze)
-    with stopped_in_time() as deadline:
-        ingestor.ingest_file(log, Context(deadline))
-    sa.event.remove(ingestor.engine, "before_cursor_execute", freeze)
-    frozen.thaw()
-    assert_the_next_delivery_succeeds(ingestor, log)
+    tables.check(ingestor.engine, LINES)
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET", "PUT"])
@@ -202,8 +141,7 @@ def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch,
         assert tables.statistics(ingestor.engine) == {}
         s3.fault = lambda _: ""
         assert remote.ingest(request).outcome == "ingested"
-        assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
-        assert set(tables.leftovers(ingestor.engine).values()) == {0}
+        tables.check(ingestor.engine, LINES)
         client.close()
 
 

@@ -23,50 +23,26 @@ from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import LocalFile, TransientSourceError
 from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
-from tests.faults.concurrent import Processes, ingest_at_once, lines_of, write
+from tests.faults.concurrent import ingest_in_processes, ingest_in_threads, lines_of, write
+from tests.faults.conftest import LINES
+from tests.ingests import log_file
 from tests.logs import as_bytes, random_lines
-
-# A cursor of a lost connection says so when it is collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-LINES = random_lines(1, 2_000)
-
-
-@pytest.fixture
-def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
-    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> LocalFile:
-    path = tmp_path / "a.log"
-    path.write_bytes(as_bytes(LINES))
-    return LocalFile.at(path)
 
 
 def test_sixteen_ingests_at_once_equal_one_after_the_other(
     engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "processor.ledger.transaction._TRIES", 1
-    )  # the order of locks alone must prevent deadlocks
-    outcomes = ingest_at_once(engine.url, tmp_path, files=16, lines=1_000)
-    assert {summary.outcome for summary in outcomes} == {"ingested"}
-    lines = [line for number in range(16) for line in lines_of(number, 1_000)]
-    assert tables.statistics(engine) == oracle.statistics(lines)
-    assert set(tables.leftovers(engine).values()) == {0}
+    """The order of locks alone must prevent deadlocks."""
+    monkeypatch.setattr("processor.ledger.transaction._TRIES", 1)
+    assert ingest_in_threads(engine.url, write(tmp_path, 16, 1_000)) == ["ingested"] * 16
+    tables.check(engine, [line for number in range(16) for line in lines_of(number, 1_000)])
 
 
 def test_sixteen_processes_at_once_equal_one_after_the_other(
     engine: sa.Engine, database: DatabaseSettings, tmp_path: Path
 ) -> None:
-    """Each has its own connections, and one try per commit."""
-    processes = Processes(database, write(tmp_path, 16, 1_000))
-    processes.ready()
-    assert processes.outcomes() == ["ingested"] * 16
-    lines = [line for number in range(16) for line in lines_of(number, 1_000)]
-    assert tables.statistics(engine) == oracle.statistics(lines)
-    assert set(tables.leftovers(engine).values()) == {0}
+    assert ingest_in_processes(database.url, write(tmp_path, 16, 1_000)) == ["ingested"] * 16
+    tables.check(engine, [line for number in range(16) for line in lines_of(number, 1_000)])
 
 
 def test_a_commit_whose_answer_is_lost_counts_once(ingestor: Ingestor, log: LocalFile) -> None:
@@ -143,21 +119,6 @@ def test_concurrent_collectors_collect_the_dead_and_only_the_dead(
             attempts.lock(connection, alive)
 
 
-def test_the_search_for_the_dead_does_not_look_at_what_is_committed(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO attempts (bucket, key, started_at, committed)"
-                " SELECT 'b', 'k', now(), true FROM generate_series(1, 20000)"
-            )
-        )
-        connection.execute(sa.text("ANALYZE attempts"))
-        plan = connection.scalars(
-            sa.text("EXPLAIN SELECT id FROM attempts WHERE NOT committed ORDER BY id")
-        ).all()
-    assert "uncommitted_attempts" in plan[0], plan
-
-
 def test_a_statement_that_takes_too_long_is_an_error_in_time(
     database: DatabaseSettings, ingestor: Ingestor, log: LocalFile
 ) -> None:
@@ -168,8 +129,7 @@ def test_a_statement_that_takes_too_long_is_an_error_in_time(
         holder.execute(sa.text("LOCK TABLE daily_statistics"))
         with pytest.raises(sa.exc.OperationalError, match="statement timeout"):
             Ingestor(impatient, ingestor.rejects, workers=1).ingest_file(log)
-    assert tables.statistics(ingestor.engine) == {}
-    assert set(tables.leftovers(ingestor.engine).values()) == {0}
+    tables.check(ingestor.engine)
     assert Ingestor(impatient, ingestor.rejects, workers=1).ingest_file(log).outcome == "ingested"
     impatient.dispose()
 
@@ -192,13 +152,11 @@ def test_a_full_disk_commits_nothing(
     engine: sa.Engine, log: LocalFile, full_disk: Path, tmp_path: Path
 ) -> None:
     """The processor's only files are rejected lines, and those only without a bucket for them."""
-    (tmp_path / "rejecting.log").write_bytes(as_bytes(LINES) + b"broken\n" * 5_000)
+    rejecting = log_file(tmp_path / "rejecting.log", as_bytes(LINES) + b"broken\n" * 5_000)
     ingestor = Ingestor(engine, LocalRejectStore(full_disk), workers=1)
-    rejecting = LocalFile.at(tmp_path / "rejecting.log")
     with pytest.raises(TransientSourceError, match=r"cannot be kept in .*No space left on device"):
         ingestor.ingest_file(rejecting)
-    assert tables.statistics(engine) == {}
-    assert set(tables.leftovers(engine).values()) == {0}
+    tables.check(engine)
     assert not [path for path in full_disk.rglob("*") if path.is_file()]
     assert ingestor.ingest_file(log).outcome == "ingested", "nothing rejected, nothing written"
     subprocess.run(["mount", "-o", "remount,size=8m", str(full_disk)], check=True)
@@ -206,25 +164,19 @@ def test_a_full_disk_commits_nothing(
     assert tables.statistics(engine) == oracle.statistics(LINES * 2)
 
 
-@pytest.fixture
-def command(tmp_path: Path, database: DatabaseSettings) -> list[str]:
-    return [
-        sys.executable, "-c", "from local.cli import main; main()", "ingest", str(tmp_path / "big.log"),
-        "--database-url", database.url,
-    ]  # fmt: skip
-
-
 @pytest.mark.timeout(1_800)
 def test_kill_9_at_random_moments_leaves_nothing_behind(
-    engine: sa.Engine, tmp_path: Path, command: list[str]
+    engine: sa.Engine, database: DatabaseSettings, tmp_path: Path
 ) -> None:
     """FAULTS_KILLS says how often; the default keeps the suite short, 50 are run nightly.
 
     The moments are spread over the time of a whole run, whatever that is on this machine; if it is so busy that none was
     within an attempt, there are more.
     """
-    lines = random_lines(7, 60_000, customers=300, days=20)
-    (tmp_path / "big.log").write_bytes(as_bytes(lines) * 4)
+    lines, log = random_lines(7, 60_000, customers=300, days=20), (tmp_path / "big.log").resolve()
+    log.write_bytes(as_bytes(lines) * 4)
+    program = [sys.executable, "-c", "from local.cli import main; main()"]
+    command = [*program, "ingest", str(log), "--database-url", database.url]
     rejects = LocalRejectStore(tmp_path / "rejected")
     rng, kills = random.Random(7), int(os.environ.get("FAULTS_KILLS", "4"))
     started = time.monotonic()
@@ -232,7 +184,7 @@ def test_kill_9_at_random_moments_leaves_nothing_behind(
     whole = time.monotonic() - started
     killed = interrupted = 0
     while killed < kills or (not interrupted and killed < 10 * kills):
-        withdraw(engine, Withdrawal("file", str((tmp_path / "big.log").resolve())), rejects)
+        withdraw(engine, Withdrawal("file", str(log)), rejects)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(timeout=rng.uniform(0.1, 1.05) * whole)
@@ -248,8 +200,7 @@ def test_kill_9_at_random_moments_leaves_nothing_behind(
         deadline = time.monotonic() + 10
         while any(tables.leftovers(engine).values()) and time.monotonic() < deadline:
             attempts.garbage_collect(connection, rejects)
-    assert set(tables.leftovers(engine).values()) == {0}
-    assert tables.statistics(engine) == oracle.statistics(lines * 4)
+    tables.check(engine, lines * 4)
 
 
 def test_an_attempt_is_not_collected_while_rows_are_staged_for_it(
@@ -267,21 +218,13 @@ def test_an_attempt_is_not_collected_while_rows_are_staged_for_it(
             while not collected and time.monotonic() < deadline:
                 collected.extend(attempts.garbage_collect(connection, ingestor.rejects))
 
-    with engine.connect() as watching:
-        watching.execution_options(isolation_level="AUTOCOMMIT")
-        thread = threading.Thread(target=collect)
-        with engine.begin() as staging:
-            attempts.lock(staging, dead)
-            thread.start()
-            waiting = sa.text(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            deadline = time.monotonic() + 30
-            while not watching.scalar(waiting):
-                assert not collected, "collected while it was locked"
-                assert time.monotonic() < deadline
-            assert not collected
-        thread.join()
+    thread = threading.Thread(target=collect)
+    with engine.begin() as staging:
+        attempts.lock(staging, dead)
+        thread.start()
+        tables.wait_for_waiting(engine)
+        assert not collected, "collected while it was locked"
+    thread.join()
     assert collected == [dead]
 
 

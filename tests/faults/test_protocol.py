@@ -32,9 +32,6 @@ from tests.faults.runner import Countdown, body_of, cut, process, wired
 from tests.faults.schedule import Event
 from tests.logs import as_bytes, random_lines
 
-# A cursor of a lost connection says so when it is collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 CONTENTS = [tuple(random_lines(seed, count, customers=2, days=2)) for seed, count in enumerate((0, 3, 5, 5))]
 
 
@@ -230,7 +227,7 @@ class Protocol(RuleBasedStateMachine):
         customers = {
             name: span for name, span in tables.customers(self.engine).items() if name.startswith(ours)
         }
-        assert customers == spans(expected)
+        assert customers == oracle.customers(expected)
 
     @invariant()
     def the_ledger_tells_what_counts(self) -> None:
@@ -241,20 +238,6 @@ class Protocol(RuleBasedStateMachine):
             )
             found = {row.key: row.accepted for row in rows}
         assert found == {key: len(known.lines) for key, known in self.known.items() if known.lines}
-
-
-def spans(statistics: oracle.Statistics) -> dict[str, tuple[str, str, int]]:
-    """First day, last day and requests of each customer."""
-    found: dict[str, tuple[str, str, int]] = {}
-    for (customer, day), numbers in sorted(statistics.items()):
-        first, _, requests = found.get(customer, (day, day, 0))
-        found[customer] = (first, day, requests + numbers["total_requests"])
-    return found
-
-
-@pytest.fixture
-def machine(engine: sa.Engine, tmp_path: Path) -> type[Protocol]:
-    return make_machine(engine, tmp_path)
 
 
 def make_machine(engine: sa.Engine, folder: Path) -> type[Protocol]:
@@ -274,11 +257,11 @@ def run(machine: type[Protocol], examples: int, steps: int, **more: Any) -> None
     run_state_machine_as_test(machine, settings=checks)
 
 
-def test_random_histories_follow_the_model(machine: type[Protocol]) -> None:
-    run(machine, examples=20, steps=15)
+def test_random_histories_follow_the_model(engine: sa.Engine, tmp_path: Path) -> None:
+    run(make_machine(engine, tmp_path), examples=20, steps=15)
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3_600)
-def test_many_long_histories_follow_the_model(machine: type[Protocol]) -> None:
-    run(machine, examples=1_000, steps=40)
+def test_many_long_histories_follow_the_model(engine: sa.Engine, tmp_path: Path) -> None:
+    run(make_machine(engine, tmp_path), examples=1_000, steps=40)

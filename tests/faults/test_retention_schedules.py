@@ -18,14 +18,10 @@ from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from processor.ledger import attempts, customers, merge
 from processor.retention import expiry
-from tests import tables
+from tests import oracle, tables
 from tests.faults import expiring
 from tests.faults.expiring import Expiring, Run
 from tests.faults.runner import Countdown, Runner, _die, wired
-from tests.integration.processor.ledger.test_customers import summarised
-
-# A cursor of a lost connection says so when it is collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @contextmanager
@@ -95,7 +91,7 @@ class ExpiringRunner(Runner):
     def _verdicts(self, schedule: Expiring) -> Iterator[tuple[str, bool]]:
         expected = schedule.expected()
         yield "statistics", tables.statistics(self.engine) == expected
-        yield "customers", tables.customers(self.engine) == summarised(expected)
+        yield "customers", tables.customers(self.engine) == oracle.customers(expected)
         yield "leftovers", not any(tables.leftovers(self.engine).values())
         with self.engine.connect() as connection:
             closed = sa.text(

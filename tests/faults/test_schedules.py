@@ -5,24 +5,11 @@ FAULTS_FIRST=N and FAULTS_SCHEDULES=N.
 """
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from logstats.settings import DatabaseSettings
 from tests.faults import schedule
 from tests.faults.runner import Runner
-
-# A cursor of a lost connection says so when it is collected.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def runner(database: DatabaseSettings, tmp_path: Path) -> Iterator[Runner]:
-    runner = Runner(database, tmp_path)
-    yield runner
-    runner.close()
 
 
 def run(runner: Runner, seeds: range) -> None:

@@ -6,12 +6,8 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -25,18 +21,7 @@ from logstats.database import create_engine
 from logstats.models import Base
 from migrate import schema
 from migrate.revision import HEAD, MIGRATION_LOCK
-
-_numbers = count()
-
-
-@pytest.fixture
-def empty(server: EmbeddedPostgres) -> Iterator[sa.Engine]:
-    """An engine on a database in which there is nothing."""
-    name = f"empty_{next(_numbers)}"
-    server.create_database(name)
-    yield create_engine(server.settings(name), poolclass=NullPool)
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+from tests import tables
 
 
 def everything(engine: sa.Engine) -> list[tuple[object, ...]]:
@@ -118,25 +103,12 @@ def test_concurrent_runs_wait_for_each_other(empty: sa.Engine, server: EmbeddedP
         "settings = DatabaseSettings(url=sys.argv[1], tls='disable', iam_auth=False);"
         "print(schema.upgrade(create_engine(settings)))"
     )
-    command = [
-        sys.executable,
-        "-W",
-        "ignore::ResourceWarning",
-        "-c",
-        program,
-        server.url(str(empty.url.database)),
-    ]
+    url = server.url(str(empty.url.database))
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", program, url]
     with empty.begin() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-        waiting = sa.text(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
-        deadline = time.monotonic() + 60
-        while connection.scalar(waiting) != len(runs):
-            assert time.monotonic() < deadline, "not all runs wait for the lock"
-            time.sleep(0.05)
+        tables.wait_for_waiting(empty, len(runs))
     results = sorted(run.communicate(timeout=60)[0].strip() for run in runs)
     assert results == [f"('{schema.head()}', '{schema.head()}')"] * 3 + [f"(None, '{schema.head()}')"]
 
@@ -171,41 +143,6 @@ def test_a_failing_migration_leaves_nothing_behind(
             schema.upgrade(empty)
     assert everything(empty) == nothing
     assert schema.upgrade(empty) == (None, schema.head())
-
-
-def test_a_failing_migration_leaves_the_schema_it_found(
-    empty: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    schema.upgrade(empty)
-    before, revision = everything(empty), schema.head()
-    add_migrations(tmp_path, monkeypatch, broken="op.drop_table('log_objects'); raise RuntimeError('oops')")
-    with pytest.raises(RuntimeError, match="oops"):
-        schema.upgrade(empty)
-    assert everything(empty) == before
-    assert schema.current(empty) == revision
-
-
-def test_only_the_missing_migrations_run(
-    empty: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    schema.upgrade(empty)
-    revision = schema.head()
-    add_migrations(tmp_path, monkeypatch, more="op.create_table('more', sa.Column('id', sa.Integer()))")
-    assert schema.upgrade(empty) == (revision, "more")
-    assert sa.inspect(empty).has_table("more")
-
-
-def test_a_newer_schema_is_left_alone(
-    empty: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        add_migrations(tmp_path, patch, newer="op.create_table('newer', sa.Column('id', sa.Integer()))")
-        schema.upgrade(empty)
-    before = everything(empty)
-    with pytest.raises(schema.NewerSchemaError, match="newer") as raised:
-        schema.upgrade(empty)
-    assert raised.value.revision == "newer"
-    assert everything(empty) == before
 
 
 def test_the_path_may_hold_a_percent_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

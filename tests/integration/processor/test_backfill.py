@@ -3,15 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from logstats.settings import DatabaseSettings
 from processor import backfill
 from tests import oracle, tables
+from tests.integration.processor.conftest import REJECTS
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
 
@@ -20,19 +19,7 @@ A, B, LARGE = random_lines(1, 300), random_lines(2, 200), random_lines(3, 30_000
 COPIES = 4
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Double]:
-    with S3Double() as double:
-        for name, value in {**double.variables, "REJECTS_BUCKET": "rejects"}.items():
-            monkeypatch.setenv(name, value)
-        yield double
-
-
-@pytest.fixture(autouse=True)
-def environment(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", database.url)
-    monkeypatch.setenv("DATABASE_TLS", "disable")
-    monkeypatch.setenv("DATABASE_IAM_AUTH", "false")
+pytestmark = pytest.mark.usefixtures("database_variables")
 
 
 def settled(out: str) -> list[tuple[str, str]]:
@@ -55,7 +42,7 @@ def test_all_under_the_prefix_and_nothing_else(
         (f"s3://{BUCKET}/2024/notes.txt", "ignored"),
     ]
     assert tables.statistics(engine) == oracle.statistics([*A, *B])
-    assert [bucket for bucket, _ in s3.objects].count("rejects") == 1
+    assert [bucket for bucket, _ in s3.objects].count(REJECTS) == 1
     assert backfill.run(f"s3://{BUCKET}/2024", processes=1) == 0
     assert [outcome for _, outcome in settled(capsys.readouterr().out)] == [
         "unchanged",

@@ -4,14 +4,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from logstats.settings import DatabaseSettings
-from tests import oracle, tables
+from tests import tables
 from tests.events import created, sqs_event
 from tests.execution import SANDBOX, ExecutionEnvironment, execution_environment
+from tests.integration.processor.conftest import REJECTS
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
 
@@ -19,18 +21,12 @@ ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric runs on Linux only")
 
 HANDLER = "processor.handler.handler"
-BUCKET, REJECTS = "request-logs", "rejected-lines"
+BUCKET = "request-logs"
 A, B = random_lines(1, 600), random_lines(2, 500)
 OTHERS = (
     "FROM pg_stat_activity"
     " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
-
-
-@pytest.fixture
-def s3() -> Iterator[S3Double]:
-    with S3Double() as double:
-        yield double
 
 
 @pytest.fixture
@@ -42,6 +38,13 @@ def variables(s3: S3Double, database: DatabaseSettings) -> dict[str, str]:
         "DATABASE_IAM_AUTH": "false",
         "REJECTS_BUCKET": REJECTS,
     }
+
+
+def put(s3: S3Double, key: str, data: list[str] | bytes, *, stalled: bool = False) -> dict[str, Any]:
+    """Put an object, and return its event."""
+    block = data if isinstance(data, bytes) else as_bytes(data)
+    version = s3.put(BUCKET, key, block, stalled=stalled).version_id
+    return sqs_event(created(BUCKET, key, version, "01"))
 
 
 @pytest.fixture
@@ -57,10 +60,9 @@ def backends(engine: sa.Engine) -> set[int]:
 
 
 def test_an_object_is_ingested(s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine) -> None:
-    version = s3.put(BUCKET, "in/a b+c.log", as_bytes(A) + b"broken\n")
-    result = processor.invoke(sqs_event(created(BUCKET, "in/a b+c.log", version.version_id, "01")))
+    result = processor.invoke(put(s3, "in/a b+c.log", as_bytes(A) + b"broken\n"))
     assert (result.kind, result.payload) == ("response", {"batchItemFailures": []})
-    assert tables.statistics(engine) == oracle.statistics(A)
+    tables.check(engine, A)
     assert [key[0] for key in s3.objects] == [BUCKET, REJECTS]
 
 
@@ -79,9 +81,8 @@ def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
     result = processor.invoke(sqs_event(created(BUCKET, "gone.log", "v1", "01")))
     assert (result.kind, result.payload["errorType"]) == ("error", "BatchProcessingError")
     assert "MissingError" in result.payload["errorMessage"]
-    version = s3.put(BUCKET, "a.log", as_bytes(A))
-    assert processor.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01"))).kind == "response"
-    assert tables.statistics(engine) == oracle.statistics(A)
+    assert processor.invoke(put(s3, "a.log", A)).kind == "response"
+    tables.check(engine, A)
 
 
 def test_a_second_invocation_uses_the_connections_of_the_first(
@@ -89,67 +90,50 @@ def test_a_second_invocation_uses_the_connections_of_the_first(
 ) -> None:
     seen = []
     for key, lines in (("a.log", A), ("b.log", B)):
-        version = s3.put(BUCKET, key, as_bytes(lines))
-        assert processor.invoke(sqs_event(created(BUCKET, key, version.version_id, "01"))).kind == "response"
+        assert processor.invoke(put(s3, key, lines)).kind == "response"
         seen.append(backends(engine))
     assert seen[0] == seen[1] != set()
-    assert tables.statistics(engine) == oracle.statistics([*A, *B])
+    tables.check(engine, [*A, *B])
 
 
 def test_a_connection_that_died_while_frozen_is_replaced(
     s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
 ) -> None:
     for key, lines in (("a.log", A), ("b.log", B)):
-        version = s3.put(BUCKET, key, as_bytes(lines))
-        assert processor.invoke(sqs_event(created(BUCKET, key, version.version_id, "01"))).kind == "response"
+        assert processor.invoke(put(s3, key, lines)).kind == "response"
         with engine.connect() as connection:
             assert connection.scalars(sa.text(f"SELECT pg_terminate_backend(pid) {OTHERS}")).all()
-    assert tables.statistics(engine) == oracle.statistics([*A, *B])
-
-
-def test_a_missing_setting_is_named(variables: dict[str, str], s3: S3Double) -> None:
-    del variables["DATABASE_URL"]
-    version = s3.put(BUCKET, "a.log", as_bytes(A))
-    with execution_environment(HANDLER, variables) as environment:
-        result = environment.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01")))
-    assert result.kind == "error"
-    assert "DATABASE_URL: Field required" in result.payload["errorMessage"]
+    tables.check(engine, [*A, *B])
 
 
 def test_a_killed_environment_leaves_nothing_and_the_next_delivery_succeeds(
     s3: S3Double, variables: dict[str, str], engine: sa.Engine
 ) -> None:
-    stalled = s3.put(BUCKET, "a.log", as_bytes(A), stalled=True)
-    event = sqs_event(created(BUCKET, "a.log", stalled.version_id, "01"))
+    event = put(s3, "a.log", A, stalled=True)
     with execution_environment(HANDLER, variables) as environment:
         environment.invoke_and_kill(event, after=4)
     assert tables.statistics(engine) == {}
     s3.objects.clear()
-    assert s3.put(BUCKET, "a.log", as_bytes(A)).version_id == stalled.version_id
+    put(s3, "a.log", A)
     with execution_environment(HANDLER, variables) as environment:
         assert environment.invoke(event).payload == {"batchItemFailures": []}
-    assert tables.statistics(engine) == oracle.statistics(A)
-    assert set(tables.leftovers(engine).values()) == {0}
+    tables.check(engine, A)
 
 
 def test_a_handler_whose_time_runs_out_fails_its_message_by_itself(
     s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
 ) -> None:
     """The body never comes; the function answers before it is cut off, and lives on."""
-    first = s3.put(BUCKET, "first.log", as_bytes(B))
-    assert (
-        processor.invoke(sqs_event(created(BUCKET, "first.log", first.version_id, "01"))).kind == "response"
-    )
-    version = s3.put(BUCKET, "a.log", as_bytes(A), stalled=True)
-    event = sqs_event(created(BUCKET, "a.log", version.version_id, "01"))
+    assert processor.invoke(put(s3, "first.log", B)).kind == "response"
+    event = put(s3, "a.log", A, stalled=True)
     result = processor.invoke(event, timeout=9)
     assert result.kind == "error"
     assert "the function's time is up; the next delivery starts again" in result.payload["errorMessage"]
-    assert tables.statistics(engine) == oracle.statistics(B)
+    tables.check(engine, B)
     s3.objects.pop((BUCKET, "a.log"))
-    s3.put(BUCKET, "a.log", as_bytes(A))
+    put(s3, "a.log", A)
     assert processor.invoke(event).payload == {"batchItemFailures": []}
-    assert tables.statistics(engine) == oracle.statistics([*A, *B])
+    tables.check(engine, [*A, *B])
 
 
 FULL_TMP = """
@@ -174,21 +158,18 @@ def test_a_full_tmp_does_not_matter_when_rejected_lines_have_a_bucket(
     within = ["unshare", "--mount", "env", *kept, "sh", "-c", FULL_TMP, "sh"]
     if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
         pytest.skip("a mount namespace needs root")
-    version = s3.put(BUCKET, "a.log", as_bytes(A) + b"broken\n")
-    event = sqs_event(created(BUCKET, "a.log", version.version_id, "01"))
+    event = put(s3, "a.log", as_bytes(A) + b"broken\n")
     with execution_environment(HANDLER, variables, within=within) as environment:
         assert environment.invoke(event).payload == {"batchItemFailures": []}
-    assert tables.statistics(engine) == oracle.statistics(A)
+    tables.check(engine, A)
     del variables["REJECTS_BUCKET"]
     variables["REJECTS_FOLDER"] = "/tmp/rejected"  # noqa: S108 - Lambda's
-    other = s3.put(BUCKET, "b.log", as_bytes(B) + b"broken\n")
-    event = sqs_event(created(BUCKET, "b.log", other.version_id, "01"))
+    event = put(s3, "b.log", as_bytes(B) + b"broken\n")
     with execution_environment(HANDLER, variables, within=within) as environment:
         result = environment.invoke(event)
     assert result.kind == "error"
     assert "No space left on device" in result.payload["errorMessage"]
-    assert tables.statistics(engine) == oracle.statistics(A)
-    assert set(tables.leftovers(engine).values()) == {0}
+    tables.check(engine, A)
 
 
 def test_trap_12_the_sandbox_has_a_read_only_root_and_no_semaphores(
@@ -196,9 +177,8 @@ def test_trap_12_the_sandbox_has_a_read_only_root_and_no_semaphores(
 ) -> None:
     """Every test here runs in the sandbox; this one shows that it holds."""
     del variables["REJECTS_BUCKET"]  # rejected lines then go to a folder
-    version = s3.put(BUCKET, "a.log", b"broken\n")
     with execution_environment(HANDLER, variables) as environment:
-        result = environment.invoke(sqs_event(created(BUCKET, "a.log", version.version_id, "01")))
+        result = environment.invoke(put(s3, "a.log", b"broken\n"))
     assert result.kind == "error"
     assert "Read-only file system" in result.payload["errorMessage"]
     done = subprocess.run(

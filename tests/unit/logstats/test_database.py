@@ -1,7 +1,6 @@
 """Engines: driver, encryption, IAM sign-in, and connections that have died."""
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -10,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from logstats.database import create_engine
-from logstats.settings import DatabaseSettings
+from logstats.settings import RDS_CA_FILE, DatabaseSettings
 from tests.plain_server import plain_server
 
 Tls = Literal["verify-full", "require", "prefer", "disable"]
@@ -21,17 +20,6 @@ class CapturedError(Exception):
 
     def __init__(self, parameters: dict[str, Any]) -> None:
         self.parameters = parameters
-
-
-def connect(settings: DatabaseSettings) -> sa.Row[str, str]:
-    """Connect and ask who one is, in a new engine."""
-    question: sa.Select[str, str] = sa.select(sa.func.current_user(), sa.func.current_database())
-    engine = create_engine(settings)
-    try:
-        with engine.connect() as connection:
-            return connection.execute(question).one()
-    finally:
-        engine.dispose()
 
 
 def parameters(settings: DatabaseSettings) -> dict[str, Any]:
@@ -45,12 +33,6 @@ def parameters(settings: DatabaseSettings) -> dict[str, Any]:
     with pytest.raises(CapturedError) as raised:
         engine.connect()
     return raised.value.parameters
-
-
-def test_a_plain_url_reaches_the_server_through_its_socket(database: DatabaseSettings) -> None:
-    user, name = connect(database)
-    assert user == "postgres"
-    assert name.startswith("test_")
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
@@ -81,53 +63,24 @@ def test_iam_signs_every_connection_in(monkeypatch: pytest.MonkeyPatch) -> None:
     assert query["X-Amz-Expires"] == ["900"]
 
 
-def test_certificates_are_verified_by_default() -> None:
-    settings = DatabaseSettings(url="postgresql://u@db.example/n", iam_auth=False)
+@pytest.mark.parametrize(
+    ("name", "used"),
+    [("rds", str(RDS_CA_FILE)), (None, "system"), ("/etc/ssl/cert.pem", "/etc/ssl/cert.pem")],
+)
+def test_certificates_are_verified_by_default(name: str | None, used: str) -> None:
+    settings = DatabaseSettings(url="postgresql://u@db.example/n", iam_auth=False, ca_file=name)
     found = parameters(settings)
-    assert (found["sslmode"], found["sslrootcert"]) == ("verify-full", "system")
-
-
-def test_other_authorities_can_be_trusted() -> None:
-    import certifi  # noqa: PLC0415
-
-    settings = DatabaseSettings(url="postgresql://u@db.example/n", iam_auth=False, ca_file=certifi.where())
-    assert parameters(settings)["sslrootcert"] == certifi.where()
-
-
-@pytest.fixture
-def unencrypted() -> Iterator[tuple[int, list[bytes]]]:
-    with plain_server() as server:
-        yield server
+    assert (found["sslmode"], found["sslrootcert"]) == ("verify-full", used)
 
 
 @pytest.mark.parametrize("tls", ["verify-full", "require", "prefer", "disable"])
-def test_nothing_is_said_in_the_clear_unless_allowed(tls: Tls, unencrypted: tuple[int, list[bytes]]) -> None:
-    port, told = unencrypted
-    settings = DatabaseSettings(url=f"postgresql://tester@127.0.0.1:{port}/n", tls=tls, iam_auth=False)
-    with pytest.raises(sa.exc.DBAPIError):
-        connect(settings)
+def test_nothing_is_said_in_the_clear_unless_allowed(tls: Tls) -> None:
+    with plain_server() as (port, told):
+        settings = DatabaseSettings(url=f"postgresql://tester@127.0.0.1:{port}/n", tls=tls, iam_auth=False)
+        with pytest.raises(sa.exc.DBAPIError):
+            create_engine(settings).connect()
     assert bool(told) == (tls in {"prefer", "disable"})
     assert all(b"tester" in message for message in told)
-
-
-def test_a_dead_connection_is_replaced(database: DatabaseSettings) -> None:
-    """A Lambda function that thaws finds its pooled connection dead."""
-    kill = sa.text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    killer = create_engine(database, poolclass=sa.pool.NullPool)
-
-    def kill_all_others() -> None:
-        with killer.connect() as connection:
-            assert connection.execute(kill).all()
-
-    engine = create_engine(database, pool_size=1)
-    for _ in range(2):
-        with engine.connect() as connection:
-            assert connection.scalar(sa.text("SELECT 1")) == 1
-        kill_all_others()
-    engine.dispose()
 
 
 def test_workers_do_not_wait_for_each_others_connections(database: DatabaseSettings) -> None:

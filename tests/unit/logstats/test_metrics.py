@@ -1,6 +1,5 @@
 """Metrics: the definitions, the lines that are written, the page about them."""
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from logstats import emission, metrics
-from logstats.metrics import METRICS, Metric
+from logstats.metrics import METRICS
 from processor.ledger.delivery import Outcome
 from tests.cloudwatch import extracted
 
@@ -35,16 +34,6 @@ def test_names_and_dimensions_tell_metrics_apart() -> None:
 
 def test_every_route_of_the_gateway_has_its_group() -> None:
     assert set(metrics.ROUTES) == {f"GET {path}" for path in (*PROTECTED_ROUTES, *OPEN_ROUTES)}
-
-
-def test_the_definitions_need_nothing() -> None:
-    tree = ast.parse(Path(metrics.__file__).read_text())
-    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported == {"dataclasses", "typing"}
-
-
-def test_the_namespace_is_the_environments() -> None:
-    assert metrics.namespace("dev") == "logstats-dev"
 
 
 def test_without_a_namespace_nothing_is_written(
@@ -78,9 +67,3 @@ def test_metrics_of_the_same_dimensions_share_a_line(
         ]
         * 2
     )
-
-
-def test_a_dimension_that_is_missing_is_a_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(metrics.NAMESPACE_VARIABLE, "logstats-test")
-    with pytest.raises(KeyError, match="colour"):
-        emission.emit({Metric("Latency", "Milliseconds", "api", "colour"): 1})

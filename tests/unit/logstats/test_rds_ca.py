@@ -5,14 +5,12 @@ import re
 import ssl
 from collections import Counter
 
-import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from api.reader import connect_arguments
 from api.settings import ApiSettings
 from logstats.settings import RDS_CA_FILE, DatabaseSettings
-from tests.unit.logstats.test_database import parameters
 
 NAME = re.compile(r"Amazon RDS ([a-z]{2}-[a-z]+-\d) Root CA (RSA2048|RSA4096|ECC384) G1")
 LARGE_REGIONS = {"us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1"}
@@ -48,11 +46,6 @@ def test_each_is_a_root_that_signed_itself_and_is_valid_for_years() -> None:
         )
 
 
-def test_psycopg_gets_the_file() -> None:
-    found = parameters(SETTINGS)
-    assert (found["sslmode"], found["sslrootcert"]) == ("verify-full", str(RDS_CA_FILE))
-
-
 def test_asyncpg_trusts_these_roots_only() -> None:
     context = connect_arguments(SETTINGS, ApiSettings())["ssl"]
     assert isinstance(context, ssl.SSLContext)
@@ -61,9 +54,3 @@ def test_asyncpg_trusts_these_roots_only() -> None:
         "crl": 0,
         "x509_ca": len(certificates()),
     }
-
-
-@pytest.mark.parametrize("name", [None, "/etc/ssl/cert.pem"])
-def test_other_files_are_taken_as_they_are(name: str | None) -> None:
-    settings = DatabaseSettings(url="postgresql://u@db.example/n", ca_file=name)
-    assert settings.ca_file == name

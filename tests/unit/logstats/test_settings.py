@@ -12,14 +12,8 @@ WAIT = "WAIT_FOR_SYSTEM_DURATION"
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (
-        WAIT,
-        "REJECTS_BUCKET",
-        "REJECTS_FOLDER",
-        "DATABASE_URL",
-        "DATABASE_TLS",
-        "DATABASE_IAM_AUTH",
-    ):
+    variables = "REJECTS_BUCKET", "REJECTS_FOLDER", "DATABASE_URL", "DATABASE_TLS", "DATABASE_IAM_AUTH"
+    for name in (WAIT, *variables):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -61,27 +55,9 @@ def test_a_wait_is_seconds_or_iso_8601(
     "text",
     [
         "",
-        " ",
-        "abc",
-        "-5",
-        "+5",
-        "-PT1H",
-        "P-1D",
-        "P",
-        "PT",
-        "PT1X",
-        "1h",
-        "01:00:00",
-        "1e3",
-        "inf",
-        "nan",
         "5 ",
-        "1_0",
-        "٣",
-        "86400000000000",
-        "9" * 30,
+        *"-5 +5 -PT1H P-1D P PT PT1X 1h 01:00:00 1e3 inf nan 1_0 ٣ 86400000000000 P9999999999D".split(),
         "9" * 400,
-        "P9999999999D",
     ],
 )
 def test_a_malformed_wait_is_one_clear_error(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,11 +77,6 @@ def test_a_database_is_reached_securely_by_default(monkeypatch: pytest.MonkeyPat
     assert (settings.tls, settings.iam_auth) == ("verify-full", True)
 
 
-def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://u@h/n")
-    assert load(DatabaseSettings, url="postgres://v@h/n").url == "postgres://v@h/n"
-
-
 def test_a_missing_url_is_named() -> None:
     assert refusal(DatabaseSettings) == "DATABASE_URL: Field required"
 
@@ -117,14 +88,3 @@ def test_all_that_is_malformed_is_named_and_no_secret_shown(monkeypatch: pytest.
     message = refusal(DatabaseSettings)
     assert all(name in message for name in ("DATABASE_URL: ", "DATABASE_TLS: ", "DATABASE_IAM_AUTH: "))
     assert "secret" not in message
-
-
-def test_an_empty_url_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "")
-    assert refusal(DatabaseSettings).startswith("DATABASE_URL: the database URL is malformed")
-
-
-def test_settings_do_not_change() -> None:
-    settings = load(ProcessorSettings)
-    with pytest.raises(ValueError, match="frozen"):
-        settings.rejects_bucket = "b"  # type: ignore[misc]  # that it is frozen is the point

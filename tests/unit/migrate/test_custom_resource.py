@@ -82,17 +82,13 @@ def test_failure_with_a_long_reason(listener: Listener) -> None:
     assert len(json.dumps(answer)) < 4096
 
 
-def test_an_answer_that_does_not_get_through_is_sent_again(
+def test_an_answer_that_does_not_get_through_is_sent_again_but_not_for_ever(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("migrate.custom_resource.time.sleep", lambda _: None)
     listener.failures = 3
     respond(listener.event(), "physical")
     assert len(listener.answers) == 1
-
-
-def test_but_not_for_ever(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("migrate.custom_resource.time.sleep", lambda _: None)
     listener.failures = 100
     with pytest.raises(OSError, match="503"):
         respond(listener.event(), "physical")

@@ -9,20 +9,13 @@ from botocore.exceptions import ClientError
 
 from migrate.roles import statements
 from migrate.roles_handler import PHYSICAL_ID, handler
+from tests.events import context
 from tests.unit.migrate.test_custom_resource import Listener, listener
 
 __all__ = ["listener"]  # a fixture
 
 # pragma: allowlist nextline secret - a name
 PROPERTIES = {"Cluster": "arn:cluster", "Secret": "arn:secret", "Database": "logstats"}
-
-
-class Context:
-    def __init__(self, seconds: float = 300) -> None:
-        self.seconds = seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self.seconds * 1000)
 
 
 class DataApi:
@@ -55,7 +48,7 @@ def call(
     seconds: float = 300,
 ) -> tuple[str, str]:
     monkeypatch.setattr(boto3, "client", {"rds-data": api}.__getitem__)
-    handler(listener.event(kind) | {"ResourceProperties": PROPERTIES}, Context(seconds))
+    handler(listener.event(kind) | {"ResourceProperties": PROPERTIES}, context(seconds))
     answer = listener.answers[-1]
     assert answer["PhysicalResourceId"] == PHYSICAL_ID
     return answer["Status"], answer["Reason"]

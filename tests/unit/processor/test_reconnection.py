@@ -1,6 +1,7 @@
 """When an ingest is run again, and when not."""
 
 import time
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -12,20 +13,12 @@ from processor.deadline import NEVER, Deadline
 from processor.ledger.attempts import LostAttemptError
 
 ENGINE = sa.create_engine("postgresql+psycopg://", poolclass=sa.NullPool)
+LOST = psycopg.OperationalError("server closed the connection unexpectedly")
 
 
-class Losing:
+def losing(times: int, error: Exception = LOST) -> Mock:
     """Work that loses its connection so often."""
-
-    def __init__(self, times: int, error: Exception | None = None) -> None:
-        self.runs, self._times = 0, times
-        self._error = error or psycopg.OperationalError("server closed the connection unexpectedly")
-
-    def __call__(self, _engine: sa.Engine) -> str:
-        self.runs += 1
-        if self.runs <= self._times:
-            raise self._error
-        return "done"
+    return Mock(side_effect=[*[error] * times, "done"])
 
 
 @pytest.fixture
@@ -35,34 +28,32 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
-@pytest.mark.parametrize("error", [None, LostAttemptError("collected")])
-def test_a_lost_connection_is_tried_again_with_growing_pauses(
-    pauses: list[float], error: Exception | None
-) -> None:
+@pytest.mark.parametrize("error", [LOST, LostAttemptError("collected")])
+def test_a_lost_connection_is_tried_again_with_growing_pauses(pauses: list[float], error: Exception) -> None:
     context = Context(NEVER)
-    assert reconnection.run(Losing(3, error), ENGINE, context) == "done"
+    assert reconnection.run(losing(3, error), ENGINE, context) == "done"
     assert pauses == list(reconnection._PAUSES)
     assert context.lost_connections == 3
 
 
 def test_in_the_end_the_error_is_raised(pauses: list[float]) -> None:
-    losing = Losing(99)
+    work = losing(99)
     with pytest.raises(psycopg.OperationalError, match="closed the connection"):
-        reconnection.run(losing, ENGINE, Context())
-    assert losing.runs == 1 + len(pauses) == 4
+        reconnection.run(work, ENGINE, Context())
+    assert work.call_count == 1 + len(pauses) == 4
 
 
 def test_no_pause_goes_beyond_the_deadline(pauses: list[float]) -> None:
     """The first fits into the time, the second does not."""
-    losing = Losing(99)
+    work = losing(99)
     between = (reconnection._PAUSES[0] + reconnection._PAUSES[1]) / 2
     with pytest.raises(psycopg.OperationalError, match="closed the connection"):
-        reconnection.run(losing, ENGINE, Context(Deadline(time.monotonic() + between, between)))
-    assert (losing.runs, pauses) == (2, [reconnection._PAUSES[0]])
+        reconnection.run(work, ENGINE, Context(Deadline(time.monotonic() + between, between)))
+    assert (work.call_count, pauses) == (2, [reconnection._PAUSES[0]])
 
 
 def test_another_error_is_not_tried_again(pauses: list[float]) -> None:
-    losing = Losing(1, psycopg.errors.LockNotAvailable("lock timeout"))
+    work = losing(1, psycopg.errors.LockNotAvailable("lock timeout"))
     with pytest.raises(psycopg.errors.LockNotAvailable):
-        reconnection.run(losing, ENGINE, Context())
-    assert (losing.runs, pauses) == (1, [])
+        reconnection.run(work, ENGINE, Context())
+    assert (work.call_count, pauses) == (1, [])

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,7 @@ from processor.dataflow.staging import Running
 from processor.ingest import Ingestor
 from processor.ledger import membership
 from processor.reading.objects import LocalFile, StoredObject
-from processor.reject_stores import LocalRejectStore
-from tests import oracle, tables
+from tests import tables
 from tests.logs import as_bytes, random_lines
 
 LINES = random_lines(seed=7, count=40_000, customers=40)
@@ -39,11 +37,6 @@ def log(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
-    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=2)
-
-
 def clustered(
     ingestor: Ingestor, database: DatabaseSettings, path: Path, progress: Progress = lambda _: None
 ) -> Ingestor:
@@ -51,32 +44,12 @@ def clustered(
     return Ingestor(ingestor.engine, ingestor.rejects, cluster=coordinator)
 
 
-def environment(database: DatabaseSettings) -> dict[str, str]:
-    return os.environ | {
-        "DATABASE_URL": database.url,
-        "DATABASE_TLS": database.tls,
-        "DATABASE_IAM_AUTH": str(database.iam_auth),
-    }
-
-
-def free_addresses(count: int) -> list[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+def free_addresses() -> list[str]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
     for opened in sockets:
         opened.close()
     return addresses
-
-
-def start(database: DatabaseSettings, log: Path, addresses: list[str], number: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(addresses)]
-    return subprocess.Popen(
-        [*command, "--process-id", str(number), "--workers", "1"],
-        env=environment(database),
-        cwd=log.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_two_processes_give_the_tables_of_one(
@@ -116,11 +89,9 @@ def test_rejected_lines_have_the_numbers_of_the_whole_log(
 
 
 def test_reading_may_take_longer_than_a_transaction_may_be_idle(
-    database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+    database_variables: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A member's lock is held by a transaction, which is idle meanwhile."""
-    for name, value in environment(database).items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.2")
     members_while_reading: list[int] = []
 
@@ -170,36 +141,43 @@ def test_a_members_error_is_told_in_its_words(
 
 
 def test_a_process_that_does_not_come_fails_the_attempt(
-    ingestor: Ingestor, database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
+    ingestor: Ingestor, database_variables: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "JOIN_SECONDS", 1)
-    layout = Layout(tuple(free_addresses(2)), 1)
-    coordinator = Coordinator(ingestor.engine, str(log), layout, range(1), environment=environment(database))
+    layout = Layout(tuple(free_addresses()), 1)
+    coordinator = Coordinator(ingestor.engine, str(log), layout, range(1), environment=dict(os.environ))
     with pytest.raises(ClusterError, match="of 2 processes have come"):
         Ingestor(ingestor.engine, ingestor.rejects, cluster=coordinator).ingest_file(LocalFile.at(log))
 
 
 def test_processes_find_each_other_through_the_database(
-    database: DatabaseSettings, engine: sa.Engine, log: Path
+    database_variables: DatabaseSettings, engine: sa.Engine, log: Path
 ) -> None:
-    addresses = free_addresses(2)
-    joining = start(database, log, addresses, 1)
-    coordinating = start(database, log, addresses, 0)
+    command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(free_addresses())]
+    joining, coordinating = (
+        subprocess.Popen(
+            [*command, "--process-id", number, "--workers", "1"],
+            cwd=log.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in ("1", "0")
+    )
     out, err = coordinating.communicate(timeout=100)
     assert coordinating.returncode == 0, err
     summary = json.loads(out.splitlines()[-1])
     assert (summary["outcome"], summary["accepted"]) == ("ingested", COPIES * len(LINES))
     joining.communicate(timeout=100)
     assert joining.returncode == 0
-    assert tables.statistics(engine) == oracle.statistics(LINES * COPIES)
+    tables.check(engine, LINES * COPIES)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [(lambda c: [*c, "--process-id", "2"], "--process-id must be 0 to 1"), (lambda c: c, "--process-id")],
+    ("more", "message"), [(["--process-id", "2"], "--process-id must be 0 to 1"), ([], "--process-id")]
 )
-def test_wrong_options_are_one_clear_error(change: Callable[[list[str]], list[str]], message: str) -> None:
-    command = [sys.executable, "-m", "processor.cluster", "a.log", "--addresses", "a:1,b:1"]
-    result = subprocess.run(change(command), capture_output=True, text=True, check=False)
+def test_wrong_options_are_one_clear_error(more: list[str], message: str) -> None:
+    command = [sys.executable, "-m", "processor.cluster", "a.log", "--addresses", "a:1,b:1", *more]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert message in result.stderr.splitlines()[-1]

@@ -32,16 +32,12 @@ def test_a_deadlock_or_serialization_failure_is_tried_again(engine: sa.Engine, s
     assert len(calls) == 5
 
 
-def test_after_five_tries_the_error_is_raised(engine: sa.Engine) -> None:
+@pytest.mark.parametrize(("state", "tries"), [("40P01", 5), ("57P01", 1)])
+def test_after_five_tries_or_a_lost_connection_the_error_is_raised(
+    engine: sa.Engine, state: str, tries: int
+) -> None:
+    """Nobody knows whether the COMMIT of a lost connection went through."""
     calls: list[int] = []
     with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="as told"):
-        in_transaction(connection, lambda session: session.execute(failing("40P01", 99, calls)))
-    assert len(calls) == 5
-
-
-def test_a_lost_connection_is_not_tried_again_here(engine: sa.Engine) -> None:
-    """Nobody knows whether its COMMIT went through."""
-    calls: list[int] = []
-    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="as told"):
-        in_transaction(connection, lambda session: session.execute(failing("57P01", 1, calls)))
-    assert len(calls) == 1
+        in_transaction(connection, lambda session: session.execute(failing(state, 99, calls)))
+    assert len(calls) == tries

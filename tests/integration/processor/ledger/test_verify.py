@@ -17,12 +17,9 @@ from processor.ledger.delivery import Withdrawal
 from processor.ledger.mend import mend
 from processor.ledger.merge import IntegrityError
 from processor.ledger.verify import Difference, Verdict, Verification, check
-from processor.reading.objects import LocalFile
-from processor.reject_stores import LocalRejectStore
-from processor.retention import expiry
 from tests import oracle, tables
-from tests.integration.processor.retention.test_expiry import wait_until, waiting
-from tests.logs import as_bytes, random_lines
+from tests.ingests import ingest, log_file
+from tests.logs import random_lines
 from tests.reference import bucket, encode, encode_without_pages
 
 FIRST, SECOND, THIRD = (random_lines(seed, 400, customers=3) for seed in (1, 2, 3))
@@ -31,13 +28,10 @@ OTHER_VERSION = b"\x09\x01\x01"
 
 
 @pytest.fixture
-def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
+def ingestor(ingestor: Ingestor, tmp_path: Path) -> Ingestor:
     """Three logs, of which one has been withdrawn and one replaced."""
-    ingestor = Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
     for name, lines in (("a", FIRST), ("b", FIRST), ("c", SECOND), ("b", THIRD)):
-        path = tmp_path / f"{name}.log"
-        path.write_bytes(as_bytes(lines))
-        ingestor.ingest_file(LocalFile.at(path))
+        ingest(ingestor, tmp_path / f"{name}.log", lines)
     ingestor.withdraw(Withdrawal("file", str(tmp_path / "c.log")))
     return ingestor
 
@@ -51,62 +45,37 @@ def differences(engine: sa.Engine) -> list[Difference]:
     return list(Verification(engine).differences())
 
 
-def fail(difference: Difference) -> None:
-    raise AssertionError(difference)
-
-
 def test_what_ingests_have_made_agrees(ingestor: Ingestor) -> None:
     days = len(oracle.statistics([*FIRST, *THIRD]))
-    assert check(ingestor.engine, fail) == Verdict(customers=3, customer_days=days, differences=0)
+    assert check(ingestor.engine, print) == Verdict(customers=3, customer_days=days, differences=0)
 
 
-def test_an_empty_database_agrees(engine: sa.Engine) -> None:
-    assert check(engine, fail) == Verdict(0, 0, 0)
+OF_A_DAY = "WHERE customer_id = 'cust_2' AND date = '2024-09-04'"
+ANOTHER_DAY = (
+    "INSERT INTO daily_statistics SELECT 'cust_2', date '1999-01-01', total_requests, client_errors, server_errors,"
+    " duration_sum_us, duration_min_us, duration_max_us, histogram, duration_p50_us, duration_p90_us,"
+    f" duration_p95_us, duration_p99_us FROM daily_statistics {OF_A_DAY}"
+)
 
 
-BREAKAGES = {
-    "a count": (
-        "UPDATE daily_statistics SET total_requests = total_requests + 1 WHERE {day}",
-        "total_requests is",
-    ),
-    "a sum": (
-        "UPDATE daily_statistics SET duration_sum_us = duration_sum_us - 1 WHERE {day}",
-        "duration_sum_us is",
-    ),
-    "a percentile": (
-        "UPDATE daily_statistics SET duration_p99_us = 7 WHERE {day}",
-        "duration_p99_us is 7, not",
-    ),
-    "a histogram": (
-        r"UPDATE daily_statistics SET histogram = '\x010101' WHERE {day}",
-        "the histogram is another",
-    ),
-    "a lost day": ("DELETE FROM daily_statistics WHERE {day}", "the row is missing"),
-    "a day too many": (
-        (
-            "INSERT INTO daily_statistics SELECT 'cust_2', date '1999-01-01', total_requests, client_errors, server_errors,"
-            " duration_sum_us, duration_min_us, duration_max_us, histogram, duration_p50_us, duration_p90_us,"
-            " duration_p95_us, duration_p99_us FROM daily_statistics WHERE {day}"
-        ),
-        "nothing contributes to this row",
-    ),
-}
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE daily_statistics SET total_requests = total_requests + 1", "total_requests is"),
+        ("UPDATE daily_statistics SET duration_sum_us = duration_sum_us - 1", "duration_sum_us is"),
+        ("UPDATE daily_statistics SET duration_p99_us = 7", "duration_p99_us is 7, not"),
+        (r"UPDATE daily_statistics SET histogram = '\x010101'", "the histogram is another"),
+        ("DELETE FROM daily_statistics", "the row is missing"),
+    ],
+)
+def test_a_broken_day_is_found_and_mended(ingestor: Ingestor, statement: str, problem: str) -> None:
+    found = assert_mended(ingestor.engine, f"{statement} {OF_A_DAY}", problem)
+    assert (found.customer_id, found.date) == ("cust_2", DAY)
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES)
-def test_a_broken_day_is_found_and_mended(ingestor: Ingestor, breakage: str) -> None:
-    statement, problem = BREAKAGES[breakage]
-    engine, right = ingestor.engine, tables.merged_rows(ingestor.engine)
-    execute(engine, statement.format(day="customer_id = 'cust_2' AND date = '2024-09-04'"))
-    (found,) = differences(engine)
-    assert found.customer_id == "cust_2"
-    assert found.date == (dt.date(1999, 1, 1) if breakage == "a day too many" else DAY)
-    assert problem in found.problem
-    told: list[Difference] = []
-    verdict = check(engine, told.append, mending=True)
-    assert (told, verdict.differences, verdict.mended) == ([found], 0, 1)
-    assert tables.merged_rows(engine) == right
-    assert tables.statistics(engine) == oracle.statistics([*FIRST, *THIRD])
+def test_a_day_too_many_is_found_and_mended(ingestor: Ingestor) -> None:
+    found = assert_mended(ingestor.engine, ANOTHER_DAY, "nothing contributes to this row")
+    assert (found.customer_id, found.date) == ("cust_2", dt.date(1999, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -125,23 +94,27 @@ def test_a_broken_day_is_found_and_mended(ingestor: Ingestor, breakage: str) -> 
     ],
 )
 def test_a_broken_customer_is_found_and_mended(ingestor: Ingestor, statement: str, problem: str) -> None:
-    engine, right = ingestor.engine, tables.customers(ingestor.engine)
+    assert assert_mended(ingestor.engine, statement, problem).date is None
+
+
+def assert_mended(engine: sa.Engine, statement: str, problem: str) -> Difference:
+    """What a statement has broken is the only difference, and mending gives the tables that were there before."""
+    right, customers = tables.merged_rows(engine), tables.customers(engine)
     execute(engine, statement)
-    (found,) = differences(engine)
-    assert found.date is None
-    assert problem in found.problem
-    assert check(engine, lambda _: None, mending=True).differences == 0
-    assert tables.customers(engine) == right
+    told: list[Difference] = []
+    verdict = check(engine, told.append, mending=True)
+    assert (len(told), verdict.differences, verdict.mended) == (1, 0, 1)
+    assert problem in told[0].problem
+    assert tables.merged_rows(engine) == right
+    assert tables.customers(engine) == customers
+    return told[0]
 
 
 def test_mending_invalidates_kept_answers(ingestor: Ingestor) -> None:
-    revision = sa.text("SELECT revision FROM customers WHERE customer_id = 'cust_2'")
-    with ingestor.engine.connect() as connection:
-        before = connection.scalar(revision)
+    before = tables.revisions(ingestor.engine)["cust_2"]
     execute(ingestor.engine, "UPDATE daily_statistics SET client_errors = 0 WHERE customer_id = 'cust_2'")
     check(ingestor.engine, lambda _: None, mending=True)
-    with ingestor.engine.connect() as connection:
-        assert connection.scalar(revision) > before
+    assert tables.revisions(ingestor.engine)["cust_2"] > before
 
 
 def test_mending_waits_for_whoever_holds_the_customers_lock(ingestor: Ingestor) -> None:
@@ -152,7 +125,7 @@ def test_mending_waits_for_whoever_holds_the_customers_lock(ingestor: Ingestor) 
         with Session(engine) as session, session.begin():
             stripes.lock_customers(session, ["cust_2"])
             mending = threads.submit(mend, engine, ["cust_2"])
-            wait_until(lambda: waiting(engine) == 1)
+            tables.wait_for_waiting(engine)
             assert tables.merged_rows(engine) == broken
         assert mending.result(20) == 1
     assert tables.merged_rows(engine) == right
@@ -184,10 +157,8 @@ def test_an_ingest_onto_another_histogram_version_is_one_error_and_changes_nothi
         other=OTHER_VERSION,
     )
     before = tables.merged_rows(ingestor.engine)
-    path = tmp_path / "d.log"
-    path.write_bytes(as_bytes(SECOND))
     with pytest.raises(IntegrityError, match="a histogram of version 9, which this code does not know"):
-        ingestor.ingest_file(LocalFile.at(path))
+        ingest(ingestor, tmp_path / "d.log", SECOND)
     assert tables.merged_rows(ingestor.engine) == before
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
 
@@ -197,13 +168,12 @@ def test_ingests_may_go_on_meanwhile(
 ) -> None:
     """What is committed between two fetches is not seen by half."""
     monkeypatch.setattr(verify, "_PAGE", 2)
-    path = tmp_path / "d.log"
-    path.write_bytes(as_bytes(SECOND))
+    log = log_file(tmp_path / "d.log", SECOND)
     verification = Verification(ingestor.engine)
     original = verify._of_customer
 
     def interrupted(*arguments: object) -> object:
-        thread = threading.Thread(target=ingestor.ingest_file, args=[LocalFile.at(path)])
+        thread = threading.Thread(target=ingestor.ingest_file, args=[log])
         thread.start()
         thread.join(30)
         return original(*arguments)  # type: ignore[arg-type]
@@ -227,15 +197,6 @@ def test_what_is_left_of_closed_days_is_neither_a_difference_nor_mended(ingestor
     assert check(engine, lambda _: None, mending=True).mended == 1
     assert tables.merged_rows(engine) == before
     assert tables.customers(engine)["cust_2"][0] == "2024-09-04"
-
-
-def test_after_the_retention_it_agrees(ingestor: Ingestor) -> None:
-    expiry.expire(ingestor.engine, dt.date(2024, 9, 6))
-    assert differences(ingestor.engine) == []
-    assert {date for _, date, *_ in tables.merged_rows(ingestor.engine)} == {
-        dt.date(2024, 9, 6),
-        dt.date(2024, 9, 7),
-    }
 
 
 def test_the_same_histogram_of_another_version_is_no_difference() -> None:

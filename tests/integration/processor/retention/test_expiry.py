@@ -3,7 +3,6 @@
 import datetime as dt
 import random
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,14 +18,11 @@ from processor.ingest_summary import IngestSummary
 from processor.ledger import commit, stripes, transaction
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.merge import IntegrityError
-from processor.ledger.withdrawal import withdraw
-from processor.reading.objects import FILE_BUCKET, LocalFile
-from processor.reject_stores import LocalRejectStore
+from processor.reading.objects import FILE_BUCKET
 from processor.retention import expiry
 from tests import oracle, tables
-from tests.integration.processor.ledger.test_customers import expected as expected_customers
-from tests.integration.processor.ledger.test_customers import revisions
-from tests.logs import as_bytes, random_lines
+from tests.ingests import ingest
+from tests.logs import random_lines
 
 DAYS = [dt.date(2024, 9, 4) + dt.timedelta(day) for day in range(6)]
 HORIZON = DAYS[3]
@@ -37,36 +33,22 @@ def lines_of(seed: int, count: int = 400) -> list[str]:
 
 
 def from_day(lines: Iterable[str], horizon: dt.date) -> list[str]:
-    """The lines of days that are open."""
     return [line for line in lines if line[:10] >= horizon.isoformat()]
-
-
-@pytest.fixture
-def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
-    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
-
-
-@pytest.fixture
-def put(ingestor: Ingestor, tmp_path: Path) -> Callable[[str, list[str]], IngestSummary]:
-    """Write a file and ingest it."""
-
-    def ingest(name: str, lines: list[str]) -> IngestSummary:
-        path = tmp_path / f"{name}.log"
-        path.write_bytes(as_bytes(lines))
-        return ingestor.ingest_file(LocalFile.at(path))
-
-    return ingest
 
 
 Put = Callable[[str, list[str]], IngestSummary]
 
 
+@pytest.fixture
+def put(ingestor: Ingestor, tmp_path: Path) -> Put:
+    return lambda name, lines: ingest(ingestor, tmp_path / name, lines)
+
+
 def check(engine: sa.Engine, lines: list[str], horizon: dt.date) -> None:
     """The tables are those of the open days, and nothing else is left."""
     kept = from_day(lines, horizon)
-    assert tables.statistics(engine) == oracle.statistics(kept)
-    assert tables.customers(engine) == expected_customers(kept)
-    assert set(tables.leftovers(engine).values()) == {0}
+    tables.check(engine, kept)
+    assert tables.customers(engine) == oracle.customers(oracle.statistics(kept))
     with engine.connect() as connection:
         closed = sa.text("SELECT count(*) FROM contributions WHERE date < :horizon")
         assert connection.scalar(closed, {"horizon": horizon}) == 0
@@ -74,8 +56,8 @@ def check(engine: sa.Engine, lines: list[str], horizon: dt.date) -> None:
 
 def test_what_is_behind_the_horizon_goes_and_the_rest_stays(engine: sa.Engine, put: Put) -> None:
     first, second = lines_of(1), lines_of(2)
-    put("a", first)
-    put("b", second)
+    put("a.log", first)
+    put("b.log", second)
     previewed = expiry.preview(engine, HORIZON)
     assert tables.statistics(engine) == oracle.statistics(first + second), "a preview changes nothing"
     assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
@@ -89,80 +71,38 @@ def test_later_lines_of_closed_days_are_counted_as_expired(engine: sa.Engine, pu
     expiry.expire(engine, HORIZON)
     lines = lines_of(1)
     open_lines = from_day(lines, HORIZON)
-    summary = put("a", [*lines, "broken"])
+    summary = put("a.log", [*lines, "broken"])
     assert (summary.outcome, summary.lines, summary.accepted, summary.rejected) == ("ingested", 401, 400, 1)
     assert summary.expired == len(lines) - len(open_lines) > 0
     assert summary.customer_days == len(oracle.statistics(open_lines))
     check(engine, lines, HORIZON)
-    again = put("a", [*lines, "broken"])
+    again = put("a.log", [*lines, "broken"])
     assert (again.outcome, again.expired) == ("unchanged", summary.expired)
-
-
-def test_an_object_of_closed_days_only_counts_nowhere(engine: sa.Engine, put: Put) -> None:
-    expiry.expire(engine, HORIZON)
-    closed = [line for line in lines_of(1) if line[:10] < HORIZON.isoformat()]
-    summary = put("a", closed)
-    assert (summary.outcome, summary.accepted, summary.expired) == ("ingested", len(closed), len(closed))
-    assert (summary.customer_days, tables.customers(engine)) == (0, {})
-    check(engine, closed, HORIZON)
-    assert put("a", []).outcome == "replaced"
+    closed = [line for line in lines if line not in open_lines]
+    summary = put("a.log", closed)
+    assert (summary.outcome, summary.expired, summary.customer_days) == ("replaced", len(closed), 0)
     check(engine, [], HORIZON)
 
 
-def test_a_replacement_does_not_subtract_again_what_was_removed(engine: sa.Engine, put: Put) -> None:
+def test_what_was_removed_is_not_subtracted_again(
+    engine: sa.Engine, put: Put, ingestor: Ingestor, tmp_path: Path
+) -> None:
+    """By a replacement, and by a withdrawal."""
     first, second, other = lines_of(1), lines_of(2, 300), lines_of(3)
-    put("a", first)
-    put("b", other)
+    put("a.log", first)
+    put("b.log", other)
     expiry.expire(engine, HORIZON)
-    summary = put("a", second)
-    assert (summary.outcome, summary.expired) == (
-        "replaced",
-        len(second) - len(from_day(second, HORIZON)),
-    )
+    summary = put("a.log", second)
+    expired = len(second) - len(from_day(second, HORIZON))
+    assert (summary.outcome, summary.expired) == ("replaced", expired)
     check(engine, second + other, HORIZON)
-    assert put("a", first).outcome == "replaced"
-    check(engine, first + other, HORIZON)
-
-
-def test_a_withdrawal_takes_out_the_open_days(engine: sa.Engine, put: Put, tmp_path: Path) -> None:
-    put("a", lines_of(1))
-    put("b", lines_of(2))
-    expiry.expire(engine, HORIZON)
-    withdraw(
-        engine, Withdrawal(FILE_BUCKET, str(tmp_path / "a.log")), LocalRejectStore(tmp_path / "rejected")
-    )
-    check(engine, lines_of(2), HORIZON)
+    ingestor.withdraw(Withdrawal(FILE_BUCKET, str(tmp_path / "a.log")))
+    check(engine, other, HORIZON)
     row = tables.ledger(engine, str(tmp_path / "a.log"))
     assert (row.outcome, row.accepted, row.expired) == ("withdrawn", 0, 0)
 
 
-def test_between_the_horizon_and_the_removal_everything_goes_on(
-    engine: sa.Engine, put: Put, tmp_path: Path
-) -> None:
-    """As after a crash: the days are closed, their rows are still there."""
-    put("a", lines_of(1))
-    put("b", lines_of(2))
-    put("c", lines_of(3))
-    expiry._advance(engine, HORIZON)
-    assert put("a", lines_of(4)).outcome == "replaced"
-    withdraw(
-        engine, Withdrawal(FILE_BUCKET, str(tmp_path / "b.log")), LocalRejectStore(tmp_path / "rejected")
-    )
-    assert put("d", lines_of(5)).expired > 0
-    expiry.expire(engine, DAYS[0])
-    check(engine, lines_of(3) + lines_of(4) + lines_of(5), HORIZON)
-
-
-def test_the_horizon_never_returns(engine: sa.Engine, put: Put) -> None:
-    expiry.expire(engine, HORIZON)
-    assert expiry.expire(engine, DAYS[1]).horizon == HORIZON
-    assert expiry.preview(engine, DAYS[1]).horizon == HORIZON
-    assert expiry.current_horizon(engine) == HORIZON
-    put("a", lines_of(1))
-    check(engine, lines_of(1), HORIZON)
-
-
-def test_a_horizon_in_the_future_is_refused(engine: sa.Engine) -> None:
+def test_a_horizon_never_returns_and_is_not_in_the_future(engine: sa.Engine) -> None:
     today = expiry.horizon_of(engine, 0)
     assert abs(today - dt.datetime.now(dt.UTC).date()) <= dt.timedelta(1)
     tomorrow = today + dt.timedelta(1)
@@ -171,16 +111,18 @@ def test_a_horizon_in_the_future_is_refused(engine: sa.Engine) -> None:
             run(engine, tomorrow)
     assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
     assert expiry.expire(engine, today).horizon == today
+    for run in (expiry.expire, expiry.preview):
+        assert run(engine, HORIZON).horizon == today
     assert expiry.horizon_of(engine, 30) == today - dt.timedelta(30)
 
 
 def test_customers_without_a_day_left_are_gone_and_revisions_advance(engine: sa.Engine, put: Put) -> None:
     line = "{} 12:00:00 {} /a 200 0.1".format
-    put("a", [line(DAYS[0], "old"), line(DAYS[2], "both"), line(DAYS[4], "both"), line(DAYS[5], "new")])
-    before = revisions(engine)
+    put("a.log", [line(DAYS[0], "old"), line(DAYS[2], "both"), line(DAYS[4], "both"), line(DAYS[5], "new")])
+    before = tables.revisions(engine)
     removed = expiry.expire(engine, HORIZON)
     assert (removed.customer_days, removed.customers) == (2, 1)
-    after = revisions(engine)
+    after = tables.revisions(engine)
     assert after.keys() == {"both", "new"}
     assert after["both"] > max(before.values())
     assert after["new"] == before["new"], "nothing of it has changed"
@@ -189,7 +131,7 @@ def test_customers_without_a_day_left_are_gone_and_revisions_advance(engine: sa.
 
 def test_what_is_staged_is_left_to_its_commit(engine: sa.Engine, put: Put) -> None:
     """The run comes between staging and commit: closed lines expire, and none is missing."""
-    put("b", lines_of(2))
+    put("b.log", lines_of(2))
     real = commit._commit
     calls: list[expiry.Expiry] = []
 
@@ -199,27 +141,10 @@ def test_what_is_staged_is_left_to_its_commit(engine: sa.Engine, put: Put) -> No
         return real(*arguments)  # type: ignore[arg-type]
 
     with mock.patch.object(commit, "_commit", after_a_run):
-        summary = put("a", lines_of(1))
+        summary = put("a.log", lines_of(1))
     assert calls[0].contributions == 3 * 7
     assert summary.expired == 400 - len(from_day(lines_of(1), HORIZON))
     check(engine, lines_of(1) + lines_of(2), HORIZON)
-
-
-def waiting(engine: sa.Engine) -> int:
-    query = sa.text(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    )
-    with engine.connect() as connection:
-        found: int = connection.execute(query).scalar_one()
-    return found
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -243,10 +168,10 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
 ) -> None:
     """The run waits for it, and then removes what it has added."""
     with paused(stripes, "lock_touched") as (reached, go_on), ThreadPoolExecutor() as threads:
-        ingest: Future[IngestSummary] = threads.submit(put, "a", lines_of(1))
+        ingest: Future[IngestSummary] = threads.submit(put, "a.log", lines_of(1))
         assert reached.wait(20)
         run = threads.submit(expiry.expire, engine, HORIZON)
-        wait_until(lambda: waiting(engine) == 1)
+        tables.wait_for_waiting(engine)
         assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
         go_on.set()
         assert ingest.result(20).expired == 0
@@ -259,8 +184,8 @@ def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: s
     with paused(stripes, "lock_all") as (reached, go_on), ThreadPoolExecutor() as threads:
         run = threads.submit(expiry.expire, engine, HORIZON)
         assert reached.wait(20)
-        ingest = threads.submit(put, "a", lines_of(1))
-        wait_until(lambda: waiting(engine) == 1)
+        ingest = threads.submit(put, "a.log", lines_of(1))
+        tables.wait_for_waiting(engine)
         go_on.set()
         assert run.result(20).horizon == HORIZON
         assert ingest.result(20).expired == 400 - len(from_day(lines_of(1), HORIZON))
@@ -269,7 +194,7 @@ def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: s
 
 def test_the_horizon_never_goes_back_when_two_runs_overlap(engine: sa.Engine, put: Put) -> None:
     """The earlier run has seen that its horizon is newer than the current one; then the later run closes more days."""
-    put("a", lines_of(1))
+    put("a.log", lines_of(1))
     with paused(expiry, "current_horizon") as (reached, go_on), ThreadPoolExecutor() as threads:
         earlier = threads.submit(expiry.expire, engine, DAYS[1])
         assert reached.wait(20)
@@ -288,14 +213,14 @@ def test_runs_and_ingests_at_once_need_no_second_try(
     monkeypatch.setattr(expiry, "_ROWS", 5)
     monkeypatch.setattr(expiry, "_CUSTOMERS", 3)
     for number in range(4):
-        put(str(number), lines_of(number))
+        put(f"{number}.log", lines_of(number))
     rng = random.Random(1)
     final = {number: lines_of(10 * number + rng.randrange(9)) for number in range(8)}
 
     def ingest(number: int) -> None:
         for seed in rng.sample(range(9), 2):
-            put(str(number), lines_of(10 * number + seed))
-        put(str(number), final[number])
+            put(f"{number}.log", lines_of(10 * number + seed))
+        put(f"{number}.log", final[number])
 
     with ThreadPoolExecutor(12) as threads:
         ingests = [threads.submit(ingest, number) for number in final]
@@ -316,8 +241,8 @@ def test_every_transaction_is_small_and_leaves_the_tables_consistent(
     monkeypatch.setattr(expiry, "_ROWS", 4)
     monkeypatch.setattr(expiry, "_CUSTOMERS", 3)
     lines = lines_of(1) + lines_of(2)
-    put("a", lines_of(1))
-    put("b", lines_of(2))
+    put("a.log", lines_of(1))
+    put("b.log", lines_of(2))
     whole = oracle.statistics(lines)
     steps: list[int] = []
 
@@ -325,8 +250,7 @@ def test_every_transaction_is_small_and_leaves_the_tables_consistent(
         steps.append(customer_days)
         found = tables.statistics(engine)
         assert found == {key: whole[key] for key in found}
-        kept = [line for line in lines if (line.split(" ")[2], line[:10]) in found]
-        assert tables.customers(engine) == expected_customers(kept)
+        assert tables.customers(engine) == oracle.customers(found)
 
     total = expiry.expire(engine, HORIZON, progress=look)
     assert max(steps) == 4
@@ -334,37 +258,9 @@ def test_every_transaction_is_small_and_leaves_the_tables_consistent(
     check(engine, lines, HORIZON)
 
 
-def test_a_run_stops_in_time_and_the_next_one_goes_on(
-    engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(expiry, "_ROWS", 4)
-    put("a", lines_of(1))
-    stopped = expiry.expire(engine, HORIZON, until=time.monotonic() - 1)
-    assert (stopped.finished, stopped.customer_days, stopped.horizon) == (False, 0, HORIZON)
-    assert expiry.expire(engine, HORIZON, until=time.monotonic() + 60).finished
-    check(engine, lines_of(1), HORIZON)
-
-
-def test_lines_of_the_future_and_the_far_past_count_unless_they_are_behind_the_horizon(
-    engine: sa.Engine, put: Put
-) -> None:
-    days = ["1970-01-01", "2024-09-06", "2024-09-07", "2199-12-31"]
-    lines = [f"{day} 12:00:00 c /a 200 0.1" for day in days]
-    assert put("a", lines).expired == 0
-    expiry.expire(engine, HORIZON)
-    check(engine, lines, HORIZON)
-    assert put("b", lines).expired == 2
-    check(engine, lines * 2, HORIZON)
-
-
 def test_without_a_horizon_nothing_is_guessed(engine: sa.Engine, put: Put) -> None:
     with engine.begin() as connection:
         connection.execute(sa.delete(Retention))
     with pytest.raises(IntegrityError, match="horizon is missing"):
-        put("a", lines_of(1))
+        put("a.log", lines_of(1))
     assert tables.statistics(engine) == {}
-
-
-def test_there_is_one_horizon(engine: sa.Engine) -> None:
-    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
-        connection.execute(sa.insert(Retention).values(id=2, horizon=HORIZON))

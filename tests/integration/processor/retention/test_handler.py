@@ -1,70 +1,42 @@
 """The retention's Lambda function, as the scheduler calls it."""
 
 import datetime as dt
-import os
-import signal
 import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 import sqlalchemy as sa
 
-from local import postgres
-from local.postgres import EmbeddedPostgres
-from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, SettingsError
-from migrate import schema
 from processor.ingest import Ingestor
-from processor.reading.objects import LocalFile
-from processor.reject_stores import LocalRejectStore
 from processor.retention import expiry
 from processor.retention import handler as retention_handler
 from processor.retention.handler import RetentionFailedError, UnfinishedError, handler
 from tests import tables
-from tests.logs import as_bytes
-
-
-@dataclass
-class Context:
-    seconds: float = 900.0
-    function_name: str = "retention"
-    memory_limit_in_mb: str = "512"
-    invoked_function_arn: str = "arn"
-    aws_request_id: str = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self.seconds * 1000)
+from tests.events import context
+from tests.ingests import ingest
 
 
 def invoke(seconds: float = 900.0) -> dict[str, object]:
-    return handler({}, Context(seconds))  # type: ignore[arg-type]  # a stand-in of Lambda's
+    return handler({}, context(seconds))
 
 
 @pytest.fixture
-def environment(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setenv("DATABASE_URL", database.url)
-    monkeypatch.setenv("DATABASE_TLS", "disable")
-    monkeypatch.setenv("DATABASE_IAM_AUTH", "false")
+def environment(database_variables: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("RETENTION_DAYS", "30")
     return monkeypatch
 
 
-def ingest(engine: sa.Engine, folder: Path, *days: dt.date) -> None:
-    path = folder / "a.log"
-    path.write_bytes(as_bytes([f"{day} 12:00:00 c /a 200 0.1" for day in days]))
-    Ingestor(engine, LocalRejectStore(folder / "rejected"), workers=1).ingest_file(LocalFile.at(path))
+def ingest_days(ingestor: Ingestor, path: Path, *days: dt.date) -> None:
+    ingest(ingestor, path, [f"{day} 12:00:00 c /a 200 0.1" for day in days])
 
 
 def test_days_older_than_the_setting_are_removed(
-    engine: sa.Engine, environment: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ingestor: Ingestor, environment: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    horizon = expiry.horizon_of(engine, 30)
+    horizon = expiry.horizon_of(ingestor.engine, 30)
     days = [horizon + dt.timedelta(day) for day in (-2, -1, 0, 1)]
-    ingest(engine, tmp_path, *days)
+    ingest_days(ingestor, tmp_path / "a.log", *days)
     told = invoke()
     assert told == {
         "horizon": horizon.isoformat(),
@@ -73,20 +45,20 @@ def test_days_older_than_the_setting_are_removed(
         "customers": 0,
         "finished": True,
     }
-    assert {day for _, day in tables.statistics(engine)} == {day.isoformat() for day in days[2:]}
+    assert {day for _, day in tables.statistics(ingestor.engine)} == {day.isoformat() for day in days[2:]}
     assert [(record.levelname, record.name, vars(record)["retention"]) for record in caplog.records] == [
         ("INFO", "retention", told)
     ]
 
 
 def test_what_is_left_when_the_time_is_up_is_an_error_and_the_next_run_does_it(
-    engine: sa.Engine, environment: pytest.MonkeyPatch, tmp_path: Path
+    ingestor: Ingestor, environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ingest(engine, tmp_path, dt.date(2024, 9, 4))
+    ingest_days(ingestor, tmp_path / "a.log", dt.date(2024, 9, 4))
     with pytest.raises(UnfinishedError, match=r"the time was not enough: \{'horizon': "):
         invoke(seconds=10)
     assert invoke()["customer_days"] == 1
-    assert tables.statistics(engine) == {}
+    assert tables.statistics(ingestor.engine) == {}
 
 
 @pytest.mark.parametrize("wrong", ["", "0", "soon", "36501"])
@@ -97,30 +69,22 @@ def test_nonsense_is_refused(environment: pytest.MonkeyPatch, engine: sa.Engine,
     assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
 
 
-@pytest.fixture
-def own_server(postgres_folder: Path) -> Iterator[EmbeddedPostgres]:
-    server = postgres.start(postgres_folder / f"own-{time.monotonic_ns()}", "fsync = off\n")
-    server.create_database("logstats")
-    engine = create_engine(server.settings())
-    schema.upgrade(engine)
-    engine.dispose()
-    yield server
-    server.stop()
-
-
 def test_a_database_that_comes_back_is_waited_for(
-    own_server: EmbeddedPostgres, environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    environment: pytest.MonkeyPatch,
+    database: DatabaseSettings,
+    postgres_folder: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As Aurora does when it resumes: at first nobody answers."""
-    environment.setenv("DATABASE_URL", own_server.settings().url)
-    postmaster = int((own_server.folder / "postmaster.pid").read_text().splitlines()[0])
-    os.kill(postmaster, signal.SIGQUIT)
-    psutil.wait_procs([psutil.Process(postmaster)], timeout=10)
+    """As Aurora does when it resumes: at first nobody answers, as its socket is not there."""
+    socket = postgres_folder / "resuming"
+    url, _, sockets = database.url.partition("?host=")
+    environment.setenv("DATABASE_URL", f"{url}?host={socket}")
     environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
-    resuming = threading.Timer(0.5, postgres.start, [own_server.folder])
+    resuming = threading.Timer(0.5, socket.symlink_to, [sockets])
     resuming.start()
     assert invoke()["finished"]
     resuming.join()
+    socket.unlink()
     assert "The database does not answer; trying again in 0.1 s" in caplog.text
 
 

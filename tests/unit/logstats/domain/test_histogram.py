@@ -1,7 +1,5 @@
 """Histogram arithmetic against a `Counter` of buckets, and the promises on accuracy."""
 
-import math
-import random
 from collections import Counter
 from collections.abc import Iterable
 
@@ -104,16 +102,6 @@ def test_sum_is_exact_and_its_subtraction_gives_the_same_bytes(a: Counter[int], 
     assert both - both == LatencyHistogram()
 
 
-@given(buckets, buckets, buckets)
-def test_sum_is_associative(a: Counter[int], b: Counter[int], c: Counter[int]) -> None:
-    assert (of(a) + of(b)) + of(c) == of(a) + (of(b) + of(c))
-
-
-@given(durations, durations)
-def test_parts_add_up_to_the_whole(a: list[int], b: list[int]) -> None:
-    assert LatencyHistogram.of(a) + LatencyHistogram.of(b) == LatencyHistogram.of(a + b)
-
-
 @thorough
 @given(buckets, buckets)
 @example(Counter({5: 1}), Counter({5: 2}))
@@ -155,15 +143,6 @@ def test_what_was_written_before_there_were_pages_counts_the_same(a: Counter[int
     assert len(old_a) == len(of(a)) == total
 
 
-def test_pages_make_millisecond_histograms_small() -> None:
-    """6 667 requests, evenly from 0.1 to 2 s: as in 10 million lines of 50 customers and 30 days."""
-    rng = random.Random(1)
-    values = [rng.randint(100, 2_000) * 1000 for _ in range(6_667)]
-    encoded = LatencyHistogram.of(values).encoded
-    assert encoded[0] == 2
-    assert 3 * len(encoded) < len(encode_without_pages(Counter(map(bucket, values))))
-
-
 # ---- Quantiles -------------------------------------------------------------------------------------
 
 
@@ -177,22 +156,6 @@ def test_every_rank_within_a_hundredth_of_a_percent(values: list[int]) -> None:
 def test_every_whole_millisecond_below_sixteen_seconds_is_exact() -> None:
     values = [ms * 1000 for ms in range(16_384)]
     assert LatencyHistogram.of(values).values_at(range(1, len(values) + 1)) == values
-
-
-def test_every_octave_is_accurate_at_its_edges() -> None:
-    rng = random.Random(1)
-    for bits in range(15, 37):
-        low, high = 2**bits, min(2 ** (bits + 1) - 1, LONGEST_US)
-        for exact in (low, low + 1, high, *(rng.randint(low, high) for _ in range(200))):
-            [near] = LatencyHistogram.of([exact]).values_at([1])
-            assert abs(near - exact) * 10_000 <= exact
-
-
-@given(st.lists(st.integers(0, 7_999).map(lambda ms: ms * 1000), min_size=1, max_size=300))
-def test_percentiles_of_millisecond_logs_are_exact(values: list[int]) -> None:
-    ranks = [nearest_rank(percent, len(values)) for percent in (50, 90, 95, 99)]
-    exact = sorted(values)
-    assert LatencyHistogram.of(values).values_at(ranks) == [exact[rank - 1] for rank in ranks]
 
 
 @thorough
@@ -230,11 +193,6 @@ def test_nearest_rank_is_the_ceiling(percent: int, count: int) -> None:
     rank = nearest_rank(percent, count)
     assert 1 <= rank <= count
     assert (rank - 1) * 100 < percent * count <= rank * 100
-
-
-def test_nearest_rank_of_small_counts() -> None:
-    for count in range(1, 2000):
-        assert nearest_rank(99, count) == math.ceil(count - count / 100 - 1e-9)
 
 
 # ---- Size and encoding -----------------------------------------------------------------------------

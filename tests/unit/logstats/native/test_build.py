@@ -11,13 +11,6 @@ from logstats.native import build
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}
 
 
-@pytest.mark.parametrize(
-    ("platform", "name"), [("linux", "kernel.so"), ("darwin", "kernel.dylib"), ("win32", "kernel.dll")]
-)
-def test_the_library_has_the_platforms_suffix(platform: str, name: str) -> None:
-    assert build.library_name(platform) == name
-
-
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_compiles_for_lambda(machine: str, tmp_path: Path) -> None:
     """Lambda's Amazon Linux 2023 has glibc 2.34."""

@@ -2,49 +2,28 @@
 
 import datetime as dt
 import time
+from collections.abc import Iterator
+from typing import Any
 
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.run import cli_main
-from bytewax.testing import TestingSink
+from bytewax.testing import TestingSink, TestingSource
 
 from logstats.domain.batch import SummaryBatch
 from logstats.native import Aggregator
 from processor.dataflow.flow import ShardDay, build_flow
 from processor.dataflow.report import PartReport
 
-_PAUSES = 20
-_PAUSE_SECONDS = 0.05
+_PAUSE = dt.timedelta(seconds=0.05)
 
 
-class _SlowPartition(StatefulSourcePartition[ShardDay | PartReport, None]):
-    """One summary of a day long past, then pauses in which a kernel would be reading."""
-
-    def __init__(self) -> None:
-        self._calls = 0
-
-    def next_batch(self) -> list[ShardDay | PartReport]:
-        self._calls += 1
-        if self._calls > _PAUSES:
-            raise StopIteration
-        if self._calls > 1:
-            time.sleep(_PAUSE_SECONDS)
-            return []
-        aggregator = Aggregator()
-        aggregator.feed(b"".join(b"2024-09-03 12:00:00 c%d /a 200 1\n" % number for number in range(100)))
-        return [
-            ShardDay(shard, day, SummaryBatch(batch)) for shard, day, batch in aggregator.drain_batches(8)
-        ]
-
-    def snapshot(self) -> None:
-        return None
-
-
-class _SlowSource(FixedPartitionedSource[ShardDay | PartReport, None]):
-    def list_parts(self) -> list[str]:
-        return ["only"]
-
-    def build_part(self, _step_id: str, _for_part: str, _resume_state: None) -> _SlowPartition:
-        return _SlowPartition()
+def _summaries_then_pauses() -> Iterator[ShardDay | TestingSource.PAUSE]:
+    """Summaries of a day long past, then a second in which a kernel would be reading."""
+    aggregator = Aggregator()
+    aggregator.feed(b"".join(b"2024-09-03 12:00:00 c%d /a 200 1\n" % number for number in range(100)))
+    for shard, day, batch in aggregator.drain_batches(8):
+        yield ShardDay(shard, day, SummaryBatch(batch))
+    for _ in range(20):
+        yield TestingSource.PAUSE(_PAUSE)
 
 
 def test_trap_02_idle_workers_do_not_spin() -> None:
@@ -53,9 +32,10 @@ def test_trap_02_idle_workers_do_not_spin() -> None:
     Each then burns a core, and the GIL that goes with it: two workers were slower than one.
     """
     staged: list[SummaryBatch | PartReport] = []
-    flow = build_flow(_SlowSource(), TestingSink(staged), dt.timedelta.max)
+    source: Any = TestingSource(_summaries_then_pauses())
+    flow = build_flow(source, TestingSink(staged), dt.timedelta.max)
     started = time.process_time()
     cli_main(flow, workers_per_process=4)  # type: ignore[no-untyped-call]
     burnt = time.process_time() - started
     assert sum(len(item) for item in staged if isinstance(item, SummaryBatch)) == 100
-    assert burnt < 0.5 * _PAUSES * _PAUSE_SECONDS
+    assert burnt < 0.3

@@ -5,29 +5,12 @@ from collections import Counter
 import bytewax.operators as op
 import pytest
 from bytewax.dataflow import Dataflow
-from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.run import cli_main
-from bytewax.testing import TestingSource
+from bytewax.testing import TestingSink, TestingSource
 
 from processor.dataflow.shards import KEYS, count_shards
 
 MEBIBYTE = 1 << 20
-
-
-class _Writer(StatelessSinkPartition[str]):
-    def __init__(self, worker: int, placed: dict[str, int]) -> None:
-        self._worker, self._placed = worker, placed
-
-    def write_batch(self, items: list[str]) -> None:
-        self._placed.update(dict.fromkeys(items, self._worker))
-
-
-class _Placement(DynamicSink[str]):
-    def __init__(self, placed: dict[str, int]) -> None:
-        self._placed = placed
-
-    def build(self, _step_id: str, worker_index: int, _worker_count: int) -> _Writer:
-        return _Writer(worker_index, self._placed)
 
 
 def _place(keys: tuple[str, ...], workers: int) -> dict[str, int]:
@@ -36,7 +19,8 @@ def _place(keys: tuple[str, ...], workers: int) -> dict[str, int]:
     flow = Dataflow("placement")
     read = op.input("read", flow, TestingSource([(key, None) for key in keys]))
     keyed = op.stateful_map("keyed", read, lambda state, _: (state, None))
-    op.output("write", op.map("key", keyed, lambda item: item[0]), _Placement(placed))
+    seen = op.inspect_debug("seen", keyed, lambda _step, item, _epoch, at: placed.update({item[0]: at}))
+    op.output("write", seen, TestingSink([]))
     cli_main(flow, workers_per_process=workers)  # type: ignore[no-untyped-call]
     return placed
 
@@ -54,17 +38,17 @@ def test_the_table_says_where_a_key_goes() -> None:
     assert [_place(KEYS, len(KEYS))[key] for key in KEYS] == list(range(len(KEYS)))
 
 
-@pytest.mark.parametrize("workers", range(1, 50))
-def test_no_worker_is_without_a_shard_unless_there_are_many(workers: int) -> None:
-    few, many = count_shards(workers, 0), count_shards(workers, 33 * MEBIBYTE)
-    assert min(workers, len(KEYS)) <= few <= many <= len(KEYS)
-
-
 def test_who_holds_little_has_few_items() -> None:
     assert count_shards(1, 32 * MEBIBYTE) == 1
     assert count_shards(1, 32 * MEBIBYTE + 1) == 4
     assert count_shards(2, 0) == 2
     assert count_shards(2, 33 * MEBIBYTE) == 8
+
+
+@pytest.mark.parametrize("workers", range(1, 50))
+def test_no_worker_is_without_a_shard_unless_there_are_many(workers: int) -> None:
+    few, many = count_shards(workers, 0), count_shards(workers, 33 * MEBIBYTE)
+    assert min(workers, len(KEYS)) <= few <= many <= len(KEYS)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 4, 6, 8, 12, 24])

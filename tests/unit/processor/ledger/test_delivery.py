@@ -9,8 +9,6 @@ from processor.ledger.delivery import (
     Outcome,
     SupersededError,
     Withdrawal,
-    advance,
-    advance_withdrawal,
     decide,
     decide_withdrawal,
     precedes,
@@ -87,41 +85,12 @@ def test_equal_sequencers_are_put_in_order_by_what_is_current(sequencer: str) ->
     assert decide_withdrawal(row(), replace(again, is_current=lambda: True)) == Outcome.WITHDRAWN
 
 
-def test_the_deletion_of_a_version_does_not_advance_the_key() -> None:
-    known = row(confirmed_current=True)
-    advance_withdrawal(known, Withdrawal("b", "k", "v1", "D0"))
-    assert (known.sequencer, known.confirmed_current) == ("B0", True)
-    advance_withdrawal(known, Withdrawal("b", "k", None, "D0"))
-    assert (known.sequencer, known.confirmed_current) == ("D0", False)
-
-
 def test_without_a_sequencer_only_the_current_version_counts() -> None:
     with pytest.raises(SupersededError):
         decide(row(), delivery(sequencer=None, is_current=lambda: False))
 
 
-def test_advancing_never_goes_back() -> None:
-    known = row(sequencer="C0")
-    advance(known, delivery(version="v1", sequencer="B0"))
-    assert known.sequencer == "C0"
-    advance(known, delivery(sequencer="D0"))
-    assert (known.sequencer, known.version) == ("D0", "v2")
-
-
-@pytest.mark.parametrize(
-    ("version", "sequencer", "confirmed"), [("v2", None, True), ("v1", None, False), ("v2", "C0", False)]
-)
-def test_only_a_new_version_without_a_sequencer_is_noted_as_confirmed(
-    version: str, sequencer: str | None, *, confirmed: bool
-) -> None:
-    known = row()
-    advance(known, delivery(version=version, sequencer=sequencer))
-    assert known.confirmed_current is confirmed
-
-
-def test_the_deletion_of_a_version_written_while_versioning_was_suspended_withdraws_what_has_no_version() -> (
-    None
-):
+def test_the_deletion_of_what_was_written_without_versions_withdraws_what_has_none() -> None:
     """All of them are called "null", so the sequencers tell which one is meant."""
     gone = Withdrawal("b", "k", "null", "D0")
     assert decide_withdrawal(row(version=None), gone) == Outcome.WITHDRAWN
