@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 from sqlalchemy import Executable, Row, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from api import iam
@@ -90,12 +90,12 @@ class Reader:
             async with asyncio.timeout_at(deadline or self.deadline()), self._engine.connect() as connection:
                 try:
                     return await read(connection)
-                except (OSError, DBAPIError):
+                except (OSError, StatementError):
                     if not connection.invalidated:
                         raise
                 await connection.rollback()  # and it connects anew
                 return await read(connection)
-        except (OSError, DBAPIError) as error:
+        except (OSError, StatementError) as error:
             if isinstance(_cause(error), _UNAVAILABLE):
                 raise DatabaseUnavailableError(failures.describe(_cause(error))) from error
             raise
@@ -138,8 +138,10 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return asyncpg's own error."""
-    return error.driver_exception if isinstance(error, DBAPIError) else error
+    """Return the error of asyncpg or of the system: a statement that reconnects wraps that of the connection."""
+    if isinstance(error, DBAPIError):
+        return error.driver_exception
+    return (error.orig or error) if isinstance(error, StatementError) else error
 
 
 def _recognise_disconnect(context: ExceptionContext) -> None:

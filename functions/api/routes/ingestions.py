@@ -4,7 +4,6 @@ import datetime as dt
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -80,6 +79,7 @@ def router(reader: Reader, auth: Auth) -> APIRouter:
                 description="Only this log object, as `s3://bucket/key` (percent-encoded as a query).",
                 examples=["s3://logstats-dev-logs/api_requests.log"],
                 max_length=2_048,
+                pattern=r"^s3://[^/\x00]+/[^\x00]+$",
             ),
         ] = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -93,7 +93,8 @@ def router(reader: Reader, auth: Auth) -> APIRouter:
     ) -> IngestionPage:
         """List the ledger, the newest commit first. An object that is committed again moves to the front."""
         if uri is not None:
-            rows = await reader.rows(INGESTION_OF_OBJECT, _bucket_and_key(uri))
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            rows = await reader.rows(INGESTION_OF_OBJECT, {"bucket": bucket, "key": key})
         else:
             microseconds, number = map(int, after.split("."))
             position = {"committed_at": _EPOCH + microseconds * _MICROSECOND, "id": number}
@@ -118,17 +119,3 @@ def router(reader: Reader, auth: Auth) -> APIRouter:
 
 def _cursor(last: Ingestion) -> str:
     return f"{(last.committed_at - _EPOCH) // _MICROSECOND}.{last.id}"
-
-
-def _bucket_and_key(uri: str) -> dict[str, str]:
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not bucket or not key or "\0" in rest:
-        problem = {
-            "type": "uri",
-            "loc": ("query", "object"),
-            "msg": "Input should be s3://bucket/key",
-            "input": uri,
-        }
-        raise RequestValidationError([problem])
-    return {"bucket": bucket, "key": key}
