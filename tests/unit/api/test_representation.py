@@ -78,13 +78,6 @@ def test_every_number_is_the_double_next_to_the_exact_value(row: tuple[Any, ...]
     assert shown == [float(Decimal(duration) / 1_000_000) for duration in durations]
 
 
-@given(st.integers(0, LARGEST_US))
-def test_seconds_carry_no_float_noise(duration_us: int) -> None:
-    row = (*ROW[:5], *[duration_us] * 5)
-    text = written([("c", row)]).rpartition('"duration_max":')[2].removesuffix("}]")
-    assert Decimal(text) == Decimal(duration_us) / 1_000_000
-
-
 @given(
     st.lists(
         st.tuples(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), rows()), max_size=5
