@@ -82,7 +82,7 @@ test-api: setup  ## Run the API's tests, and those of the documents
 .PHONY: test-page
 test-page: setup  ## Run the page's tests, in a browser too
 	@$(PYTEST) --quiet tests/unit/api/test_page_modules.py tests/unit/api/test_page_colours.py \
-	    tests/unit/api/test_assets.py tests/unit/api/test_bundle.py tests/browser
+	    tests/unit/api/test_assets.py tests/browser
 
 .PHONY: test-cdk
 test-cdk: setup  ## Run the tests of the templates, and of the runbook

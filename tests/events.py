@@ -1,4 +1,4 @@
-"""S3 notifications as SQS delivers them to a function, and the function's context."""
+"""Events as functions get them: S3 notifications by SQS, and requests by API Gateway."""
 
 import json
 from types import SimpleNamespace
@@ -65,3 +65,28 @@ def context(seconds: float = 300) -> LambdaContext:
         get_remaining_time_in_millis=lambda: int(seconds * 1_000),
     )
     return cast("LambdaContext", found)
+
+
+def api_event(path: str, query: str = "", method: str = "GET", **changes: object) -> dict[str, Any]:
+    """A request, payload version 2.0; in its path, API Gateway has decoded every escape but %25."""
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {
+            "accept": "*/*",
+            "host": "api.example.com",
+            "x-forwarded-for": "203.0.113.7",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+        },
+        "requestContext": {
+            "domainName": "api.example.com",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"},
+            "requestId": "JKJaXmPLvHcESHA=",
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+        **changes,
+    }

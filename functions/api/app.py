@@ -13,7 +13,6 @@ from api.reader import Reader
 from api.requests import RequestIds
 from api.routes import customers, documentation, health, ingestions, page, stats
 from api.settings import ApiSettings
-from api.statistics import Statistics
 from logstats.settings import DatabaseSettings, load
 
 _DESCRIPTION = """
@@ -28,7 +27,6 @@ but for 422, which has FastAPI's form. Every answer has an `X-Request-Id`.
 def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
     """Return the app; it connects to its database with the first request that needs it."""
     reader = Reader(database, settings)
-    statistics = Statistics(reader)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -51,12 +49,7 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
     )
     app.state.reader = reader
     for router in (
-        stats.router(
-            CachedStatistics(statistics, reader, settings.cache_bytes)
-            if settings.cache_bytes
-            else statistics,
-            settings.auth,
-        ),
+        stats.router(CachedStatistics(reader, settings.cache_bytes), settings.auth),
         customers.router(reader, settings.auth),
         ingestions.router(reader, settings.auth),
         health.router(reader, settings.auth),

@@ -2,47 +2,24 @@
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-
-from api.bundle import bundle
+from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "static"
 
+_IMPORT = re.compile(r'^import \{ [\w, ]+ \} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?function |class |const )", re.MULTILINE)
 
-@dataclass(frozen=True)
-class Asset:
-    """One file of the page.
 
-    Attributes
-    ----------
-    media_type
-        Its content type.
-    body, compressed
-        Its content, and the same compressed with gzip.
-    etag
-        A strong validator of `body`; `compressed` has another.
-    """
+class Asset(NamedTuple):
+    """One file of the page: its content type, its content, and the same compressed with gzip."""
 
     media_type: str
     body: bytes
     compressed: bytes
-    etag: str
-
-    @classmethod
-    def of(cls, text: str, media_type: str) -> "Asset":
-        """Make an asset of a text."""
-        body = text.encode()
-        digest = hashlib.sha256(body).hexdigest()[:32]
-        return cls(f"{media_type}; charset=utf-8", body, gzip.compress(body, mtime=0), f'"{digest}"')
-
-    @property
-    def compressed_etag(self) -> str:
-        """The validator of `compressed`: other bytes need another."""
-        return f'{self.etag[:-1]}-gzip"'
 
 
 @dataclass(frozen=True)
@@ -61,16 +38,43 @@ class Assets:
 
     version: str
     index: Asset
-    files: Mapping[str, Asset]
+    files: dict[str, Asset]
 
 
 @cache
 def assets() -> Assets:
     """Read the files, once and when they are first asked for: a cold start does without them."""
-    files = {
-        "page.css": Asset.of((FOLDER / "page.css").read_text(encoding="utf-8"), "text/css"),
-        "page.js": Asset.of(bundle(FOLDER / "app.js"), "text/javascript"),
-    }
-    version = hashlib.sha256(b"".join(files[name].body for name in sorted(files))).hexdigest()[:16]
-    index = (FOLDER / "index.html").read_text(encoding="utf-8").replace('"static/', f'"static/{version}/')
-    return Assets(version, Asset.of(index, "text/html"), MappingProxyType(files))
+    index, style, script = _read("index.html"), _read("page.css"), bundle(FOLDER / "app.js")
+    version = hashlib.sha256((index + style + script).encode()).hexdigest()[:16]
+    index = index.replace('"static/', f'"static/{version}/')
+    files = {"page.css": _asset(style, "text/css"), "page.js": _asset(script, "text/javascript")}
+    return Assets(version, _asset(index, "text/html"), files)
+
+
+def bundle(entry: Path) -> str:
+    """Return a module of the page and all that it imports as one script, each after those it imports.
+
+    Each file is a request, and behind a Lambda function each request of a burst needs an environment of its own.
+    Two forms are joined, by leaving them out: ``import { a, b } from "./other.js";`` and ``export`` before a
+    function, class or constant.
+    """
+    joined: dict[Path, str] = {}
+
+    def add(module: Path) -> None:
+        source = module.read_text(encoding="utf-8")
+        for name in _IMPORT.findall(source):
+            if module.parent / name not in joined:
+                add(module.parent / name)
+        joined[module] = _EXPORT.sub("", _IMPORT.sub("", source))
+
+    add(entry)
+    return "\n".join(joined.values())
+
+
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _asset(text: str, media_type: str) -> Asset:
+    body = text.encode()
+    return Asset(f"{media_type}; charset=utf-8", body, gzip.compress(body, mtime=0))

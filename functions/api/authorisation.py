@@ -126,9 +126,9 @@ class RuledRoute(APIRoute):
             raise HTTPException(403, "The caller may not read this.")
 
 
-def ruled(rule: Rule, auth: Auth, base: type[RuledRoute] = RuledRoute) -> type[RuledRoute]:
+def ruled(rule: Rule, auth: Auth) -> type[RuledRoute]:
     """Return the class of routes with a rule."""
-    return type(f"{rule.name.title()}{base.__name__}", (base,), {"rule": rule, "auth": auth})
+    return type(f"{rule.name.title()}Route", (RuledRoute,), {"rule": rule, "auth": auth})
 
 
 def check(app: FastAPI) -> None:

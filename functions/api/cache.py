@@ -6,7 +6,7 @@ it in the same transaction, and it never returns to an earlier value.
 
 import asyncio
 from collections import OrderedDict
-from functools import partial
+from dataclasses import dataclass, field
 
 from api.reader import Reader
 from api.statements import REVISIONS
@@ -18,8 +18,14 @@ OVERHEAD_BYTES = 2_048
 LARGEST_SHARE = 8
 """No answer takes more than this fraction of the space: one long range must not drive out all the others."""
 
-_Waiting = list[tuple[str, float, asyncio.Future[int | None]]]
-"""Customers, deadlines, and who waits."""
+
+@dataclass(slots=True)
+class _Batch:
+    """Customers whose revisions one statement is going to read."""
+
+    revisions: asyncio.Task[dict[str, int]]
+    deadline: float
+    customers: set[str] = field(default_factory=set)
 
 
 class Revisions:
@@ -32,53 +38,32 @@ class Revisions:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._waiting: _Waiting = []
-        self._running: asyncio.Task[dict[str, int]] | None = None
-        self._scheduled = False
+        self._reading = asyncio.Lock()
+        self._next: _Batch | None = None
 
-    def current(self, customer_id: str, deadline: float) -> "asyncio.Future[int | None]":
-        """Return the future of a customer's revision; it is None for a customer without statistics.
+    async def current(self, customer_id: str, deadline: float) -> int | None:
+        """Return a customer's revision; None for a customer without statistics.
 
         Raises
         ------
         DatabaseUnavailableError
-            When awaited, if the database has not answered by the deadline (of the event loop's clock).
+            If the database has not answered by the deadline (of the event loop's clock).
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[int | None] = loop.create_future()
-        self._waiting.append((customer_id, deadline, future))
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._flush)  # not at once: requests that have arrived together share it
-        return future
+        if self._next is None:  # the task begins with the loop's next turn: who arrives together shares it
+            self._next = _Batch(asyncio.create_task(self._read()), deadline)
+        batch = self._next
+        batch.customers.add(customer_id)
+        return (await asyncio.shield(batch.revisions)).get(customer_id)  # others go on when one gives up
 
-    def _flush(self) -> None:
-        """Read the revisions of all who wait."""
-        batch, self._waiting = self._waiting, []
-        self._running = asyncio.get_running_loop().create_task(self._read(batch))
-        self._running.add_done_callback(partial(self._resolve, batch))
-
-    async def _read(self, batch: _Waiting) -> dict[str, int]:
-        customers = list({customer_id for customer_id, _, _ in batch})
-        rows = await self._reader.rows(REVISIONS, {"customers": customers}, deadline=batch[0][1])
+    async def _read(self) -> dict[str, int]:
+        """Read the revisions of all who have arrived when the statement before has ended."""
+        async with self._reading:
+            batch, self._next = self._next, None
+            assert batch is not None  # noqa: S101 - it holds this task, and only this task takes it
+            rows = await self._reader.rows(
+                REVISIONS, {"customers": list(batch.customers)}, deadline=batch.deadline
+            )
         return dict(map(tuple, rows))
-
-    def _resolve(self, batch: _Waiting, task: "asyncio.Task[dict[str, int]]") -> None:
-        """Give the futures of a batch their revisions, or why there are none; then flush who has come meanwhile."""
-        error = None if task.cancelled() else task.exception()
-        for customer_id, _, future in batch:
-            if future.done():  # its request has been given up
-                continue
-            if task.cancelled():
-                future.cancel()
-            elif error:
-                future.set_exception(error)
-            else:
-                future.set_result(task.result().get(customer_id))
-        self._running = None
-        self._scheduled = bool(self._waiting)
-        if self._scheduled:
-            self._flush()
 
 
 class LRUCache:
@@ -120,8 +105,8 @@ def _size(answer: RenderedAnswer) -> int:
 class CachedStatistics:
     """Answers queries from the cache, if the cached answer is still right, or else from the database."""
 
-    def __init__(self, statistics: Statistics, reader: Reader, max_bytes: int) -> None:
-        self._statistics = statistics
+    def __init__(self, reader: Reader, max_bytes: int) -> None:
+        self._statistics = Statistics(reader)
         self._reader = reader
         self._revisions = Revisions(reader)
         self._cache = LRUCache(max_bytes)

@@ -1,4 +1,4 @@
-"""What a request's headers choose: the format of the answer, and whether it is compressed (RFC 9110, 12.5)."""
+"""What a request's headers choose: the format of the answer, compression (RFC 9110, 12.5), and whether to send it (13)."""
 
 import re
 from urllib.parse import quote
@@ -7,6 +7,7 @@ from api.representation import Format
 
 _QUALITY = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def preferred(accept: str) -> Format:
@@ -33,6 +34,13 @@ def _qualities(header: str) -> dict[str, float]:
         match = next((found for part in parameters if (found := _QUALITY.fullmatch(part))), None)
         qualities[name] = float(match[1]) if match else 1.0
     return qualities
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Return whether an `If-None-Match` header names an entity tag; the comparison is weak (RFC 9110, 13.1.2)."""
+    if if_none_match is None:
+        return False
+    return if_none_match.strip() == "*" or etag in _ENTITY_TAG.findall(if_none_match)
 
 
 def disposition(customer_id: str, form: Format) -> str:

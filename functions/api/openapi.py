@@ -9,7 +9,7 @@ from logstats.settings import DatabaseSettings
 
 def document() -> str:
     """Return the document of this code as indented JSON; no database is needed."""
-    app = create_app(DatabaseSettings(url="postgresql://", iam_auth=False), ApiSettings(auth="none"))
+    app = create_app(DatabaseSettings(url="postgresql://reader@localhost/logstats"), ApiSettings(auth="none"))
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Collection
 from typing import Annotated
 
+from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
-MAX_CUSTOMER_ID_CHARACTERS = 255
+from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -34,6 +36,10 @@ CustomerId = Annotated[
     StringConstraints(min_length=1, max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS),
 ]
 """1 to 255 characters, none of them a control character (Unicode Cc), as in a log line."""
+
+
+Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many entries.")]
+DEFAULT_LIMIT = 100
 
 
 def check_order(first: dt.date, last: dt.date) -> None:

@@ -41,14 +41,6 @@ class ProblemResponse(JSONResponse):
     media_type = "application/problem+json"
 
 
-class AsciiJSONResponse(JSONResponse):
-    """JSON in ASCII: an error may quote what the client sent, and half a surrogate pair has no UTF-8."""
-
-    def render(self, content: Any) -> bytes:  # noqa: ANN401 - the base class's
-        """Write the content, with escapes for what is not ASCII."""
-        return json.dumps(content, separators=(",", ":")).encode("ascii")
-
-
 def _documented(
     status: int, description: str, headers: dict[str, Any] | None = None
 ) -> dict[int | str, dict[str, Any]]:
@@ -59,17 +51,19 @@ def _documented(
 UNAVAILABLE = _documented(
     503,
     "The database does not answer in time: it is down, or resuming from a pause.",
-    {
-        "Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}},
-    },
+    {"Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}},
 )
 """What every route that reads the database documents."""
-UNAUTHENTICATED = _documented(
-    401,
-    "No gateway has authenticated the caller.",
-    {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}},
-)
-FORBIDDEN = _documented(403, "The caller may not read this.")
+REFUSALS = {
+    **_documented(
+        401,
+        "No gateway has authenticated the caller.",
+        {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}},
+    ),
+    **_documented(403, "The caller may not read this."),
+    **UNAVAILABLE,
+}
+"""What every route that carries data documents."""
 NOT_FOUND = _documented(404, "There is nothing of that number.")
 
 
@@ -78,7 +72,10 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-        return AsciiJSONResponse({"detail": jsonable_encoder(error.errors())}, 422)
+        body = json.dumps(
+            {"detail": jsonable_encoder(error.errors())}
+        )  # ASCII: it may quote half a surrogate
+        return Response(body, 422, media_type="application/json")
 
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for

@@ -90,7 +90,7 @@ class Reader:
             async with asyncio.timeout_at(deadline or self.deadline()), self._engine.connect() as connection:
                 try:
                     return await read(connection)
-                except (OSError, DBAPIError):
+                except (OSError, StatementError):
                     if not connection.invalidated:
                         raise
                 await connection.rollback()  # and it connects anew
@@ -138,10 +138,10 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return asyncpg's own error, or the system's."""
+    """Return the error of asyncpg or of the system: a statement that reconnects wraps that of the connection."""
     if isinstance(error, DBAPIError):
         return error.driver_exception
-    return error.orig or error if isinstance(error, StatementError) else error
+    return (error.orig or error) if isinstance(error, StatementError) else error
 
 
 def _recognise_disconnect(context: ExceptionContext) -> None:

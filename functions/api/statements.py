@@ -2,26 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    DateTime,
-    Integer,
-    Select,
-    and_,
-    any_,
-    bindparam,
-    column,
-    select,
-    table,
-    tuple_,
-)
+import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
 from logstats.models import Customer, CustomerId, DailyStatistics, LogObject
 
-Statement = Select[*tuple[Any, ...]]
-_LIMIT = bindparam("limit", type_=Integer)
+Statement = sa.Select[*tuple[Any, ...]]
+_LIMIT = sa.bindparam("limit", type_=sa.Integer)
 
 
 def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
@@ -31,16 +18,16 @@ def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
     unknown one has none.
     """
     day = DailyStatistics
-    joined = and_(
-        day.customer_id == Customer.customer_id, day.date.between(bindparam("first"), bindparam("last"))
+    joined = sa.and_(
+        day.customer_id == Customer.customer_id, day.date.between(sa.bindparam("first"), sa.bindparam("last"))
     )
     return (
-        select(
+        sa.select(
             *(Customer.customer_id, Customer.revision, day.date, day.total_requests),
             *(day.client_errors, day.server_errors, day.duration_sum_us, *columns),
         )
         .outerjoin_from(Customer, day, joined)
-        .where(Customer.customer_id == bindparam("customer_id"))
+        .where(Customer.customer_id == sa.bindparam("customer_id"))
         .order_by(day.date)
     )
 
@@ -57,44 +44,32 @@ DAILY_SUMMARIES = _days(
 )
 """The same days with what is needed to merge them."""
 
-REVISIONS = select(Customer.customer_id, Customer.revision).where(
-    Customer.customer_id == any_(bindparam("customers", type_=ARRAY(CustomerId)))
+REVISIONS = sa.select(Customer.customer_id, Customer.revision).where(
+    Customer.customer_id == sa.any_(sa.bindparam("customers", type_=sa.ARRAY(CustomerId)))
 )
 """The revisions of customers; a customer without statistics has no row."""
 
 CUSTOMERS = (
-    select(Customer.customer_id, Customer.first_date, Customer.last_date, Customer.total_requests)
+    sa.select(Customer.customer_id, Customer.first_date, Customer.last_date, Customer.total_requests)
     .where(
-        Customer.customer_id > bindparam("after"),
-        Customer.customer_id >= bindparam("prefix"),
-        Customer.customer_id < bindparam("end"),
+        Customer.customer_id > sa.bindparam("after"),
+        Customer.customer_id >= sa.bindparam("prefix"),
+        Customer.customer_id < sa.bindparam("end"),
     )
     .order_by(Customer.customer_id)
     .limit(_LIMIT)
 )
 """Customers after one, from a prefix to before the end of what starts so, in byte order."""
 
-_INGESTION = select(
-    LogObject.id,
-    LogObject.bucket,
-    LogObject.key,
-    LogObject.version,
-    LogObject.outcome,
-    LogObject.lines,
-    LogObject.accepted,
-    LogObject.rejected,
-    LogObject.rejected_by_reason,
-    LogObject.expired,
-    LogObject.customer_days,
-    LogObject.seconds,
-    LogObject.committed_at,
-    LogObject.rejects_uri,
-).where(LogObject.committed_at.is_not(None))
+_INGESTION = sa.select(LogObject.__table__).where(LogObject.committed_at.is_not(None))
 
 INGESTIONS = (
     _INGESTION.where(
-        tuple_(LogObject.committed_at, LogObject.id)
-        < tuple_(bindparam("committed_at", type_=DateTime(timezone=True)), bindparam("id", type_=BigInteger))
+        sa.tuple_(LogObject.committed_at, LogObject.id)
+        < sa.tuple_(
+            sa.bindparam("committed_at", type_=sa.DateTime(timezone=True)),
+            sa.bindparam("id", type_=sa.BigInteger),
+        )
     )
     .order_by(LogObject.committed_at.desc(), LogObject.id.desc())
     .limit(_LIMIT)
@@ -102,9 +77,9 @@ INGESTIONS = (
 """Rows of the ledger before a commit's time and id, newest first."""
 
 INGESTION_OF_OBJECT = _INGESTION.where(
-    LogObject.bucket == bindparam("bucket"), LogObject.key == bindparam("key")
+    LogObject.bucket == sa.bindparam("bucket"), LogObject.key == sa.bindparam("key")
 )
-INGESTION = _INGESTION.where(LogObject.id == bindparam("id"))
+INGESTION = _INGESTION.where(LogObject.id == sa.bindparam("id"))
 
-SCHEMA_VERSION: Statement = select(column("version_num")).select_from(table("alembic_version"))
+SCHEMA_VERSION: Statement = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
 """The revision of the schema (Alembic's)."""

@@ -36,21 +36,17 @@ HOSTILE = (
 class Api:
     """A running `logstats serve`."""
 
-    def __init__(self, database_url: str, port: int = 0) -> None:
+    def __init__(self, database_url: str) -> None:
         self._arguments = [COMMAND, "serve", "--database-url", database_url, "--port"]
-        self._start(port)
+        self.start()
 
-    def _start(self, port: int) -> None:
+    def start(self, port: int = 0) -> None:
         self._process = subprocess.Popen([*self._arguments, str(port)], stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
         found = re.match(r"(http://127\.0\.0\.1:([0-9]+)/)", self._process.stderr.readline())
         assert found
         self.url, self.port = found[1], int(found[2])
         httpx.get(f"{self.url}health", timeout=30).raise_for_status()
-
-    def start_again(self) -> None:
-        """Serve at the same address as before."""
-        self._start(self.port)
 
     def stop(self) -> None:
         if self._process.poll() is None:
@@ -60,9 +56,7 @@ class Api:
         self._process.stderr.close()
 
     def stats(self, customer: str, **query: str) -> httpx.Response:
-        path = f"{self.url}customers/{httpx.URL('http://x/').copy_with(path='/' + customer).raw_path.decode()[1:]}"
-        path = path.replace("#", "%23").replace("?", "%3F")
-        response = httpx.get(f"{path}/stats", params=query, timeout=30)
+        response = httpx.get(f"{self.url}customers/{customer}/stats", params=query, timeout=30)
         response.raise_for_status()
         return response
 

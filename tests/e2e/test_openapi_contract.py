@@ -18,7 +18,6 @@ from tests.e2e.test_serve_command import COMMAND, Serving
 from tests.logs import as_bytes, random_lines
 
 SCHEMATHESIS = str(Path(sys.executable).parent / "schemathesis")
-CONFIG = Path(__file__).parents[1] / "schemathesis.toml"
 
 
 @pytest.fixture
@@ -47,8 +46,6 @@ def run(serving: Serving, folder: Path, examples: int) -> int:
     done = subprocess.run(
         [
             SCHEMATHESIS,
-            "--config-file",
-            str(CONFIG),
             "run",
             f"{url}/openapi.json",
             "--no-color",

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from logstats.pseudonyms import pseudonym
 from logstats.settings import DatabaseSettings
 from tests.cloudwatch import CloudWatch, extracted
 from tests.days import insert_day
-from tests.events import created, sqs_event
-from tests.execution import ExecutionEnvironment, execution_environment
+from tests.events import api_event, created, sqs_event
+from tests.execution import execution_environment
 from tests.infrastructure.test_alarms import alarms
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
@@ -93,33 +92,22 @@ def s3() -> Iterator[S3Double]:
 
 
 @pytest.fixture
-def level(request: pytest.FixtureRequest) -> str:
-    """The one at which most is written."""
-    return str(getattr(request, "param", "DEBUG"))
-
-
-@pytest.fixture
-def variables(s3: S3Double, database: DatabaseSettings, level: str) -> dict[str, str]:
+def variables(s3: S3Double, database: DatabaseSettings) -> dict[str, str]:
+    """Those at which most is written."""
     return {
         "AWS_ENDPOINT_URL": s3.endpoint,
         "AWS_SESSION_TOKEN": TOKEN,
-        "AWS_LAMBDA_LOG_LEVEL": level,
+        "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
         "DATABASE_URL": database.url,
         "DATABASE_TLS": "disable",
         "DATABASE_IAM_AUTH": "false",
         "REJECTS_BUCKET": REJECTS,
         "API_AUTH": "none",
-        "POWERTOOLS_LOG_LEVEL": level,
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
         "POWERTOOLS_LOGGER_LOG_EVENT": "true",  # must not help either
         "POWERTOOLS_METRICS_NAMESPACE": metrics.namespace("test"),
         "PSEUDONYM_KEY": KEY,
     }
-
-
-@contextmanager
-def running(handler: str, variables: dict[str, str], log: Log) -> Iterator[ExecutionEnvironment]:
-    with execution_environment(handler, variables, log.path) as environment:
-        yield environment
 
 
 def delivery(
@@ -138,23 +126,10 @@ def delivery(
     return event
 
 
-def request(path: str, route: str, query: str = "", **headers: str) -> dict[str, Any]:
-    """An API Gateway event, payload version 2.0."""
-    return {
-        "version": "2.0",
-        "routeKey": route,
-        "rawPath": path,
-        "rawQueryString": query,
-        "cookies": [f"session={TOKEN}"],
-        "headers": {"host": "api.example.com", "authorization": f"Bearer {TOKEN}", **headers},
-        "requestContext": {
-            "domainName": "api.example.com",
-            "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
-            "requestId": "JKJaXmPLvHcESHA=",
-            "stage": "$default",
-        },
-        "isBase64Encoded": False,
-    }
+def request(path: str, route: str, query: str = "") -> dict[str, Any]:
+    event = api_event(path, query, routeKey=route, cookies=[f"session={TOKEN}"])
+    event["headers"]["authorization"] = f"Bearer {TOKEN}"
+    return event
 
 
 def stats(customer: str = CUSTOMER, query: str = "from=2024-09-03") -> dict[str, Any]:
@@ -165,7 +140,7 @@ def test_an_ingest_is_logged_and_measured(
     s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
 ) -> None:
     data = as_bytes([*LINES, BROKEN])
-    with running(PROCESSOR, variables, log) as processor:
+    with execution_environment(PROCESSOR, variables, log.path) as processor:
         event = delivery(s3, "in/a.log", data, ago=40, sent_ago=30)
         assert processor.invoke(event).payload == {"batchItemFailures": []}
         again = delivery(s3, "in/b.log", data, count=2)
@@ -177,16 +152,13 @@ def test_an_ingest_is_logged_and_measured(
     assert first["timestamp"].endswith("+00:00")
     assert (first["receive_count"], second["receive_count"]) == (1, 2)
     assert (first["cold_start"], second["cold_start"]) == (True, False)
-    assert (
-        first["ingest"].items()
-        >= {
-            "source": f"s3://{BUCKET}/in/a.log",
-            "outcome": "ingested",
-            "accepted": 400,
-            "rejected": 1,
-            "rejected_by_reason": {"field_count": 1},
-        }.items()
-    )
+    outcome = {
+        "outcome": "ingested",
+        "accepted": 400,
+        "rejected": 1,
+        "rejected_by_reason": {"field_count": 1},
+    }
+    assert first["ingest"].items() >= {"source": f"s3://{BUCKET}/in/a.log", **outcome}.items()
     assert first["function_request_id"] != second["function_request_id"]
     found = log.metrics()
     assert found["AcceptedLines", "processor"] == [400, 400]
@@ -206,7 +178,7 @@ def test_a_delivery_that_repeats_counts_no_lines_again(
     s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
 ) -> None:
     event = delivery(s3, "a.log", as_bytes(LINES))
-    with running(PROCESSOR, variables, log) as processor:
+    with execution_environment(PROCESSOR, variables, log.path) as processor:
         for _ in range(2):
             assert processor.invoke(event).kind == "response"
     found = log.metrics()
@@ -228,7 +200,7 @@ def test_a_batch_that_the_database_refuses_shows_no_data(
     table, kind, state = BREAKAGES[case]
     with engine.begin() as connection:
         connection.execute(sa.text(f"ALTER TABLE {table} ADD CONSTRAINT no_more CHECK (false) NOT VALID"))
-    with running(PROCESSOR, variables, log) as processor:
+    with execution_environment(PROCESSOR, variables, log.path) as processor:
         result = processor.invoke(delivery(s3, "a.log", as_bytes([*LINES, BROKEN])))
     assert result.kind == "error"
     failure = log.line("to be delivered again")
@@ -252,7 +224,7 @@ def test_a_batch_of_all_kinds_of_failures_names_each(
     event["Records"].append({**gone, "messageId": "7"})
     event["Records"].append({**event["Records"][0], "messageId": "9", "body": BROKEN})
     event["Records"].append({**event["Records"][0], "messageId": "8", "body": json.dumps({BROKEN: 1})})
-    with running(PROCESSOR, variables, log) as processor:
+    with execution_environment(PROCESSOR, variables, log.path) as processor:
         result = processor.invoke(event)
     assert (result.kind, result.payload) == ("response", {"batchItemFailures": []})
     reasons = [
@@ -294,7 +266,7 @@ def test_a_failed_query_is_logged_by_route_and_pseudonym(
         connection.execute(
             sa.text("CREATE VIEW daily_statistics AS SELECT * FROM hidden WHERE customer_id::int > 0")
         )
-    with running(API, variables, log) as api:
+    with execution_environment(API, variables, log.path) as api:
         answer = api.invoke(stats()).payload
     assert answer["statusCode"] == 500
     failure = log.line("The request failed")
@@ -305,16 +277,16 @@ def test_a_failed_query_is_logged_by_route_and_pseudonym(
     pseudonyms._key.cache_clear()
     assert "GET /customers/{customer_id" in failure["message"]
     assert "invalid input syntax for type integer (SQLSTATE 22P02)" in failure["message"]
-    assert "api/database.py" in failure["exception"]
+    assert "api/reader.py" in failure["exception"]
     assert log.metrics()["ServerErrors", "api", "stats"] == [1]
     log.shows_nothing()
 
 
 def test_a_database_that_is_away_is_a_warning(variables: dict[str, str], log: Log) -> None:
     variables["DATABASE_URL"] = "postgresql://reader@127.0.0.1:9/logstats"
-    with running(API, variables, log) as api:
+    with execution_environment(API, variables, log.path) as api:
         assert api.invoke(stats()).payload["statusCode"] == 503
-    warning = log.line("The database is away")
+    warning = log.line("The database is unavailable")
     assert warning["level"] == "WARNING"
     assert warning["request_id"] == "JKJaXmPLvHcESHA="
     assert "ConnectionRefusedError" in warning["message"]
@@ -326,7 +298,7 @@ def test_requests_are_measured_by_route_and_never_logged_with_their_path(
     variables: dict[str, str], log: Log, engine: sa.Engine
 ) -> None:
     insert_day(engine, CUSTOMER, dt.date(2024, 9, 3))
-    with running(API, variables, log) as api:
+    with execution_environment(API, variables, log.path) as api:
         statuses = [
             api.invoke(each).payload["statusCode"]
             for each in (
@@ -357,11 +329,18 @@ def test_a_traced_invocation_s_lines_have_the_trace_s_id(
     s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
 ) -> None:
     root = "1-5759e988-bd862e3fe1be46a994272793"
-    with running(PROCESSOR, variables, log) as processor:
+    with execution_environment(PROCESSOR, variables, log.path) as processor:
         event = delivery(s3, "a.log", as_bytes(LINES))
         header = f"Root={root};Parent=53995c3f42cd8ad8;Sampled=1"
         assert processor.invoke(event, trace=header).kind == "response"
     assert [line["xray_trace_id"] for line in log.lines("Log object processed")] == [root]
+
+
+IN_PRODUCTION = {
+    "POWERTOOLS_METRICS_NAMESPACE": metrics.namespace("prod"),
+    "AWS_LAMBDA_LOG_LEVEL": "INFO",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+}
 
 
 @pytest.fixture
@@ -374,30 +353,28 @@ def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudWatch]:
 
 
 @pytest.mark.parametrize("case", [(200, "ALARM"), (99, "OK"), (0, "OK")])
-@pytest.mark.parametrize("level", ["INFO"], indirect=True)
 @pytest.mark.usefixtures("engine")
 def test_many_rejected_lines_raise_the_alarm(
     case: tuple[int, str], s3: S3Double, variables: dict[str, str], log: Log, cloudwatch: CloudWatch
 ) -> None:
     broken, state = case
-    variables["POWERTOOLS_METRICS_NAMESPACE"] = metrics.namespace("prod")
+    variables |= IN_PRODUCTION
     alarm = alarms("prod")["RejectedShare"]
     assert cloudwatch.state(alarm) == "OK", "nothing has been uploaded"
-    with running(PROCESSOR, variables, log) as processor:
+    with execution_environment(PROCESSOR, variables, log.path) as processor:
         event = delivery(s3, "a.log", as_bytes([*LINES, *[BROKEN] * broken]))
         assert processor.invoke(event).kind == "response"
     cloudwatch.put_log(log.text)
     assert cloudwatch.state(alarm) == state
 
 
-@pytest.mark.parametrize("level", ["INFO"], indirect=True)
 def test_late_statistics_raise_the_alarm(
     s3: S3Double, variables: dict[str, str], log: Log, cloudwatch: CloudWatch, engine: sa.Engine
 ) -> None:
-    variables["POWERTOOLS_METRICS_NAMESPACE"] = metrics.namespace("prod")
+    variables |= IN_PRODUCTION
     alarm = alarms("prod")["Freshness"]
     limit = alarm["Threshold"]
-    with running(PROCESSOR, variables, log) as processor:
+    with execution_environment(PROCESSOR, variables, log.path) as processor:
         for number, ago in enumerate((0, limit + 1)):
             event = delivery(s3, f"{number}.log", as_bytes(LINES), ago=ago)
             assert processor.invoke(event).kind == "response"

@@ -127,7 +127,7 @@ def test_fields_that_are_asked_for_are_logged() -> None:
 def test_messages_that_are_asked_for_are_written() -> None:
     code = "".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
     messages = set(re.findall(r'message = "([^"]*)"', COMMANDS)) | {
-        "The database is away",
+        "The database is unavailable",
         "The request failed",
     }
     assert messages > {"Log object processed"}

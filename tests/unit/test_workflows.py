@@ -76,17 +76,3 @@ def test_folders_with_a_dockerfile_are_kept_up_to_date() -> None:
         for path in (ROOT / folder).rglob("Dockerfile*")
     }
     assert set(watched) == found
-
-
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=lambda path: path.stem
-)
-def test_issue_forms_are_complete(path: Path) -> None:
-    form = load(path)
-    assert form["name"]
-    assert form["description"]
-    identities = [element["id"] for element in form["body"]]
-    assert len(set(identities)) == len(identities)
-    for element in form["body"]:
-        assert element["type"] in {"textarea", "input", "dropdown", "checkboxes"}
-        assert element["attributes"]["label"]

@@ -6,17 +6,20 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, StringConstraints
 
-from api import paging
 from api.authorisation import Rule, ruled
-from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, NO_CONTROL_CHARACTERS
-from api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, Limit
+from api.problems import REFUSALS
 from api.reader import Reader
 from api.representation import Count
 from api.settings import Auth
 from api.statements import CUSTOMERS
+from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
 _LAST_CHARACTER = "\U0010ffff"
 _SURROGATES = range(0xD800, 0xE000)
+_Text = Annotated[
+    str, StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS)
+]
 _END = _LAST_CHARACTER * (MAX_CUSTOMER_ID_CHARACTERS + 1)
 """After every customer."""
 
@@ -41,30 +44,21 @@ def router(reader: Reader, auth: Auth) -> APIRouter:
     """Return the route, answered from a database."""
     routes = APIRouter(route_class=ruled(Rule.ALL_CUSTOMERS, auth))
 
-    @routes.get(
-        "/customers",
-        summary="Customers",
-        responses={**UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE},
-        tags=["statistics"],
-    )
+    @routes.get("/customers", summary="Customers", responses=REFUSALS, tags=["statistics"])
     async def customers(
         prefix: Annotated[
-            str,
-            StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS),
-            Query(description="Only customers whose ids start so; upper and lower case differ."),
+            _Text, Query(description="Only customers whose ids start so; upper and lower case differ.")
         ] = "",
-        limit: paging.Limit = paging.DEFAULT_LIMIT,
-        after: paging.After = None,
+        limit: Limit = DEFAULT_LIMIT,
+        after: Annotated[
+            _Text, Query(description="The `next` of the page before; without it, the first page.")
+        ] = "",
     ) -> CustomerPage:
         """List customers that have statistics, in the order of their ids."""
-        start = paging.decode("customers", after) if after is not None else ""
-        position = {"after": start, "prefix": prefix, "end": end_of(prefix)}
+        position = {"after": after, "prefix": prefix, "end": end_of(prefix)}
         rows = await reader.rows(CUSTOMERS, position | {"limit": limit + 1})
         found = [CustomerOverview.model_validate(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        return CustomerPage(
-            customers=found, next=paging.encode("customers", found[-1].customer_id) if more else None
-        )
+        return CustomerPage(customers=found, next=found[-1].customer_id if len(rows) > limit else None)
 
     return routes
 

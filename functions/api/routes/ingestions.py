@@ -1,24 +1,24 @@
 """GET /ingestions and GET /ingestions/{id}: the ledger."""
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from api import paging
 from api.authorisation import Rule, ruled
-from api.problems import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE
+from api.parameters import DEFAULT_LIMIT, Limit
+from api.problems import NOT_FOUND, REFUSALS
 from api.reader import Reader
 from api.representation import Count
 from api.settings import Auth
 from api.statements import INGESTION, INGESTION_OF_OBJECT, INGESTIONS
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _MAX_ID = (1 << 63) - 1
-_LAST: dict[str, Any] = {"committed_at": dt.datetime.max.replace(tzinfo=dt.UTC), "id": _MAX_ID}
+_FIRST_PAGE = f"{'9' * 17}.0"
 
 
 class Ingestion(BaseModel, from_attributes=True):
@@ -69,9 +69,8 @@ class IngestionPage(BaseModel):
 def router(reader: Reader, auth: Auth) -> APIRouter:
     """Return the routes, answered from a database."""
     routes = APIRouter(route_class=ruled(Rule.ALL_CUSTOMERS, auth), tags=["ledger"])
-    answers = {**UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE}
 
-    @routes.get("/ingestions", summary="Ingested log objects", responses=answers)
+    @routes.get("/ingestions", summary="Ingested log objects", responses=REFUSALS)
     async def ingestions(
         uri: Annotated[
             str | None,
@@ -80,21 +79,30 @@ def router(reader: Reader, auth: Auth) -> APIRouter:
                 description="Only this log object, as `s3://bucket/key` (percent-encoded as a query).",
                 examples=["s3://logstats-dev-logs/api_requests.log"],
                 max_length=2_048,
+                pattern=r"^s3://[^/\x00]+/[^\x00]+$",
             ),
         ] = None,
-        limit: paging.Limit = paging.DEFAULT_LIMIT,
-        after: paging.After = None,
+        limit: Limit = DEFAULT_LIMIT,
+        after: Annotated[
+            str,
+            Query(
+                description="The `next` of the page before; without it, the first page.",
+                pattern=r"^[0-9]{1,17}\.[0-9]{1,18}$",  # no greater than PostgreSQL's types
+            ),
+        ] = _FIRST_PAGE,
     ) -> IngestionPage:
         """List the ledger, the newest commit first. An object that is committed again moves to the front."""
         if uri is not None:
-            rows = await reader.rows(INGESTION_OF_OBJECT, _bucket_and_key(uri))
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            rows = await reader.rows(INGESTION_OF_OBJECT, {"bucket": bucket, "key": key})
         else:
-            start = _position(after) if after is not None else _LAST
-            rows = await reader.rows(INGESTIONS, start | {"limit": limit + 1})
+            microseconds, number = map(int, after.split("."))
+            position = {"committed_at": _EPOCH + microseconds * _MICROSECOND, "id": number}
+            rows = await reader.rows(INGESTIONS, position | {"limit": limit + 1})
         found = [Ingestion.model_validate(row) for row in rows[:limit]]
         return IngestionPage(ingestions=found, next=_cursor(found[-1]) if len(rows) > limit else None)
 
-    @routes.get("/ingestions/{id}", summary="One log object", responses={**answers, **NOT_FOUND})
+    @routes.get("/ingestions/{id}", summary="One log object", responses={**REFUSALS, **NOT_FOUND})
     async def ingestion(
         number: Annotated[
             int, Path(alias="id", ge=1, le=_MAX_ID, description="`id` in the list.", examples=[1])
@@ -110,30 +118,4 @@ def router(reader: Reader, auth: Auth) -> APIRouter:
 
 
 def _cursor(last: Ingestion) -> str:
-    return paging.encode("ingestions", f"{(last.committed_at - paging.EPOCH) // _MICROSECOND}.{last.id}")
-
-
-def _position(cursor: str) -> dict[str, Any]:
-    microseconds, _, number = paging.decode("ingestions", cursor).partition(".")
-    try:
-        log_object_id = int(number)
-        committed_at = paging.EPOCH + int(microseconds) * _MICROSECOND
-    except (ValueError, OverflowError):
-        raise paging.invalid(cursor) from None
-    if not 1 <= log_object_id <= _MAX_ID:
-        raise paging.invalid(cursor)
-    return {"committed_at": committed_at, "id": log_object_id}
-
-
-def _bucket_and_key(uri: str) -> dict[str, str]:
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not bucket or not key or "\0" in rest:
-        problem = {
-            "type": "uri",
-            "loc": ("query", "object"),
-            "msg": "Input should be s3://bucket/key",
-            "input": uri,
-        }
-        raise RequestValidationError([problem])
-    return {"bucket": bucket, "key": key}
+    return f"{(last.committed_at - _EPOCH) // _MICROSECOND}.{last.id}"

@@ -5,8 +5,7 @@ from fastapi.responses import Response
 
 from api.assets import Asset, assets
 from api.authorisation import Rule, ruled
-from api.conditional import matches
-from api.negotiation import accepts_gzip
+from api.negotiation import accepts_gzip, matches
 from api.settings import Auth
 
 HEADERS = {
@@ -45,15 +44,11 @@ def router(auth: Auth) -> APIRouter:
 
 def _send(request: Request, asset: Asset, cache_control: str) -> Response:
     compressed = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-    headers = {
-        **HEADERS,
-        "Cache-Control": cache_control,
-        "ETag": asset.compressed_etag if compressed else asset.etag,
-    }
-    if matches(request.headers.get("If-None-Match"), headers["ETag"]):
+    etag = f'"{assets().version}{"-gzip" if compressed else ""}"'
+    headers = {**HEADERS, "Cache-Control": cache_control, "ETag": etag}
+    if matches(request.headers.get("If-None-Match"), etag):
         return Response(status_code=304, headers=headers)
     if compressed:
         headers["Content-Encoding"] = "gzip"
-    return Response(
-        asset.compressed if compressed else asset.body, headers=headers, media_type=asset.media_type
-    )
+    body = asset.compressed if compressed else asset.body
+    return Response(body, headers=headers, media_type=asset.media_type)

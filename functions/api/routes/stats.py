@@ -9,16 +9,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api import conditional
 from api.authorisation import Rule, ruled
 from api.cache import CachedStatistics
-from api.negotiation import disposition, preferred
+from api.negotiation import disposition, matches, preferred
 from api.parameters import CalendarDate, CustomerId, check_order
 from api.periods import Interval
-from api.problems import FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE
+from api.problems import REFUSALS
 from api.representation import MEDIA_TYPES, CustomerStatistics, Format
 from api.settings import Auth
-from api.statistics import Statistics, StatisticsQuery
+from api.statistics import StatisticsQuery
 
 
 class CustomerConvertor(StringConvertor):
@@ -29,11 +28,21 @@ class CustomerConvertor(StringConvertor):
 
 register_url_convertor("customer", CustomerConvertor())
 
+_CACHE_CONTROL = (
+    "private, no-cache"  # a client may keep an answer, and asks each time whether it is still right
+)
+_HEADERS = {
+    "ETag": {
+        "description": "Changes with every commit that touches the customer.",
+        "schema": {"type": "string"},
+    },
+    "Cache-Control": {"description": f"`{_CACHE_CONTROL}`", "schema": {"type": "string"}},
+}
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One object per UTC day, or longer period, that has requests, in the order of the days; "
         "an empty list if there are none, or no such customer.",
-        "headers": conditional.HEADERS,
+        "headers": _HEADERS,
         "content": {
             "text/csv": {
                 "schema": {"type": "string"},
@@ -41,13 +50,10 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
             }
         },
     },
-    304: {
-        "description": "Unchanged: the `ETag` of `If-None-Match` is still right.",
-        "headers": conditional.HEADERS,
-    },
+    304: {"description": "Unchanged: the `ETag` of `If-None-Match` is still right.", "headers": _HEADERS},
 }
 
-_HEADERS = [
+_REQUEST_HEADERS = [
     {
         "name": name,
         "in": "header",
@@ -63,7 +69,7 @@ _HEADERS = [
 """Documented only: having FastAPI read them would cost a tenth of a cached answer's CPU time."""
 
 
-def router(statistics: Statistics | CachedStatistics, auth: Auth) -> APIRouter:
+def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
     """Return the route, answered from a customer's statistics."""
     routes = APIRouter(route_class=ruled(Rule.CUSTOMER, auth))
 
@@ -71,9 +77,9 @@ def router(statistics: Statistics | CachedStatistics, auth: Auth) -> APIRouter:
         "/customers/{customer_id:customer}/stats",
         summary="Daily statistics of a customer",
         response_model=list[CustomerStatistics],
-        responses={**_ANSWER, **UNAUTHENTICATED, **FORBIDDEN, **UNAVAILABLE},
+        responses={**_ANSWER, **REFUSALS},
         tags=["statistics"],
-        openapi_extra={"parameters": _HEADERS},
+        openapi_extra={"parameters": _REQUEST_HEADERS},
     )
     async def daily_statistics(
         request: Request,
@@ -117,8 +123,8 @@ def router(statistics: Statistics | CachedStatistics, auth: Auth) -> APIRouter:
             customer_id, first, last, interval, form or preferred(request.headers.get("accept", ""))
         )
         answer = await statistics.answer(query)
-        headers = {"ETag": answer.etag, "Cache-Control": conditional.CACHE_CONTROL, "Vary": "Accept"}
-        if conditional.matches(request.headers.get("if-none-match"), answer.etag):
+        headers = {"ETag": answer.etag, "Cache-Control": _CACHE_CONTROL, "Vary": "Accept"}
+        if matches(request.headers.get("if-none-match"), answer.etag):
             return Response(status_code=304, headers=headers)
         if form is Format.CSV:
             headers["Content-Disposition"] = disposition(customer_id, form)

@@ -51,7 +51,7 @@ async function load() {
 
 async function welcome(signal, failed) {
   byId("report").hidden = true;
-  title("logstats");
+  document.title = "logstats";
   const number = await showWelcome(byId("welcome"), state, signal, failed);
   return number ? "" : "There are no statistics yet.";
 }
@@ -59,7 +59,7 @@ async function welcome(signal, failed) {
 async function showReport(signal) {
   byId("welcome").hidden = true;
   byId("customer").textContent = state.customer;
-  title(`\u2068${state.customer}\u2069 · logstats`); // isolated: a name's direction is its own
+  document.title = `\u2068${state.customer}\u2069 · logstats`; // isolated: a name's direction is its own
   byId("search").value = state.customer;
   byId("report").hidden = false;
   if (isUnaskable(state.customer)) return nothing("A browser cannot ask for this name: it takes it for a folder. Use “logstats stats”.");
@@ -107,10 +107,6 @@ async function ingestions(signal) {
 
 function tell(words) {
   byId("status").textContent = words;
-}
-
-function title(words) {
-  document.title = words;
 }
 
 /** Change the state and the address; ask again only if other numbers are needed. */

@@ -6,22 +6,23 @@ import { axisLabels, periodName } from "./periods.js";
 const HEIGHT = 216;
 const TOP = 10;
 const BOTTOM = 26;
+const RIGHT = 36; // for the names of lines
 const LABEL_WIDTH = 50;
 
 /**
  * Draw a chart into its place.
  *
  * spec: title, unit, scale (of scale.js), format (of a tick), draw(area) → SVG nodes, legend: the items of the
- * legend as {kind, name, value(row)}, right: room at the right. view: starts, rows by period, interval, select(index).
+ * legend as {kind, name, value(row)}. view: starts, rows by period, interval, select(index).
  */
 export function chart(place, legend, view, spec) {
   const width = Math.max(place.clientWidth, 240);
   const left = width < 480 ? 56 : 62;
-  const band = (width - left - spec.right) / view.starts.length;
+  const band = (width - left - RIGHT) / view.starts.length;
   const area = {
     left,
     band,
-    right: width - spec.right,
+    right: width - RIGHT,
     top: TOP,
     bottom: HEIGHT - BOTTOM,
     x: (index) => left + index * band,

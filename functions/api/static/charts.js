@@ -21,7 +21,6 @@ export function requestsChart(place, legend, view) {
     title: `Requests per ${view.interval}`,
     scale: linear(highest, { least: 1 }),
     format: roughCount,
-    right: 36,
     legend: OUTCOMES.map(([kind, name, field]) => ({ kind, name, value: (row) => count(row[field]) })),
     draw: (area) => stacks(area, view),
   });
@@ -51,7 +50,6 @@ export function latencyChart(place, legend, view, log) {
     title: `Latency per ${view.interval}`,
     scale,
     format: duration,
-    right: 36,
     legend: PERCENTILES.map((name) => ({ kind: name, name, value: (row) => duration(row[`duration_${name}`]) })),
     draw: (area) => [...PERCENTILES.map((name) => polyline(area, view, name, lowest, log)), ...ends(area, view, lowest, log)],
   });
@@ -91,7 +89,6 @@ export function uptimeChart(place, legend, view, objective) {
     title: `Uptime per ${view.interval}, objective ${percent(objective)}`,
     scale,
     format: percent,
-    right: 36,
     legend: kinds.map(([kind, name, value]) => ({ kind, name, value })),
     draw: (area) => [
       ...["met", "missed"].map((kind) => icicles(area, view, kind, objective)),

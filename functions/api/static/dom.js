@@ -23,6 +23,12 @@ export function show(element, ...children) {
   element.hidden = false;
 }
 
+/** Make a table of header cells with these texts, and a body. */
+export function tableOf(attributes, headings, body) {
+  const cells = headings.map((text) => h("th", { scope: "col" }, text));
+  return h("table", attributes, h("thead", {}, h("tr", {}, ...cells)), body);
+}
+
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);

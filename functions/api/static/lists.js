@@ -1,20 +1,19 @@
-// The customers to choose from, and the files that were ingested.
+// The customers to choose from, and the files that were ingested: lists that grow page by page.
 
-import { firstPage } from "./paged.js";
-import { h, show } from "./dom.js";
+import { askJson } from "./api.js";
+import { h, show, tableOf } from "./dom.js";
 import { count, instant, plural } from "./format.js";
 import { dayName } from "./periods.js";
 import { writeState } from "./state.js";
 
+const OF_CUSTOMERS = ["Customer", "First day", "Last day", "Requests"];
+const OF_FILES = ["Committed", "File", "Outcome", "Lines", "Accepted", "Rejected", "Customer days", "Took"];
+
 /** Show all customers, or how to get some; return how many the first page has. */
 export async function showWelcome(place, state, signal, failed) {
-  const body = h("tbody");
-  const page = h("div");
-  const add = (customers) => body.append(...customers.map((customer) => customerLine(customer, state)));
-  const number = await firstPage(page, "customers?limit=50", "customers", add, signal, failed);
-  const heading = h("tr", {}, ...["Customer", "First day", "Last day", "Requests"].map((text) => h("th", { scope: "col" }, text)));
-  const table = scroll("Table of customers", h("table", { class: "customers" }, h("thead", {}, heading), body));
-  if (number) show(place, h("h1", {}, "Customers"), table, page);
+  const line = (customer) => customerLine(customer, state);
+  const [number, ...list] = await askList("customers", 50, ["customers", OF_CUSTOMERS, line], signal, failed);
+  if (number) show(place, h("h1", {}, "Customers"), ...list);
   else show(place, ...emptyDatabase());
   return number;
 }
@@ -44,19 +43,14 @@ function emptyDatabase() {
 
 /** Show the ingested files, newest first. */
 export async function showIngestions(place, signal, failed) {
-  const body = h("tbody");
-  const page = h("div");
-  const names = ["Committed", "File", "Outcome", "Lines", "Accepted", "Rejected", "Customer days", "Took"];
-  const add = (files) => body.append(...files.map(fileLine));
-  const number = await firstPage(page, "ingestions?limit=20", "ingestions", add, signal, failed);
-  const heading = h("tr", {}, ...names.map((text) => h("th", { scope: "col" }, text)));
-  const table = scroll("Table of files", h("table", { class: "files" }, h("thead", {}, heading), body));
-  place.replaceChildren(...(number ? [table, page] : [h("p", { class: "hint" }, "None yet.")]));
+  const [number, ...list] = await askList("ingestions", 20, ["files", OF_FILES, fileLine], signal, failed);
+  place.replaceChildren(...(number ? list : [h("p", { class: "hint" }, "None yet.")]));
 }
 
 function fileLine(file) {
   const name = file.bucket === "file" ? file.key : `s3://${file.bucket}/${file.key}`;
-  const number = (field) => h("td", {}, h("data", { value: file[field], "data-field": field }, count(file[field])));
+  const number = (field, ...rest) => h("td", {}, h("data", { value: file[field], "data-field": field }, count(file[field])), ...rest);
+  const reasons = Object.entries(file.rejected_by_reason).map(([reason, many]) => `${count(many)} ${reason}`);
   return h(
     "tr",
     {},
@@ -64,22 +58,32 @@ function fileLine(file) {
     h("th", { scope: "row" }, h("bdi", {}, name)),
     h("td", {}, h("span", { class: `outcome ${file.outcome}` }, file.outcome)),
     number("lines"),
-    h("td", {}, h("data", { value: file.accepted, "data-field": "accepted" }, count(file.accepted)), ...expired(file)),
-    h("td", {}, h("data", { value: file.rejected, "data-field": "rejected" }, count(file.rejected)), ...reasons(file)),
+    number("accepted", ...notes("Do not count", file.expired ? [`${count(file.expired)} expired`] : [])),
+    number("rejected", ...notes(plural(reasons.length, "reason"), reasons)),
     number("customer_days"),
     h("td", {}, file.seconds === null ? "" : `${file.seconds.toFixed(2)}\u00a0s`),
   );
 }
 
-function expired({ expired: number }) {
-  return number ? [h("ul", { class: "reasons", "aria-label": "Do not count" }, h("li", {}, `${count(number)} expired`))] : [];
+function notes(label, texts) {
+  const items = texts.map((text) => h("li", {}, text));
+  return items.length ? [h("ul", { class: "reasons", "aria-label": label }, ...items)] : [];
 }
 
-function reasons({ rejected_by_reason: byReason }) {
-  const items = Object.entries(byReason).map(([reason, number]) => h("li", {}, `${count(number)} ${reason}`));
-  return items.length ? [h("ul", { class: "reasons", "aria-label": plural(items.length, "reason") }, ...items)] : [];
-}
-
-function scroll(label, ...children) {
-  return h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label }, ...children);
+/** Ask for a list; return how many its first page has, the table they are in, and a button for more. */
+async function askList(path, limit, [name, headings, line], signal, failed) {
+  const body = h("tbody");
+  const more = h("button", { type: "button", hidden: true }, "Show more");
+  let query = { limit };
+  const load = async () => {
+    const answer = await askJson(`${path}?${new URLSearchParams(query)}`, signal);
+    body.append(...answer[path].map(line));
+    query = { limit, after: answer.next };
+    more.hidden = answer.next === null;
+    return answer[path].length;
+  };
+  more.addEventListener("click", () => load().catch(failed));
+  const number = await load();
+  const region = { class: "scroll", role: "region", tabindex: "0", "aria-label": `Table of ${name}` };
+  return [number, h("div", region, tableOf({ class: name }, headings, body)), h("div", {}, more)];
 }

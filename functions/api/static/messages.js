@@ -51,16 +51,15 @@ function askForToken(error, again) {
 }
 
 function countDown(seconds, place, again) {
-  let left = seconds;
-  const tell = () => {
-    place.textContent = `The page asks again in ${left} s.`;
-  };
-  tell();
-  const timer = setInterval(() => {
+  let left = seconds + 1;
+  const tick = () => {
     left -= 1;
-    if (left > 0) return tell();
+    place.textContent = `The page asks again in ${left} s.`;
+    if (left > 0) return;
     clearInterval(timer);
-    return again();
-  }, 1000);
+    again();
+  };
+  const timer = setInterval(tick, 1000);
+  tick();
   return timer;
 }

@@ -23,10 +23,6 @@ export function isDay(text) {
   return Number.isInteger(day) && toText(day) === text;
 }
 
-export function today() {
-  return Math.floor(Date.now() / DAY_MS);
-}
-
 /** The first day of the ISO week (Monday), month or day that a day is in. */
 export function periodStart(day, interval) {
   if (interval === "week") return day - weekday(day);

@@ -1,6 +1,6 @@
 // The numbers as a table: one line per period, and one for every run of periods without requests.
 
-import { h } from "./dom.js";
+import { h, tableOf } from "./dom.js";
 import { count, duration, uptime } from "./format.js";
 import { dayName, periodName, shortDayName } from "./periods.js";
 
@@ -20,15 +20,8 @@ export function showTable(place, { starts, rows, interval }) {
     while (index + 1 < starts.length && !rows[index + 1]) index += 1;
     lines.push(gap(starts[first], starts[index], index - first + 1, interval));
   }
-  const heading = (text) => h("th", { scope: "col" }, text);
-  place.replaceChildren(
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, heading(interval === "day" ? "Day" : `${interval[0].toUpperCase()}${interval.slice(1)}`), ...HEADINGS.map(heading))),
-      h("tbody", {}, ...lines),
-    ),
-  );
+  const period = `${interval[0].toUpperCase()}${interval.slice(1)}`;
+  place.replaceChildren(tableOf({}, [period, ...HEADINGS], h("tbody", {}, ...lines)));
 }
 
 function line(row, interval) {
@@ -48,4 +41,3 @@ function gap(first, last, length, interval) {
   const text = length === 1 ? "no requests" : `no requests for ${length} ${interval}s`;
   return h("tr", { class: "none" }, h("th", { scope: "row" }, name), h("td", { colspan: HEADINGS.length }, text));
 }
-

@@ -6,9 +6,7 @@ import { allowance, missed } from "./objective.js";
 import { periodName } from "./periods.js";
 
 /** A number as text, with the API's own value beside it for programs. */
-export function data(value, text) {
-  return h("data", { value }, text);
-}
+const data = (value, text) => h("data", { value }, text);
 
 /** Show the totals: one row of the API, of `interval=total`. */
 export function showTotals(place, total) {

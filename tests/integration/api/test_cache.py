@@ -3,8 +3,6 @@
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,18 +10,12 @@ import sqlalchemy as sa
 
 from api import cache
 from api.cache import CachedStatistics
-from api.periods import Interval
 from api.reader import Reader
 from api.settings import ApiSettings
 from api.statements import REVISIONS, Statement
-from api.statistics import Statistics, StatisticsQuery
+from api.statistics import StatisticsQuery
 from logstats.models import Customer
 from logstats.settings import DatabaseSettings
-from processor.ingest import Ingestor
-from processor.ledger.delivery import Withdrawal
-from processor.ledger.withdrawal import withdraw
-from processor.reading.objects import LocalFile
-from processor.reject_stores import LocalRejectStore
 from tests.days import insert_day
 
 DAY = dt.date(2024, 9, 3)
@@ -44,81 +36,9 @@ SLOW_REVISIONS = REVISIONS.join_from(Customer, _pause, sa.true())
 """Shows what there was when it began."""
 
 
-def run(settings: DatabaseSettings, test: Callable[[CachedStatistics], Awaitable[None]]) -> None:
-    async def main() -> None:
-        api = ApiSettings(pool_size=4)
-        reader = Reader(settings, api)
-        try:
-            await test(CachedStatistics(Statistics(reader), reader, api.cache_bytes))
-        finally:
-            await reader.close()
-
-    asyncio.run(main())
-
-
-async def field(
-    cached: CachedStatistics, customer: str, name: str = "duration_max", interval: Interval = Interval.DAY
-) -> float:
-    """Return a field of the customer's day; 0 without one."""
-    days = json.loads((await cached.answer(StatisticsQuery(customer, DAY, DAY, interval))).body)
-    return float(days[0][name]) if days else 0
-
-
-async def longest_us(cached: CachedStatistics, customer: str, interval: Interval = Interval.DAY) -> int:
-    return round(await field(cached, customer, "duration_max", interval) * 1e6)
-
-
-@pytest.mark.parametrize("interval", [Interval.DAY, Interval.MONTH])
-def test_a_commit_between_two_requests_is_seen(
-    database: DatabaseSettings, engine: sa.Engine, interval: Interval
-) -> None:
-    async def test(cached: CachedStatistics) -> None:
-        for _ in range(20):
-            with psycopg.connect(database.url) as connection:
-                [committed] = connection.execute(COMMIT, {"customer": "cust_0"}).fetchone() or [None]
-            for _ in range(3):
-                assert await longest_us(cached, "cust_0", interval) == committed
-
-    insert_day(engine, "cust_0", DAY)
-    run(database, test)
-
-
-def test_what_the_processor_does_is_seen(
-    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
-) -> None:
-    """Added, replaced, withdrawn to nothing, and back again."""
-    first, second = tmp_path / "first.log", tmp_path / "second.log"
-    ingestor = Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
-
-    def ingest(log: Path, lines: int) -> None:
-        log.write_text("2024-09-03 12:00:00 cust_0 /a 200 0.5\n" * lines)
-        ingestor.ingest_file(LocalFile.at(log))
-
-    def forget(log: Path) -> None:
-        withdraw(engine, Withdrawal("file", str(log)), ingestor.rejects)
-
-    async def test(cached: CachedStatistics) -> None:
-        tags = []
-
-        async def now(total: int) -> None:
-            for _ in range(2):
-                assert await field(cached, "cust_0", "total_requests") == total
-            tags.append((await cached.answer(StatisticsQuery("cust_0", DAY, DAY))).etag)
-
-        for step, total in (
-            (lambda: None, 0),
-            (lambda: ingest(first, 2), 2),
-            (lambda: ingest(second, 3), 5),
-            (lambda: ingest(first, 1), 4),
-            (lambda: forget(first), 3),
-            (lambda: forget(second), 0),
-            (lambda: ingest(first, 4), 4),
-        ):
-            await asyncio.to_thread(step)
-            await now(total)
-        assert len(set(tags)) == len(tags) - 1  # only "nothing" is twice the same
-
-    run(database, test)
+async def longest_us(cached: CachedStatistics, customer: str) -> int:
+    (day,) = json.loads((await cached.answer(StatisticsQuery(customer, DAY, DAY))).body)
+    return round(float(day["duration_max"]) * 1e6)
 
 
 @pytest.mark.parametrize(("revisions", "commits"), [(REVISIONS, 600), (SLOW_REVISIONS, 200)])
@@ -157,7 +77,9 @@ def test_no_reader_of_many_misses_a_commit_that_it_could_know_of(
                 await asyncio.sleep(0.001 * (number % 3))
         over.set()
 
-    async def test(cached: CachedStatistics) -> None:
+    async def main() -> None:
+        reader = Reader(database, ApiSettings(pool_size=4))
+        cached = CachedStatistics(reader, 1_000_000)
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for number in range(25):
@@ -165,6 +87,7 @@ def test_no_reader_of_many_misses_a_commit_that_it_could_know_of(
             tasks.create_task(write(over))
         expected = 1 + commits // len(CUSTOMERS)
         assert [await longest_us(cached, customer) for customer in CUSTOMERS] == [expected] * 4
+        await reader.close()
 
-    run(database, test)
+    asyncio.run(main())
     assert all(changed.values())

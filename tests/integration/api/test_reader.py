@@ -1,5 +1,4 @@
 import asyncio
-import datetime as dt
 import socket
 import threading
 import time
@@ -14,10 +13,8 @@ import sqlalchemy as sa
 
 from api.reader import DatabaseUnavailableError, Reader
 from api.settings import ApiSettings
-from api.statements import DAILY_STATISTICS
 from local.postgres import EmbeddedPostgres
 from logstats.settings import DatabaseSettings
-from tests.days import insert_day
 
 PID = sa.text("SELECT pg_backend_pid()")
 
@@ -45,31 +42,6 @@ def terminate_all(settings: DatabaseSettings) -> int:
             "AND datname = current_database()"
         )
         return ended.rowcount
-
-
-def test_days_are_read_in_order_and_within_both_ends(database: DatabaseSettings, engine: sa.Engine) -> None:
-    days = [dt.date(2024, 9, number) for number in (5, 3, 4, 6)]
-    for day in days:
-        insert_day(engine, "cust_1", day)
-    insert_day(engine, "cust_10", days[0])
-
-    async def test(reading: Reader) -> None:
-        rows = await reading.rows(
-            DAILY_STATISTICS,
-            {"customer_id": "cust_1", "first": dt.date(2024, 9, 4), "last": dt.date(2024, 9, 5)},
-        )
-        assert [(row.customer_id, row.date) for row in rows] == [
-            ("cust_1", dt.date(2024, 9, number)) for number in (4, 5)
-        ]
-
-    run(database, test)
-
-
-def test_trap_07_one_connection_is_kept(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
-        assert await pid(reading) == await pid(reading)
-
-    run(database, test)
 
 
 def test_trap_07_a_connection_that_died_in_the_freeze_is_replaced(database: DatabaseSettings) -> None:
@@ -118,15 +90,6 @@ def test_trap_07_a_long_unused_connection_is_not_trusted(
         assert await pid(reading) != before
 
     run(database, test)
-
-
-def test_no_more_connections_than_the_pool_may_hold(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
-        pids = await _pids_at_once(reading, 6)
-        assert len(pids) == 6
-        assert len(set(pids)) == 2
-
-    run(database, test, pool_size=2)
 
 
 def test_an_error_of_the_statement_is_not_the_databases_absence(database: DatabaseSettings) -> None:

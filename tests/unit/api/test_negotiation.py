@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.negotiation import accepts_gzip, disposition, preferred
+from api.negotiation import accepts_gzip, disposition, matches, preferred
 from api.representation import Format
 
 
@@ -62,3 +62,21 @@ def test_file_names_are_safe(customer: str, header: str) -> None:
 )
 def test_gzip_is_sent_to_whom_it_is_welcome(accept_encoding: str, *, accepted: bool) -> None:
     assert accepts_gzip(accept_encoding) == accepted
+
+
+@pytest.mark.parametrize(
+    ("header", "same"),
+    [
+        (None, False),
+        ("", False),
+        ('"7-1-json"', True),
+        ('W/"7-1-json"', True),
+        ('"6-1-json", "7-1-json"', True),
+        ('"6-1-json","8-1-json"', False),
+        ('"17-1-json"', False),
+        ("7-1-json", False),
+        (" * ", True),
+    ],
+)
+def test_a_validator_is_found_in_its_list(header: str | None, *, same: bool) -> None:
+    assert matches(header, '"7-1-json"') == same

@@ -142,17 +142,14 @@ def test_an_objective_is_judged_exactly() -> None:
 
 
 def test_an_address_reads_as_what_it_was_written_from() -> None:
+    fields = ("customer", "from", "to", "interval", "log", "objective")
     states = [
-        {
-            "customer": customer,
-            "from": first,
-            "to": "2024-10-03",
-            "interval": interval,
-            "log": log,
-            "objective": goal,
-        }
+        dict(zip(fields, (customer, *rest), strict=True))
         for customer in ("cust_1", "a/b?c#d&e=f%2F+", "<script>", "שלום", "x" * 255)
-        for first, interval, log, goal in [("2024-09-01", None, False, 99.9), (None, "week", True, 99.95)]
+        for rest in [
+            ("2024-09-01", "2024-10-03", None, False, 99.9),
+            (None, "2024-10-03", "week", True, 99.95),
+        ]
     ]
     addresses = call("state.js", [["writeState", state] for state in states])
     assert call("state.js", [["readState", address] for address in addresses]) == states
@@ -163,14 +160,8 @@ def test_what_an_address_says_wrongly_is_left_out() -> None:
         "state.js",
         [["readState", "?customer=&from=soon&to=2024-02-30&interval=year&scale=x&objective=200&token=t"]],
     )
-    assert state == {
-        "customer": None,
-        "from": None,
-        "to": None,
-        "interval": None,
-        "log": False,
-        "objective": 99.9,
-    }
+    nothing = dict.fromkeys(("customer", "from", "to", "interval"))
+    assert state == {**nothing, "log": False, "objective": 99.9}
     assert call("state.js", [["writeState", state]]) == [""]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from api.parameters import MAX_CUSTOMER_ID_CHARACTERS, CalendarDate, CustomerId, check_order
+from api.parameters import CalendarDate, CustomerId
 from logstats.domain import line
 
 customer_ids: TypeAdapter[str] = TypeAdapter(CustomerId)
@@ -76,14 +76,3 @@ def test_every_customer_of_a_log_line_can_be_asked_for(text: str) -> None:
     fields = f"2024-09-03 00:00:00 {text} / 200 1".encode(errors="surrogatepass")
     if isinstance(line.parse_line(fields), line.LogLine):
         customer_ids.validate_python(text)
-
-
-def test_the_limit_is_that_of_log_lines() -> None:
-    assert MAX_CUSTOMER_ID_CHARACTERS == line.MAX_CUSTOMER_ID_CHARACTERS
-
-
-def test_days_are_in_order() -> None:
-    day = dt.date(2024, 9, 3)
-    check_order(day, day)
-    with pytest.raises(ValueError, match="not be before 'from'"):
-        check_order(day, day - dt.timedelta(1))

@@ -60,21 +60,6 @@ def test_periods_equal_brute_force(interval: Interval, days: dict[dt.date, list[
     assert merged(interval, days) == {start: expected(*found) for start, found in wanted.items()}
 
 
-def test_weeks_are_those_of_iso_8601() -> None:
-    days = [dt.date(2024, 12, 29), dt.date(2024, 12, 30), dt.date(2025, 1, 5), dt.date(2025, 1, 6)]
-    found = merged(Interval.WEEK, {day: [1_000] for day in days})
-    assert [(str(start), numbers[0]) for start, numbers in found.items()] == [
-        ("2024-12-23", 1),
-        ("2024-12-30", 2),
-        ("2025-01-06", 1),
-    ]
-
-
-def test_a_leap_day_is_of_february() -> None:
-    found = merged(Interval.MONTH, {dt.date(2024, 2, 29): [1_000], dt.date(2024, 3, 1): [1_000]})
-    assert list(found) == [dt.date(2024, 2, 1), dt.date(2024, 3, 1)]
-
-
 def test_a_customer_without_days_has_no_period() -> None:
     periods = Periods(Interval.TOTAL)
     periods.add(row(None, []))

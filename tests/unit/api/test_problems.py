@@ -1,4 +1,3 @@
-import asyncio
 import logging
 
 import httpx
@@ -10,6 +9,7 @@ from starlette.exceptions import HTTPException
 from api import problems
 from api.reader import DatabaseUnavailableError
 from api.settings import ApiSettings
+from tests.asgi import get
 
 
 def answer_to(error: Exception) -> httpx.Response:
@@ -20,12 +20,7 @@ def answer_to(error: Exception) -> httpx.Response:
     async def fail() -> None:
         raise error
 
-    async def get() -> httpx.Response:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get("/")
-
-    return asyncio.run(get())
+    return get(app, "/")
 
 
 def test_a_database_that_is_away_says_when_to_ask_again(caplog: pytest.LogCaptureFixture) -> None:

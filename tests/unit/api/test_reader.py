@@ -78,10 +78,3 @@ def test_sessions_only_read_and_end_themselves() -> None:
         "statement_timeout": "8000ms",
         "idle_session_timeout": "60s",
     }
-
-
-def test_a_database_that_refuses_is_away() -> None:
-    settings = DatabaseSettings(url="postgresql://u@127.0.0.1:1/n", tls="disable", iam_auth=False)
-    reader = Reader(settings, ApiSettings(auth="none"))
-    with pytest.raises(DatabaseUnavailableError):
-        asyncio.run(reader.rows(sa.select(1)))

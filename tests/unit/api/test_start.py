@@ -49,10 +49,6 @@ def test_the_handler_starts_without_what_is_heavy() -> None:
         name[: len(heavy)] for name in started()[0] for heavy in HEAVY if f"{name}.".startswith(f"{heavy}.")
     }
     assert prefixes == set()
-
-
-def test_a_module_that_it_needs_would_be_noticed() -> None:
-    """The names of the list are compared with those of real modules."""
     assert {"fastapi.routing", "asyncpg.connection", "sqlalchemy.ext.asyncio"} <= set(started()[0])
 
 

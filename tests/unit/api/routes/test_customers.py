@@ -1,8 +1,8 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.parameters import MAX_CUSTOMER_ID_CHARACTERS
 from api.routes.customers import end_of
+from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
 IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=MAX_CUSTOMER_ID_CHARACTERS)
 EDGES = st.sampled_from(["\ud7ff", "\ue000", "\U0010ffff", "a", "\u00a0"])

