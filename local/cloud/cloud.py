@@ -1,20 +1,23 @@
 """All of the local cloud: database, emulator, deployed stack, processor, and the API on a port of its own."""
 
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+import urllib3
+from urllib3.exceptions import HTTPError
 
+from api.authorisation import WIDE_SCOPE
 from cdk import outputs
-from local.cloud import certificates, database, emulator, gateway, issuer
-from local.cloud.deployment import Deployer
+from local.cloud import certificates, database, emulator, issuer
+from local.cloud.deployment import deploy
 from local.cloud.emulator import Emulator
 from local.cloud.endpoint import InvocationEndpoint
 from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
 from local.cloud.function import Function
+from local.cloud.gateway import Gateway
 from local.cloud.issuer import AUDIENCE, Issuer
 from local.cloud.processor import Processor, link_task_root
 from local.cloud.signing import signed_headers
@@ -48,18 +51,12 @@ class Cloud:
 
     Attributes
     ----------
-    emulator
-        The emulated AWS.
-    engine
-        The database behind it.
     processor
-        The processor, which remembers what has failed.
+        Remembers what has failed.
     outputs
         Those of the stack.
     api_url
         Where the API answers, through the emulated API Gateway.
-    enforces_iam
-        Whether the emulator evaluates policies.
     issuer
         Of the tokens that the API asks for; without one it asks for signed requests if IAM is enforced.
     """
@@ -85,8 +82,25 @@ class Cloud:
     def headers(self, path: str) -> dict[str, str]:
         """Return what a GET of a path of the API needs: a token, the administrator's signature, or nothing."""
         if self.issuer:
-            return {"Authorization": f"Bearer {self.issuer.for_every_customer()}"}
+            return {"Authorization": f"Bearer {self.issuer.token(scope=WIDE_SCOPE)}"}
         return signed_headers(self.outputs[outputs.API_URL] + path) if self.enforces_iam else {}
+
+    def get(self, path: str) -> bytes:
+        """Return what the API answers to a caller with all rights.
+
+        Raises
+        ------
+        UserError
+            If it does not.
+        """
+        url, headers = self.api_url + path, self.headers(path)
+        try:
+            response = urllib3.request("GET", url, headers=headers, timeout=60, retries=False)
+        except HTTPError as error:
+            raise UserError(f"The API does not answer: {error}") from None
+        if response.status != 200:
+            raise UserError(f"The API does not answer: status {response.status}")
+        return response.data
 
 
 @contextmanager
@@ -118,7 +132,7 @@ def running(
     stack = ExitStack()
     try:
         report("Starting PostgreSQL")
-        starting = stack.enter_context(database.running(state.postgres, state.log("postgres")))
+        database_url = stack.enter_context(database.running(state.postgres, state.log("postgres")))
         report("Preparing the emulator's and the processor's environments")
         interpreter(EMULATOR)
         issued = certificates.issue(state.folder / "tls") if checks.enforce_iam or checks.tokens else None
@@ -132,7 +146,7 @@ def running(
         report("Synthesising the stack")
         assembly = cloud_assembly(context=_context(tokens_of, checks))
         report("Starting PostgreSQL and the emulator")
-        url = starting.url()
+        url = database_url()
         aws.wait_until_healthy()
         stack.enter_context(state.announced(aws.endpoint, aws.ca_bundle))
         processor = Processor(
@@ -141,16 +155,12 @@ def running(
         function = stack.enter_context(closing(Function(processor.start)))
         processor_url = stack.enter_context(InvocationEndpoint(function.invoke)).url
         report("Deploying")
-        deployed = Deployer(aws).deploy(
-            assembly, {outputs.DATABASE_URL: url, outputs.PROCESSOR_ENDPOINT: processor_url}
-        )
+        parameters = {outputs.DATABASE_URL: url, outputs.PROCESSOR_ENDPOINT: processor_url}
+        deployed = deploy(aws, assembly, parameters)
         engine = create_engine(DatabaseSettings(url=url, tls="disable", iam_auth=False))
         stack.callback(engine.dispose)
-        try:
-            api_url = stack.enter_context(gateway.serving(deployed[outputs.API_URL], api_port, tls=aws.tls))
-        except OSError as error:
-            raise UserError(f"Port {api_port} (the API's) cannot be used: {error.strerror}") from None
-        cloud = Cloud(aws, engine, function, deployed, api_url, checks.enforce_iam, tokens_of)
+        api = stack.enter_context(Gateway(deployed[outputs.API_URL], api_port, tls=aws.tls))
+        cloud = Cloud(aws, engine, function, deployed, api.url, checks.enforce_iam, tokens_of)
         _warm_up(cloud)
         yield cloud
     finally:
@@ -167,12 +177,9 @@ def _context(tokens_of: Issuer | None, checks: Checks) -> dict[str, str]:
 
 def _warm_up(cloud: Cloud) -> None:
     """Start the API's execution environment while something else happens; whatever it answers."""
-    path = "/customers/-/stats?from=9999-12-31"
-    request = urllib.request.Request(cloud.api_url + path, headers=cloud.headers(path))  # noqa: S310 - our own
 
     def call() -> None:
-        with suppress(OSError):
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            opener.open(request, timeout=30).close()
+        with suppress(UserError):
+            cloud.get("/customers/-/stats?from=9999-12-31")
 
     threading.Thread(target=call, daemon=True, name="warm-up").start()

@@ -32,15 +32,7 @@ _START_SECONDS = 30.0
 
 
 class Endpoint:
-    """Where an emulated AWS answers.
-
-    Attributes
-    ----------
-    endpoint
-        The URL of every service.
-    ca_bundle
-        Whom to trust that it is this endpoint, when its URL is https.
-    """
+    """Where an emulated AWS answers: the URL of every service, and whom to trust when it is https."""
 
     def __init__(self, endpoint: str, ca_bundle: Path | None = None) -> None:
         self.endpoint, self.ca_bundle = endpoint, ca_bundle
@@ -82,13 +74,7 @@ class Endpoint:
 
 
 class Emulator(Endpoint):
-    """An emulator that is started here.
-
-    Attributes
-    ----------
-    child
-        Its process.
-    """
+    """An emulator that is started here, as a child process."""
 
     def __init__(self, endpoint: str, child: Child, log: Path, ca_bundle: Path | None = None) -> None:
         super().__init__(endpoint, ca_bundle)
@@ -183,20 +169,14 @@ def _enforcement(issued: Certificates) -> dict[str, str]:
     return {
         "AUTH": "true",
         "USE_SSL": "1",
-        "MINISTACK_SSL_CERT": str(issued.chain),
-        "MINISTACK_SSL_KEY": str(issued.key),
+        "MINISTACK_SSL_CERT": str(issued.emulator),
+        "MINISTACK_SSL_KEY": str(issued.emulator),
         "AWS_CA_BUNDLE": str(issued.bundle),
     }
 
 
 def check_port_is_free(port: int, purpose: str) -> None:
-    """Fail early, and clearly, when a port is taken.
-
-    Raises
-    ------
-    UserError
-        If something else listens on it.
-    """
+    """Fail early, and clearly, when a port is taken."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

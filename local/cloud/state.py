@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -53,8 +52,9 @@ class State:
             try:
                 fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                owner = self.owner()
                 raise UserError(
-                    f"A local cloud runs already in {self.folder} (process {_pid(record)}); "
+                    f"A local cloud runs already in {self.folder} (process {owner.pid if owner else 'unknown'}); "
                     "stop it with: logstats down"
                 ) from None
             record.truncate(0)
@@ -68,10 +68,7 @@ class State:
     @contextmanager
     def announced(self, endpoint: str, ca_bundle: Path | None) -> Iterator[None]:
         """Let other commands know where the emulator answers, for a while."""
-        self._address.write_text(
-            json.dumps({"endpoint": endpoint, "ca_bundle": str(ca_bundle) if ca_bundle else None}),
-            encoding="utf-8",
-        )
+        self._address.write_text(json.dumps([endpoint, str(ca_bundle or "")]), encoding="utf-8")
         try:
             yield
         finally:
@@ -80,10 +77,10 @@ class State:
     def endpoint(self) -> tuple[str, Path | None] | None:
         """Return the URL of the emulator that runs here, and whom to trust that it is; None if there is none."""
         try:
-            address = json.loads(self._address.read_text(encoding="utf-8"))
+            endpoint, ca_bundle = json.loads(self._address.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return address["endpoint"], Path(address["ca_bundle"]) if address["ca_bundle"] else None
+        return endpoint, Path(ca_bundle) if ca_bundle else None
 
     def owner(self) -> psutil.Process | None:
         """Return the process that runs a local cloud here, if there is one."""
@@ -101,11 +98,3 @@ class State:
     @property
     def _address(self) -> Path:
         return self.folder / "emulator.json"
-
-
-def _pid(record: IO[str]) -> object:
-    record.seek(0)
-    try:
-        return json.load(record)["pid"]
-    except json.JSONDecodeError:
-        return "unknown"

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +35,8 @@ class Ingested:
     seconds: float
 
 
-def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
-    """Upload a file under its name; yield None while the processor works, then what came of it.
+def upload(cloud: Cloud, file: Path) -> Ingested:
+    """Upload a file under its name; return what came of it.
 
     Raises
     ------
@@ -53,11 +52,9 @@ def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
         if row is not None and row.version == version:
             unchanged = known is not None and row.committed_at == known.committed_at
             outcome = "unchanged" if unchanged else str(row.outcome)
-            yield Ingested(file.name, outcome, row.lines, row.rejected, time.monotonic() - started)
-            return
+            return Ingested(file.name, outcome, row.lines, row.rejected, time.monotonic() - started)
         for failure in list(cloud.processor.failures)[failures:]:
             raise UserError(f"{file.name} could not be ingested: {last_line(failure.message)}")
-        yield None
         time.sleep(_POLL_SECONDS)
     raise UserError(f"{file.name} was not ingested within {_TIMEOUT_SECONDS:.0f} seconds")
 

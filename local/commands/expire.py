@@ -3,18 +3,15 @@
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 
 from api.parameters import CalendarDate
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_engine
+from local.display import progress_bar
 from local.errors import UserError
-from logstats.database import create_engine
 from logstats.settings import MAX_RETENTION_DAYS
 from processor.retention import expiry
 from processor.retention.expiry import Expiry
@@ -64,32 +61,15 @@ def _date(text: str) -> dt.date:
 
 
 def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> Expiry:
-    with open_database(database_url) as database:
-        engine = create_engine(database)
-        try:
+    try:
+        with open_engine(database_url) as engine:
             horizon = first or expiry.horizon_of(engine, days or 0)
             if dry_run:
                 return expiry.preview(engine, horizon)
-            with _progress() as progress:
+            with progress_bar("customer-days removed") as progress:
                 return expiry.expire(engine, horizon, progress=progress)
-        except expiry.RetentionError as error:
-            raise UserError(f"{error}.") from None
-        finally:
-            engine.dispose()
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    """Count on a terminal; nothing in a pipe."""
-    removed = 0
-    with Console(stderr=True).status("") as status:
-
-        def show(customer_days: int) -> None:
-            nonlocal removed
-            removed += customer_days
-            status.update(f"{removed:,} customer-days removed")
-
-        yield show
+    except expiry.RetentionError as error:
+        raise UserError(f"{error}.") from None
 
 
 def _line(found: Expiry, *, dry_run: bool) -> str:

@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,7 @@ import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.folder import LOCAL_FOLDER
-from local.display import visible
+from local.display import progress_bar, visible
 from local.errors import UserError
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
@@ -69,7 +67,7 @@ def _ingest(
         return S3Object.head(client, *location)
 
     size = file.size if file else head().size
-    with open_database(database_url) as database, _progress_bar(size) as progress:
+    with open_database(database_url) as database, progress_bar("Bytes", size) as progress:
         engine = create_engine(database, max_overflow=-1)
         rejects = reject_store(settings, lambda: client or create_client())
         ingestor = Ingestor(
@@ -84,22 +82,6 @@ def _ingest(
             return ingestor.ingest_file(file) if file else ingestor.ingest_current(head)
         finally:
             engine.dispose()
-
-
-@contextmanager
-def _progress_bar(size: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal; nothing in a pipe."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=size)
-        yield lambda count: progress.advance(task, count)
 
 
 def _show(summary: IngestSummary) -> None:

@@ -8,9 +8,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from api.database import Database, DatabaseAwayError
@@ -21,24 +18,9 @@ from local.commands.database import DatabaseUrlOption, open_database
 from local.display import visible
 from local.errors import UserError
 from local.sparkline import sparkline
+from local.tables import cell, console, print_days
 from logstats.settings import DatabaseSettings, load
 
-_COLUMNS = {
-    "date": "day (UTC)",
-    "total_requests": "requests",
-    "success_requests": "success",
-    "failed_requests": "failed",
-    "client_errors": "4xx",
-    "server_errors": "5xx",
-    "uptime_percentage": "uptime %",
-    "duration_mean": "mean s",
-    "duration_p50": "p50 s",
-    "duration_p90": "p90 s",
-    "duration_p95": "p95 s",
-    "duration_p99": "p99 s",
-    "duration_max": "max s",
-}
-_PIPE_WIDTH = 160
 _SPARKLINE_WIDTH = 90
 
 
@@ -92,20 +74,13 @@ async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, la
 
 
 def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
     if not days:
-        console.print(Text(f"No requests of {visible(customer_id)} on these days."))
+        typer.echo(f"No requests of {visible(customer_id)} on these days.")
         return
-    table = Table(title=Text(visible(customer_id)), title_justify="left", box=SIMPLE_HEAD)
-    for heading in _COLUMNS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for day in days:
-        table.add_row(*(_cell(day[field]) for field in _COLUMNS))
-    console.print(table)
-    for line in _sparklines(days, min(console.width - 40, _SPARKLINE_WIDTH)):
-        console.print(Text(line, no_wrap=True))
+    print_days(customer_id, days)
+    screen = console()
+    for line in _sparklines(days, min(screen.width - 40, _SPARKLINE_WIDTH)):
+        screen.print(Text(line, no_wrap=True))
 
 
 def _sparklines(days: list[dict[str, Any]], width: int) -> Iterator[str]:
@@ -115,9 +90,5 @@ def _sparklines(days: list[dict[str, Any]], width: int) -> Iterator[str]:
     dates = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
     for field, name in (("total_requests", "requests"), ("duration_p99", "p99")):
         values = [by_date[date][field] if date in by_date else None for date in dates]
-        highest = _cell(max(day[field] for day in days))
+        highest = cell(max(day[field] for day in days))
         yield f"{name:>8} {sparkline(values, max(width, 1))} {first} to {last}, at most {highest}{' s' * (field != 'total_requests')}"
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

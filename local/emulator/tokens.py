@@ -1,6 +1,7 @@
-"""Verify tokens as API Gateway documents it, which MiniStack 1.5.33 does only in part (docs/decisions/0050).
+"""Verify tokens as API Gateway documents it, which MiniStack 1.5.33 does only in part (docs/decisions/0014).
 
-PyJWT verifies; keys come by MiniStack's discovery, which keeps them for two hours as API Gateway does.
+PyJWT verifies; keys come by MiniStack's discovery, which keeps them for two hours as API Gateway does. The import of
+this module lets every JWT authoriser verify like this.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
 """
@@ -10,6 +11,7 @@ from typing import Any
 
 import jwt
 from ministack.services import apigateway
+from wrapping import wraps  # type: ignore[import-not-found]  # beside this module
 
 _ALGORITHMS = ["RS256", "RS384", "RS512"]
 """API Gateway takes those based on RSA only."""
@@ -20,17 +22,17 @@ Claims = dict[str, Any]
 Refusal = tuple[int, dict[str, str], bytes]
 
 
-def verify_as_api_gateway_does() -> None:
-    """Let every JWT authoriser verify like this from now on."""
-    apigateway._validate_jwt_authorizer = _validate  # noqa: SLF001 - no public name
-
-
+@wraps(apigateway, "_validate_jwt_authorizer")
 async def _validate(
-    _route: dict[str, Any], authorizer: dict[str, Any], headers: dict[str, str], query: dict[str, Any]
+    _original: object,
+    _route: dict[str, Any],
+    authorizer: dict[str, Any],
+    headers: dict[str, str],
+    query: dict[str, Any],
 ) -> tuple[Claims | None, list[str] | None, Refusal | None]:
     """Return what MiniStack expects: claims, the route's scopes (ours have none), and a refusal instead of them."""
     source = authorizer.get("identitySource", [])
-    token = apigateway._extract_token_from_identity_source(source, headers, query)  # noqa: SLF001
+    token = apigateway._extract_token_from_identity_source(source, headers, query)
     if not token:
         return None, None, _refusal("Bearer")
     try:
@@ -43,8 +45,8 @@ async def _validate(
 
 async def _verified(token: str, authorizer: dict[str, Any]) -> Claims:
     configuration = authorizer["jwtConfiguration"]
-    url = await apigateway._resolve_jwks_url(authorizer)  # noqa: SLF001
-    keys = jwt.PyJWKSet.from_dict(await apigateway._fetch_jwks(url))  # noqa: SLF001
+    url = await apigateway._resolve_jwks_url(authorizer)
+    keys = jwt.PyJWKSet.from_dict(await apigateway._fetch_jwks(url))
     key = keys[jwt.get_unverified_header(token)["kid"]]
     claims: Claims = jwt.decode(token, key, _ALGORITHMS, _OPTIONS, issuer=configuration["issuer"])
     audience = claims.get("aud", claims.get("client_id"))

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from api.authorisation import WIDE_SCOPE
 from cdk import outputs
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from local.cloud import cloud as cloud_
@@ -53,7 +54,7 @@ def cloud(postgres_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     log = tmp_path_factory.mktemp("tokens") / "tokens.log"
     log.write_bytes(as_bytes(LINES))
     with cloud_.running(state, free_port(), free_port(), lambda _: None, Checks(tokens=True)) as running:
-        assert list(upload(running, log))[-1]
+        upload(running, log)
         yield running
 
 
@@ -68,7 +69,7 @@ def get(cloud: Cloud, token: str, path: str = STATS) -> Answer:
 
 
 def test_a_token_of_the_customer_reads_its_statistics_and_no_others(cloud: Cloud, issuer: Issuer) -> None:
-    token = issuer.for_customer("cust_1")
+    token = issuer.token(customer_id="cust_1")
     answer = get(cloud, token)
     assert answer.status == 200
     expected = [
@@ -134,9 +135,9 @@ def test_an_audience_may_be_a_client_s_as_some_issuers_write_it(cloud: Cloud, is
 
 def test_the_issuer_s_key_must_have_signed_it(cloud: Cloud, issuer: Issuer) -> None:
     stranger = replace(issuer, key=rsa.generate_private_key(public_exponent=65_537, key_size=2048))
-    assert get(cloud, stranger.for_every_customer()).status == 401
-    head, claims, _ = issuer.for_every_customer().split(".")
-    _, _, signature = issuer.for_customer("cust_1").split(".")
+    assert get(cloud, stranger.token(scope=WIDE_SCOPE)).status == 401
+    head, claims, _ = issuer.token(scope=WIDE_SCOPE).split(".")
+    _, _, signature = issuer.token(customer_id="cust_1").split(".")
     assert get(cloud, f"{head}.{claims}.{signature}").status == 401
     assert get(cloud, f"{head}.{claims}.").status == 401
 
@@ -157,5 +158,8 @@ def test_what_has_no_data_is_open(cloud: Cloud) -> None:
 
 
 def test_the_port_of_its_own_passes_tokens_on(cloud: Cloud, issuer: Issuer) -> None:
-    for token, status in ((issuer.for_customer("cust_1"), 200), (issuer.for_customer("cust_2"), 403)):
+    for token, status in (
+        (issuer.token(customer_id="cust_1"), 200),
+        (issuer.token(customer_id="cust_2"), 403),
+    ):
         assert Answer(cloud.api_url, STATS, {"Authorization": f"Bearer {token}"}).status == status

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from local.cloud import gateway
+from local.cloud.gateway import Gateway
 
 
 class _Upstream(BaseHTTPRequestHandler):
@@ -61,8 +61,8 @@ def ask(
     upstream: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> tuple[http.client.HTTPResponse, bytes]:
     port = free_port()
-    with gateway.serving(f"http://abc.execute-api.localhost:{upstream}", port) as url:
-        assert url == f"http://localhost:{port}"
+    with Gateway(f"http://abc.execute-api.localhost:{upstream}", port) as gateway:
+        assert gateway.url == f"http://localhost:{port}"
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
@@ -113,5 +113,5 @@ def test_an_emulator_that_is_gone_is_a_502() -> None:
 
 
 def test_a_taken_port_is_an_error(upstream: int) -> None:
-    with pytest.raises(OSError, match="in use"), gateway.serving("http://x:1", upstream):
+    with pytest.raises(OSError, match="in use"), Gateway("http://x:1", upstream):
         pass

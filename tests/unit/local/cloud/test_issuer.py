@@ -37,7 +37,7 @@ def test_its_tokens_are_verified_by_what_it_publishes(issuer: Issuer, issued: Ce
     trusted = ssl.create_default_context(cafile=issued.bundle)
     discovered = document(f"{issuer.url}/.well-known/openid-configuration", trusted)
     assert discovered["issuer"] == issuer.url
-    token = issuer.for_customer("cust_1")
+    token = issuer.token(customer_id="cust_1")
     key = jwt.PyJWKClient(discovered["jwks_uri"], ssl_context=trusted).get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key, ["RS256"], audience=AUDIENCE, issuer=issuer.url)
     assert claims["customer_id"] == "cust_1"
