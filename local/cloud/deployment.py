@@ -98,12 +98,11 @@ def _first_failure(client: "CloudFormationClient", stack: str, started: float) -
             reason = event.get("ResourceStatusReason", "no reason given")
             if event["LogicalResourceId"] != stack and "cancelled" not in reason:
                 return f"{event['LogicalResourceId']}: {reason}"
-    return _first_validation_error(client, stack)
-
-
-def _first_validation_error(client: "CloudFormationClient", stack: str) -> str | None:
-    """Return what was found wrong before anything was made; it is no event of the stack."""
-    for event in client.describe_events(StackName=stack, Filters={"FailedEvents": True})["OperationEvents"]:
-        if reason := event.get("ValidationStatusReason"):
-            return f"{event.get('LogicalResourceId', stack)}: {reason}"
-    return None
+    # What was found wrong before anything was made is no event of the stack.
+    checks = client.describe_events(StackName=stack, Filters={"FailedEvents": True})["OperationEvents"]
+    reasons = (
+        f"{check.get('LogicalResourceId', stack)}: {check['ValidationStatusReason']}"
+        for check in checks
+        if check.get("ValidationStatusReason")
+    )
+    return next(reasons, None)

@@ -81,13 +81,7 @@ class Emulator(Endpoint):
         self.child, self._log = child, log
 
     def wait_until_healthy(self) -> None:
-        """Wait until it answers.
-
-        Raises
-        ------
-        UserError
-            If it does not.
-        """
+        """Wait until it answers; a `UserError` says that it does not."""
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls)
         )
@@ -116,13 +110,14 @@ def running(
         would deny everything.
     """
     log = logs / "emulator.log"
-    scratch = _scratch(state / "tmp")
-    environment = _environment(state, scratch, port, logs)
-    tls = issued if enforce_iam else None
+    environment = _environment(state, _scratch(state / "tmp"), port, logs)
     if issued:
         environment["SSL_CERT_FILE"] = str(issued.bundle)
-    if tls:
-        environment |= _enforcement(tls)
+    tls = issued if enforce_iam else None
+    if tls:  # the zip functions inherit whom to trust
+        served, trusted = str(tls.emulator), str(tls.bundle)
+        environment |= {"AUTH": "true", "USE_SSL": "1", "AWS_CA_BUNDLE": trusted}
+        environment |= {"MINISTACK_SSL_CERT": served, "MINISTACK_SSL_KEY": served}
     command = [str(interpreter(EMULATOR)), str(ROOT / "local" / "emulator" / "launcher.py")]
     with Child(command, environment, log) as child:
         scheme = "https" if tls else "http"
@@ -130,15 +125,9 @@ def running(
 
 
 def _scratch(parent: Path) -> Path:
-    """Return a new folder for temporary files; remove those of earlier runs while other things go on."""
-    parent.mkdir(parents=True, exist_ok=True)
-    earlier = list(parent.iterdir())
-
-    def remove() -> None:
-        for folder in earlier:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    threading.Thread(target=remove, daemon=True, name="remove temporary files").start()
+    """Return a new folder for temporary files; remove those of earlier runs."""
+    shutil.rmtree(parent, ignore_errors=True)
+    parent.mkdir(parents=True)
     return Path(tempfile.mkdtemp(dir=parent))
 
 
@@ -161,17 +150,6 @@ def _environment(state: Path, scratch: Path, port: int, logs: Path) -> dict[str,
         "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
         "AWS_EC2_METADATA_DISABLED": "true",
         "LOGSTATS_FUNCTION_LOGS": str(logs),
-    }
-
-
-def _enforcement(issued: Certificates) -> dict[str, str]:
-    """Return what makes it enforce IAM; the zip functions inherit whom to trust."""
-    return {
-        "AUTH": "true",
-        "USE_SSL": "1",
-        "MINISTACK_SSL_CERT": str(issued.emulator),
-        "MINISTACK_SSL_KEY": str(issued.emulator),
-        "AWS_CA_BUNDLE": str(issued.bundle),
     }
 
 

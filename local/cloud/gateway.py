@@ -22,10 +22,6 @@ class Gateway(Listener):
     ----------
     api_url
         The API's own URL. It has a name of its own under ``localhost``, which not every resolver knows.
-    port
-        The port of `host` to listen on.
-    emulator_host
-        Where the emulator is.
     tls
         What is needed to trust it, when the API's URL is https.
 

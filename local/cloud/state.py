@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +20,6 @@ class State:
     folder: Path
 
     @property
-    def postgres(self) -> Path:
-        """The data folder of the embedded PostgreSQL, which other commands use too."""
-        return self.folder / "postgres"
-
-    @property
     def logs(self) -> Path:
         """The folder for logs."""
         return self.folder / "logs"
@@ -33,10 +27,6 @@ class State:
     def log(self, name: str) -> Path:
         """Return the log file of a part of the cloud."""
         return self.logs / f"{name}.log"
-
-    def scratch(self) -> Path:
-        """Return a new folder, the processor's `/tmp`."""
-        return Path(tempfile.mkdtemp(dir=self.folder / "tmp"))
 
     @contextmanager
     def owned(self) -> Iterator[None]:
@@ -48,7 +38,7 @@ class State:
             If another process owns it.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        with self._record.open("a+", encoding="utf-8") as record:
+        with (self.folder / "cloud.json").open("a+", encoding="utf-8") as record:
             try:
                 fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -85,15 +75,11 @@ class State:
     def owner(self) -> psutil.Process | None:
         """Return the process that runs a local cloud here, if there is one."""
         try:
-            record = json.loads(self._record.read_text(encoding="utf-8"))
+            record = json.loads((self.folder / "cloud.json").read_text(encoding="utf-8"))
             process = psutil.Process(record["pid"])
         except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
             return None
         return process if process.create_time() == record["created"] else None
-
-    @property
-    def _record(self) -> Path:
-        return self.folder / "cloud.json"
 
     @property
     def _address(self) -> Path:

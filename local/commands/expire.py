@@ -6,10 +6,10 @@ import time
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from api.parameters import CalendarDate
 from local.commands.database import DatabaseUrlOption, open_engine
+from local.commands.values import valid
 from local.display import progress_bar
 from local.errors import UserError
 from logstats.settings import MAX_RETENTION_DAYS
@@ -40,7 +40,7 @@ def expire(
 
     Later lines of a closed day are counted as expired, and change nothing. An interrupted run is finished by the next.
     """
-    first = _date(before) if before is not None else None
+    first: dt.date | None = valid("--before", CalendarDate, before) if before is not None else None
     if (days is None) == (first is None):
         raise UserError("Give either --days or --before.")
     started = time.monotonic()
@@ -50,14 +50,6 @@ def expire(
         print(json.dumps({**found.as_dict(), "dry_run": dry_run, "seconds": seconds}))
     else:
         typer.echo(_line(found, dry_run=dry_run))
-
-
-def _date(text: str) -> dt.date:
-    try:
-        date: dt.date = TypeAdapter(CalendarDate).validate_python(text)
-    except ValidationError as error:
-        raise UserError(f"--before: {error.errors()[0]['msg']}.") from None
-    return date
 
 
 def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> Expiry:

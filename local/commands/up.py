@@ -5,8 +5,8 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -14,12 +14,13 @@ from urllib.parse import quote
 import sqlalchemy as sa
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.status import Status
+from rich.text import Text
 
 from api.authorisation import WIDE_SCOPE
 from cdk import outputs
 from local.cloud import cloud as cloud_
-from local.cloud.cloud import Checks, Cloud
+from local.cloud.cloud import Cloud
 from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
@@ -61,18 +62,20 @@ def up(
     state: StateOption = LOCAL_FOLDER,
 ) -> None:
     """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
-    here = State(state.resolve())
+    here, status = State(state.resolve()), Console(stderr=True).status("")
+    report = partial(_tell, status)
     with (
         stopped_by_exception(),
         here.owned(),
-        _progress() as report,
-        cloud_.running(
-            here, emulator_port, port, report, Checks(enforce_iam=enforce_iam, tokens=tokens)
-        ) as cloud,
+        status,
+        cloud_.running(here, (emulator_port, port), report, enforce_iam=enforce_iam, tokens=tokens) as cloud,
     ):
         missed = deliver_missed(cloud)
-        ingested = _upload(cloud, upload_file, report) if upload_file else ""
-        report(None)
+        ingested = ""
+        if upload_file:
+            report(f"Uploading {upload_file.name} to s3://{cloud.bucket}, and waiting for its statistics")
+            ingested = upload(cloud, upload_file)
+        status.stop()
         typer.echo(_page(cloud))
         if missed:
             typer.echo(f"Left by the last run, and now delivered: {visible(', '.join(missed))}")
@@ -82,37 +85,12 @@ def up(
             _show(cloud, here)
             _serve(cloud, here)
         report("Stopping")
+        status.start()
 
 
-Report = Callable[[str | None], None]
-
-
-@contextmanager
-def _progress() -> Iterator[Report]:
-    """Provide a function that shows what happens now, on a terminal; None clears it."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("")
-
-        def report(step: str | None) -> None:
-            if step is None:
-                progress.stop()
-                return
-            progress.start()
-            progress.update(task, description=visible(step))
-
-        yield report
-
-
-def _upload(cloud: Cloud, file: Path, report: Report) -> str:
-    report(f"Uploading {file.name} to s3://{cloud.bucket}, and waiting for its statistics")
-    ingested = upload(cloud, file)
-    rejected = f", {ingested.rejected:,} of them rejected" if ingested.rejected else ""
-    return (
-        f"{ingested.key}: {ingested.outcome}, {ingested.lines:,} lines{rejected}, "
-        f"{ingested.seconds:.1f} s from the upload to the commit"
-    )
+def _tell(status: Status, step: str) -> None:
+    """Show what happens now, on a terminal."""
+    status.update(Text(visible(step)))
 
 
 def _example(cloud: Cloud) -> tuple[str, dt.date] | None:
@@ -179,7 +157,7 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
         return f"  API Gateway    {signed} '{cloud.outputs[outputs.API_URL]}{path}'\n{aws}"
     return (
         f"  API            {cloud.api_url}{path}\n"
-        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n{aws}"
+        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.outputs[outputs.API_ID]}/$default{path}\n{aws}"
     )
 
 

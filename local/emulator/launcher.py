@@ -19,7 +19,6 @@ from ministack.services import lambda_svc, s3
 from ministack.services.cloudformation import custom_resource, provisioners
 from wrapping import wraps  # type: ignore[import-not-found]  # beside this script
 
-importlib.import_module("tokens")
 if app.AUTH:
     importlib.import_module("authorization")
 

@@ -2,59 +2,34 @@
 
 import http.client
 import json
-import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from local.cloud.gateway import Gateway
+from local.cloud.listener import Handler, Listener
+from tests.integration.local.cloud.conftest import free_port
 
 
-class _Upstream(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = json.dumps(
-            {
-                "method": self.command,
-                "path": self.path,
-                "host": self.headers["Host"],
-                "headers": {name.lower(): value for name, value in self.headers.items()},
-                "body": self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(),
-            }
-        ).encode()
-        self.send_response(418)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Retry-After", "7")
-        self.send_header("Set-Cookie", "a=1")
-        self.send_header("Set-Cookie", "b=2")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+class _Upstream(Handler):
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks for this name
+        seen = {
+            "method": self.command,
+            "path": self.path,
+            "host": self.headers["Host"],
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": self.body().decode(),
+        }
+        headers = [("Retry-After", "7"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+        self.send(418, headers, json.dumps(seen).encode())
 
     do_POST = do_HEAD = do_PURGE = do_GET  # noqa: N815 - the base class asks for these names
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def upstream() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    with Listener(("127.0.0.1", 0), _Upstream) as server:
+        yield server.server_port
 
 
 def ask(
