@@ -5,19 +5,7 @@ The local cloud deploys what is in the checkout, and the kernel is compiled ther
 
 from typing import NoReturn
 
-from setuptools.build_meta import (
-    build_editable,
-    get_requires_for_build_editable,
-    prepare_metadata_for_build_editable,
-)
-
-__all__ = [
-    "build_editable",
-    "build_sdist",
-    "build_wheel",
-    "get_requires_for_build_editable",
-    "prepare_metadata_for_build_editable",
-]
+from setuptools.build_meta import *  # noqa: F403 - all that a build backend has, but for what follows
 
 
 def build_wheel(*_: object) -> NoReturn:

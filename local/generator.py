@@ -25,8 +25,6 @@ class Traffic:
 
     Attributes
     ----------
-    seed
-        Where the random numbers start, 0 or more.
     end
         The last day (UTC) that has requests.
     days
@@ -37,7 +35,7 @@ class Traffic:
     Raises
     ------
     ValueError
-        If there would be no day or customer, or a day that no log line can have.
+        If there would be a day that no log line can have.
     """
 
     seed: int = 42
@@ -46,8 +44,6 @@ class Traffic:
     customers: int = 50
 
     def __post_init__(self) -> None:
-        if self.seed < 0 or self.days < 1 or self.customers < 1:
-            raise ValueError("seed must be at least 0, days and customers at least 1")
         first, last = dt.date(MIN_YEAR, 1, 1), dt.date(MAX_YEAR, 12, 31)
         if self.end > last or self.days > (self.end - first).days + 1:
             raise ValueError(f"{self.days} days up to {self.end} are not all within {first} to {last}")

@@ -26,10 +26,13 @@ def find(engine: sa.Engine, source: str) -> LogObject:
     UserError
         If it was never ingested.
     """
-    bucket, key = bucket_and_key(source)
+    found = row(engine, *bucket_and_key(source))
+    if found is None:
+        raise UserError(f"{source}: it has never been ingested")
+    return found
+
+
+def row(engine: sa.Engine, bucket: str, key: str) -> LogObject | None:
+    """Return the ledger's row of a log object, if it has one."""
     with Session(engine) as session:
-        found = session.scalar(sa.select(LogObject).where(LogObject.bucket == bucket, LogObject.key == key))
-        if found is None:
-            raise UserError(f"{source}: it has never been ingested")
-        session.expunge(found)
-        return found
+        return session.scalar(sa.select(LogObject).where(LogObject.bucket == bucket, LogObject.key == key))

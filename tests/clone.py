@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import boto3
 import psycopg
 
 from local import postgres
+from local.cloud.emulator import Endpoint
 from tests.integration.local.cloud.conftest import free_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).parents[1]
 HOME = "/home/you/logstats"
@@ -90,7 +94,7 @@ class Clone:
         for path in self.folder.iterdir():
             if path.name not in cloned:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        self._client("s3").upload_file(str(self.folder / _LOG), BUCKET, _LOG)
+        self._s3().upload_file(str(self.folder / _LOG), BUCKET, _LOG)
         with psycopg.connect(self._url(), autocommit=True) as connection:
             deadline = time.monotonic() + 60
             while not connection.execute(
@@ -100,7 +104,7 @@ class Clone:
                 time.sleep(0.05)
 
     def _empty(self) -> None:
-        s3 = self._client("s3")
+        s3 = self._s3()
         for bucket in (
             each["Name"] for each in s3.list_buckets()["Buckets"] if "logstats-local-" in each["Name"]
         ):
@@ -115,14 +119,9 @@ class Clone:
     def _url(self) -> str:
         return postgres.start(self.folder / ".local/postgres").url()
 
-    def _client(self, service: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - boto3 makes its clients at run time
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=f"http://127.0.0.1:{self.ports[EMULATOR_PORT]}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+    def _s3(self) -> "S3Client":
+        client: S3Client = Endpoint(f"http://127.0.0.1:{self.ports[EMULATOR_PORT]}").client("s3")
+        return client
 
 
 def recipe(target: str) -> str:

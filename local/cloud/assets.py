@@ -3,10 +3,9 @@
 import io
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
 
 from local.cloud.emulator import ACCOUNT, REGION, Endpoint
 
@@ -22,53 +21,31 @@ def bootstrap(emulator: Endpoint) -> None:
     emulator.client("ssm").put_parameter(
         Name="/cdk-bootstrap/hnb659fds/version", Value=_VERSION, Type="String", Overwrite=True
     )
-    try:
-        emulator.client("s3").create_bucket(Bucket=_BUCKET)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-            raise
+    s3: S3Client = emulator.client("s3")
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=_BUCKET)
 
 
 def publish(emulator: Endpoint, assembly: Path, stack: str) -> str:
-    """Upload the assets that are not there yet; their keys are digests of their content.
+    """Upload the assets that are not there yet; return the URL of the template, which is one of them.
 
-    Parameters
-    ----------
-    assembly
-        The folder that synthesis wrote.
-
-    Returns
-    -------
-    str
-        The URL of the template, which is one of them.
+    Their keys are digests of their content.
     """
     s3: S3Client = emulator.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=_BUCKET)
+    published = {item["Key"] for page in pages for item in page.get("Contents", [])}
     template_url = ""
     manifest = json.loads((assembly / f"{stack}.assets.json").read_text(encoding="utf-8"))
     for asset in manifest["files"].values():
         path = assembly / asset["source"]["path"]
-        for destination in asset["destinations"].values():
-            bucket, key = _resolve(destination["bucketName"]), destination["objectKey"]
-            if not _exists(s3, bucket, key):
-                zipped = asset["source"]["packaging"] == "zip"
-                s3.put_object(Bucket=bucket, Key=key, Body=_zip(path) if zipped else path.read_bytes())
-            if path.name == f"{stack}.template.json":
-                template_url = f"{emulator.endpoint}/{bucket}/{key}"
+        (destination,) = asset["destinations"].values()
+        key = destination["objectKey"]
+        if key not in published:
+            body = _zip(path) if asset["source"]["packaging"] == "zip" else path.read_bytes()
+            s3.put_object(Bucket=_BUCKET, Key=key, Body=body)
+        if path.name == f"{stack}.template.json":
+            template_url = f"{emulator.endpoint}/{_BUCKET}/{key}"
     return template_url
-
-
-def _resolve(name: str) -> str:
-    return name.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
-
-
-def _exists(s3: "S3Client", bucket: str, key: str) -> bool:
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return False
-        raise
-    return True
 
 
 def _zip(folder: Path) -> bytes:

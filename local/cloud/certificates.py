@@ -10,33 +10,28 @@ _NAMES = ("localhost", "127.0.0.1", "*.execute-api.localhost")
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What the emulator serves, and what its clients trust.
+    """An authority, and the files of what the emulator serves and its clients trust, in PEM.
 
     Attributes
     ----------
-    authority
-        Issues certificates.
     bundle
         The authority's own certificate: for `AWS_CA_BUNDLE`.
-    chain, key
-        The emulator's.
+    emulator
+        The emulator's key and certificate.
     """
 
     authority: trustme.CA
     bundle: Path
-    chain: Path
-    key: Path
+    emulator: Path
 
 
 def issue(folder: Path) -> Certificates:
-    """Make a new authority, and a certificate for the emulator; write them to a folder, as PEM files."""
+    """Make a new authority, and a certificate for the emulator; write them to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA(organization_name="The local cloud of logstats")
-    issued = Certificates(authority, folder / "ca.pem", folder / "emulator.pem", folder / "emulator.key")
-    certificate = authority.issue_cert(*_NAMES)
-    issued.key.unlink(missing_ok=True)
-    issued.key.touch(mode=0o600)
-    certificate.private_key_pem.write_to_path(issued.key)
-    issued.chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    issued = Certificates(authority, folder / "ca.pem", folder / "emulator.pem")
+    issued.emulator.unlink(missing_ok=True)
+    issued.emulator.touch(mode=0o600)
+    authority.issue_cert(*_NAMES).private_key_and_cert_chain_pem.write_to_path(issued.emulator)
     authority.cert_pem.write_to_path(issued.bundle)
     return issued

@@ -7,7 +7,7 @@ standard input closes.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,45 +15,34 @@ from local import postgres
 from local.cloud.processes import Child
 from local.errors import UserError
 
-DATABASE = "logstats"
 _STOP_SECONDS = 30.0
 
 
 @contextmanager
-def running(folder: Path, log: Path) -> Iterator["StartingDatabase"]:
-    """Start the server of a folder; stop it at the end, unless other processes still use it."""
+def running(folder: Path, log: Path) -> Iterator[Callable[[], str]]:
+    """Start the server of a folder; stop it at the end, unless other processes still use it.
+
+    Provides a function that waits until the database answers, and returns its URL; a `UserError` if it does not start.
+    """
     keeper = Child([sys.executable, "-m", "local.cloud.database", str(folder)], os.environ, log, talks=True)
+
+    def url() -> str:
+        line = keeper.answers.readline().decode().strip()
+        if not line:
+            raise UserError(f"PostgreSQL does not start; see {log}")
+        return line
+
     try:
-        yield StartingDatabase(keeper, log)
+        yield url
     finally:
         keeper.hang_up(_STOP_SECONDS)
-
-
-class StartingDatabase:
-    """A server that may still be starting."""
-
-    def __init__(self, keeper: Child, log: Path) -> None:
-        self._keeper, self._log = keeper, log
-
-    def url(self) -> str:
-        """Wait until the database answers, and return its URL.
-
-        Raises
-        ------
-        UserError
-            If PostgreSQL does not start.
-        """
-        line = self._keeper.answers.readline().decode().strip()
-        if not line:
-            raise UserError(f"PostgreSQL does not start; see {self._log}")
-        return line
 
 
 def main() -> None:
     """Keep a server until standard input closes."""
     server = postgres.start(Path(sys.argv[1]))
     try:
-        print(server.create_database(DATABASE), flush=True)
+        print(server.create_database("logstats"), flush=True)
         sys.stdin.buffer.read()
     finally:
         server.stop()

@@ -32,15 +32,7 @@ _START_SECONDS = 30.0
 
 
 class Endpoint:
-    """Where an emulated AWS answers.
-
-    Attributes
-    ----------
-    endpoint
-        The URL of every service.
-    ca_bundle
-        Whom to trust that it is this endpoint, when its URL is https.
-    """
+    """Where an emulated AWS answers: the URL of every service, and whom to trust when it is https."""
 
     def __init__(self, endpoint: str, ca_bundle: Path | None = None) -> None:
         self.endpoint, self.ca_bundle = endpoint, ca_bundle
@@ -82,26 +74,14 @@ class Endpoint:
 
 
 class Emulator(Endpoint):
-    """An emulator that is started here.
-
-    Attributes
-    ----------
-    child
-        Its process.
-    """
+    """An emulator that is started here, as a child process."""
 
     def __init__(self, endpoint: str, child: Child, log: Path, ca_bundle: Path | None = None) -> None:
         super().__init__(endpoint, ca_bundle)
         self.child, self._log = child, log
 
     def wait_until_healthy(self) -> None:
-        """Wait until it answers.
-
-        Raises
-        ------
-        UserError
-            If it does not.
-        """
+        """Wait until it answers; a `UserError` says that it does not."""
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self.tls)
         )
@@ -130,13 +110,14 @@ def running(
         would deny everything.
     """
     log = logs / "emulator.log"
-    scratch = _scratch(state / "tmp")
-    environment = _environment(state, scratch, port, logs)
-    tls = issued if enforce_iam else None
+    environment = _environment(state, _scratch(state / "tmp"), port, logs)
     if issued:
         environment["SSL_CERT_FILE"] = str(issued.bundle)
-    if tls:
-        environment |= _enforcement(tls)
+    tls = issued if enforce_iam else None
+    if tls:  # the zip functions inherit whom to trust
+        served, trusted = str(tls.emulator), str(tls.bundle)
+        environment |= {"AUTH": "true", "USE_SSL": "1", "AWS_CA_BUNDLE": trusted}
+        environment |= {"MINISTACK_SSL_CERT": served, "MINISTACK_SSL_KEY": served}
     command = [str(interpreter(EMULATOR)), str(ROOT / "local" / "emulator" / "launcher.py")]
     with Child(command, environment, log) as child:
         scheme = "https" if tls else "http"
@@ -144,15 +125,9 @@ def running(
 
 
 def _scratch(parent: Path) -> Path:
-    """Return a new folder for temporary files; remove those of earlier runs while other things go on."""
-    parent.mkdir(parents=True, exist_ok=True)
-    earlier = list(parent.iterdir())
-
-    def remove() -> None:
-        for folder in earlier:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    threading.Thread(target=remove, daemon=True, name="remove temporary files").start()
+    """Return a new folder for temporary files; remove those of earlier runs."""
+    shutil.rmtree(parent, ignore_errors=True)
+    parent.mkdir(parents=True)
     return Path(tempfile.mkdtemp(dir=parent))
 
 
@@ -178,25 +153,8 @@ def _environment(state: Path, scratch: Path, port: int, logs: Path) -> dict[str,
     }
 
 
-def _enforcement(issued: Certificates) -> dict[str, str]:
-    """Return what makes it enforce IAM; the zip functions inherit whom to trust."""
-    return {
-        "AUTH": "true",
-        "USE_SSL": "1",
-        "MINISTACK_SSL_CERT": str(issued.chain),
-        "MINISTACK_SSL_KEY": str(issued.key),
-        "AWS_CA_BUNDLE": str(issued.bundle),
-    }
-
-
 def check_port_is_free(port: int, purpose: str) -> None:
-    """Fail early, and clearly, when a port is taken.
-
-    Raises
-    ------
-    UserError
-        If something else listens on it.
-    """
+    """Fail early, and clearly, when a port is taken."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

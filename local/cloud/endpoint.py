@@ -16,15 +16,7 @@ _STATUS: Final = {"response": 200, "error": 500, "exit": 500, "init_error": 502,
 
 
 class InvocationEndpoint(Listener):
-    """Hands invocations to a function.
-
-    Parameters
-    ----------
-    invoke
-        Runs one.
-    host, port
-        Where it listens; by default a free port of 127.0.0.1.
-    """
+    """Hands invocations to a function; listens on a free port of 127.0.0.1 unless told otherwise."""
 
     def __init__(
         self, invoke: Callable[[Invocation], Result], host: str = "127.0.0.1", port: int = 0

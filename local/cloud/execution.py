@@ -22,8 +22,6 @@ class ExecutionEnvironment:
         ``module.function``.
     variables
         Its environment variables, beside those that Lambda sets alike for every function.
-    log
-        The file that its output is appended to.
     """
 
     def __init__(

@@ -1,9 +1,7 @@
 """Serve the deployed API on a port of its own, by passing every request on to the emulated API Gateway."""
 
-import http.client
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,63 +15,13 @@ _NOT_PASSED_ON = {
 _TIMEOUT_SECONDS = 35.0
 
 
-class _Handler(Handler):
-    host: str
-    connect: Callable[[], http.client.HTTPConnection]
-
-    def _pass_on(self) -> None:
-        body = self.body()
-        connection = self.connect()
-        try:
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            connection.putheader("Host", self.host)
-            connection.putheader("Content-Length", str(len(body)))
-            for name, value in self.headers.items():
-                if name.lower() not in _NOT_PASSED_ON:
-                    connection.putheader(name, value)
-            connection.endheaders(body)
-            response = connection.getresponse()
-            self._answer(response.status, response.getheaders(), response.read())
-        except (OSError, http.client.HTTPException) as error:
-            self._answer(502, [("Content-Type", "text/plain")], f"The emulator fails: {error}\n".encode())
-        finally:
-            connection.close()
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as attributes are
-        """Handle every method, known or not: `do_GET`, `do_PURGE`."""
-        if name.startswith("do_"):
-            return self._pass_on
-        raise AttributeError(name)
-
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            if name.lower() not in _NOT_PASSED_ON:
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-
-@contextmanager
-def serving(
-    api_url: str,
-    port: int,
-    host: str = "127.0.0.1",
-    emulator_host: str = "127.0.0.1",
-    tls: ssl.SSLContext | None = None,
-) -> Iterator[str]:
-    """Pass requests on to an API; provide the URL to send them to.
+class Gateway(Listener):
+    """Passes requests on to an API.
 
     Parameters
     ----------
     api_url
         The API's own URL. It has a name of its own under ``localhost``, which not every resolver knows.
-    port
-        The port of `host` to listen on.
-    emulator_host
-        Where the emulator is.
     tls
         What is needed to trust it, when the API's URL is https.
 
@@ -82,18 +30,52 @@ def serving(
     OSError
         If the port is taken.
     """
-    address = urlsplit(api_url)
 
-    def connect_to_emulator() -> http.client.HTTPConnection:
-        if tls:
-            return http.client.HTTPSConnection(
-                emulator_host, address.port, timeout=_TIMEOUT_SECONDS, context=tls
-            )
-        return http.client.HTTPConnection(emulator_host, address.port, timeout=_TIMEOUT_SECONDS)
+    def __init__(
+        self,
+        api_url: str,
+        port: int,
+        host: str = "127.0.0.1",
+        emulator_host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.api, self.emulator_host, self.tls = urlsplit(api_url), emulator_host, tls
+        super().__init__((host, port), _Handler)
 
-    class PassOn(_Handler):
-        host = address.netloc
-        connect = staticmethod(connect_to_emulator)
+    @property
+    def url(self) -> str:
+        """Where to send requests to."""
+        return f"http://localhost:{self.server_port}"
 
-    with Listener((host, port), PassOn) as server:
-        yield f"http://localhost:{server.server_port}"
+    def connect(self) -> HTTPConnection:
+        """Return a connection to the emulator."""
+        address = self.emulator_host, self.api.port
+        if self.tls:
+            return HTTPSConnection(*address, timeout=_TIMEOUT_SECONDS, context=self.tls)
+        return HTTPConnection(*address, timeout=_TIMEOUT_SECONDS)
+
+
+class _Handler(Handler):
+    server: Gateway
+
+    def _pass_on(self) -> None:
+        body, connection = self.body(), self.server.connect()
+        for name in _NOT_PASSED_ON:
+            del self.headers[name]
+        self.headers["Host"], self.headers["Content-Length"] = self.server.api.netloc, str(len(body))
+        try:
+            connection.request(self.command, self.path, body, self.headers)  # type: ignore[arg-type]  # headers may repeat
+            response = connection.getresponse()
+            headers = response.getheaders()
+            passed_on = [(name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON]
+            self.send(response.status, passed_on, response.read())
+        except (OSError, HTTPException) as error:
+            self.send(502, [("Content-Type", "text/plain")], f"The emulator fails: {error}\n".encode())
+        finally:
+            connection.close()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as attributes are
+        """Handle every method, known or not: `do_GET`, `do_PURGE`."""
+        if name.startswith("do_"):
+            return self._pass_on
+        raise AttributeError(name)

@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
@@ -43,11 +43,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, payload: object, headers: Mapping[str, str] | None = None) -> None:
         """Send JSON."""
-        body = json.dumps(payload).encode()
+        headers = {**(headers or {}), "Content-Type": "application/json"}
+        self.send(status, headers.items(), json.dumps(payload).encode())
+
+    def send(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        """Send an answer with its length."""
         self.send_response_only(status)
-        for name, value in (headers or {}).items():
+        for name, value in headers:
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -20,8 +20,6 @@ class Child:
 
     Parameters
     ----------
-    command, environment
-        What to run, and all of its environment.
     log
         The file that standard error is appended to, and standard output unless `talks`.
     talks
@@ -60,12 +58,6 @@ class Child:
         return self._process.poll()
 
     @property
-    def requests(self) -> IO[bytes]:
-        """Its standard input."""
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        return self._process.stdin
-
-    @property
     def answers(self) -> IO[bytes]:
         """Its standard output, if it talks."""
         assert self._process.stdout is not None  # noqa: S101 - the caller asked for a pipe
@@ -73,9 +65,8 @@ class Child:
 
     def hang_up(self, seconds: float = _GRACE_SECONDS) -> None:
         """Close the lifeline, and wait for the child to end by itself; kill it when it takes too long."""
-        self.requests.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+            self._process.communicate(timeout=seconds)
         self.kill()
 
     def kill(self) -> None:

@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cdk import ROOT
 from local.cloud.emulator import REGION, Emulator
 from local.cloud.environments import PROCESSOR, interpreter
 from local.cloud.execution import ExecutionEnvironment
-
-if TYPE_CHECKING:
-    from mypy_boto3_lambda.client import LambdaClient
-    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
-    from mypy_boto3_sts.client import STSClient
-    from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 HANDLER = "processor.handler.handler"
 """The command of the image (`functions/processor/Dockerfile`)."""
@@ -25,14 +18,10 @@ class Processor:
 
     Attributes
     ----------
-    emulator
-        Knows the function's configuration and role.
     task_root
         The folder with the processor's code, and nothing else, as in the image.
     scratch
         The functions' `/tmp`.
-    log
-        The file for their output.
     """
 
     emulator: Emulator
@@ -48,7 +37,10 @@ class Processor:
         ClientError
             If the function or its role is unknown.
         """
-        function, credentials = self._describe(function_arn)
+        name = function_arn.rpartition(":")[2]
+        function = self.emulator.client("lambda").get_function_configuration(FunctionName=name)
+        role = {"RoleArn": function["Role"], "RoleSessionName": "processor"}
+        credentials = self.emulator.client("sts").assume_role(**role)["Credentials"]
         variables = {
             "HOME": str(self.scratch),
             "TMPDIR": str(self.scratch),
@@ -69,16 +61,6 @@ class Processor:
             "PYTHONPATH": str(self.task_root),
         }
         return ExecutionEnvironment([str(interpreter(PROCESSOR))], HANDLER, variables, self.log)
-
-    def _describe(
-        self, function_arn: str
-    ) -> tuple["FunctionConfigurationResponseTypeDef", "CredentialsTypeDef"]:
-        """Return the function's configuration, and credentials of its role."""
-        functions: LambdaClient = self.emulator.client("lambda")
-        tokens: STSClient = self.emulator.client("sts")
-        function = functions.get_function_configuration(FunctionName=function_arn.rpartition(":")[2])
-        role = tokens.assume_role(RoleArn=function["Role"], RoleSessionName="processor")
-        return function, role["Credentials"]
 
 
 def link_task_root(folder: Path) -> Path:

@@ -65,13 +65,7 @@ class Invocation:
 
 
 class RuntimeApi(Listener):
-    """The server. One execution environment at a time takes its events, one after the other.
-
-    Parameters
-    ----------
-    host, port
-        Where it listens; by default a free port of 127.0.0.1.
-    """
+    """The server, by default on a free port of 127.0.0.1; an execution environment takes one event after the other."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self._events: queue.SimpleQueue[Invocation] = queue.SimpleQueue()

@@ -3,12 +3,10 @@
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -22,11 +20,6 @@ class State:
     folder: Path
 
     @property
-    def postgres(self) -> Path:
-        """The data folder of the embedded PostgreSQL, which other commands use too."""
-        return self.folder / "postgres"
-
-    @property
     def logs(self) -> Path:
         """The folder for logs."""
         return self.folder / "logs"
@@ -34,10 +27,6 @@ class State:
     def log(self, name: str) -> Path:
         """Return the log file of a part of the cloud."""
         return self.logs / f"{name}.log"
-
-    def scratch(self) -> Path:
-        """Return a new folder, the processor's `/tmp`."""
-        return Path(tempfile.mkdtemp(dir=self.folder / "tmp"))
 
     @contextmanager
     def owned(self) -> Iterator[None]:
@@ -49,12 +38,13 @@ class State:
             If another process owns it.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
-        with self._record.open("a+", encoding="utf-8") as record:
+        with (self.folder / "cloud.json").open("a+", encoding="utf-8") as record:
             try:
                 fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                owner = self.owner()
                 raise UserError(
-                    f"A local cloud runs already in {self.folder} (process {_pid(record)}); "
+                    f"A local cloud runs already in {self.folder} (process {owner.pid if owner else 'unknown'}); "
                     "stop it with: logstats down"
                 ) from None
             record.truncate(0)
@@ -68,10 +58,7 @@ class State:
     @contextmanager
     def announced(self, endpoint: str, ca_bundle: Path | None) -> Iterator[None]:
         """Let other commands know where the emulator answers, for a while."""
-        self._address.write_text(
-            json.dumps({"endpoint": endpoint, "ca_bundle": str(ca_bundle) if ca_bundle else None}),
-            encoding="utf-8",
-        )
+        self._address.write_text(json.dumps([endpoint, str(ca_bundle or "")]), encoding="utf-8")
         try:
             yield
         finally:
@@ -80,32 +67,20 @@ class State:
     def endpoint(self) -> tuple[str, Path | None] | None:
         """Return the URL of the emulator that runs here, and whom to trust that it is; None if there is none."""
         try:
-            address = json.loads(self._address.read_text(encoding="utf-8"))
+            endpoint, ca_bundle = json.loads(self._address.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return address["endpoint"], Path(address["ca_bundle"]) if address["ca_bundle"] else None
+        return endpoint, Path(ca_bundle) if ca_bundle else None
 
     def owner(self) -> psutil.Process | None:
         """Return the process that runs a local cloud here, if there is one."""
         try:
-            record = json.loads(self._record.read_text(encoding="utf-8"))
+            record = json.loads((self.folder / "cloud.json").read_text(encoding="utf-8"))
             process = psutil.Process(record["pid"])
         except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
             return None
         return process if process.create_time() == record["created"] else None
 
     @property
-    def _record(self) -> Path:
-        return self.folder / "cloud.json"
-
-    @property
     def _address(self) -> Path:
         return self.folder / "emulator.json"
-
-
-def _pid(record: IO[str]) -> object:
-    record.seek(0)
-    try:
-        return json.load(record)["pid"]
-    except json.JSONDecodeError:
-        return "unknown"

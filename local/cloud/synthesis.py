@@ -1,7 +1,6 @@
 """An environment's template and assets: synthesised when something that goes into them has changed."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,16 +8,14 @@ from pathlib import Path
 from cdk import ROOT
 from cdk.build_cache import BUILD, cached
 from cdk.platforms import host_platform
-from local.errors import UserError
+from local.cloud.environments import run
 
 _INPUTS = ("cdk", "functions", "layers")
 _FILES = ("cdk.json", ".dockerignore")
 _SUFFIXES_LEFT_OUT = {".pyc", ".so", ".dylib", ".in"}
 
 
-def cloud_assembly(
-    environment: str = "local", cache: Path = BUILD, context: Mapping[str, str] | None = None
-) -> Path:
+def cloud_assembly(environment: str = "local", context: Mapping[str, str] | None = None) -> Path:
     """Return the folder with an environment's synthesised stack (a *cloud assembly* in CDK's words).
 
     Parameters
@@ -37,16 +34,12 @@ def cloud_assembly(
         command = [sys.executable, "-m", "cdk.app", "-o", str(folder)]
         for key, value in {"environment": environment, **overrides}.items():
             command += ["-c", f"{key}={value}"]
-        result = subprocess.run(  # noqa: S603 - our own command
-            command, cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            raise UserError(f"Synthesis fails: {result.stderr.strip()}")
+        run(command, "Synthesis fails")
 
     inputs: list[str | bytes] = [host_platform().name, json.dumps(overrides, sort_keys=True)]
     for path in _input_files():
         inputs += [path.relative_to(ROOT).as_posix(), path.read_bytes()]
-    return cached(cache, f"assembly-{environment}", inputs, synthesise)
+    return cached(BUILD, f"assembly-{environment}", inputs, synthesise)
 
 
 def _input_files() -> list[Path]:

@@ -4,7 +4,6 @@ import datetime as dt
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, unquote_plus
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from cdk import outputs
+from local import ledger
 from local.cloud.cloud import Cloud
 from local.errors import UserError
 from logstats.models import LogObject
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 _TIMEOUT_SECONDS = 330.0
 """A little more than the processor may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """The ledger's answer to an upload."""
-
-    key: str
-    outcome: str
-    lines: int
-    rejected: int
-    seconds: float
 
 
 class Failures:
@@ -65,8 +54,8 @@ class Failures:
         return {each["Key"] for page in pages for each in page.get("Contents", [])}
 
 
-def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
-    """Upload a file under its name; yield None while the processor works, then what came of it.
+def upload(cloud: Cloud, file: Path) -> str:
+    """Upload a file under its name; tell what came of it.
 
     Raises
     ------
@@ -74,18 +63,19 @@ def upload(cloud: Cloud, file: Path) -> Iterator[Ingested | None]:
         If the file cannot be read, or the processor fails.
     """
     started = time.monotonic()
-    known, failures = _row(cloud, file.name), Failures(cloud)
+    known, failures = ledger.row(cloud.engine, cloud.bucket, file.name), Failures(cloud)
     version = _put(cloud, file)
     while time.monotonic() < started + _TIMEOUT_SECONDS:
-        row = _row(cloud, file.name)
+        row = ledger.row(cloud.engine, cloud.bucket, file.name)
         if row is not None and row.version == version:
             unchanged = known is not None and row.committed_at == known.committed_at
             outcome = "unchanged" if unchanged else str(row.outcome)
-            yield Ingested(file.name, outcome, row.lines, row.rejected, time.monotonic() - started)
-            return
+            rejected = f", {row.rejected:,} of them rejected" if row.rejected else ""
+            seconds = time.monotonic() - started
+            counts = f"{row.lines:,} lines{rejected}, {seconds:.1f} s from the upload to the commit"
+            return f"{file.name}: {outcome}, {counts}"
         for _, reason in failures.new():
             raise UserError(f"{file.name} could not be ingested: {reason}")
-        yield None
         time.sleep(_POLL_SECONDS)
     raise UserError(f"{file.name} was not ingested within {_TIMEOUT_SECONDS:.0f} seconds")
 
@@ -99,8 +89,8 @@ def deliver_missed(cloud: Cloud) -> list[str]:
     s3, sqs = cloud.emulator.client("s3"), cloud.emulator.client("sqs")
     missed = []
     with Session(cloud.engine) as session:
-        ledger = sa.select(LogObject.key, LogObject.version).where(LogObject.bucket == cloud.bucket)
-        versions = dict(session.execute(ledger).tuples().all())
+        found = sa.select(LogObject.key, LogObject.version).where(LogObject.bucket == cloud.bucket)
+        versions = dict(session.execute(found).tuples().all())
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=cloud.bucket):
         for item in page.get("Versions", []):
             if item["IsLatest"] and versions.get(item["Key"]) != item["VersionId"]:
@@ -142,7 +132,7 @@ def failed_keys(event: Any) -> list[str]:  # noqa: ANN401 - JSON
 
 def last_line(message: str) -> str:
     """Return the last line of an error, which in a traceback is the one that tells."""
-    return ([line for line in message.splitlines() if line.strip()] or ["no message"])[-1].strip()
+    return (message.strip() or "no message").splitlines()[-1].strip()
 
 
 def _put(cloud: Cloud, file: Path) -> str:
@@ -152,10 +142,3 @@ def _put(cloud: Cloud, file: Path) -> str:
             return s3.put_object(Bucket=cloud.bucket, Key=file.name, Body=body)["VersionId"]
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _row(cloud: Cloud, key: str) -> LogObject | None:
-    with Session(cloud.engine) as session:
-        return session.scalar(
-            sa.select(LogObject).where(LogObject.bucket == cloud.bucket, LogObject.key == key)
-        )

@@ -1,7 +1,5 @@
 """logstats down: stop a local cloud that was left running."""
 
-import time
-from contextlib import suppress
 from typing import Annotated
 
 import psutil
@@ -25,16 +23,8 @@ def down(
             typer.echo("No local cloud runs.")
         return
     owner.terminate()
-    deadline = time.monotonic() + _GRACE_SECONDS
-    while _runs(owner) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if _runs(owner):
+    try:
+        owner.wait(_GRACE_SECONDS)
+    except psutil.TimeoutExpired:
         owner.kill()  # what it has started ends with it
     typer.echo(f"Stopped the local cloud (process {owner.pid}).")
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Whether it runs; one that has ended may still wait for its parent to notice."""
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False

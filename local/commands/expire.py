@@ -3,18 +3,15 @@
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 
 from api.parameters import CalendarDate
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_engine
+from local.commands.values import valid
+from local.display import progress_bar
 from local.errors import UserError
-from logstats.database import create_engine
 from logstats.settings import MAX_RETENTION_DAYS
 from processor.retention import expiry
 from processor.retention.expiry import Expiry
@@ -43,7 +40,7 @@ def expire(
 
     Later lines of a closed day are counted as expired, and change nothing. An interrupted run is finished by the next.
     """
-    first = _date(before) if before is not None else None
+    first: dt.date | None = valid("--before", CalendarDate, before) if before is not None else None
     if (days is None) == (first is None):
         raise UserError("Give either --days or --before.")
     started = time.monotonic()
@@ -55,41 +52,16 @@ def expire(
         typer.echo(_line(found, dry_run=dry_run))
 
 
-def _date(text: str) -> dt.date:
-    try:
-        date: dt.date = TypeAdapter(CalendarDate).validate_python(text)
-    except ValidationError as error:
-        raise UserError(f"--before: {error.errors()[0]['msg']}.") from None
-    return date
-
-
 def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> Expiry:
-    with open_database(database_url) as database:
-        engine = create_engine(database)
-        try:
+    try:
+        with open_engine(database_url) as engine:
             horizon = first or expiry.horizon_of(engine, days or 0)
             if dry_run:
                 return expiry.preview(engine, horizon)
-            with _progress() as progress:
+            with progress_bar("customer-days removed") as progress:
                 return expiry.expire(engine, horizon, progress=progress)
-        except expiry.RetentionError as error:
-            raise UserError(f"{error}.") from None
-        finally:
-            engine.dispose()
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    """Count on a terminal; nothing in a pipe."""
-    removed = 0
-    with Console(stderr=True).status("") as status:
-
-        def show(customer_days: int) -> None:
-            nonlocal removed
-            removed += customer_days
-            status.update(f"{removed:,} customer-days removed")
-
-        yield show
+    except expiry.RetentionError as error:
+        raise UserError(f"{error}.") from None
 
 
 def _line(found: Expiry, *, dry_run: bool) -> str:

@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.folder import LOCAL_FOLDER
 from local.display import visible
 from local.ledger import bucket_and_key, find
-from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.withdrawal import withdraw
@@ -30,15 +29,11 @@ def forget(
     """
     bucket, key = bucket_and_key(source)
     started = time.monotonic()
-    with open_database(database_url) as database:
-        engine = create_engine(database)
-        try:
-            find(engine, source)
-            settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
-            rejects = reject_store(settings, create_client)
-            outcome = str(withdraw(engine, Withdrawal(bucket, key), rejects).outcome)
-        finally:
-            engine.dispose()
+    with open_engine(database_url) as engine:
+        find(engine, source)
+        settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
+        rejects = reject_store(settings, create_client)
+        outcome = str(withdraw(engine, Withdrawal(bucket, key), rejects).outcome)
     seconds = round(time.monotonic() - started, 6)
     if as_json:
         print(json.dumps({"source": source, "outcome": outcome, "seconds": seconds}))

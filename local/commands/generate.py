@@ -4,12 +4,13 @@ import datetime as dt
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 from typer import Exit, Option
 
+from local.display import progress_bar
 from local.errors import UserError
 from local.generator import Traffic
 
@@ -37,8 +38,8 @@ def generate(
         raise UserError(str(error)) from None
     try:
         with output.open("wb") if output else nullcontext(sys.stdout.buffer) as file:
-            show = sys.stderr.isatty() and (bool(output) or not file.isatty())
-            with _progress_bar(lines, show=show) as progress:
+            show = bool(output) or not file.isatty()
+            with progress_bar("Generating", lines) if show else nullcontext(lambda _: None) as progress:
                 _write(traffic.log(lines), file, progress)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
@@ -52,16 +53,3 @@ def _write(blocks: Iterator[bytes], file: BinaryIO, progress: Callable[[int], No
         file.write(block)
         progress(block.count(b"\n"))
     file.flush()
-
-
-@contextmanager
-def _progress_bar(lines: int, *, show: bool) -> Iterator[Callable[[int], None]]:
-    if not show:
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Generating", total=lines)
-        yield lambda count: progress.advance(task, count)

@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import typer
 
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.folder import LOCAL_FOLDER
-from local.display import visible
+from local.display import progress_bar, visible
 from local.errors import UserError
 from logstats.database import create_engine
 from logstats.settings import ProcessorSettings, load
@@ -60,18 +60,17 @@ def _ingest(
     source: str, workers: int | None, processes: int, database_url: str | None, *, again: bool
 ) -> IngestSummary:
     settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
-    location = s3_location(source)
-    client = create_client() if location or settings.rejects_bucket else None
-    file = None if location else LocalFile.at(Path(source))
-
-    def head() -> S3Object:
-        assert client is not None and location is not None  # noqa: PT018, S101 - only called for S3
-        return S3Object.head(client, *location)
-
-    size = file.size if file else head().size
-    with open_database(database_url) as database, _progress_bar(size) as progress:
+    client = cache(create_client)
+    run: Callable[[Ingestor], IngestSummary]
+    if location := s3_location(source):
+        head = partial(S3Object.head, client(), *location)
+        size, run = head().size, lambda ingestor: ingestor.ingest_current(head)
+    else:
+        file = LocalFile.at(Path(source))
+        size, run = file.size, lambda ingestor: ingestor.ingest_file(file)
+    with open_database(database_url) as database, progress_bar("Bytes", size) as progress:
         engine = create_engine(database, max_overflow=-1)
-        rejects = reject_store(settings, lambda: client or create_client())
+        rejects = reject_store(settings, client)
         ingestor = Ingestor(
             engine, rejects, settings.wait_for_system_duration, workers, progress, force=again
         )
@@ -81,25 +80,9 @@ def _ingest(
             cluster = on_this_machine(engine, database, source, processes, workers, progress)
             ingestor = replace(ingestor, cluster=cluster)
         try:
-            return ingestor.ingest_file(file) if file else ingestor.ingest_current(head)
+            return run(ingestor)
         finally:
             engine.dispose()
-
-
-@contextmanager
-def _progress_bar(size: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal; nothing in a pipe."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=size)
-        yield lambda count: progress.advance(task, count)
 
 
 def _show(summary: IngestSummary) -> None:

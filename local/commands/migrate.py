@@ -2,17 +2,12 @@
 
 import typer
 
-from local.commands.database import DatabaseUrlOption, open_database
-from logstats.database import create_engine
+from local.commands.database import DatabaseUrlOption, open_engine
 from migrate import schema
 
 
 def migrate(database_url: DatabaseUrlOption = None) -> None:
     """Create or upgrade the schema of a database; nothing happens when it is up to date."""
-    with open_database(database_url, migrated=False) as settings:
-        engine = create_engine(settings)
-        try:
-            before, after = schema.upgrade(engine)
-        finally:
-            engine.dispose()
+    with open_engine(database_url, migrated=False) as engine:
+        before, after = schema.upgrade(engine)
     typer.echo(f"schema {after}" + (" (unchanged)" if before == after else f", was {before or 'empty'}"))

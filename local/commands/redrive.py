@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from cdk import outputs
+from local.cloud.deployment import outputs_of
 from local.cloud.emulator import Endpoint
 from local.cloud.state import State
 from local.commands.folder import LOCAL_FOLDER, StateOption
@@ -36,7 +37,7 @@ def redrive(
     client = _clients(stack, state)
     moved = 0
     try:
-        found = _outputs(client("cloudformation"), stack)
+        found = outputs_of(client("cloudformation"), stack)
         sqs, dead_letters = client("sqs"), found[outputs.DEAD_LETTER_QUEUE_URL]
         with Console(stderr=True).status("") as status:
             for count in move(sqs, dead_letters, found[outputs.QUEUE_URL]):
@@ -63,8 +64,3 @@ def _clients(stack: str, state: Path) -> Callable[[str], Any]:
         if "AWS_ENDPOINT_URL" not in os.environ:
             raise UserError(f"No local cloud runs in {state}; for a stack on AWS, name it with --stack")
     return boto3.client  # type: ignore[return-value]  # its overloads know each service
-
-
-def _outputs(client: Any, stack: str) -> dict[str, str]:  # noqa: ANN401 - a boto3 client
-    found = client.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
-    return {output["OutputKey"]: output["OutputValue"] for output in found}

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_engine
 from local.display import visible
 from local.errors import UserError
 from local.ledger import find
-from logstats.database import create_engine
 from processor.reading.objects import s3_location
 from processor.reading.s3 import create_client
 
@@ -24,12 +23,8 @@ def rejects(
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
 ) -> None:
     """Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept."""
-    with open_database(database_url) as database:
-        engine = create_engine(database)
-        try:
-            row = find(engine, source)
-        finally:
-            engine.dispose()
+    with open_engine(database_url) as engine:
+        row = find(engine, source)
     kept = [json.loads(line) for line in _read(row.rejects_uri).splitlines()] if row.rejects_uri else []
     if as_json:
         print(json.dumps({"source": source, "rejected": row.rejected, "kept": kept}))

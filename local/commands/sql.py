@@ -6,17 +6,15 @@ from typing import Annotated, Any
 import psycopg
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_engine
 from local.display import visible
 from local.errors import UserError
-from logstats.database import create_engine
+from local.tables import console
 
 _MOST_ROWS = 10_000
-_PIPE_WIDTH = 160
 
 
 def sql(
@@ -26,13 +24,8 @@ def sql(
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as one line of JSON.")] = False,
 ) -> None:
     """Show what a query finds; the transaction is read-only. At most 10,000 rows."""
-    with open_database(database_url) as database:
-        engine = create_engine(database)
-        try:
-            with engine.connect() as connection:
-                names, rows = _find(connection.connection.driver_connection, query)
-        finally:
-            engine.dispose()
+    with open_engine(database_url) as engine, engine.connect() as connection:
+        names, rows = _find(connection.connection.driver_connection, query)
     shown = [[_cell(value) for value in row] for row in rows[:_MOST_ROWS]]
     if as_json:
         print(json.dumps([dict(zip(names, row, strict=True)) for row in shown]))
@@ -62,14 +55,12 @@ def _cell(value: object) -> object:
 
 
 def _show(names: list[str], rows: list[list[Any]]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
+    screen = console()
     table = Table(box=SIMPLE_HEAD)
     for name in names:
         table.add_column(Text(visible(name)))
     for row in rows:
         table.add_row(*(Text("" if value is None else visible(str(value))) for value in row))
-    with console.capture() as drawn:
-        console.print(table)
+    with screen.capture() as drawn:
+        screen.print(table)
     typer.echo("\n".join(line.rstrip() for line in drawn.get().splitlines() if line.strip()))

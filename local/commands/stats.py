@@ -4,13 +4,10 @@ import asyncio
 import datetime as dt
 import json
 from collections.abc import Iterator
+from math import ceil
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from api.parameters import CalendarDate, CustomerId, check_order
@@ -18,28 +15,14 @@ from api.reader import DatabaseUnavailableError, Reader
 from api.settings import ApiSettings
 from api.statistics import Statistics, StatisticsQuery
 from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.values import valid
 from local.display import visible
 from local.errors import UserError
-from local.sparkline import sparkline
+from local.tables import cell, console, print_days
 from logstats.settings import DatabaseSettings, SettingsError, load
 
-_COLUMNS = {
-    "date": "day (UTC)",
-    "total_requests": "requests",
-    "success_requests": "success",
-    "failed_requests": "failed",
-    "client_errors": "4xx",
-    "server_errors": "5xx",
-    "uptime_percentage": "uptime %",
-    "duration_mean": "mean s",
-    "duration_p50": "p50 s",
-    "duration_p90": "p90 s",
-    "duration_p95": "p95 s",
-    "duration_p99": "p99 s",
-    "duration_max": "max s",
-}
-_PIPE_WIDTH = 160
 _SPARKLINE_WIDTH = 90
+_BARS = "▁▂▃▄▅▆▇█"
 
 
 def stats(
@@ -58,9 +41,9 @@ def stats(
     database_url: DatabaseUrlOption = None,
 ) -> None:
     """Show the daily statistics of a customer."""
-    customer_id: str = _valid("CUSTOMER", CustomerId, customer)
-    first_day: dt.date = _valid("--from", CalendarDate, first)
-    last_day: dt.date = _valid("--to", CalendarDate, last) if last is not None else dt.date.max
+    customer_id: str = valid("CUSTOMER", CustomerId, customer)
+    first_day: dt.date = valid("--from", CalendarDate, first)
+    last_day: dt.date = valid("--to", CalendarDate, last) if last is not None else dt.date.max
     try:
         check_order(first_day, last_day)
     except ValueError as error:
@@ -71,13 +54,6 @@ def stats(
         typer.echo(answer)
     else:
         _show(customer_id, json.loads(answer))
-
-
-def _valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotated type, and its value
-    try:
-        return TypeAdapter(kind).validate_python(text)
-    except ValidationError as error:
-        raise UserError(f"{name}: {error.errors()[0]['msg']}.") from None
 
 
 async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
@@ -95,32 +71,29 @@ async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, la
 
 
 def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
     if not days:
-        console.print(Text(f"No requests of {visible(customer_id)} on these days."))
+        typer.echo(f"No requests of {visible(customer_id)} on these days.")
         return
-    table = Table(title=Text(visible(customer_id)), title_justify="left", box=SIMPLE_HEAD)
-    for heading in _COLUMNS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for day in days:
-        table.add_row(*(_cell(day[field]) for field in _COLUMNS))
-    console.print(table)
-    for line in _sparklines(days, min(console.width - 40, _SPARKLINE_WIDTH)):
-        console.print(Text(line, no_wrap=True))
+    print_days(customer_id, days)
+    screen = console()
+    for line in _sparklines(days, max(1, min(screen.width - 40, _SPARKLINE_WIDTH))):
+        screen.print(Text(line, no_wrap=True))
 
 
 def _sparklines(days: list[dict[str, Any]], width: int) -> Iterator[str]:
-    """Write requests and latency as curves over all days from the first to the last; days without requests are dots."""
+    """Draw requests and latency of the last days (Tufte, Beautiful Evidence, 2006); a day without requests is a dot."""
     by_date = {dt.date.fromisoformat(day["date"]): day for day in days}
-    first, last = min(by_date), max(by_date)
+    last = max(by_date)
+    first = max(min(by_date), last - dt.timedelta(days=width - 1))
     dates = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
-    for field, name in (("total_requests", "requests"), ("duration_p99", "p99")):
+    for field, name, unit in (("total_requests", "requests", ""), ("duration_p99", "p99", " s")):
         values = [by_date[date][field] if date in by_date else None for date in dates]
-        highest = _cell(max(day[field] for day in days))
-        yield f"{name:>8} {sparkline(values, max(width, 1))} {first} to {last}, at most {highest}{' s' * (field != 'total_requests')}"
+        highest = max(value for value in values if value is not None)
+        yield f"{name:>8} {_bars(values, highest)} {first} to {last}, at most {cell(highest)}{unit}"
 
 
-def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def _bars(values: list[float | None], highest: float) -> str:
+    return "".join(
+        "·" if value is None else _BARS[max(0, ceil(value / (highest or 1) * len(_BARS)) - 1)]
+        for value in values
+    )

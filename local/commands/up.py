@@ -5,26 +5,23 @@ import json
 import shlex
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import sqlalchemy as sa
 import typer
 from botocore.exceptions import BotoCoreError
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.status import Status
 from rich.text import Text
 
+from api.authorisation import ALL_CUSTOMERS_SCOPE
 from cdk import outputs
 from local.cloud import cloud as cloud_
-from local.cloud.cloud import Checks, Cloud
+from local.cloud.cloud import Cloud
 from local.cloud.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
@@ -32,19 +29,15 @@ from local.cloud.uploads import Failures, deliver_missed, upload
 from local.commands.folder import LOCAL_FOLDER, StateOption
 from local.display import visible
 from local.errors import UserError
+from local.tables import print_days
 from local.termination import stopped_by_exception
 from logstats.models import DailyStatistics
 
 _FAVOURITE = "cust_1"
-_COLUMNS = {
-    "date": "day (UTC)",
-    "total_requests": "requests",
-    "uptime_percentage": "uptime %",
-    "duration_mean": "mean s",
-    "duration_p50": "p50 s",
-    "duration_p99": "p99 s",
-    "duration_max": "max s",
-}
+_COLUMNS = (
+    *("date", "total_requests", "uptime_percentage"),
+    *("duration_mean", "duration_p50", "duration_p99", "duration_max"),
+)
 
 
 def up(
@@ -70,18 +63,20 @@ def up(
     state: StateOption = LOCAL_FOLDER,
 ) -> None:
     """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
-    here = State(state.resolve())
+    here, status = State(state.resolve()), Console(stderr=True).status("")
+    report = partial(_tell, status)
     with (
         stopped_by_exception(),
         here.owned(),
-        _progress() as report,
-        cloud_.running(
-            here, emulator_port, port, report, Checks(enforce_iam=enforce_iam, tokens=tokens)
-        ) as cloud,
+        status,
+        cloud_.running(here, (emulator_port, port), report, enforce_iam=enforce_iam, tokens=tokens) as cloud,
     ):
         missed = deliver_missed(cloud)
-        ingested = _upload(cloud, upload_file, report) if upload_file else None
-        report(None)
+        ingested = ""
+        if upload_file:
+            report(f"Uploading {upload_file.name} to s3://{cloud.bucket}, and waiting for its statistics")
+            ingested = upload(cloud, upload_file)
+        status.stop()
         typer.echo(_page(cloud))
         if missed:
             typer.echo(f"Left by the last run, and now delivered: {visible(', '.join(missed))}")
@@ -91,70 +86,34 @@ def up(
             _show(cloud, here)
             _serve(cloud, here)
         report("Stopping")
+        status.start()
 
 
-Report = Callable[[str | None], None]
+def _tell(status: Status, step: str) -> None:
+    """Show what happens now, on a terminal."""
+    status.update(Text(visible(step)))
 
 
-@contextmanager
-def _progress() -> Iterator[Report]:
-    """Provide a function that shows what happens now, on a terminal; None clears it."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("")
-
-        def report(step: str | None) -> None:
-            if step is None:
-                progress.stop()
-                return
-            progress.start()
-            progress.update(task, description=visible(step))
-
-        yield report
-
-
-def _upload(cloud: Cloud, file: Path, report: Report) -> str:
-    report(f"Uploading {file.name} to s3://{cloud.bucket}, and waiting for its statistics")
-    for ingested in upload(cloud, file):
-        if ingested:
-            rejected = f", {ingested.rejected:,} of them rejected" if ingested.rejected else ""
-            return (
-                f"{ingested.key}: {ingested.outcome}, {ingested.lines:,} lines{rejected}, "
-                f"{ingested.seconds:.1f} s from the upload to the commit"
-            )
-    raise AssertionError  # pragma: no cover - it yields an answer or raises
-
-
-@dataclass(frozen=True, slots=True)
-class _Example:
-    """A customer to show, and the days there are."""
-
-    customer: str
-    month_from: dt.date
-    week_from: dt.date
-
-
-def _example(cloud: Cloud) -> _Example | None:
+def _example(cloud: Cloud) -> tuple[str, dt.date] | None:
+    """Return a customer to show, and the last day there is."""
     day = DailyStatistics
+    last = sa.select(sa.func.max(day.date)).scalar_subquery()
+    favourite_first = (day.customer_id != _FAVOURITE, day.customer_id)
     with cloud.engine.connect() as connection:
-        customer = connection.scalar(
-            sa.select(day.customer_id).order_by(day.customer_id != _FAVOURITE, day.customer_id).limit(1)
-        )
-        last = connection.scalar(sa.select(sa.func.max(day.date)))
-    if customer is None or last is None:
-        return None
-    return _Example(customer, last - dt.timedelta(days=30), last - dt.timedelta(days=6))
+        found = connection.execute(
+            sa.select(day.customer_id, last).order_by(*favourite_first).limit(1)
+        ).first()
+    return found.tuple() if found else None
 
 
 def _show(cloud: Cloud, state: State) -> None:
     """Print one customer's statistics, read through the emulated API Gateway, and where everything is."""
-    example = _example(cloud)
     path = "/customers/CUSTOMER/stats?from=YYYY-MM-DD"
-    if example:
-        customer = f"/customers/{quote(example.customer, safe='')}/stats?from="
-        path = f"{customer}{example.month_from}"
-        _print_table(example.customer, _get(cloud, f"{customer}{example.week_from}"))
+    if example := _example(cloud):
+        customer, last = example
+        path = f"/customers/{quote(customer, safe='')}/stats?from="
+        print_days(customer, json.loads(cloud.get(f"{path}{last - dt.timedelta(days=6)}")), _COLUMNS)
+        path += str(last - dt.timedelta(days=30))
     typer.echo(
         f"{_who_may_call(cloud)}\n\n{_calls(cloud, state, path)}"
         f"  logs           {state.logs}/{{processor,api,migrate,emulator,postgres}}.log\n\n"
@@ -199,7 +158,7 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
         return f"  API Gateway    {signed} '{cloud.outputs[outputs.API_URL]}{path}'\n{aws}"
     return (
         f"  API            {cloud.api_url}{path}\n"
-        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.api_id}/$default{path}\n{aws}"
+        f"  API Gateway    {endpoint}/_aws/execute-api/{cloud.outputs[outputs.API_ID]}/$default{path}\n{aws}"
     )
 
 
@@ -216,40 +175,14 @@ def _write_tokens(issuer: Issuer, folder: Path) -> Path:
     """Write a token that reads one customer, and one that reads all; return the file of the latter."""
     folder.mkdir(mode=0o700, exist_ok=True)
     wide = folder / "every_customer"
-    for path, token in (
-        (wide, issuer.for_every_customer()),
-        (folder / _FAVOURITE, issuer.for_customer(_FAVOURITE)),
-    ):
+    tokens = {
+        wide: issuer.token(scope=ALL_CUSTOMERS_SCOPE),
+        folder / _FAVOURITE: issuer.token(customer_id=_FAVOURITE),
+    }
+    for path, token in tokens.items():
         path.touch(mode=0o600)
         path.write_text(token, encoding="ascii")
     return wide
-
-
-def _get(cloud: Cloud, path: str) -> list[dict[str, Any]]:
-    request = urllib.request.Request(cloud.api_url + path, headers=cloud.headers(path))  # noqa: S310 - our own
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=60) as response:
-            days: list[dict[str, Any]] = json.load(response)
-    except OSError as error:
-        raise UserError(f"The API does not answer: {error}") from None
-    return days
-
-
-def _print_table(customer: str, days: list[dict[str, Any]]) -> None:
-    table = Table(title=Text(visible(customer)), title_justify="left", box=SIMPLE_HEAD)
-    for heading in _COLUMNS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
-    for day in days:
-        table.add_row(*(_cell(day[field]) for field in _COLUMNS))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 100
-    console.print(table)
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _serve(cloud: Cloud, state: State) -> None:

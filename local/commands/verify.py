@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from local.commands.database import DatabaseUrlOption, open_database
+from local.commands.database import DatabaseUrlOption, open_engine
 from local.display import visible
-from logstats.database import create_engine
 from processor.ledger.verify import Difference, check
 
 _MOST_LISTED = 1_000
@@ -34,11 +33,7 @@ def verify(
         elif len(listed) < _MOST_LISTED:
             listed.append({name: str(value) for name, value in asdict(difference).items() if value})
 
-    with open_database(database_url) as database:
-        engine = create_engine(database)
-        try:
-            verdict = check(engine, tell, mending=mend)
-        finally:
-            engine.dispose()
+    with open_engine(database_url) as engine:
+        verdict = check(engine, tell, mending=mend)
     typer.echo(json.dumps({**asdict(verdict), "listed": listed}) if as_json else str(verdict))
     raise typer.Exit(1 if verdict.differences else 0)

@@ -9,23 +9,18 @@ import sys
 from urllib.parse import urlsplit
 
 from cdk import outputs
-from local.cloud import gateway
-from local.cloud.deployment import STACK
+from local.cloud.deployment import STACK, outputs_of
 from local.cloud.emulator import Endpoint
+from local.cloud.gateway import Gateway
 
 
 def main() -> None:
     """Serve until the container stops."""
     emulator = Endpoint(os.environ["AWS_ENDPOINT_URL"])
-    stack = emulator.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-    found = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    found = outputs_of(emulator.client("cloudformation"), STACK)
     host = urlsplit(emulator.endpoint).hostname or ""
-    with gateway.serving(
-        found[outputs.API_URL],
-        int(sys.argv[1]),
-        host="0.0.0.0",  # nosec B104 # noqa: S104 - in a container; its network decides who calls
-        emulator_host=host,
-    ):
+    everywhere = "0.0.0.0"  # nosec B104 # noqa: S104 - in a container; its network decides who calls
+    with Gateway(found[outputs.API_URL], int(sys.argv[1]), everywhere, host):
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 

@@ -9,7 +9,7 @@ import sys
 import sqlalchemy as sa
 
 from cdk import outputs
-from local.cloud.deployment import Deployer
+from local.cloud.deployment import deploy
 from local.cloud.emulator import Endpoint
 from local.cloud.synthesis import cloud_assembly
 from local.errors import UserError
@@ -28,7 +28,7 @@ def main() -> None:
         outputs.PROCESSOR_ENDPOINT: variables["PROCESSOR_ENDPOINT"],
     }
     try:
-        deployed = Deployer(Endpoint(variables["AWS_ENDPOINT_URL"])).deploy(cloud_assembly(), parameters)
+        deployed = deploy(Endpoint(variables["AWS_ENDPOINT_URL"]), cloud_assembly(), parameters)
     except UserError as error:
         sys.exit(f"error: {error}")
     sys.stdout.write(

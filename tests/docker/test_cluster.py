@@ -22,6 +22,11 @@ BUCKET, KEY = "request-logs", "large.log"
 LINES = random_lines(3, 20_000, customers=50, days=30)
 COPIES = 400
 MEMORY_MIB = 512
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret - a double's
+    "AWS_DEFAULT_REGION": "eu-west-1",
+}
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def free_addresses(count: int) -> str:
 def run_cluster(image: str, variables: dict[str, str], count: int) -> list[tuple[int, str]]:
     """Run one task per process; return their exit codes and outputs."""
     addresses = free_addresses(count)
-    options = [f"--env={name}={value}" for name, value in variables.items()]
+    options = [f"--env={name}={value}" for name, value in {**CREDENTIALS, **variables}.items()]
     limits = [*lambda_limits(MEMORY_MIB), "--network", "host", "--entrypoint", "python3"]
     names: list[str] = []
     try:
@@ -68,12 +73,7 @@ def test_two_containers_give_what_one_process_gives(  # noqa: PLR0917 - fixtures
     other_database: str,
 ) -> None:
     version = s3.put(BUCKET, KEY, as_bytes(LINES), COPIES)
-    credentials = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret - a double's
-        "AWS_DEFAULT_REGION": "eu-west-1",
-    }
-    ended = run_cluster(image, {**variables, **credentials}, 2)
+    ended = run_cluster(image, variables, 2)
     assert [code for code, _ in ended] == [0, 0], ended
     summary = json.loads(ended[0][1].splitlines()[-1])
     assert (summary["outcome"], summary["accepted"]) == ("ingested", COPIES * len(LINES))
@@ -94,12 +94,7 @@ def test_two_containers_give_what_one_process_gives(  # noqa: PLR0917 - fixtures
 def test_an_object_that_is_missing_is_one_clear_error(
     image: str, s3: S3Double, variables: dict[str, str], engine: sa.Engine
 ) -> None:
-    credentials = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",  # pragma: allowlist secret - a double's
-        "AWS_DEFAULT_REGION": "eu-west-1",
-    }
-    ((code, output),) = run_cluster(image, {**variables, **credentials}, 1)
+    ((code, output),) = run_cluster(image, variables, 1)
     assert code == 1
     assert f"s3://{BUCKET}/{KEY}" in output.splitlines()[-1]
     assert tables.statistics(engine) == {}

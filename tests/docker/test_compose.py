@@ -2,20 +2,20 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
+from local.cloud.emulator import Endpoint
 from tests import oracle
 from tests.docker.compose import Compose
 from tests.docker.conftest import STAND_IN
 from tests.docker.containers import DOCKER, ROOT, DockerError, docker
+from tests.integration.local.cloud.conftest import free_port
 from tests.logs import as_bytes, random_lines
 
 if TYPE_CHECKING:
@@ -26,13 +26,6 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 PROJECT = "logstats-under-test"
 BUCKET = "logstats-local-logs-000000000000-us-east-1"
 DAYS = "from=2024-09-01&to=2024-10-31"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +94,8 @@ def compose(variables: dict[str, str]) -> Iterator[Compose]:
 
 @pytest.fixture
 def s3(compose: Compose) -> "S3Client":
-    return boto3.client(
-        "s3",
-        endpoint_url=f"http://127.0.0.1:{compose.variables['EMULATOR_PORT']}",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # pragma: allowlist secret - the emulator's
-        region_name="us-east-1",
-    )
+    client: S3Client = Endpoint(f"http://127.0.0.1:{compose.variables['EMULATOR_PORT']}").client("s3")
+    return client
 
 
 def stats(compose: Compose, customer: str) -> list[dict[str, Any]]:

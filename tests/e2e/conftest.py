@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from local.cloud import cloud
-from local.cloud.cloud import Checks
 from local.cloud.state import State
 from tests.e2e.enforced import Enforced
 from tests.integration.local.cloud.conftest import free_port
@@ -16,6 +15,6 @@ from tests.integration.local.cloud.conftest import free_port
 def enforced(postgres_folder: Path) -> Iterator[Enforced]:
     state = State(postgres_folder / "enforced")
     state.logs.mkdir(parents=True)
-    started = cloud.running(state, free_port(), free_port(), lambda _: None, Checks(enforce_iam=True))
+    started = cloud.running(state, (free_port(), free_port()), lambda _: None, enforce_iam=True)
     with started as running:
         yield Enforced(running, state.folder)

@@ -2,10 +2,12 @@
 
 import http.client
 import json
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,25 @@ class BrokenError(Exception):
 @dataclass(frozen=True)
 class Answer:
     status: int
-    body: Any
+    content: bytes
+
+    @property
+    def body(self) -> Any:  # noqa: ANN401 - JSON
+        return json.loads(self.content)
+
+
+def get(
+    url: str, path: str, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None
+) -> Answer:
+    """Call what listens on a URL's port on this machine, under the URL's name, which may not resolve."""
+    address = urlsplit(url)
+    secure = partial(http.client.HTTPSConnection, context=tls) if tls else http.client.HTTPConnection
+    connection = secure("127.0.0.1", address.port, timeout=30)
+    connection.request("GET", path, headers={"Host": address.netloc, **(headers or {})})
+    response = connection.getresponse()
+    answer = Answer(response.status, response.read())
+    connection.close()
+    return answer
 
 
 @dataclass
@@ -52,7 +72,7 @@ class Enforced:
 
     def __post_init__(self) -> None:
         self.failures = Failures(self.cloud)
-        self.caller = self.user("caller", f"{self.cloud.api_id}/$default/GET/customers/*")
+        self.caller = self.user("caller", f"{self.cloud.outputs[outputs.API_ID]}/$default/GET/customers/*")
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         return self.cloud.emulator.client(service)
@@ -76,15 +96,7 @@ class Enforced:
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
         """Call the emulated API Gateway itself, with what it was signed for or else nothing."""
-        address = urlsplit(self.cloud.outputs[outputs.API_URL])
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", address.port, timeout=30, context=self.cloud.emulator.tls
-        )
-        connection.request("GET", path, headers={"Host": address.netloc, **(headers or {})})
-        response = connection.getresponse()
-        answer = Answer(response.status, json.loads(response.read()))
-        connection.close()
-        return answer
+        return get(self.cloud.outputs[outputs.API_URL], path, headers, self.cloud.emulator.tls)
 
     def function(self, word: str) -> dict[str, Any]:
         """The configuration of the function whose name has this word in it."""

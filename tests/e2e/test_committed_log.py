@@ -1,43 +1,26 @@
 """The committed log, ingested and served: every answer of the API equals brute force."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from logstats.settings import DatabaseSettings
 from tests import oracle
+from tests.e2e.test_ingest_command import run
+from tests.e2e.test_serve_command import Serving, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "api_requests.log"
-COMMAND = str(Path(sys.executable).parent / "logstats")
 
 
 @pytest.fixture
-def environment(database: DatabaseSettings) -> dict[str, str]:
-    environment = {**os.environ, "DATABASE_URL": database.url}
-    subprocess.run(
-        [COMMAND, "ingest", str(LOG)], env=environment, check=True, capture_output=True, timeout=60
-    )
-    return environment
-
-
-@pytest.fixture
-def address(environment: dict[str, str]) -> Iterator[str]:
-    process = subprocess.Popen(
-        [COMMAND, "serve", "--port", "0"], env=environment, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    yield process.stderr.readline().split("/customers/")[0]
-    process.terminate()
-    process.communicate(timeout=20)
-    assert process.returncode == 0
+def api(database: DatabaseSettings) -> Iterator[Serving]:
+    assert run("ingest", str(LOG), DATABASE_URL=database.url).returncode == 0
+    with serving(DATABASE_URL=database.url) as running:
+        yield running
 
 
 def expected() -> dict[str, list[dict[str, object]]]:
@@ -48,9 +31,9 @@ def expected() -> dict[str, list[dict[str, object]]]:
     return days
 
 
-def test_every_answer_equals_brute_force(address: str) -> None:
+def test_every_answer_equals_brute_force(api: Serving) -> None:
     answers = {
-        f"cust_{number}": httpx.get(f"{address}/customers/cust_{number}/stats?from=2024-01-01").json()
+        f"cust_{number}": api.client.get(f"/customers/cust_{number}/stats?from=2024-01-01").json()
         for number in range(1, 51)
     }
     wanted = expected()
@@ -67,15 +50,9 @@ def test_every_answer_equals_brute_force(address: str) -> None:
     assert sum(day["total_requests"] for days in answers.values() for day in days) == 10_000
 
 
-def test_stats_prints_what_the_api_answers(address: str, environment: dict[str, str]) -> None:
-    answer = httpx.get(f"{address}/customers/cust_7/stats?from=2024-09-10&to=2024-09-20")
-    printed = subprocess.run(
-        [COMMAND, "stats", "cust_7", "--from", "2024-09-10", "--to", "2024-09-20", "--json"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout
+def test_stats_prints_what_the_api_answers(api: Serving, database: DatabaseSettings) -> None:
+    answer = api.client.get("/customers/cust_7/stats?from=2024-09-10&to=2024-09-20")
+    days = ("--from", "2024-09-10", "--to", "2024-09-20")
+    printed = run("stats", "cust_7", *days, "--json", DATABASE_URL=database.url).stdout
     assert printed == answer.text + "\n"
     assert len(json.loads(printed)) == 11

@@ -38,17 +38,6 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
     summary = json.loads(done.stdout)
-    assert list(summary) == [
-        "source",
-        "outcome",
-        "lines",
-        "accepted",
-        "rejected",
-        "rejected_by_reason",
-        "customer_days",
-        "seconds",
-        "expired",
-    ]
     assert 0 < summary.pop("seconds") < 60
     assert summary == {
         "source": str(path),
@@ -70,8 +59,6 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         (["/"], {}, "/: Is a directory"),
         (["s3://bucket/"], {}, "s3://bucket/: an S3 object is named s3://bucket/key"),
         (["{log}"], {"WAIT_FOR_SYSTEM_DURATION": "soon"}, "WAIT_FOR_SYSTEM_DURATION: "),
-        (["{log}", "--database-url", "mysql://x"], {}, "is not PostgreSQL's; its form is postgresql://"),
-        (["{log}", "--database-url", "postgresql://u@127.0.0.1:1/x"], {}, "does not answer: "),
         (["{log}", "--database-url", "{empty}"], {}, "run: logstats migrate --database-url"),
         (["{gzip}"], {}, "not valid gzip"),
     ],

@@ -14,7 +14,8 @@ from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
 from processor.reading.objects import LocalFile
 from processor.reject_stores import LocalRejectStore
-from tests.e2e.test_serve_command import COMMAND, Serving
+from tests.e2e.test_ingest_command import COMMAND
+from tests.e2e.test_serve_command import Serving
 from tests.logs import as_bytes, random_lines
 
 SCHEMATHESIS = str(Path(sys.executable).parent / "schemathesis")

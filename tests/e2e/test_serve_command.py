@@ -23,8 +23,7 @@ from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from tests.days import insert_day
-
-COMMAND = str(Path(sys.executable).parent / "logstats")
+from tests.e2e.test_ingest_command import COMMAND, run
 
 EMBEDDED_ELSEWHERE = """
 import sys
@@ -197,21 +196,10 @@ def test_the_embedded_database_serves_all_workers_and_stops_with_them(
     assert not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE  # nobody waits for it
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND, "serve", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_a_port_in_use_is_one_clear_error(database: DatabaseSettings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = run("--port", port, DATABASE_URL=database.url)
+        done = run("serve", "--port", port, DATABASE_URL=database.url)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"logstats: Port {port} on 127.0.0.1 is in use; stop what uses it, or choose another with --port.\n"
@@ -229,22 +217,7 @@ def test_a_port_in_use_is_one_clear_error(database: DatabaseSettings) -> None:
 def test_what_it_cannot_do_is_one_clear_error(
     database: DatabaseSettings, arguments: list[str], environment: dict[str, str], message: str
 ) -> None:
-    done = run(*arguments, **{"DATABASE_URL": database.url, **environment})
+    done = run("serve", *arguments, **{"DATABASE_URL": database.url, **environment})
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-def test_a_restarting_worker_pool_keeps_answering(database: DatabaseSettings) -> None:
-    with serving("--workers", "2", DATABASE_URL=database.url) as running:
-        workers = [
-            child
-            for child in psutil.Process(running.process.pid).children()
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
-        assert len(workers) == 2
-        workers[0].kill()
-        deadline = time.monotonic() + 15
-        while workers[0].is_running() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert running.client.get("/customers/cust_1/stats?from=2024-09-03").status_code == 200

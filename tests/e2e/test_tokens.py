@@ -1,29 +1,28 @@
 """A deployment with auth=jwt: the emulated API Gateway verifies an issuer's tokens, and the app decides by their claims.
 
-How a token is verified is PyJWT's business, and on AWS the gateway's; here each claim that is ours is tried once.
+How a token is verified is the gateway's business, and the emulator's; here each claim that is ours is tried once.
 `tests/unit/api/test_authorisation.py` has the claims' other forms.
 """
 
-import http.client
-import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from api.authorisation import ALL_CUSTOMERS_SCOPE
 from cdk import outputs
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from local.cloud import cloud as cloud_
-from local.cloud.cloud import Checks, Cloud
-from local.cloud.issuer import AUDIENCE, Issuer
+from local.cloud.cloud import Cloud
+from local.cloud.issuer import Issuer
 from local.cloud.state import State
 from local.cloud.uploads import upload
 from tests import oracle
+from tests.e2e import enforced
+from tests.e2e.enforced import Answer
 from tests.integration.local.cloud.conftest import free_port
 from tests.logs import as_bytes, random_lines
 
@@ -32,28 +31,14 @@ PATHS = (STATS, "/customers", "/ingestions", "/ingestions/1", "/docs", "/openapi
 LINES = random_lines(5, 60)
 
 
-class Answer:
-    """What the emulated API Gateway says."""
-
-    def __init__(self, url: str, path: str, headers: dict[str, str]) -> None:
-        address = urlsplit(url)
-        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=30)
-        connection.request("GET", path, headers={"Host": address.netloc, **headers})
-        response = connection.getresponse()
-        self.status = response.status
-        self.challenge = response.headers.get("WWW-Authenticate", "")
-        self.body = response.read()
-        connection.close()
-
-
 @pytest.fixture(scope="module")
 def cloud(postgres_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     state = State(postgres_folder / "tokens")
     state.logs.mkdir(parents=True)
     log = tmp_path_factory.mktemp("tokens") / "tokens.log"
     log.write_bytes(as_bytes(LINES))
-    with cloud_.running(state, free_port(), free_port(), lambda _: None, Checks(tokens=True)) as running:
-        assert list(upload(running, log))[-1]
+    with cloud_.running(state, (free_port(), free_port()), lambda _: None, tokens=True) as running:
+        upload(running, log)
         yield running
 
 
@@ -64,11 +49,11 @@ def issuer(cloud: Cloud) -> Issuer:
 
 
 def get(cloud: Cloud, token: str, path: str = STATS) -> Answer:
-    return Answer(cloud.outputs[outputs.API_URL], path, {"Authorization": f"Bearer {token}"})
+    return enforced.get(cloud.outputs[outputs.API_URL], path, {"Authorization": f"Bearer {token}"})
 
 
 def test_a_token_of_the_customer_reads_its_statistics_and_no_others(cloud: Cloud, issuer: Issuer) -> None:
-    token = issuer.for_customer("cust_1")
+    token = issuer.token(customer_id="cust_1")
     answer = get(cloud, token)
     assert answer.status == 200
     expected = [
@@ -77,7 +62,7 @@ def test_a_token_of_the_customer_reads_its_statistics_and_no_others(cloud: Cloud
         if customer == "cust_1"
     ]
     assert expected
-    assert json.loads(answer.body) == expected
+    assert answer.body == expected
     for path in ("/customers/cust_2/stats?from=2024-09-01", "/customers", "/ingestions", "/ingestions/1"):
         assert get(cloud, token, path).status == 403, path
 
@@ -118,37 +103,17 @@ def test_a_token_that_grants_something_else_is_forbidden(
     assert get(cloud, issuer.token(**claims)).status == 403
 
 
-REFUSED = {
-    "another audience": {"aud": "another"},
-    "no audience": {"aud": None},
-    "another issuer": {"iss": "https://elsewhere.example"},
-    "expired": {"exp": int(time.time()) - 1},
-    "no expiry": {"exp": None},
-    "not yet valid": {"nbf": int(time.time()) + 3600},
-}
-
-
-@pytest.mark.parametrize("claims", REFUSED.values(), ids=REFUSED)
-def test_a_token_for_others_or_another_time_is_refused(
+@pytest.mark.parametrize("claims", [{"aud": "another"}, {"iss": "https://elsewhere.example"}], ids=str)
+def test_a_token_for_another_audience_or_of_another_issuer_is_refused(
     cloud: Cloud, issuer: Issuer, claims: dict[str, Any]
 ) -> None:
     answer = get(cloud, issuer.token(scope="stats:read", **claims))
-    assert (answer.status, json.loads(answer.body)) == (401, {"message": "Unauthorized"})
-    assert answer.challenge.startswith('Bearer scope="" error="invalid_token" error_description="')
-
-
-def test_an_audience_may_be_a_client_s_as_some_issuers_write_it(cloud: Cloud, issuer: Issuer) -> None:
-    token = issuer.token(scope="stats:read", aud=None, client_id=AUDIENCE)
-    assert get(cloud, token).status == 200
+    assert (answer.status, answer.body) == (401, {"message": "Unauthorized"})
 
 
 def test_the_issuer_s_key_must_have_signed_it(cloud: Cloud, issuer: Issuer) -> None:
     stranger = replace(issuer, key=rsa.generate_private_key(public_exponent=65_537, key_size=2048))
-    assert get(cloud, stranger.for_every_customer()).status == 401
-    head, claims, _ = issuer.for_every_customer().split(".")
-    _, _, signature = issuer.for_customer("cust_1").split(".")
-    assert get(cloud, f"{head}.{claims}.{signature}").status == 401
-    assert get(cloud, f"{head}.{claims}.").status == 401
+    assert get(cloud, stranger.token(scope=ALL_CUSTOMERS_SCOPE)).status == 401
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer x", "Basic Y3VzdF8xOg=="])
@@ -156,16 +121,19 @@ def test_without_a_token_no_route_with_data_answers(cloud: Cloud, authorization:
     headers = {} if authorization is None else {"Authorization": authorization}
     assert len(PATHS) == len(PROTECTED_ROUTES)
     for path in PATHS:
-        assert Answer(cloud.outputs[outputs.API_URL], path, headers).status == 401, path
+        assert enforced.get(cloud.outputs[outputs.API_URL], path, headers).status == 401, path
 
 
 def test_what_has_no_data_is_open(cloud: Cloud) -> None:
     assert set(OPEN_ROUTES) == {"/", "/static/{proxy+}"}
-    page = Answer(cloud.outputs[outputs.API_URL], "/", {})
+    page = enforced.get(cloud.outputs[outputs.API_URL], "/", {})
     assert page.status == 200
-    assert b"cust_" not in page.body
+    assert b"cust_" not in page.content
 
 
 def test_the_port_of_its_own_passes_tokens_on(cloud: Cloud, issuer: Issuer) -> None:
-    for token, status in ((issuer.for_customer("cust_1"), 200), (issuer.for_customer("cust_2"), 403)):
-        assert Answer(cloud.api_url, STATS, {"Authorization": f"Bearer {token}"}).status == status
+    for token, status in (
+        (issuer.token(customer_id="cust_1"), 200),
+        (issuer.token(customer_id="cust_2"), 403),
+    ):
+        assert enforced.get(cloud.api_url, STATS, {"Authorization": f"Bearer {token}"}).status == status

@@ -60,9 +60,6 @@ def test_days_that_are_too_old_are_removed(database: DatabaseSettings, engine: s
     shown = run(database, "expire", "--days", "30", "--json").stdout
     assert shown.count("\n") == 1
     told = json.loads(shown)
-    assert list(told) == [
-        "horizon", "customer_days", "contributions", "customers", "finished", "dry_run", "seconds",
-    ]  # fmt: skip
     assert 0 < told.pop("seconds") < 60
     assert told.pop("horizon") > "2026"
     assert told == {
@@ -89,8 +86,3 @@ def test_nonsense_is_refused(
         run(database, "expire", *arguments)
     assert str(raised.value).startswith(message)
     assert tables.statistics(engine) == kept("2024-09-04")
-
-
-@pytest.mark.parametrize("days", ["0", "-1", "36501", "many", "1.5"])
-def test_a_number_of_days_is_checked(database: DatabaseSettings, days: str) -> None:
-    assert run(database, "expire", "--days", days).exit_code == 2

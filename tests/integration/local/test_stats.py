@@ -82,15 +82,6 @@ def test_json_is_exactly_what_the_api_answers(url: str, database: DatabaseSettin
     assert done.stdout == asyncio.run(answer()) + "\n"
 
 
-def test_a_name_is_not_markup(url: str) -> None:
-    assert "[bold]ü[/bold]" in stats("[bold]ü[/bold]", "--from", "2024-09-01", "--database-url", url).stdout
-
-
-def test_no_requests_are_said_in_words(url: str) -> None:
-    done = stats("nobody", "--from", "2024-09-01", "--database-url", url)
-    assert (done.exit_code, done.stdout) == (0, "No requests of nobody on these days.\n")
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -64,16 +64,8 @@ def test_again_replaces_what_counts_already(url: str, engine: sa.Engine, tmp_pat
 
 
 def test_sql_shows_rows(url: str) -> None:
-    query = "SELECT customer_id, total_requests, histogram, first_date FROM daily_statistics NATURAL JOIN customers"
-    rows = json.loads(
-        run(
-            "sql",
-            query.replace(" NATURAL JOIN customers", "").replace(", first_date", ""),
-            "--database-url",
-            url,
-            "--json",
-        ).stdout
-    )
+    query = "SELECT customer_id, total_requests, histogram FROM daily_statistics"
+    rows = json.loads(run("sql", query, "--database-url", url, "--json").stdout)
     assert sum(row["total_requests"] for row in rows) == len(LINES)
     assert rows[0]["histogram"].endswith(" bytes>")
     shown = run("sql", "SELECT key, outcome, NULL AS nothing FROM log_objects", "--database-url", url).stdout

@@ -34,7 +34,7 @@ def folder(postgres_folder: Path) -> Path:
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     with database.running(folder, folder.parent / "keeper.log") as starting:
-        yield starting.url()
+        yield starting()
 
 
 def test_data_is_there_again(folder: Path) -> None:
@@ -60,7 +60,7 @@ def test_it_stops_when_the_cloud_is_killed(folder: Path) -> None:
         "import sys, time; from pathlib import Path; from local.cloud import database\n"
         f"folder = Path({str(folder)!r})\n"
         "with database.running(folder, folder.parent / 'keeper.log') as starting:\n"
-        "    print(starting.url(), flush=True); time.sleep(60)\n"
+        "    print(starting(), flush=True); time.sleep(60)\n"
     )
     cloud = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert cloud.stdout is not None

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from botocore.exceptions import WaiterError
 
 from cdk import outputs
 from local.cloud import emulator as emulator_
-from local.cloud.deployment import Deployer, DeploymentError
+from local.cloud.deployment import DeploymentError, deploy
 from local.cloud.emulator import Emulator
 from local.cloud.synthesis import cloud_assembly
 from local.postgres import EmbeddedPostgres
@@ -33,6 +34,12 @@ def database(server: EmbeddedPostgres) -> Iterator[tuple[str, sa.Engine]]:
     engine = create_engine(server.settings(name))
     yield url, engine
     engine.dispose()
+
+
+def destroy(emulator: Emulator) -> None:
+    client = emulator.client("cloudformation")
+    client.delete_stack(StackName=STACK)
+    client.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
 
 
 def parameters(url: str) -> dict[str, str]:
@@ -69,28 +76,31 @@ def test_deploy_change_deploy_destroy_leave_nothing_but_the_data(
     emulator: Emulator, emulator_folder: Path, database: tuple[str, sa.Engine], tmp_path: Path
 ) -> None:
     url, engine = database
-    deployer, before = Deployer(emulator), inventory(emulator)
-    deployed = deployer.deploy(cloud_assembly(), parameters(url))
+    before = inventory(emulator)
+    deployed = deploy(emulator, cloud_assembly(), parameters(url))
     assert deployed[outputs.SCHEMA_REVISION] == schema.head() == schema.current(engine)
     first = inventory(emulator)
-    assert deployer.deploy(cloud_assembly(), parameters(url)) == deployed
+    assert deploy(emulator, cloud_assembly(), parameters(url)) == deployed
     assert inventory(emulator) == first
 
     update = changed(cloud_assembly(), tmp_path / "update")
     update.change("ApiFunction", "AWS::Lambda::Function", MemorySize=512)
     update.add("api/handler.py", "api/new.py", "")
-    assert deployer.deploy(update.write(), parameters(url)) == deployed
+    assert deploy(emulator, update.write(), parameters(url)) == deployed
     assert function(emulator, "ApiFunction")["MemorySize"] == 512
-    assert deployer.deploy(cloud_assembly(), parameters(url)) == deployed
+    assert deploy(emulator, cloud_assembly(), parameters(url)) == deployed
     assert function(emulator, "ApiFunction")["MemorySize"] != 512
     assert inventory(emulator) == first
 
     logs, rejects = deployed[outputs.LOGS_BUCKET], deployed[outputs.REJECTS_BUCKET]
     emulator.client("s3").put_object(Bucket=logs, Key="a.log", Body=b"")
-    with pytest.raises(DeploymentError, match=r"IngestLogs\w*: The bucket you tried to delete is not empty"):
-        deployer.destroy()
+    with pytest.raises(WaiterError, match="DELETE_FAILED"):
+        destroy(emulator)
+    events = emulator.client("cloudformation").describe_stack_events(StackName=STACK)["StackEvents"]
+    reasons = {each.get("ResourceStatusReason", ""): each["LogicalResourceId"] for each in events}
+    assert reasons["The bucket you tried to delete is not empty"].startswith("IngestLogs")
     empty(emulator, logs)
-    deployer.destroy()
+    destroy(emulator)
     assert added(before, inventory(emulator)) == {}
     folders = {path.name for path in (emulator_folder / "s3").rglob("*") if path.is_dir()}
     assert folders.isdisjoint({logs, rejects})
@@ -112,7 +122,7 @@ def test_a_failing_migration_rolls_back_and_says_why(
     before = inventory(emulator)
     reason = r'MigrationApplied\w*: The schema migration has failed: .*"daily_statistics" already exists'
     with pytest.raises(DeploymentError, match=reason):
-        Deployer(emulator).deploy(cloud_assembly(), parameters(url))
+        deploy(emulator, cloud_assembly(), parameters(url))
     assert added(before, inventory(emulator)) == {}
     assert sa.inspect(engine).get_table_names() == ["daily_statistics"], "nothing is half done"
     emulator.client("cloudformation").delete_stack(StackName=STACK)
@@ -131,8 +141,7 @@ def test_an_update_whose_migration_fails_leaves_the_old_version_serving(
     emulator: Emulator, database: tuple[str, sa.Engine], tmp_path: Path
 ) -> None:
     url, engine = database
-    deployer = Deployer(emulator)
-    deployed = deployer.deploy(cloud_assembly(), parameters(url))
+    deployed = deploy(emulator, cloud_assembly(), parameters(url))
     serving = {word: function(emulator, word)["CodeSha256"] for word in ("ApiFunction", "MigrationFunction")}
     update = changed(cloud_assembly(), tmp_path / "update")
     broken = BROKEN_MIGRATION.format(head=schema.head())
@@ -140,12 +149,12 @@ def test_an_update_whose_migration_fails_leaves_the_old_version_serving(
     update.add("api/handler.py", "api/new.py", "")
     update.change("MigrationApplied", "Custom::SchemaMigration", Migrations="others")
     with pytest.raises(DeploymentError, match=r"MigrationApplied\w*: .*division by zero"):
-        deployer.deploy(update.write(), parameters(url))
+        deploy(emulator, update.write(), parameters(url))
     assert {word: function(emulator, word)["CodeSha256"] for word in serving} == serving
     assert schema.current(engine) == schema.head()
     assert "half_done" not in sa.inspect(engine).get_table_names()
-    assert deployer.deploy(cloud_assembly(), parameters(url)) == deployed
-    deployer.destroy()
+    assert deploy(emulator, cloud_assembly(), parameters(url)) == deployed
+    destroy(emulator)
 
 
 def test_a_migration_function_that_cannot_start_fails_at_once(emulator: Emulator, tmp_path: Path) -> None:
@@ -154,9 +163,7 @@ def test_a_migration_function_that_cannot_start_fails_at_once(emulator: Emulator
     layers = broken.resource("MigrationFunction", "AWS::Lambda::Function")["Layers"]
     broken.change("MigrationFunction", "AWS::Lambda::Function", Layers=layers[:1])
     with pytest.raises(DeploymentError, match=r"MigrationApplied.*No module named"):
-        Deployer(emulator, timeout_seconds=60).deploy(
-            broken.write(), parameters("postgresql://postgres@/x?host=/x")
-        )
+        deploy(emulator, broken.write(), parameters("postgresql://postgres@/x?host=/x"))
     emulator.client("cloudformation").delete_stack(StackName=STACK)
 
 
@@ -171,7 +178,7 @@ def test_a_refused_template_is_one_clear_error(
     emulator: Emulator, tmp_path: Path, template: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(DeploymentError, match=f"The deployment is refused: .*{reason}"):
-        Deployer(emulator).deploy(assembly(tmp_path, template, "refused"), {}, "refused")
+        deploy(emulator, assembly(tmp_path, template, "refused"), {}, "refused")
 
 
 def bucket(name: str) -> dict[str, Any]:
@@ -181,7 +188,7 @@ def bucket(name: str) -> dict[str, Any]:
 def test_a_bucket_of_this_run_is_a_conflict(emulator: Emulator, tmp_path: Path) -> None:
     emulator.client("s3").create_bucket(Bucket="taken")
     with pytest.raises(DeploymentError, match="'taken' already exists"):
-        Deployer(emulator).deploy(assembly(tmp_path, bucket("taken"), "conflict"), {}, "conflict")
+        deploy(emulator, assembly(tmp_path, bucket("taken"), "conflict"), {}, "conflict")
 
 
 def test_a_bucket_left_by_an_earlier_run_is_taken_over(emulator_folder: Path, tmp_path: Path) -> None:
@@ -193,7 +200,7 @@ def test_a_bucket_left_by_an_earlier_run_is_taken_over(emulator_folder: Path, tm
         s3.put_object(Bucket="left", Key="a.log", Body=b"kept")
     with emulator_.running(folder, port, folder / "logs") as started:
         started.wait_until_healthy()
-        Deployer(started).deploy(assembly(tmp_path / "1", bucket("left"), "one"), {}, "one")
+        deploy(started, assembly(tmp_path / "1", bucket("left"), "one"), {}, "one")
         assert started.client("s3").get_object(Bucket="left", Key="a.log")["Body"].read() == b"kept"
         with pytest.raises(DeploymentError, match="'left' already exists"):
-            Deployer(started).deploy(assembly(tmp_path / "2", bucket("left"), "other"), {}, "other")
+            deploy(started, assembly(tmp_path / "2", bucket("left"), "other"), {}, "other")

@@ -2,14 +2,13 @@
 
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from local.cloud import emulator as emulator_
-from local.cloud.emulator import Emulator, check_port_is_free
+from local.cloud.emulator import Emulator
 from local.cloud.environments import EMULATOR, PROCESSOR, interpreter
 from local.errors import UserError
 from tests.integration.local.cloud.conftest import free_port
@@ -60,11 +59,8 @@ def test_functions_do_not_see_the_user_s_environment_and_old_files_are_removed(
     old.mkdir(parents=True)
     with emulator_.running(emulator_folder / "another", free_port(), emulator_folder / "logs") as started:
         environment = psutil.Process(started.child.pid).environ()
-        deadline = time.monotonic() + 10
-        while old.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        assert not old.exists()
     assert {"DATABASE_URL", "PYTHONPATH", "AWS_PROFILE"}.isdisjoint(environment)
-    assert not old.exists()
 
 
 def test_objects_and_their_versions_survive_a_kill(emulator_folder: Path) -> None:
@@ -95,7 +91,3 @@ def test_what_does_not_start_is_one_clear_error(emulator_folder: Path) -> None:
         ):
             started.wait_until_healthy()
         assert "already in use" in (folder / "logs" / "emulator.log").read_text()
-        with pytest.raises(
-            UserError, match=f"Port {port} .the test's. cannot be used: Address already in use"
-        ):
-            check_port_is_free(port, "the test's")

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from cdk import ROOT
 from cdk.app import synthesise
-from local.cloud.deployment import Deployer
+from local.cloud.deployment import deploy
 from local.cloud.emulator import Emulator
 from processor.ingest import Ingestor
 from processor.reading.objects import LocalFile
 from processor.reject_stores import LocalRejectStore
 from processor.retention import expiry
 from tests import tables
-from tests.integration.local.cloud.test_deployment import database, parameters
+from tests.integration.local.cloud.test_deployment import database, destroy, parameters
 from tests.logs import as_bytes, random_lines
 
 __all__ = ["database"]  # a fixture
@@ -29,8 +29,7 @@ def test_what_the_schedule_calls_removes_what_is_too_old(
     context = copy.deepcopy(json.loads((ROOT / "cdk.json").read_text())["context"])
     context["environments"]["local"]["retention_days"] = 30
     synthesise(context | {"environment": "local"}, tmp_path / "synthesised")
-    deployer = Deployer(emulator)
-    deployer.deploy(tmp_path / "synthesised", parameters(url))
+    deploy(emulator, tmp_path / "synthesised", parameters(url))
     try:
         log = tmp_path / "a.log"
         log.write_bytes(as_bytes(random_lines(1, 100)))
@@ -47,4 +46,4 @@ def test_what_the_schedule_calls_removes_what_is_too_old(
         assert tables.customers(engine) == {}
         assert expiry.current_horizon(engine) == expiry.horizon_of(engine, 30)
     finally:
-        deployer.destroy()
+        destroy(emulator)

@@ -1,10 +1,8 @@
 """The endpoint answers as MiniStack's proxy mode needs it: everything but success is no 2xx."""
 
-import json
-import urllib.error
-import urllib.request
 from typing import Any
 
+import httpx
 import pytest
 
 from local.cloud.endpoint import InvocationEndpoint
@@ -50,9 +48,5 @@ def post(url: str, event: object) -> tuple[int, Any]:
         "X-Amzn-Lambda-Function-Arn": ARN,
         "X-Amzn-Lambda-Deadline-Ms": "2000000000500",
     }
-    request = urllib.request.Request(url, json.dumps(event).encode(), headers)  # noqa: S310 - our own
-    try:
-        with urllib.request.urlopen(request) as response:  # noqa: S310 - see above
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+    answer = httpx.post(url, json=event, headers=headers, trust_env=False)
+    return answer.status_code, answer.json()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.cloud.execution import ExecutionEnvironment
-from local.cloud.runtime_api import Invocation, Result
+from local.cloud.runtime_api import Invocation
 from tests.unit.local.cloud.test_processes import eventually_gone
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:processor"
@@ -134,12 +134,6 @@ def test_an_error_at_init_is_told_and_ends_it(start: Start, code: str, kind: str
     assert not environment.alive
 
 
-def test_a_process_that_dies_is_told(start: Start) -> None:
-    environment = start(EVALUATES)
-    assert environment.invoke(invocation("os._exit(9)")).kind == "exit"
-    assert not environment.alive
-
-
 def test_a_process_that_died_in_between_is_told(start: Start) -> None:
     environment = start(EVALUATES)
     environment.invoke(invocation("threading.Timer(0.05, os._exit, [9]).start()"))
@@ -182,8 +176,3 @@ def test_it_ends_with_its_parent_in_the_middle_of_an_invocation(tmp_path: Path) 
     parent.kill()
     parent.wait()
     assert eventually_gone(int((tmp_path / "pid").read_text()))
-
-
-def test_a_result_that_failed_has_lambda_s_form() -> None:
-    failed = Result.failed("exit", "Runtime.ExitError", "no answer")
-    assert failed.payload == {"errorType": failed.error_type, "errorMessage": "no answer"}

@@ -1,117 +1,80 @@
 """The API's own port passes on what comes in, and what comes back."""
 
-import http.client
 import json
-import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
+import httpx
 import pytest
 
-from local.cloud import gateway
+from local.cloud.gateway import Gateway
+from local.cloud.listener import Handler, Listener
+from tests.integration.local.cloud.conftest import free_port
 
 
-class _Upstream(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = json.dumps(
-            {
-                "method": self.command,
-                "path": self.path,
-                "host": self.headers["Host"],
-                "headers": {name.lower(): value for name, value in self.headers.items()},
-                "body": self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(),
-            }
-        ).encode()
-        self.send_response(418)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Retry-After", "7")
-        self.send_header("Set-Cookie", "a=1")
-        self.send_header("Set-Cookie", "b=2")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+class _Upstream(Handler):
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks for this name
+        seen = {
+            "method": self.command,
+            "path": self.path,
+            "host": self.headers["Host"],
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": self.body().decode(),
+        }
+        headers = [("Retry-After", "7"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+        self.send(418, headers, json.dumps(seen).encode())
 
     do_POST = do_HEAD = do_PURGE = do_GET  # noqa: N815 - the base class asks for these names
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def upstream() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Listener(("127.0.0.1", 0), _Upstream) as server:
+        yield server.server_port
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def ask(
-    upstream: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[http.client.HTTPResponse, bytes]:
+def ask(upstream: int, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
     port = free_port()
-    with gateway.serving(f"http://abc.execute-api.localhost:{upstream}", port) as url:
-        assert url == f"http://localhost:{port}"
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request(method, path, body, headers or {})
-        response = connection.getresponse()
-        content = response.read()
-        connection.close()
-    return response, content
+    with Gateway(f"http://abc.execute-api.localhost:{upstream}", port) as gateway:
+        assert gateway.url == f"http://localhost:{port}"
+        return httpx.request(method, f"http://127.0.0.1:{port}{path}", trust_env=False, **options)
 
 
 def test_the_request_arrives_as_it_was_for_the_api_s_own_name(upstream: int) -> None:
-    _, body = ask(
-        upstream, "POST", "/customers/a%2Fb%25/stats?from=2024-09-03&x=%20", b"hello", {"Accept": "a/b"}
-    )
-    seen = json.loads(body)
-    assert (seen["method"], seen["path"], seen["body"]) == (
-        "POST",
-        "/customers/a%2Fb%25/stats?from=2024-09-03&x=%20",
-        "hello",
-    )
+    path = "/customers/a%2Fb%25/stats?from=2024-09-03&x=%20"
+    seen = ask(upstream, "POST", path, content=b"hello", headers={"Accept": "a/b"}).json()
+    assert (seen["method"], seen["path"], seen["body"]) == ("POST", path, "hello")
     assert seen["host"] == f"abc.execute-api.localhost:{upstream}"
     assert seen["headers"]["accept"] == "a/b"
 
 
 def test_the_answer_comes_back_as_it_was(upstream: int) -> None:
-    response, _ = ask(upstream, "GET", "/")
-    assert response.status == 418
+    response = ask(upstream, "GET", "/")
+    assert response.status_code == 418
     assert response.headers["Retry-After"] == "7"
-    assert response.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert response.headers.get_list("Set-Cookie") == ["a=1", "b=2"]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PURGE"])
 def test_any_method_is_passed_on(upstream: int, method: str) -> None:
-    response, body = ask(upstream, method, "/")
-    assert response.status == 418
-    assert (body == b"") == (method == "HEAD")
+    response = ask(upstream, method, "/")
+    assert response.status_code == 418
+    assert (response.content == b"") == (method == "HEAD")
 
 
 def test_headers_of_one_hop_are_not_passed_on(upstream: int) -> None:
-    _, body = ask(
-        upstream, "GET", "/", headers={"Connection": "keep-alive, x", "TE": "trailers", "Keep-Alive": "9"}
+    hop = {"Connection": "keep-alive, x", "TE": "trailers", "Keep-Alive": "9"}
+    assert {"te", "keep-alive", "connection"}.isdisjoint(
+        ask(upstream, "GET", "/", headers=hop).json()["headers"]
     )
-    assert {"te", "keep-alive", "connection"}.isdisjoint(json.loads(body)["headers"])
 
 
 def test_an_emulator_that_is_gone_is_a_502() -> None:
-    response, body = ask(free_port(), "GET", "/")
-    assert response.status == 502
-    assert b"refused" in body
+    response = ask(free_port(), "GET", "/")
+    assert response.status_code == 502
+    assert b"refused" in response.content
 
 
 def test_a_taken_port_is_an_error(upstream: int) -> None:
-    with pytest.raises(OSError, match="in use"), gateway.serving("http://x:1", upstream):
+    with pytest.raises(OSError, match="in use"), Gateway("http://x:1", upstream):
         pass

@@ -1,13 +1,11 @@
 """The local issuer: what OpenID Connect asks of one, over https, trusted by its own authority only."""
 
-import json
 import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
@@ -28,16 +26,14 @@ def issuer(issued: Certificates) -> Iterator[Issuer]:
 
 
 def document(url: str, trusted: ssl.SSLContext) -> Any:  # noqa: ANN401 - JSON
-    handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted))
-    with urllib.request.build_opener(*handlers).open(url, timeout=10) as answer:
-        return json.load(answer)
+    return httpx.get(url, verify=trusted, trust_env=False).raise_for_status().json()
 
 
 def test_its_tokens_are_verified_by_what_it_publishes(issuer: Issuer, issued: Certificates) -> None:
     trusted = ssl.create_default_context(cafile=issued.bundle)
     discovered = document(f"{issuer.url}/.well-known/openid-configuration", trusted)
     assert discovered["issuer"] == issuer.url
-    token = issuer.for_customer("cust_1")
+    token = issuer.token(customer_id="cust_1")
     key = jwt.PyJWKClient(discovered["jwks_uri"], ssl_context=trusted).get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key, ["RS256"], audience=AUDIENCE, issuer=issuer.url)
     assert claims["customer_id"] == "cust_1"
@@ -49,9 +45,9 @@ def test_its_tokens_are_verified_by_what_it_publishes(issuer: Issuer, issued: Ce
 def test_others_do_not_trust_it(
     issuer: Issuer, issued: Certificates, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
+    with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
         document(f"{issuer.url}/.well-known/jwks.json", ssl.create_default_context())
     trusted = ssl.create_default_context(cafile=issued.bundle)
-    with pytest.raises(urllib.error.HTTPError, match="404"):
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
         document(f"{issuer.url}/token", trusted)
     assert capfd.readouterr().err == ""

@@ -4,24 +4,18 @@ import queue
 import socket
 import struct
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from local.cloud.listener import Listener
+from local.cloud.listener import Handler, Listener
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
+class _Handler(Handler):
+    def do_GET(self) -> None:  # noqa: N802 - the base class looks for this name
         if self.path == "/mistake":
             raise ZeroDivisionError
-        self.send_response_only(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.reply(200, None)
 
 
 Errors = queue.SimpleQueue[type[BaseException] | None]
@@ -41,13 +35,8 @@ def port(handled: Errors) -> Iterator[int]:
             error = sys.exception()
             handled.put(type(error) if error else None)
 
-    server = Noting(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Noting(("127.0.0.1", 0), _Handler) as server:
+        yield server.server_port
 
 
 def send(port: int, path: str) -> None:

@@ -56,25 +56,6 @@ def test_its_children_go_with_it(tmp_path: Path) -> None:
     assert eventually_gone(grandchild)
 
 
-def test_the_terminal_s_signals_do_not_reach_it(tmp_path: Path) -> None:
-    with child(WAITS, tmp_path) as running:
-        assert os.getpgid(running.pid) != os.getpgid(0)
-
-
-def test_it_has_no_other_environment(tmp_path: Path) -> None:
-    code = "import os; print(sorted(os.environ), flush=True)"
-    with Child(
-        [sys.executable, "-c", code], {"ONLY": "1", "LC_CTYPE": "C.UTF-8"}, tmp_path / "log", talks=True
-    ) as running:
-        assert running.answers.readline() == b"['LC_CTYPE', 'ONLY']\n"
-
-
-def test_errors_are_in_its_log(tmp_path: Path) -> None:
-    with child("raise SystemExit('broken')", tmp_path) as running:
-        assert running.answers.read() == b""
-    assert (tmp_path / "log" / "child.log").read_text() == "broken\n"
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_it_ends_with_its_parent_however_that_ends(how: signal.Signals, tmp_path: Path) -> None:
     parent_code = (

@@ -62,14 +62,6 @@ def test_another_process_with_the_same_number_is_not_the_owner(state: State) -> 
     assert state.owner() is None
 
 
-def test_logs_and_scratch_are_in_the_folder(state: State) -> None:
-    with state.owned():
-        (state.folder / "tmp").mkdir()
-        assert state.logs.is_dir()
-        assert state.log("api") == state.folder / "logs" / "api.log"
-        assert state.scratch() != state.scratch()
-
-
 def test_the_emulator_is_announced_while_it_runs(state: State, tmp_path: Path) -> None:
     assert state.endpoint() is None
     state.folder.mkdir()

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from local.commands import up
 
@@ -23,7 +24,6 @@ def test_a_file_name_in_the_progress_is_neither_markup_nor_control(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    with up._progress() as report:
-        report("Uploading [red]x\x1b[2J.log")
-        report(None)
+    with Console(stderr=True).status("") as status:
+        up._tell(status, "Uploading [red]x\x1b[2J.log")
     assert "Uploading [red]x\\x1b[2J.log" in capsys.readouterr().err
