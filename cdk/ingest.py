@@ -10,8 +10,8 @@ from constructs import Construct
 
 from cdk import outputs
 from cdk.buckets import bucket_name, private_bucket
+from cdk.database import Database
 from cdk.environment import Environment
-from cdk.functions import Database
 from cdk.processor import Processor, ProcessorParameters
 
 VISIBILITY_FACTOR = 6
@@ -21,17 +21,7 @@ _KEPT_MESSAGES = Duration.days(14)
 
 
 class Ingest(Construct):
-    """What turns an uploaded log object into statistics.
-
-    Attributes
-    ----------
-    processor
-        Ingests log objects.
-    logs, rejects
-        The buckets of log objects and of rejected lines.
-    queue, dead_letters
-        Announcements that wait, and those that have failed too often.
-    """
+    """Two buckets, the queue and the dead letters of their announcements, and the processor that ingests."""
 
     def __init__(
         self,

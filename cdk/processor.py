@@ -14,8 +14,9 @@ from pydantic.dataclasses import dataclass
 
 from cdk import ROOT, outputs
 from cdk.checks import acknowledge
+from cdk.database import Database
 from cdk.environment import STRICT, Architecture, Environment
-from cdk.functions import Database, common_options
+from cdk.functions import common_options
 from cdk.layers import function_architecture
 from migrate.roles import WRITER
 
@@ -55,13 +56,7 @@ class ProcessorParameters:
 
 
 class Processor(Construct):
-    """The function, its rights, and its event source mapping.
-
-    Attributes
-    ----------
-    function
-        Reads log objects and writes rejected lines.
-    """
+    """The function, its rights, and its event source mapping."""
 
     def __init__(
         self,
