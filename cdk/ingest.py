@@ -51,9 +51,8 @@ class Ingest(Construct):
         ):
             if days is not None:
                 bucket.add_lifecycle_rule(expiration=Duration.days(days))
-        self.processor = Processor(self, "Processor", database, parameters, environment)
-        self.processor.ingest(self.logs, self.rejects)
-        self.processor.consume(self.queue)
+        buckets = (self.logs, self.rejects)
+        self.processor = Processor(self, "Processor", buckets, self.queue, database, parameters, environment)
         self._add_outputs()
 
     def _logs_bucket(self, name: str, events: tuple[str, ...], *, retain: bool) -> s3.Bucket:
