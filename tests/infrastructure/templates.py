@@ -13,9 +13,8 @@ Resource = dict[str, Any]
 
 
 VARIANTS = (
-    *("dev", "prod"),
-    *("dev auth=jwt backfill=true", "prod auth=jwt backfill=true"),
-    *("dev auth=none backfill=true", "prod auth=none backfill=true"),
+    *("dev", "prod", "dev backfill=true"),
+    *("prod auth=jwt backfill=true", "prod auth=none backfill=true"),
 )
 """Environments, with what the CDK command line is given besides; what is tested of one holds for all."""
 _ISSUER = {"issuer": "https://id.example", "audience": "stats"}

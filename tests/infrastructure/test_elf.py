@@ -45,10 +45,3 @@ def test_a_stripped_library_still_works(tmp_path: Path) -> None:
     classify = ctypes.CDLL(str(path)).classify_line
     line = b"2024-09-23 00:36:00 cust_14 /api/v1/resource1 500 1.500"
     assert classify(line, ctypes.c_size_t(len(line))) == -1
-
-
-def test_stripping_twice_changes_nothing(library: Path) -> None:
-    elf.strip(library)
-    once = library.read_bytes()
-    elf.strip(library)
-    assert library.read_bytes() == once
