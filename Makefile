@@ -177,7 +177,7 @@ bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lin
 	@$(BIN)/python -m benchmarks.run $(BENCH)
 
 .PHONY: bench-api
-bench-api: setup  ## Compare the API with a textbook one under load (wrk, siege; BENCH="--runs 5 --seconds 10")
+bench-api: setup  ## Compare the API with a textbook one under load (wrk; BENCH="--runs 5 --seconds 10")
 	@$(BIN)/python -m benchmarks.api.run $(BENCH)
 
 .PHONY: soak
@@ -189,7 +189,7 @@ LOCKED := requirements-dev functions/processor/requirements functions/processor/
     local/emulator/requirements .github/requirements
 
 .PHONY: scaling
-scaling: setup  ## Measure costs, check the arithmetic against measured runs, rewrite docs/scaling.md (quiet machine; some minutes)
+scaling: setup  ## Measure ingests and their commits, rewrite docs/scaling.md (quiet machine; some minutes)
 	@$(BIN)/python -m benchmarks.scaling $(BENCH)
 
 .PHONY: lock

@@ -1,15 +1,15 @@
-"""What a month on AWS costs: ``python -m benchmarks.cost [--price NAME=USD ...] [--gb-per-day N ...] [--write]``.
+"""What a month on AWS costs: ``python -m benchmarks.cost [--PRICE USD ...] [--gb-per-day N ...] [--write]``.
 
 Prices and loads are inputs; `--write` renews the tables of docs/cost.md. A month has 730 hours.
 """
 
 import argparse
-import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from benchmarks.figures import renew, table
+
 PAGE = Path(__file__).parents[1] / "docs" / "cost.md"
-_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 HOURS, DAYS = 730.0, 730.0 / 24
 
 
@@ -41,22 +41,9 @@ class Prices:
 
 @dataclass(frozen=True)
 class Load:
-    """What happens in a day, and what is assumed of it.
+    """What happens in a day, and what is assumed of it; `_MEANINGS` says what each is.
 
-    Attributes
-    ----------
-    objects, gb
-        Log objects uploaded in a day, and their size together.
-    requests
-        To the API.
-    awake_hours, acu
-        Of the database in a day, and its mean capacity then. It pauses after five idle minutes.
-    customers
-        With a request in each object; a contribution has about 4 kB.
-    kept_days
-        How long log objects are kept.
-    mb_per_second, seconds_per_object
-        The processor's speed with two virtual CPUs, and what each object costs besides.
+    The database pauses after five idle minutes; a contribution has about 4 kB.
     """
 
     name: str
@@ -138,26 +125,20 @@ def backfill(prices: Prices) -> tuple[float, float]:
 
 def tables(prices: Prices, loads: tuple[Load, ...] = LOADS) -> str:
     """Return the figures as Markdown."""
-    months = [monthly(load, prices) for load in loads]
-    lines = [
-        f"| USD a month | {' | '.join(load.name for load in loads)} |",
-        f"|---|{'--:|' * len(loads)}",
-        *(f"| {part} | {' | '.join(f'{month[part]:.2f}' for month in months)} |" for part in months[0]),
-        f"| **together** | {' | '.join(f'**{sum(month.values()):.2f}**' for month in months)} |",
-    ]
-    lines += [
-        "",
-        _BACKFILL.format(*backfill(prices)),
-        "",
-        "| assumed of a day | " + " | ".join(load.name for load in loads) + " |",
-        f"|---|{'--:|' * len(loads)}",
-    ]
-    assumed = [asdict(load) for load in loads]
-    for name, meaning in _MEANINGS.items():
-        lines.append(f"| {meaning} | {' | '.join(_plain(load[name]) for load in assumed)} |")
-    lines += ["", "| price (us-east-1, list) | USD |", "|---|--:|"]
-    lines += [f"| `{price.name}` | {_plain(getattr(prices, price.name))} |" for price in fields(prices)]
-    return "\n".join(lines)
+    months, assumed = [monthly(load, prices) for load in loads], [asdict(load) for load in loads]
+    names = [load.name for load in loads]
+    bill = [[part, *(f"{month[part]:.2f}" for month in months)] for part in months[0]]
+    bill += [["**together**", *(f"**{sum(month.values()):.2f}**" for month in months)]]
+    day = [[meaning, *(_plain(load[name]) for load in assumed)] for name, meaning in _MEANINGS.items()]
+    listed = [[f"`{name}`", _plain(price)] for name, price in asdict(prices).items()]
+    return "\n\n".join(
+        (
+            table(["USD a month", *names], *bill),
+            _BACKFILL.format(*backfill(prices)),
+            table(["assumed of a day", *names], *day),
+            table(["price (us-east-1, list)", "USD"], *listed),
+        )
+    )
 
 
 def _plain(number: float) -> str:
@@ -183,47 +164,30 @@ _MEANINGS = {
 }
 
 
-def rewritten(page: str, figures: str) -> str:
-    """Return a page with new figures between its marks."""
-    before, rest = page.split(_BEGIN)
-    return f"{before}{_BEGIN}\n\n{figures}\n\n{_END}{rest.split(_END)[1]}"
-
-
-def _price(text: str) -> tuple[str, float]:
-    name, separator, value = text.partition("=")
-    try:
-        price = float(value)
-    except ValueError:
-        price = -1.0
-    if not separator or not 0 <= price < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: give NAME=USD, such as aurora_acu_hour=0.14")
-    return name, price
-
-
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.cost", description=(__doc__ or "").split(":")[0]
     )
-    parser.add_argument("--price", action="append", default=[], metavar="NAME=USD", type=_price)
+    for name, price in asdict(Prices()).items():
+        parser.add_argument(f"--{name}", type=float, default=price, metavar="USD")
     parser.add_argument("--gb-per-day", type=float, action="append", default=[], help="a load of your own")
     parser.add_argument("--write", action="store_true", help="renew docs/cost.md")
     options = parser.parse_args()
-    given = dict(options.price)
-    unknown = given.keys() - {price.name for price in fields(Prices)}
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(asdict(Prices()))}")
-    prices = replace(Prices(), **given)
-    small, large = LOADS[1:]
-    own = tuple(
-        replace(large, name=f"{gb:g} GB a day", gb=gb, objects=max(24, round(gb * 8)))
-        if gb > 100
-        else replace(small, name=f"{gb:g} GB a day", gb=gb)
+    prices = Prices(**{name: getattr(options, name) for name in asdict(Prices())})
+    _, small, large = LOADS
+    own = [
+        replace(
+            large if gb > 100 else small,
+            name=f"{gb:g} GB a day",
+            gb=gb,
+            objects=round(gb * 8) if gb > 100 else 24,
+        )
         for gb in options.gb_per_day
-    )
+    ]
     figures = tables(prices, (*LOADS, *own))
     if options.write:
-        PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8"), figures), encoding="utf-8")
+        renew(PAGE, figures)
     print(figures)
 
 

@@ -1,83 +1,70 @@
 """Run the benchmarks and write docs/performance.md's figures: ``python -m benchmarks.run`` (``make bench``)."""
 
 import argparse
+import datetime as dt
 import json
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 import psutil
 
-from benchmarks import report
-from benchmarks.report import BROKEN, Result, ratios
+from benchmarks.figures import bars, renew, table
 from local.generator import Traffic
 
+PAGE = Path("docs/performance.md")
+CHART = Path("docs/performance.svg")
 FOLDER = Path(".local/bench")
-PEERS = (
-    ("ours", 2),
-    ("ours", 1),
-    ("committed", 2),
-    ("committed_first", 2),
-    ("duckdb_query", 2),
-    ("polars_query", 2),
-)
+END = dt.date(2024, 10, 3)
+NAMES = {
+    "ours": "logstats, result in memory",
+    "committed": "logstats, committed to PostgreSQL",
+    "duckdb_query": "DuckDB 2",
+    "polars_query": "Polars 2",
+    "textbook": "textbook Bytewax flow",
+}
+PEERS = (("ours", 2), ("ours", 1), ("committed", 2), ("duckdb_query", 2), ("polars_query", 2))
+CARDINALITIES = ((5_000_000, 1_000_000, 1), (1_000_000, 100, 365))
+"""Lines, customers and days of logs that are ingested once."""
+HEADER = ("", "threads", "seconds", "times the first", "best", "CPU seconds", "million lines/s", "peak MB")
+
+Runs = list[dict[str, float]]
+Results = Mapping[tuple[str, int], Runs]
+"""What each run of a peer, with so many threads, has printed."""
 
 
-def log(lines: int, *, customers: int = 50, days: int = 30, broken: bool = False) -> Path:
+def log(lines: int, *, customers: int = 50, days: int = 30) -> Path:
     """Generate a log, once."""
-    path = FOLDER / f"{lines}-{customers}-{days}{'-broken' if broken else ''}.log"
+    path = FOLDER / f"{lines}-{customers}-{days}.log"
     if not path.exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         with path.with_suffix(".partial").open("wb") as file:
-            for block in Traffic(42, report.END, days, customers).log(lines):
-                file.write(_break(block) if broken else block)
+            for block in Traffic(42, END, days, customers).log(lines):
+                file.write(block)
         path.with_suffix(".partial").rename(path)
     return path
 
 
-def _break(block: bytes) -> bytes:
-    """Let every tenth line have a status that is no number."""
-    lines = block.split(b"\n")
-    for number in range(0, len(lines) - 1, 10):
-        fields = lines[number].split(b" ")
-        lines[number] = b" ".join((*fields[:4], b"OK", fields[5]))
-    return b"\n".join(lines)
-
-
-def compare(contenders: Sequence[tuple[str, int]], path: Path, lines: int, runs: int) -> list[Result]:
+def compare(contenders: Sequence[tuple[str, int]], path: Path, runs: int) -> Results:
     """Run the contenders in turn, several times; all must have the same result."""
-    found: dict[tuple[str, int], list[dict[str, float]]] = {contender: [] for contender in contenders}
-    digests, busy = set(), 0.0
+    found: dict[tuple[str, int], Runs] = {contender: [] for contender in contenders}
+    digests = set()
     for _ in range(runs):
         for (peer, threads), results in found.items():
-            busy = max(busy, _wait_for_quiet())
+            busy = _wait_for_quiet()
             command = [sys.executable, "-m", "benchmarks.child", peer, str(path), str(threads)]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            results.append(json.loads(output.splitlines()[-1]))
-            digests.add(results[-1]["digest"])
-            print(
-                f"{path.name} {peer} x{threads}: {results[-1]['seconds']:.3f} s", file=sys.stderr, flush=True
-            )
+            result = json.loads(output.splitlines()[-1])
+            digests.add(result.pop("digest"))
+            results.append(result | {"busy": busy})
+            print(path.name, peer, threads, f"{result['seconds']:.3f} s", file=sys.stderr, flush=True)
     if len(digests) > 1:
         raise SystemExit(f"{path}: the results differ")
-    return [
-        Result(
-            peer,
-            threads,
-            lines,
-            runs,
-            median(result["seconds"] for result in results),
-            min(result["seconds"] for result in results),
-            median(result["cpu"] for result in results),
-            int(max(result["peak"] for result in results)),
-            busy,
-        )
-        for (peer, threads), results in found.items()
-    ]
+    return found
 
 
 def _wait_for_quiet(patience: float = 5) -> float:
@@ -88,62 +75,65 @@ def _wait_for_quiet(patience: float = 5) -> float:
     return busy
 
 
-def _parse() -> argparse.Namespace:
+def seconds(runs: Runs) -> float:
+    """Return the median."""
+    return median(run["seconds"] for run in runs)
+
+
+def section(title: str, lines: int, results: Results) -> str:
+    """Return a table of what the contenders took."""
+    first = seconds(next(iter(results.values())))
+    rows = [
+        (
+            NAMES[peer],
+            str(threads),
+            f"{seconds(runs):.3f}",
+            f"{seconds(runs) / first:.1f}",
+            f"{min(run['seconds'] for run in runs):.3f}",
+            f"{median(run['cpu'] for run in runs):.2f}",
+            f"{lines / seconds(runs) / 1e6:.1f}",
+            f"{max(run['peak'] for run in runs) / 1e6:.0f}",
+        )
+        for (peer, threads), runs in results.items()
+    ]
+    every = [run for runs in results.values() for run in runs]
+    count = f"{len(every) // len(results)} run{'s' if len(every) > len(results) else ''} of each"
+    busy = f"other processes used up to {max(run['busy'] for run in every):.0%} of the machine"
+    return f"### {title}, {lines:,} lines\n\n{count}; {busy}.\n\n{table(HEADER, *rows)}"
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
+    sizes = [1_000_000, 10_000_000, 50_000_000]
     parser.add_argument(
-        "--lines",
-        type=int,
-        nargs="+",
-        default=[1_000_000, 10_000_000, 50_000_000],
-        help="sizes; all but the textbook flow",
+        "--lines", type=int, nargs="+", default=sizes, help="sizes; all but the textbook flow"
     )
     parser.add_argument(
         "--textbook", type=int, nargs="*", default=[100_000], help="its sizes; 1 million takes minutes"
     )
-    parser.add_argument(
-        "--cardinality",
-        type=int,
-        nargs=3,
-        action="append",
-        metavar=("LINES", "CUSTOMERS", "DAYS"),
-        help="logs of many customers or days, ingested once",
-    )
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    options.cardinality = options.cardinality or [[5_000_000, 1_000_000, 1], [1_000_000, 100, 365]]
-    return options
-
-
-def _measure(options: argparse.Namespace) -> dict[str, list[Result]]:
-    """Run everything; results by the title of their table."""
-    sizes, runs = sorted(options.lines), options.runs
-    sections = {f"Peers, {lines:,} lines": compare(PEERS, log(lines), lines, runs) for lines in sizes}
-    middle = sizes[len(sizes) // 2]
-    sections[BROKEN] = compare([("ours", 1)], log(middle, broken=True), middle, runs)
+    sections: list[str] = []
+    largest: Results = {}
+    for lines in sorted(options.lines):
+        largest = compare(PEERS, log(lines), options.runs)
+        sections.append(section("Peers", lines, largest))
     for lines in options.textbook:
-        once = runs if lines <= 100_000 else 1
-        sections[f"Textbook flow, {lines:,} lines"] = compare(
-            [("textbook", 1), ("ours", 1)], log(lines), lines, once
-        )
-    for lines, customers, days in options.cardinality:
-        path = log(lines, customers=customers, days=days)
-        sections[f"{customers:,} customers, {_days(days)}"] = compare([("committed", 2)], path, lines, 1)
-    return sections
-
-
-def _days(count: int) -> str:
-    return f"{count} day{'s' if count > 1 else ''}"
-
-
-def main() -> None:
-    sections = _measure(_parse())
+        runs = options.runs if lines <= 100_000 else 1
+        results = compare([("ours", 1), ("textbook", 1)], log(lines), runs)
+        sections.append(section("Textbook flow", lines, results))
+    for lines, customers, days in CARDINALITIES:
+        results = compare([("committed", 2)], log(lines, customers=customers, days=days), 1)
+        sections.append(section(f"Customers: {customers:,}, days: {days}", lines, results))
     machine = (
-        f"{psutil.cpu_count()} cores ({platform.processor() or platform.machine()}), {platform.system()}, "
+        f"{psutil.cpu_count()} cores ({platform.processor() or platform.machine()}), {platform.system()}"
     )
-    machine += f"CPython {platform.python_version()}"
-    report.write(sections, machine)
-    for claim, figure in ratios(sections):
-        print(f"{claim}: {figure}")
+    what = "Seconds and CPU seconds are medians; CPU is that of the process alone, without the database's."
+    page = "\n\n".join((f"Machine: {machine}, CPython {platform.python_version()}. {what}", *sections))
+    renew(PAGE, page)
+    print(page)
+    widths = {f"{NAMES[peer]}, {threads}": seconds(runs) for (peer, threads), runs in largest.items()}
+    CHART.write_text(bars("Seconds by contender and threads, less is better", widths, digits=2), "utf-8")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from pydantic.dataclasses import dataclass
 
 from cdk import outputs
 from cdk.checks import acknowledge
+from cdk.database import Database, database_function
 from cdk.environment import STRICT, Environment, LogRetention
-from cdk.functions import Database, database_function
 from cdk.layers import Layers
 from cdk.logs import log_group
 from migrate.roles import READER
@@ -95,15 +95,7 @@ class ApiParameters:
 
 
 class Api(Construct):
-    """An HTTP API in front of the Mangum function; authorised, throttled, logged.
-
-    Attributes
-    ----------
-    function
-        The API function.
-    gateway
-        The HTTP API in front of it.
-    """
+    """An HTTP API, the `gateway`, in front of the Mangum `function`; authorised, throttled, logged."""
 
     def __init__(
         self,
@@ -144,26 +136,22 @@ class Api(Construct):
 
     def _add_routes(self, parameters: ApiParameters) -> None:
         integration = HttpLambdaIntegration("Integration", self._target(parameters))
-        authorizer = _authorizer(parameters)
-        for path in PROTECTED_ROUTES:
+        anyone = apigateway.HttpNoneAuthorizer()
+        chosen, told = (
+            _authorizer(parameters),
+            "The deployment says in so many words that anyone may call the API",
+        )
+        page = "It serves the page's own files, which hold no data"
+        routes = [(path, chosen, told) for path in PROTECTED_ROUTES]
+        for path, authorizer, reason in [*routes, *((path, anyone, page) for path in OPEN_ROUTES)]:
             (route,) = self.gateway.add_routes(
                 path=path,
                 methods=[apigateway.HttpMethod.GET],
                 integration=integration,
                 authorizer=authorizer,
             )
-            if parameters.auth == "none":
-                acknowledge(
-                    route, "APIG4", "The deployment says in so many words that anyone may call the API"
-                )
-        for path in OPEN_ROUTES:
-            (route,) = self.gateway.add_routes(
-                path=path,
-                methods=[apigateway.HttpMethod.GET],
-                integration=integration,
-                authorizer=apigateway.HttpNoneAuthorizer(),
-            )
-            acknowledge(route, "APIG4", "It serves the page's own files, which hold no data")
+            if isinstance(authorizer, apigateway.HttpNoneAuthorizer):
+                acknowledge(route, "APIG4", reason)
 
     def _target(self, parameters: ApiParameters) -> lambda_.IFunction:
         """Return what the gateway invokes: only a published version has a snapshot."""

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 from aws_cdk import Aws, CfnOutput, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 from pydantic import Field
@@ -17,6 +16,7 @@ from cdk.checks import acknowledge
 from cdk.database import AuroraDatabase
 from cdk.environment import STRICT, Environment
 from cdk.logs import log_group
+from cdk.network import connect
 from cdk.processor import grant_ingest, image
 from migrate.roles import WRITER
 
@@ -68,79 +68,58 @@ class Backfill(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         network = database.network
-        self._subnet = network.vpc.isolated_subnets[0]
-        self._tasks = network.group(self, "Tasks", "Backfill tasks")
-        self._add_endpoints(network.vpc, network.group(self, "Endpoints", "Endpoints of backfill tasks"))
+        subnet = network.vpc.isolated_subnets[0]
+        tasks = network.group(self, "Tasks", "Backfill tasks")
+        self._add_endpoints(
+            network.vpc, subnet, tasks, network.group(self, "Endpoints", "Endpoints of backfill tasks")
+        )
         cluster = ecs.Cluster(self, "Cluster", vpc=network.vpc)
         acknowledge(
             cluster,
             "ECS4",
             "A task says in its log what each object took; Container Insights would leave a log group of its own behind",
         )
-        task = self._task(database, buckets, parameters, environment)
-        groups = [network.clients.security_group_id, self._tasks.security_group_id]
+        task = self._task(parameters, environment)
+        self._add_container(task, database, buckets, parameters, environment)
+        database.grant_connect(task.task_role, WRITER)
+        grant_ingest(task.task_role, *buckets)
+        groups = [network.clients.security_group_id, tasks.security_group_id]
         CfnOutput(
             Stack.of(self),
             outputs.BACKFILL_COMMAND,
             description="Put the prefix you want into the s3:// address",
-            value=_command(cluster, task, self._subnet, groups, buckets[0]),
+            value=_command(cluster, task, subnet, groups, buckets[0]),
         )
 
-    def _add_endpoints(self, vpc: ec2.Vpc, group: ec2.SecurityGroup) -> None:
+    def _add_endpoints(
+        self, vpc: ec2.Vpc, subnet: ec2.ISubnet, tasks: ec2.SecurityGroup, group: ec2.SecurityGroup
+    ) -> None:
         """Let the tasks, and nobody else, reach ECR and CloudWatch Logs; S3 has its gateway already."""
-        ec2.CfnSecurityGroupEgress(
-            self,
-            "ToEndpoints",
-            group_id=self._tasks.security_group_id,
-            destination_security_group_id=group.security_group_id,
-            ip_protocol="tcp",
-            from_port=_HTTPS,
-            to_port=_HTTPS,
-        )
-        ec2.CfnSecurityGroupIngress(
-            self,
-            "FromTasks",
-            group_id=group.security_group_id,
-            source_security_group_id=self._tasks.security_group_id,
-            ip_protocol="tcp",
-            from_port=_HTTPS,
-            to_port=_HTTPS,
-        )
+        connect(self, tasks, group, _HTTPS)
         for name, service in _ENDPOINTS.items():
             ec2.InterfaceVpcEndpoint(
                 self,
                 name,
                 vpc=vpc,
                 service=service,
-                subnets=ec2.SubnetSelection(subnets=[self._subnet]),
+                subnets=ec2.SubnetSelection(subnets=[subnet]),
                 security_groups=[group],
                 open=False,
             )
 
-    def _task(
-        self,
-        database: AuroraDatabase,
-        buckets: tuple[s3.Bucket, s3.Bucket],
-        parameters: BackfillParameters,
-        environment: Environment,
-    ) -> ecs.FargateTaskDefinition:
-        architecture = ecs.CpuArchitecture.X86_64
-        if environment.architecture == "arm64":
-            architecture = ecs.CpuArchitecture.ARM64
+    def _task(self, parameters: BackfillParameters, environment: Environment) -> ecs.FargateTaskDefinition:
+        arm = environment.architecture == "arm64"
         task = ecs.FargateTaskDefinition(
             self,
             "Task",
             cpu=parameters.cpu_units,
             memory_limit_mib=parameters.memory_mib,
             runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=architecture, operating_system_family=ecs.OperatingSystemFamily.LINUX
+                cpu_architecture=ecs.CpuArchitecture.ARM64 if arm else ecs.CpuArchitecture.X86_64,
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
         acknowledge(task, "ECS2", "None of its variables is a secret: the database takes IAM tokens")
-        group = log_group(self, "TaskLogs", environment.log_retention)
-        self._add_container(task, group, database, buckets, parameters, environment)
-        database.grant_connect(task.task_role, WRITER)
-        grant_ingest(task.task_role, *buckets)
         execution = task.obtain_execution_role()
         acknowledge(execution, "IAM5[Resource::*]", "A token of ECR is for all of its repositories")
         return task
@@ -148,24 +127,19 @@ class Backfill(Construct):
     def _add_container(
         self,
         task: ecs.FargateTaskDefinition,
-        group: logs.LogGroup,
         database: AuroraDatabase,
         buckets: tuple[s3.Bucket, s3.Bucket],
         parameters: BackfillParameters,
         environment: Environment,
     ) -> None:
         source, rejects = buckets
+        group = log_group(self, "TaskLogs", environment.log_retention)
+        processes = str(parameters.processes)
         task.add_container(
             CONTAINER,
             container_name=CONTAINER,
             image=ecs.ContainerImage.from_docker_image_asset(image(self, environment.architecture)),
-            entry_point=[
-                "python3",
-                "-m",
-                "processor.backfill",
-                "--processes",
-                str(parameters.processes),
-            ],
+            entry_point=["python3", "-m", "processor.backfill", "--processes", processes],
             command=[f"s3://{source.bucket_name}/"],
             environment={
                 **database.environment(WRITER),

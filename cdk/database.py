@@ -1,10 +1,11 @@
 """The database in two forms: Aurora PostgreSQL, and an existing PostgreSQL by its URL."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 from pydantic import Field
@@ -12,8 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from cdk import outputs
 from cdk.checks import acknowledge
-from cdk.environment import STRICT, Environment
-from cdk.functions import Database, Placement
+from cdk.environment import STRICT, Environment, LogRetention
+from cdk.functions import Placement, common_options, zip_function
 from cdk.logs import log_group
 from cdk.network import POSTGRES_PORT, Network
 from cdk.roles import DatabaseRoles
@@ -62,18 +63,6 @@ class ExistingParameters:
 DatabaseParameters = Annotated[AuroraParameters | ExistingParameters, Field(discriminator="kind")]
 
 
-def create_database(
-    scope: Construct,
-    construct_id: str,
-    parameters: AuroraParameters | ExistingParameters,
-    environment: Environment,
-) -> Database:
-    """Create the form of database that the parameters ask for."""
-    if isinstance(parameters, ExistingParameters):
-        return ExistingDatabase(scope, construct_id, parameters)
-    return AuroraDatabase(scope, construct_id, parameters, environment)
-
-
 class ExistingDatabase(Construct):
     """A PostgreSQL by the URL in a template parameter; one user does everything."""
 
@@ -103,13 +92,6 @@ class AuroraDatabase(Construct):
     One instance: storage is in three zones anyway, and RDS starts another where the first was lost, within some ten
     minutes, in which uploads wait and the API answers 503. A second instance would double the price of capacity. No
     Performance Insights: it wants at least 2 ACU, and this pauses at none.
-
-    Attributes
-    ----------
-    network
-        Where it is.
-    cluster
-        What it is.
     """
 
     def __init__(
@@ -144,7 +126,9 @@ class AuroraDatabase(Construct):
             ),
             serverless_v2_min_capacity=aurora.minimum_acu,
             serverless_v2_max_capacity=aurora.maximum_acu,
-            serverless_v2_auto_pause_duration=_pause(aurora),
+            serverless_v2_auto_pause_duration=None
+            if aurora.minimum_acu
+            else Duration.seconds(aurora.pause_after_seconds),
             backup=rds.BackupProps(retention=Duration.days(aurora.backup_days)),
             copy_tags_to_snapshot=True,
             cloudwatch_logs_exports=["postgresql"],
@@ -178,5 +162,40 @@ class AuroraDatabase(Construct):
         iam.Grant.add_to_principal(grantee=grantee, actions=["rds-db:connect"], resource_arns=[arn])
 
 
-def _pause(parameters: AuroraParameters) -> Duration | None:
-    return Duration.seconds(parameters.pause_after_seconds) if parameters.minimum_acu == 0 else None
+Database = AuroraDatabase | ExistingDatabase
+
+
+def create_database(
+    scope: Construct,
+    construct_id: str,
+    parameters: AuroraParameters | ExistingParameters,
+    environment: Environment,
+) -> Database:
+    """Create the form of database that the parameters ask for."""
+    if isinstance(parameters, ExistingParameters):
+        return ExistingDatabase(scope, construct_id, parameters)
+    return AuroraDatabase(scope, construct_id, parameters, environment)
+
+
+def database_function(
+    scope: Construct,
+    package: str,
+    handler: str,
+    *,
+    database: Database,
+    user: str,
+    log_retention: LogRetention,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,  # noqa: ANN401 - CDK's
+) -> lambda_.Function:
+    """Return a function whose code is one package of `functions/`, and which connects to the database as `user`."""
+    function = zip_function(
+        scope,
+        package,
+        handler,
+        environment={**database.environment(user), **(environment or {})},
+        **common_options(scope, database.placement, log_retention),
+        **options,
+    )
+    database.grant_connect(function, user)
+    return function

@@ -31,42 +31,12 @@ def strip(path: Path) -> None:
     if machine(path) is None:
         return
     data = bytearray(path.read_bytes())
-    (
-        identity,
-        kind,
-        number,
-        version,
-        entry,
-        segments,
-        _sections,
-        flags,
-        size,
-        segment_size,
-        count,
-        *_rest,
-    ) = _HEADER.unpack_from(data)
-    end = segments + segment_size * count
+    header = list(_HEADER.unpack_from(data))
+    segments, size, count = header[5], header[9], header[10]
+    end = segments + size * count
     for index in range(count):
-        fields = _SEGMENT.unpack_from(data, segments + index * segment_size)
+        fields = _SEGMENT.unpack_from(data, segments + index * size)
         end = max(end, fields[2] + fields[5])
-    _HEADER.pack_into(
-        *(
-            data,
-            0,
-            identity,
-            kind,
-            number,
-            version,
-            entry,
-            segments,
-            0,
-            flags,
-            size,
-            segment_size,
-            count,
-            0,
-            0,
-            0,
-        )
-    )
+    header[6], header[11:] = 0, (0, 0, 0)  # where the sections are, how large, how many, and the one of names
+    _HEADER.pack_into(data, 0, *header)
     path.write_bytes(data[:end])

@@ -1,15 +1,14 @@
 """What all functions have in common: their source, log group, role and place in the network."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from aws_cdk import IgnoreMode
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from cdk import ROOT
 from cdk.checks import acknowledge
@@ -35,20 +34,6 @@ class Placement:
     security_groups: list[ec2.ISecurityGroup] = field(default_factory=list)
 
 
-class Database(IConstruct, Protocol):
-    """What functions need of a database."""
-
-    @property
-    def placement(self) -> Placement:
-        """Where a function must run."""
-
-    def environment(self, user: str) -> Mapping[str, str]:
-        """Return the `DATABASE_*` variables of a function that connects as `user`."""
-
-    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
-        """Let a function, or a task's role, connect as `user`."""
-
-
 def zip_function(
     scope: Construct,
     package: str,
@@ -59,7 +44,11 @@ def zip_function(
     function = lambda_.Function(
         scope,
         "Function",
-        code=_source(package),
+        code=lambda_.Code.from_asset(
+            str(ROOT / "functions"),
+            ignore_mode=IgnoreMode.GIT,
+            exclude=["*", f"!{package}", f"!{package}/**", "**/__pycache__", "**/requirements.*"],
+        ),
         handler=handler,
         runtime=lambda_.Runtime.PYTHON_3_12,
         **options,
@@ -71,38 +60,6 @@ def zip_function(
         " code and bytecode are built and tested for it",
     )
     return function
-
-
-def database_function(
-    scope: Construct,
-    package: str,
-    handler: str,
-    *,
-    database: Database,
-    user: str,
-    log_retention: LogRetention,
-    environment: Mapping[str, str] | None = None,
-    **options: Any,  # noqa: ANN401 - CDK's
-) -> lambda_.Function:
-    """Return such a function that may connect to the database as a user, and knows how."""
-    function = zip_function(
-        scope,
-        package,
-        handler,
-        environment={**database.environment(user), **(environment or {})},
-        **common_options(scope, database.placement, log_retention),
-        **options,
-    )
-    database.grant_connect(function, user)
-    return function
-
-
-def _source(package: str) -> lambda_.AssetCode:
-    return lambda_.Code.from_asset(
-        str(ROOT / "functions"),
-        ignore_mode=IgnoreMode.GIT,
-        exclude=["*", f"!{package}", f"!{package}/**", "**/__pycache__", "**/requirements.*"],
-    )
 
 
 def common_options(scope: Construct, place: Placement, log_retention: LogRetention) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from constructs import Construct
 
 from cdk import outputs
 from cdk.buckets import bucket_name, private_bucket
+from cdk.database import Database
 from cdk.environment import Environment
-from cdk.functions import Database
 from cdk.processor import Processor, ProcessorParameters
 from processor.undeliverable import PREFIX
 
@@ -23,17 +23,7 @@ _KEPT_MESSAGES = Duration.days(14)
 
 
 class Ingest(Construct):
-    """What turns an uploaded log object into statistics.
-
-    Attributes
-    ----------
-    processor
-        Ingests log objects.
-    logs, rejects
-        The buckets of log objects and of rejected lines.
-    queue, dead_letters
-        Announcements that wait, and those that have failed for good or too often.
-    """
+    """Two buckets, the queue and the dead letters of their announcements, and the processor that ingests."""
 
     def __init__(
         self,
@@ -63,9 +53,8 @@ class Ingest(Construct):
         ):
             if days is not None:
                 bucket.add_lifecycle_rule(expiration=Duration.days(days))
-        self.processor = Processor(self, "Processor", database, parameters, environment)
-        self.processor.ingest(self.logs, self.rejects)
-        self.processor.consume(self.queue)
+        buckets = (self.logs, self.rejects)
+        self.processor = Processor(self, "Processor", buckets, self.queue, database, parameters, environment)
         self._add_outputs()
 
     def _logs_bucket(self, name: str, events: tuple[str, ...], *, retain: bool) -> s3.Bucket:

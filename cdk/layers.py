@@ -10,19 +10,7 @@ from cdk.platforms import host_platform, lambda_platform
 
 
 class Layers(Construct):
-    """The `logstats` package with its kernel, and third-party packages per function.
-
-    Attributes
-    ----------
-    logstats
-        The `logstats` package.
-    api
-        What the API function needs besides.
-    migrate
-        What the migration function needs besides.
-    architecture
-        Of the functions that use them.
-    """
+    """The `logstats` package with its kernel, and third-party packages for the API and for the migration."""
 
     def __init__(self, scope: Construct, construct_id: str, architecture: Architecture) -> None:
         super().__init__(scope, construct_id)

@@ -1,13 +1,10 @@
-"""CloudWatch's metrics: ours as `logstats.metrics` defines them, and those that AWS's services publish."""
-
-from collections.abc import Mapping
+"""Our own metrics in CloudWatch, as `logstats.metrics` defines them."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from logstats.metrics import SERVICE, Metric, namespace
 
-FIVE_MINUTES = Duration.minutes(5)
 FIFTEEN_MINUTES = Duration.minutes(15)
 
 
@@ -15,7 +12,7 @@ def custom_metric(
     environment: str,
     metric: Metric,
     statistic: str,
-    period: Duration = FIVE_MINUTES,
+    period: Duration | None = None,
     value: str | None = None,
 ) -> cloudwatch.Metric:
     """Return one of our metrics.
@@ -24,6 +21,8 @@ def custom_metric(
     ----------
     statistic
         Such as ``Sum`` or ``p90``.
+    period
+        Five minutes by default.
     value
         Of its second dimension, if it has one.
     """
@@ -37,32 +36,6 @@ def custom_metric(
         dimensions_map=dimensions,
         statistic=statistic,
         period=period,
-        unit=_UNITS[metric.unit],
+        unit=cloudwatch.Unit[metric.unit.upper().replace("/", "_PER_")],
         label=value,
     )
-
-
-def aws(
-    service: str,
-    name: str,
-    dimensions: Mapping[str, str],
-    statistic: str,
-    period: Duration = FIVE_MINUTES,
-) -> cloudwatch.Metric:
-    """Return a metric of an AWS service, such as ``SQS``; the names are in each service's own guide."""
-    return cloudwatch.Metric(
-        namespace=f"AWS/{service}",
-        metric_name=name,
-        dimensions_map=dict(dimensions),
-        statistic=statistic,
-        period=period,
-    )
-
-
-_UNITS = {
-    "Count": cloudwatch.Unit.COUNT,
-    "Bytes": cloudwatch.Unit.BYTES,
-    "Bytes/Second": cloudwatch.Unit.BYTES_PER_SECOND,
-    "Seconds": cloudwatch.Unit.SECONDS,
-    "Milliseconds": cloudwatch.Unit.MILLISECONDS,
-}

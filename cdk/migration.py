@@ -6,8 +6,8 @@ from aws_cdk import CfnOutput, CustomResource, Duration, Stack
 from constructs import Construct
 
 from cdk import ROOT, outputs
+from cdk.database import Database, database_function
 from cdk.environment import LogRetention
-from cdk.functions import Database, database_function
 from cdk.layers import Layers
 from migrate.roles import OWNER
 
@@ -20,13 +20,6 @@ class Migration(Construct):
 
     The function answers CloudFormation by itself, through the S3 endpoint of its network; a failure, with its
     reason, fails the deployment and rolls it back.
-
-    Attributes
-    ----------
-    function
-        Migrates.
-    applied
-        The custom resource: what needs the schema depends on it.
     """
 
     def __init__(
@@ -51,6 +44,7 @@ class Migration(Construct):
             memory_size=512,
             timeout=TIMEOUT,
         )
+        # What needs the schema depends on it.
         self.applied = CustomResource(
             self,
             "Applied",

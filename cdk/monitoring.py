@@ -1,9 +1,7 @@
 """What watches the stack: a topic, the alarms that tell it, the dashboards."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import pydantic.dataclasses
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -12,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from cdk import outputs
 from cdk.environment import STRICT
@@ -19,7 +18,7 @@ from cdk.environment import STRICT
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=STRICT)
 class MonitoringParameters:
     """When to raise an alarm and whom to tell; what to log and to trace.
 
@@ -70,39 +69,6 @@ class MonitoringParameters:
     capacity_percent: Annotated[int, Field(ge=1, le=99)] = 90
 
 
-@dataclass(frozen=True, slots=True)
-class MonitoredResources:
-    """What the metrics of AWS's services are about, by the names that are their dimensions.
-
-    Attributes
-    ----------
-    cluster
-        Of the database; None if it is not ours.
-    retention
-        None without one.
-    processor_timeout_seconds
-        Of one invocation.
-    """
-
-    environment: str
-    queue: str
-    dead_letters: str
-    processor: str
-    processor_timeout_seconds: int
-    api: str
-    gateway: str
-    cluster: str | None
-    retention: "RetentionResources | None"
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionResources:
-    """The retention's function, and the queue of its runs that have failed."""
-
-    function: str
-    failures: str
-
-
 class Monitoring(Construct):
     """A topic, and alarms that tell it when they begin and when they end.
 
@@ -127,25 +93,42 @@ class Monitoring(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(parameters.email))
         CfnOutput(Stack.of(self), outputs.ALARM_TOPIC, value=self.topic.topic_arn)
 
-    def alarm(self, name: str, metric: cloudwatch.IMetric, condition: "AlarmCondition", meaning: str) -> None:
+    def alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        *,
+        above: float,
+        meaning: str,
+        periods: int = 1,
+        of: int | None = None,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> None:
         """Raise an alarm.
 
         Parameters
         ----------
         name
             Also the heading of its section in docs/runbook.md.
+        above
+            The threshold.
         meaning
             What has happened, for whoever is woken by it; the section's address is added.
+        periods, of
+            In so many periods, of the last so many; without `of` in so many on end.
+        missing
+            What a period without data means: by default that nothing has happened, as most metrics are published
+            only when something does.
         """
         self._add(
             name,
             meaning,
             metric=metric,
-            threshold=condition.above,
+            threshold=above,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            datapoints_to_alarm=condition.periods,
-            evaluation_periods=condition.of or condition.periods,
-            treat_missing_data=condition.missing,
+            datapoints_to_alarm=periods,
+            evaluation_periods=of or periods,
+            treat_missing_data=missing,
         )
 
     def silence(self, name: str, metric: cloudwatch.IMetric, *, periods: int, meaning: str) -> None:
@@ -177,24 +160,3 @@ class Monitoring(Construct):
         alarm.add_alarm_action(self._action)
         alarm.add_ok_action(self._action)
         return alarm
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmCondition:
-    """When a metric raises an alarm.
-
-    Attributes
-    ----------
-    above
-        The threshold.
-    periods, of
-        In so many periods, of the last so many; without `of` in so many on end.
-    missing
-        What a period without data means: by default that nothing has happened, as most metrics are published only
-        when something does.
-    """
-
-    above: float
-    periods: int = 1
-    of: int | None = None
-    missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING

@@ -1,5 +1,7 @@
 """The private network: isolated subnets in two zones, a way to S3 only, and who may talk to whom."""
 
+from typing import Any
+
 from aws_cdk import Aws, custom_resources
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -21,10 +23,8 @@ class Network(Construct):
         Its route tables lead nowhere but to S3, through a gateway endpoint, which costs nothing.
     subnets
         Where functions and the database go.
-    clients
-        The security group of functions that use the database.
-    database
-        The security group of the database.
+    clients, database
+        The security groups of functions that use the database, and of the database.
     """
 
     def __init__(self, scope: Construct, construct_id: str, log_retention: LogRetention) -> None:
@@ -52,7 +52,7 @@ class Network(Construct):
         self.clients = self.group(self, "Clients", "Functions that use the database")
         self.database = self.group(self, "Database", "The database")
         self._let_clients_reach_s3(_s3_prefix_list(self, log_retention))
-        self._let_clients_reach_the_database()
+        connect(self, self.clients, self.database, POSTGRES_PORT)
 
     def group(self, scope: Construct, construct_id: str, description: str) -> ec2.SecurityGroup:
         """Return a security group that may reach nobody, and that nobody may reach."""
@@ -78,25 +78,21 @@ class Network(Construct):
             )
         ]
 
-    def _let_clients_reach_the_database(self) -> None:
-        ec2.CfnSecurityGroupEgress(
-            self,
-            "ToDatabase",
-            group_id=self.clients.security_group_id,
-            destination_security_group_id=self.database.security_group_id,
-            ip_protocol="tcp",
-            from_port=POSTGRES_PORT,
-            to_port=POSTGRES_PORT,
-        )
-        ec2.CfnSecurityGroupIngress(
-            self,
-            "FromClients",
-            group_id=self.database.security_group_id,
-            source_security_group_id=self.clients.security_group_id,
-            ip_protocol="tcp",
-            from_port=POSTGRES_PORT,
-            to_port=POSTGRES_PORT,
-        )
+
+def connect(scope: Construct, source: ec2.SecurityGroup, target: ec2.SecurityGroup, port: int) -> None:
+    """Let one security group connect to another.
+
+    CDK's own `allow_to` would take away the rule that leads nowhere, and to a group without rules EC2 adds one that
+    allows everything.
+    """
+    tcp: dict[str, Any] = {"ip_protocol": "tcp", "from_port": port, "to_port": port}
+    here, there = source.security_group_id, target.security_group_id
+    ec2.CfnSecurityGroupEgress(
+        scope, f"To{target.node.id}", group_id=here, destination_security_group_id=there, **tcp
+    )
+    ec2.CfnSecurityGroupIngress(
+        scope, f"From{source.node.id}", group_id=there, source_security_group_id=here, **tcp
+    )
 
 
 def _s3_prefix_list(scope: Construct, log_retention: LogRetention) -> str:

@@ -11,24 +11,15 @@ PYTHON_VERSION = (3, 12)
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What native code is built for.
-
-    Attributes
-    ----------
-    name
-        Distinguishes cached builds.
-    install_options
-        Choose the wheels of `uv pip install`.
-    zig_target
-        Chooses the kernel's target; None is this machine.
-    system
-        In the notation of `sys.platform`.
-    """
+    """What native code is built for."""
 
     name: str
     install_options: tuple[str, ...]
+    """Of `uv pip install`."""
     zig_target: str | None
+    """Of the kernel; None is this machine."""
     system: str
+    """In the notation of `sys.platform`."""
 
 
 def lambda_platform(architecture: Literal["x86_64", "arm64"]) -> Platform:

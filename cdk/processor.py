@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from aws_cdk import CfnParameter, Duration, Size, Stack
+from aws_cdk import CfnParameter, Duration, Stack
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -14,8 +14,9 @@ from pydantic.dataclasses import dataclass
 
 from cdk import ROOT, outputs
 from cdk.checks import acknowledge
+from cdk.database import Database
 from cdk.environment import STRICT, Architecture, Environment
-from cdk.functions import Database, common_options
+from cdk.functions import common_options
 from cdk.layers import function_architecture
 from migrate.roles import WRITER
 
@@ -33,12 +34,8 @@ class ProcessorParameters:
         customers and days, and needs far less.
     timeout_seconds
         Of one log object. At most five minutes, so that a message is invisible for at most half an hour.
-    ephemeral_storage_mib
-        Of `/tmp`, where nothing is written: the least that Lambda has, which costs nothing.
     maximum_concurrency
         Log objects ingested at once: bounds the connections to the database.
-    wait_for_system_duration
-        The functions' `WAIT_FOR_SYSTEM_DURATION`; left out when None.
     withdraw_removed_objects
         Whether the deletion of a log object takes it out of the statistics. What a lifecycle rule expires counts on.
     forwarded
@@ -47,32 +44,25 @@ class ProcessorParameters:
 
     memory_mib: Annotated[int, Field(ge=512, le=10_240)] = 3538
     timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 300
-    ephemeral_storage_mib: Annotated[int, Field(ge=512, le=10_240)] = 512
     maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
-    wait_for_system_duration: str | None = None
     withdraw_removed_objects: bool = False
     forwarded: bool = False
 
 
 class Processor(Construct):
-    """The function, its rights, and its event source mapping.
-
-    Attributes
-    ----------
-    function
-        Reads log objects and writes rejected lines.
-    """
+    """The function, its rights, and its event source mapping."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
+        buckets: tuple[s3.Bucket, s3.Bucket],
+        queue: sqs.IQueue,
         database: Database,
         parameters: ProcessorParameters,
         environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._maximum_concurrency = parameters.maximum_concurrency
         self.function = lambda_.DockerImageFunction(
             self,
             "Function",
@@ -80,10 +70,10 @@ class Processor(Construct):
             code=lambda_.DockerImageCode.from_image_asset(**_image_options(environment.architecture)),
             architecture=function_architecture(environment.architecture),
             memory_size=parameters.memory_mib,
-            ephemeral_storage_size=Size.mebibytes(parameters.ephemeral_storage_mib),
             timeout=Duration.seconds(parameters.timeout_seconds),
             environment={
                 **database.environment(USER),
+                "REJECTS_BUCKET": buckets[1].bucket_name,
                 # Soon after the function can be reading no more, so that Aurora can pause.
                 "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(parameters.timeout_seconds + 60),
                 **_environment(self, parameters),
@@ -91,22 +81,16 @@ class Processor(Construct):
             **common_options(self, database.placement, environment.log_retention),
         )
         database.grant_connect(self.function, USER)
-
-    def ingest(self, logs: s3.Bucket, rejects: s3.Bucket) -> None:
-        """Read log objects, of any version, from one bucket, and keep rejected lines in another."""
         assert self.function.role  # noqa: S101 - it was made with one
-        grant_ingest(self.function.role, logs, rejects)
-        self.function.add_environment("REJECTS_BUCKET", rejects.bucket_name)
-
-    def consume(self, queue: sqs.IQueue) -> None:
-        """Ingest what a queue announces; messages that fail, and only those, return to it."""
+        grant_ingest(self.function.role, *buckets)
+        # Messages that fail, and only those, return to the queue.
         mapping = lambda_.EventSourceMapping(
             self,
             "Deliveries",
             target=self.function,
             event_source_arn=queue.queue_arn,
             batch_size=1,
-            max_concurrency=self._maximum_concurrency,
+            max_concurrency=parameters.maximum_concurrency,
             report_batch_item_failures=True,
         )
         queue.grant_consume_messages(self.function).apply_before(mapping)
@@ -151,8 +135,6 @@ def _image_options(architecture: Architecture) -> dict[str, Any]:
 
 def _environment(scope: Construct, processor: ProcessorParameters) -> dict[str, str]:
     variables = {}
-    if processor.wait_for_system_duration is not None:
-        variables["WAIT_FOR_SYSTEM_DURATION"] = processor.wait_for_system_duration
     if processor.withdraw_removed_objects:
         variables["WITHDRAW_REMOVED_OBJECTS"] = "true"
     if processor.forwarded:

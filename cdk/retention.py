@@ -8,8 +8,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.checks import acknowledge
+from cdk.database import Database, database_function
 from cdk.environment import LogRetention
-from cdk.functions import Database, database_function
 from cdk.layers import Layers
 from migrate.roles import EXPIRER
 
@@ -25,13 +25,6 @@ class Retention(Construct):
 
     An invocation that cannot be made, or has failed three times, leaves a message in `failures` for a day: by then the
     next one, which does all that was left, has succeeded or failed too.
-
-    Attributes
-    ----------
-    function
-        Removes what is behind the horizon.
-    failures
-        Runs that have failed for good.
     """
 
     def __init__(

@@ -57,13 +57,9 @@ class DatabaseRoles(Construct):
                 "Cluster": cluster.cluster_arn,
                 "Secret": cluster.secret.secret_arn,
                 "Database": database,
-                "Statements": _digest(statements(database)),
+                # When they change, they run again.
+                "Statements": hashlib.sha256("\0".join(statements(database)).encode()).hexdigest()[:16],
             },
         )
         # It needs the function's policy, and an instance that answers.
         created.node.add_dependency(function, cluster)
-
-
-def _digest(parts: list[str]) -> str:
-    """When it changes, the statements run again."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

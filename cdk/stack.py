@@ -3,16 +3,15 @@
 from aws_cdk import Stack
 from constructs import Construct
 
-from cdk.alarms import add_alarms
+from cdk.alarms import watch_api, watch_cluster, watch_ingest, watch_retention
 from cdk.api import Api
 from cdk.backfill import Backfill
 from cdk.dashboards import add_dashboards
 from cdk.database import AuroraDatabase, create_database
-from cdk.functions import Database
 from cdk.ingest import Ingest
 from cdk.layers import Layers
 from cdk.migration import Migration
-from cdk.monitoring import MonitoredResources, Monitoring, RetentionResources
+from cdk.monitoring import Monitoring
 from cdk.observation import observe
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
@@ -57,30 +56,13 @@ class LogstatsStack(Stack):
         observe(migration.function, parameters.monitoring, parameters.environment)
         for function in (ingest.processor.function, api.function):
             observe(function, parameters.monitoring, parameters.environment, traced=True)
-        self._watch(ingest, api, database, retention, parameters)
-
-    def _watch(
-        self,
-        ingest: Ingest,
-        api: Api,
-        database: Database,
-        retention: Retention | None,
-        parameters: Parameters,
-    ) -> None:
-        resources = MonitoredResources(
-            environment=parameters.environment,
-            queue=ingest.queue.queue_name,
-            dead_letters=ingest.dead_letters.queue_name,
-            processor=ingest.processor.function.function_name,
-            processor_timeout_seconds=parameters.processor.timeout_seconds,
-            api=api.function.function_name,
-            gateway=api.gateway.api_id,
-            cluster=database.cluster.cluster_identifier if isinstance(database, AuroraDatabase) else None,
-            retention=RetentionResources(retention.function.function_name, retention.failures.queue_name)
-            if retention
-            else None,
-        )
         monitoring = Monitoring(self, "Monitoring", parameters.monitoring)
-        add_alarms(monitoring, resources, parameters.monitoring)
+        cluster = database.cluster if isinstance(database, AuroraDatabase) else None
+        watch_ingest(monitoring, ingest, parameters)
+        watch_api(monitoring, api, parameters.monitoring)
+        if retention is not None:
+            watch_retention(monitoring, retention)
+        if cluster is not None:
+            watch_cluster(monitoring, cluster, parameters.monitoring)
         if parameters.monitoring.dashboards:
-            add_dashboards(monitoring, resources)
+            add_dashboards(monitoring, parameters.environment, ingest, api, cluster)

@@ -11,32 +11,15 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Query
-from pydantic import BaseModel
 from sqlalchemy.orm import Session, defer, sessionmaker
 
+from api.representation import CustomerStatistics as Day
 from logstats.models import DailyStatistics
 
 sessions = sessionmaker(
     sa.create_engine(sa.make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"))
 )
 app = FastAPI()
-
-
-class Day(BaseModel):
-    customer_id: str
-    date: dt.date
-    total_requests: int
-    success_requests: int
-    failed_requests: int
-    client_errors: int
-    server_errors: int
-    uptime_percentage: float
-    duration_mean: float
-    duration_p50: float
-    duration_p90: float
-    duration_p95: float
-    duration_p99: float
-    duration_max: float
 
 
 def session() -> Iterator[Session]:

@@ -5,15 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cdk import ROOT, app
-from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from cdk.elf import machine
 from local.cloud.synthesis import cloud_assembly
-from tests.infrastructure.templates import template
 
 
 def synthesise(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -68,39 +65,6 @@ def test_a_wrong_context_is_one_clear_line(arguments: tuple[str, ...], message: 
     assert result.returncode == 1
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
-
-
-def api_with(variant: str) -> tuple[dict[str, str], str, list[dict[str, Any]]]:
-    """Authorisation by route, the app's own setting, and the authorisers' properties."""
-    of_kind: dict[str, list[dict[str, Any]]] = {}
-    for resource in template(variant)["Resources"].values():
-        of_kind.setdefault(resource["Type"], []).append(resource.get("Properties", {}))
-    routes = {
-        route["RouteKey"].removeprefix("GET "): route["AuthorizationType"]
-        for route in of_kind["AWS::ApiGatewayV2::Route"]
-    }
-    (setting,) = (
-        variables["API_AUTH"]
-        for function in of_kind["AWS::Lambda::Function"]
-        if "API_AUTH" in (variables := function.get("Environment", {}).get("Variables", {}))
-    )
-    return routes, setting, of_kind.get("AWS::ApiGatewayV2::Authorizer", [])
-
-
-def test_jwt_authorises_every_protected_route_with_the_given_issuer() -> None:
-    routes, setting, authorizers = api_with("prod auth=jwt backfill=true")
-    assert {route for route, kind in routes.items() if kind == "JWT"} == set(PROTECTED_ROUTES)
-    assert {route for route, kind in routes.items() if kind == "NONE"} == set(OPEN_ROUTES)
-    assert setting == "jwt"
-    (authorizer,) = authorizers
-    assert authorizer["JwtConfiguration"] == {"Audience": ["stats"], "Issuer": "https://id.example"}
-    assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
-
-
-def test_nobody_is_asked_only_where_the_context_says_so() -> None:
-    routes, setting, authorizers = api_with("dev auth=none")
-    assert set(routes.values()) == {"NONE"}
-    assert (setting, authorizers) == ("none", [])
 
 
 def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -> None:

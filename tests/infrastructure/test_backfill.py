@@ -14,9 +14,9 @@ from tests.infrastructure.templates import as_list, template
 CONTEXT: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pair() -> tuple[Any, Any]:
-    """An environment's template without and with the backfill."""
+    """A template without and with the backfill."""
     return template("dev"), template("dev backfill=true")
 
 
@@ -128,11 +128,6 @@ def test_one_command_starts_it_without_a_public_address(pair: tuple[Any, Any]) -
     overrides = json.loads(command.split("--overrides '")[1].rstrip("'"))
     assert overrides["containerOverrides"] == [{"name": "backfill", "command": ["s3://X/"]}]
     assert only(pair, "AWS::ECS::TaskDefinition")["Family"] in command
-
-
-def test_logs_are_kept_for_a_stated_time(pair: tuple[Any, Any]) -> None:
-    (group,) = added(pair, "AWS::Logs::LogGroup").values()
-    assert group["RetentionInDays"] > 0
 
 
 @pytest.mark.parametrize(

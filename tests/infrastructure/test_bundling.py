@@ -238,8 +238,3 @@ def _distributions(folder: Path) -> Iterator[tuple[str, str]]:
 def test_trap_15_no_docker_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert logstats_package(lambda_platform("arm64"), tmp_path / "cache").is_dir()
-
-
-def test_the_platform_decides_the_cache(tmp_path: Path) -> None:
-    x86, arm = lambda_platform("x86_64"), lambda_platform("arm64")
-    assert logstats_package(x86).name != logstats_package(arm).name

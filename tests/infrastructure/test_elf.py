@@ -44,10 +44,3 @@ def test_a_stripped_library_still_works(tmp_path: Path) -> None:
     assert path.stat().st_size <= before
     count = ctypes.CDLL(str(path)).batch_count
     assert count(b"no batch", ctypes.c_size_t(8)) == -4
-
-
-def test_stripping_twice_changes_nothing(library: Path) -> None:
-    elf.strip(library)
-    once = library.read_bytes()
-    elf.strip(library)
-    assert library.read_bytes() == once

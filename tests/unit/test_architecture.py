@@ -81,7 +81,6 @@ def test_every_construct_of_the_stack_is_in_the_diagram() -> None:
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module} - {
         "cdk.outputs",
         "cdk.parameters",
-        "cdk.functions",
     }
     named = {name.rpartition(".")[0] for name in DOTTED.findall(DIAGRAM)}
     assert {module for module in modules if module.startswith("cdk.")} <= named

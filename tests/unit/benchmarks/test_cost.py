@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.cost import ALARMS, DASHBOARDS, LOADS, PAGE, Prices, backfill, monthly, rewritten, tables
+from benchmarks.cost import ALARMS, DASHBOARDS, LOADS, PAGE, Prices, backfill, monthly, tables
+from benchmarks.figures import rewritten
 from cdk.processor import ProcessorParameters
 from tests.infrastructure.templates import resources
 
@@ -43,27 +44,10 @@ def test_it_assumes_the_memory_that_is_deployed() -> None:
     assert f"({ProcessorParameters().memory_mib} MiB)" in PAGE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "price", ["s3_gb_month", "s3_gb_month=", "s3_gb_month=much", "s3_gb_month=-1", "=1=2"]
-)
-def test_a_wrong_price_is_one_clear_error(price: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.cost", "--price", price]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert f"{price!r}: give NAME=USD" in result.stderr
-
-
 def test_a_price_and_a_load_of_ones_own() -> None:
-    command = [sys.executable, "-m", "benchmarks.cost", "--price", "s3_gb_month=1", "--gb-per-day", "10"]
+    command = [sys.executable, "-m", "benchmarks.cost", "--s3_gb_month", "1", "--gb-per-day", "10"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "| S3: log objects kept | 0.00 | 30.00 | 30000.00 | 300.00 |" in printed
-
-
-def test_an_unknown_price_is_named() -> None:
-    command = [sys.executable, "-m", "benchmarks.cost", "--price", "gold=1"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert "unknown: gold; known: aurora_acu_hour" in result.stderr
 
 
 def test_alarms_and_dashboards_are_those_of_the_template() -> None:

@@ -1,0 +1,24 @@
+"""The tables of docs/performance.md compare each contender with the first."""
+
+from benchmarks.run import section
+
+
+def run(seconds: float, busy: float = 0.0) -> dict[str, float]:
+    return {"seconds": seconds, "cpu": 2 * seconds, "peak": 50_000_000 * seconds, "busy": busy}
+
+
+def test_a_section_has_medians_and_says_how_many_times_as_long_the_others_took() -> None:
+    results = {
+        ("ours", 2): [run(0.1), run(0.3), run(0.2)],
+        ("duckdb_query", 2): [run(2), run(1, 0.5), run(0.7)],
+    }
+    assert section("Peers", 1_000_000, results).splitlines() == [
+        "### Peers, 1,000,000 lines",
+        "",
+        "3 runs of each; other processes used up to 50% of the machine.",
+        "",
+        "|  | threads | seconds | times the first | best | CPU seconds | million lines/s | peak MB |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| logstats, result in memory | 2 | 0.200 | 1.0 | 0.100 | 0.40 | 5.0 | 15 |",
+        "| DuckDB 2 | 2 | 1.000 | 5.0 | 0.700 | 2.00 | 1.0 | 100 |",
+    ]
