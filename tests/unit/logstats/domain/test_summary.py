@@ -35,10 +35,10 @@ def of(entries: list[tuple[int, int]]) -> DailySummary:
 
 
 @given(requests)
-def test_requests_one_by_one_add_up_in_any_order(entries: list[tuple[int, int]]) -> None:
-    singles = [of([entry]) for entry in entries]
-    assert reduce(add, singles) == of(entries)
-    assert reduce(add, reversed(singles)) == of(entries)
+def test_requests_one_by_one_add_up_in_any_order_and_can_be_taken_out(entries: list[tuple[int, int]]) -> None:
+    singles, whole = [of([entry]) for entry in entries], of(entries)
+    assert reduce(add, singles) == reduce(add, reversed(singles)) == whole
+    assert (whole + whole).subtract(whole, (whole.duration_min_us, whole.duration_max_us)) == whole
 
 
 @given(requests)
