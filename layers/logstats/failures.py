@@ -65,9 +65,9 @@ def _is_harmless(error: BaseException) -> bool:
 def _database_text(error: BaseException) -> str | None:
     """Return PostgreSQL's primary message, without the details that follow it; None if the error is not its own.
 
-    SQLAlchemy's errors carry those of psycopg as `orig`, and add the statement with its parameters.
+    SQLAlchemy's errors carry those of the driver, and add the statement with its parameters.
     """
-    original = getattr(error, "orig", None) or error
+    original = getattr(error, "driver_exception", None) or getattr(error, "orig", None) or error
     state = getattr(original, "sqlstate", None)
     primary = getattr(getattr(original, "diag", None), "message_primary", None) or getattr(
         original, "message", None
