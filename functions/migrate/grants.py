@@ -21,7 +21,7 @@ TABLES: Final[dict[str, dict[str, str]]] = {
         "customers": "SELECT, INSERT, UPDATE, DELETE",
         "log_objects": "SELECT, INSERT, UPDATE",  # the ledger's rows never go
         "attempts": "SELECT, INSERT, UPDATE, DELETE",
-        "attempt_parts": "SELECT, INSERT",  # deleted with their attempts
+        "attempt_parts": "SELECT, INSERT, DELETE",  # a coordinator takes what members have sent
         "contributions": "SELECT, INSERT, DELETE",  # what is staged is never changed
         "retention": "SELECT",
     },
