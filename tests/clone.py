@@ -135,7 +135,6 @@ def recipe(target: str) -> str:
 
 @contextmanager
 def running() -> Iterator[Clone]:
-    """Provide a clone in which `make run` serves."""
     with tempfile.TemporaryDirectory(prefix="logstats-clone-", ignore_cleanup_errors=True) as temporary:
         clone = Clone(Path(temporary, "logstats").resolve(), recipe("run"))
         shutil.copytree(ROOT, clone.folder, ignore=_NOT_CLONED)

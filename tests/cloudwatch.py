@@ -71,7 +71,6 @@ class CloudWatch:
             self.put(namespace, datum, periods_ago, seconds)
 
     def state(self, alarm: Alarm, before: str = "OK") -> str:
-        """The state of an alarm after the last period."""
         breaching, missing = 0, 0
         for ago in range(alarm["EvaluationPeriods"]):
             value = self._value(alarm, ago)

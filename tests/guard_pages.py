@@ -64,7 +64,6 @@ def blocks() -> Iterator[bytes]:
 
 
 def check_lines(memory: GuardedMemory) -> None:
-    """Feed all blocks from either end of the memory, and compare."""
     for data in filter(None, blocks()):
         expected = aggregate(data)
         for put in (memory.at_end, memory.at_start):

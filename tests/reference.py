@@ -16,8 +16,6 @@ Summaries = dict[tuple[bytes, int], tuple[Numbers, bytes]]
 
 @dataclass(frozen=True)
 class Aggregate:
-    """All that an aggregator tells."""
-
     summaries: Summaries
     lines: int
     accepted: int

@@ -34,11 +34,9 @@ class VersionedBucket:
         return history[-1][0]
 
     def remove(self, key: str, version: str) -> None:
-        """Delete a version, or a delete marker, for good."""
         self.versions[key] = [entry for entry in self.versions[key] if entry[0] != version]
 
     def only(self, key: str) -> "VersionedBucket":
-        """A bucket with one key of this one."""
         return VersionedBucket({key: self.versions[key]})
 
     def _find(self, operation: str, key: str, version: str | None) -> tuple[str, bytes]:

@@ -124,6 +124,12 @@ def test_nobody_else_may_connect(migrated: EmbeddedPostgres) -> None:
             superuser.execute("DROP ROLE stranger")
 
 
+def test_every_table_and_sequence_is_thought_of() -> None:
+    """The writer, which fills the tables, has something to do with each."""
+    assert set(grants.TABLES[WRITER]) == set(Base.metadata.tables)
+    assert set(grants.SEQUENCES[WRITER]) == set(Base.metadata._sequences)
+
+
 def test_the_roles_have_the_listed_rights_and_no_other(migrated: EmbeddedPostgres) -> None:
     listed = {
         (role, table, right)
