@@ -11,8 +11,10 @@ from moto import mock_aws
 
 from cdk import ROOT
 from logstats.metrics import METRICS, SERVICE, namespace
-from tests.cloudwatch import Alarm, CloudWatch
 from tests.infrastructure.templates import only, parameters, resources
+
+Alarm = dict[str, Any]
+"""The properties of a resource `AWS::CloudWatch::Alarm`, without references."""
 
 ENVIRONMENTS = ("dev", "prod")
 environments = pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -39,12 +41,6 @@ AWS_METRICS = {
     ("AWS/RDS", "DatabaseConnections"): {"DBClusterIdentifier"},
 }
 """What AWS's services publish, by which dimensions, and where that is written."""
-AWS_UNITS = {
-    "Duration": "Milliseconds",
-    "Latency": "Milliseconds",
-    "ApproximateAgeOfOldestMessage": "Seconds",
-}
-
 ALARMS = {
     "DeadLetters",
     "Backlog",
@@ -210,34 +206,41 @@ def test_every_alarm_says_what_has_happened_and_names_its_section_of_the_runbook
 
 
 @environments
-def test_thresholds_and_periods_are_those_of_the_parameters(environment: str) -> None:
+def test_conditions_are_those_of_the_parameters(environment: str) -> None:
+    """Nothing is published of what does not happen, so missing data is well; the capacity's state stays."""
     limits = parameters(environment).monitoring
     of_a_timeout = parameters(environment).processor.timeout_seconds * 1_000 * limits.duration_percent / 100
-    minute = 60
-    assert {name: threshold_and_periods(alarm) for name, alarm in alarms(environment).items()} == {
-        "DeadLetters": (0, 5 * minute, 1, 1),
-        "Backlog": (limits.oldest_message_minutes * 60, 5 * minute, 1, 1),
-        "ProcessorErrors": (0, 5 * minute, 3, 3),
-        "ProcessorDuration": (of_a_timeout, 5 * minute, 1, 1),
-        "ProcessorThrottles": (0, 5 * minute, 3, 3),
-        "RejectedShare": (limits.rejected_percent, 15 * minute, 1, 1),
-        "Freshness": (limits.freshness_minutes * 60, 15 * minute, 2, 3),
-        "ServerErrors": (limits.server_errors, 5 * minute, 2, 2),
-        "ApiLatency": (limits.latency_seconds * 1_000, 5 * minute, 3, 3),
-        "ApiErrors": (0, 5 * minute, 2, 3),
-        "ApiThrottles": (0, 5 * minute, 2, 3),
-        "DatabaseCapacity": (limits.capacity_percent, 5 * minute, 3, 3),
+    five, fifteen, well = 300, 900, "notBreaching"
+    assert {name: condition(alarm) for name, alarm in alarms(environment).items()} == {
+        "DeadLetters": ("Maximum", 0, five, 1, 1, well),
+        "Backlog": ("Maximum", limits.oldest_message_minutes * 60, five, 1, 1, well),
+        "ProcessorErrors": ("Sum", 0, five, 3, 3, well),
+        "ProcessorDuration": ("Maximum", of_a_timeout, five, 1, 1, well),
+        "ProcessorThrottles": ("Sum", 0, five, 3, 3, well),
+        "RejectedShare": ("Sum", limits.rejected_percent, fifteen, 1, 1, well),
+        "Freshness": ("p90", limits.freshness_minutes * 60, fifteen, 2, 3, well),
+        "ServerErrors": ("Sum", limits.server_errors, five, 2, 2, well),
+        "ApiLatency": ("p99", limits.latency_seconds * 1_000, five, 3, 3, well),
+        "ApiErrors": ("Sum", 0, five, 2, 3, well),
+        "ApiThrottles": ("Sum", 0, five, 2, 3, well),
+        "DatabaseCapacity": ("Average", limits.capacity_percent, five, 3, 3, "ignore"),
     }
-
-
-def threshold_and_periods(alarm: Alarm) -> tuple[float, int, int, int]:
-    """Threshold, seconds of a period, periods that must break it, of how many."""
-    (period,) = (
-        {query["MetricStat"]["Period"] for query in alarm["Metrics"] if "MetricStat" in query}
-        if "Metrics" in alarm
-        else {alarm["Period"]}
+    assert {alarm["ComparisonOperator"] for alarm in alarms(environment).values()} == {"GreaterThanThreshold"}
+    (share,) = (query for query in alarms(environment)["RejectedShare"]["Metrics"] if "Expression" in query)
+    assert share["Expression"] == (
+        f"IF(rejected >= {limits.rejected_lines}, 100 * rejected / (accepted + rejected), 0)"
     )
-    return alarm["Threshold"], period, alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]
+
+
+def condition(alarm: Alarm) -> tuple[Any, ...]:
+    """Statistic, threshold, seconds of a period, periods that must break it, of how many; what missing data means."""
+    stated = [(alarm.get("Statistic") or alarm.get("ExtendedStatistic"), alarm.get("Period"))]
+    if "Metrics" in alarm:
+        queries = (query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query)
+        stated = [(query["Stat"], query["Period"]) for query in queries]
+    ((statistic, period),) = set(stated)
+    periods = alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]
+    return statistic, alarm["Threshold"], period, *periods, alarm["TreatMissingData"]
 
 
 def test_limits_leave_room_for_what_is_normal() -> None:
@@ -260,55 +263,16 @@ def test_limits_leave_room_for_what_is_normal() -> None:
         assert found["DeadLetters"]["Threshold"] == found["ApiErrors"]["Threshold"] == 0
 
 
-@pytest.fixture
-def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudWatch]:
+@mock_aws
+def test_cloudwatch_takes_every_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the parameters' names and values as the API has them; botocore knows its model."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with mock_aws():
-        yield CloudWatch(boto3.client("cloudwatch"))
-
-
-def datum(alarm: Alarm, value: float) -> dict[str, Any]:
-    unit = AWS_UNITS.get(alarm["MetricName"], "Count")
-    return {
-        "MetricName": alarm["MetricName"],
-        "Dimensions": alarm["Dimensions"],
-        "Unit": unit,
-        "Value": value,
-    }
-
-
-OF_AWS = sorted(ALARMS - {"RejectedShare", "Freshness"})
-"""Those on metrics that AWS publishes; tests/integration/test_observability.py drives the others by real log lines."""
-
-
-@pytest.mark.parametrize("name", OF_AWS)
-def test_an_alarm_is_raised_by_its_metric_and_not_by_less_or_by_another(
-    name: str, cloudwatch: CloudWatch
-) -> None:
-    alarm = alarms("prod")[name]
-    (dimension,) = alarm["Dimensions"]
-    period, needed = alarm["Period"], alarm["DatapointsToAlarm"]
-    assert cloudwatch.state(alarm) == "OK", "without data"
-    for ago in range(alarm["EvaluationPeriods"]):
-        cloudwatch.put(alarm["Namespace"], datum(alarm, alarm["Threshold"]), ago, period)
-        other = datum(alarm, alarm["Threshold"] + 1) | {"Dimensions": [{**dimension, "Value": "another"}]}
-        cloudwatch.put(alarm["Namespace"], other, ago, period)
-    assert cloudwatch.state(alarm) == "OK", "with no more than the threshold, and more of another"
-    for ago in range(needed):
-        assert cloudwatch.state(alarm) == "OK", f"after {ago} of {needed} periods"
-        cloudwatch.put(alarm["Namespace"], datum(alarm, alarm["Threshold"] + 1), ago, period)
-    assert cloudwatch.state(alarm) == "ALARM"
-
-
-def test_cloudwatch_takes_every_alarm(cloudwatch: CloudWatch) -> None:
-    """With the parameters' names and values as the API has them; botocore knows its model."""
+    client = boto3.client("cloudwatch", region_name="eu-west-1")
     for environment in ENVIRONMENTS:
         for name, alarm in alarms(environment).items():
-            cloudwatch.client.put_metric_alarm(AlarmName=f"{environment}-{name}", **alarm)
-    described = cloudwatch.client.describe_alarms()["MetricAlarms"]
-    assert len(described) == len(ENVIRONMENTS) * len(ALARMS)
+            client.put_metric_alarm(AlarmName=f"{environment}-{name}", **alarm)
+    assert len(client.describe_alarms()["MetricAlarms"]) == len(ENVIRONMENTS) * len(ALARMS)
 
 
 @environments

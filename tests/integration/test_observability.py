@@ -9,19 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import sqlalchemy as sa
-from moto import mock_aws
 
 from logstats import metrics, pseudonyms
 from logstats.pseudonyms import pseudonym
 from logstats.settings import DatabaseSettings
-from tests.cloudwatch import CloudWatch, extracted
+from tests.cloudwatch import extracted
 from tests.days import insert_day
 from tests.events import api_event, created, sqs_event
 from tests.execution import execution_environment
-from tests.infrastructure.test_alarms import alarms
 from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
 
@@ -334,55 +331,3 @@ def test_a_traced_invocation_s_lines_have_the_trace_s_id(
         header = f"Root={root};Parent=53995c3f42cd8ad8;Sampled=1"
         assert processor.invoke(event, trace=header).kind == "response"
     assert [line["xray_trace_id"] for line in log.lines("Log object processed")] == [root]
-
-
-IN_PRODUCTION = {
-    "POWERTOOLS_METRICS_NAMESPACE": metrics.namespace("prod"),
-    "AWS_LAMBDA_LOG_LEVEL": "INFO",
-    "POWERTOOLS_LOG_LEVEL": "INFO",
-}
-
-
-@pytest.fixture
-def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudWatch]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with mock_aws():
-        yield CloudWatch(boto3.client("cloudwatch"))
-
-
-@pytest.mark.parametrize("case", [(200, "ALARM"), (99, "OK"), (0, "OK")])
-@pytest.mark.usefixtures("engine")
-def test_many_rejected_lines_raise_the_alarm(
-    case: tuple[int, str], s3: S3Double, variables: dict[str, str], log: Log, cloudwatch: CloudWatch
-) -> None:
-    broken, state = case
-    variables |= IN_PRODUCTION
-    alarm = alarms("prod")["RejectedShare"]
-    assert cloudwatch.state(alarm) == "OK", "nothing has been uploaded"
-    with execution_environment(PROCESSOR, variables, log.path) as processor:
-        event = delivery(s3, "a.log", as_bytes([*LINES, *[BROKEN] * broken]))
-        assert processor.invoke(event).kind == "response"
-    cloudwatch.put_log(log.text)
-    assert cloudwatch.state(alarm) == state
-
-
-def test_late_statistics_raise_the_alarm(
-    s3: S3Double, variables: dict[str, str], log: Log, cloudwatch: CloudWatch, engine: sa.Engine
-) -> None:
-    variables |= IN_PRODUCTION
-    alarm = alarms("prod")["Freshness"]
-    limit = alarm["Threshold"]
-    with execution_environment(PROCESSOR, variables, log.path) as processor:
-        for number, ago in enumerate((0, limit + 1)):
-            event = delivery(s3, f"{number}.log", as_bytes(LINES), ago=ago)
-            assert processor.invoke(event).kind == "response"
-    fresh, late = (line for line in log.text.splitlines() if '"Freshness"' in line)
-    for ago in range(3):
-        cloudwatch.put_log(fresh, ago, alarm["Period"])
-    assert cloudwatch.state(alarm) == "OK"
-    cloudwatch.put_log(late, 0, alarm["Period"])
-    assert cloudwatch.state(alarm) == "OK", "one late object is no alarm"
-    cloudwatch.put_log(late, 2, alarm["Period"])
-    assert cloudwatch.state(alarm) == "ALARM"
