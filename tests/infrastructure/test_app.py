@@ -49,22 +49,9 @@ def test_the_context_of_the_cdk_command_line_wins(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            ("-c", "environment=nowhere"),
-            "error: environment 'nowhere' is unknown; there are: dev, prod, local",
-        ),
-        (("-c", "auth"), "error: -c auth: give key=value"),
-        (("-c", "auth=jwt"), "auth=jwt needs an issuer and an audience"),
-    ],
-)
-def test_a_wrong_context_is_one_clear_line(arguments: tuple[str, ...], message: str) -> None:
-    result = synthesise(*arguments)
-    assert result.returncode == 1
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+def test_an_option_without_a_value_is_one_clear_line() -> None:
+    result = synthesise("-c", "auth")
+    assert (result.returncode, result.stderr) == (1, "error: -c auth: give key=value\n")
 
 
 def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -> None:

@@ -11,6 +11,7 @@ from cdk import ROOT
 from cdk.app import synthesise
 from cdk.parameters import ParametersError, read
 from tests.infrastructure.templates import as_list, template
+from tests.infrastructure.templates import function as in_template
 from tests.infrastructure.test_alarms import resolved
 
 Resources = dict[str, dict[str, Any]]
@@ -56,11 +57,7 @@ def test_it_changes_nothing_else(resources: Resources) -> None:
 def test_the_function_is_in_the_network_and_has_a_role_of_its_own(resources: Resources) -> None:
     _, function = only(resources, "AWS::Lambda::Function")
     properties = function["Properties"]
-    migration = next(
-        each["Properties"]
-        for name, each in resources.items()
-        if name.startswith("MigrationFunction") and each["Type"] == "AWS::Lambda::Function"
-    )
+    migration = in_template("dev", "MigrationFunction")["Properties"]
     assert properties["VpcConfig"] == migration["VpcConfig"]
     assert properties["Layers"] == migration["Layers"]
     variables = properties["Environment"]["Variables"]
@@ -139,12 +136,8 @@ def test_it_begins_after_the_migration_and_the_processor(resources: Resources) -
 
 def test_failures_raise_an_alarm(resources: Resources) -> None:
     failures, _ = only(resources, "AWS::SQS::Queue")
-    (alarm,) = (
-        each["Properties"]
-        for each in resources.values()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
-        and failures in json.dumps(each["Properties"].get("Dimensions"))
-    )
+    alarm = resolved(alarms(resources)["MonitoringRetention"])
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": failures}]
     assert (alarm["Threshold"], alarm["MetricName"]) == (0, "ApproximateNumberOfMessagesVisible")
     assert alarm["AlarmActions"]
 
