@@ -72,7 +72,7 @@ def test_trap_12_the_container_has_lambdas_limits(image: str, variables: dict[st
                 processor.run("python3", "-c", attempt)
 
 
-def test_the_image_holds_what_runs_and_nothing_else(image: str) -> None:
+def test_the_image_holds_what_runs_and_nothing_else_and_runs_as_an_unprivileged_user(image: str) -> None:
     program = """
 import json, pathlib
 files = [path for root in ("/var/task", "/opt/python") for path in pathlib.Path(root).rglob("*") if path.is_file()]
@@ -99,9 +99,6 @@ print(json.dumps({
         "caches": [],
     }
     assert not {".pyi", ".c", ".h", ".pyx", ".a", ".whl"} & set(suffixes)
-
-
-def test_the_image_runs_as_an_unprivileged_user(image: str) -> None:
     assert docker("image", "inspect", "--format", "{{.Config.User}}", image).strip() == "993:990"
 
 

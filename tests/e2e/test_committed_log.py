@@ -1,6 +1,5 @@
 """The committed log, ingested and served: every answer of the API equals brute force."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,11 +47,3 @@ def test_every_answer_equals_brute_force(api: Serving) -> None:
             )
             assert answered == computed
     assert sum(day["total_requests"] for days in answers.values() for day in days) == 10_000
-
-
-def test_stats_prints_what_the_api_answers(api: Serving, database: DatabaseSettings) -> None:
-    answer = api.client.get("/customers/cust_7/stats?from=2024-09-10&to=2024-09-20")
-    days = ("--from", "2024-09-10", "--to", "2024-09-20")
-    printed = run("stats", "cust_7", *days, "--json", DATABASE_URL=database.url).stdout
-    assert printed == answer.text + "\n"
-    assert len(json.loads(printed)) == 11

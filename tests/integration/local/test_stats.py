@@ -11,7 +11,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from local.cli import app
 from local.errors import UserError
-from logstats.settings import DatabaseSettings, SettingsError
+from logstats.settings import DatabaseSettings
 from tests.days import insert_day
 
 
@@ -46,13 +46,6 @@ def test_a_customer_is_neither_markup_nor_control(url: str) -> None:
     assert known.stdout.splitlines()[0].strip() == "[bold]ü[/bold]"
     unknown = stats("[b]\u2028", "--from", "2024-09-01", "--database-url", url)
     assert unknown.stdout == "No requests of [b]\\u2028 on these days.\n"
-
-
-def test_a_malformed_variable_of_the_api_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_POOL_SIZE", "abc")
-    error = stats("cust_1", "--from", "2024-09-01", "--database-url", url).exception
-    assert isinstance(error, SettingsError)
-    assert str(error).startswith("API_POOL_SIZE: ")
 
 
 def test_a_day_without_requests_is_a_dot_in_the_curve(database: DatabaseSettings, engine: sa.Engine) -> None:
@@ -95,10 +88,6 @@ def test_json_is_exactly_what_the_api_answers(url: str, database: DatabaseSettin
         (["", "--from", "2024-09-02"], "CUSTOMER: String should have at least 1 character."),
         (["a\nb", "--from", "2024-09-02"], "CUSTOMER: String should match pattern"),
         (["\udcff", "--from", "2024-09-02"], "CUSTOMER: "),
-        (
-            ["cust_1", "--from", "2024-09-02", "--database-url", "postgresql://u@127.0.0.1:1/x"],
-            "The database postgresql://u@127.0.0.1:1/x does not answer",
-        ),
     ],
 )
 def test_what_is_wrong_is_told_before_a_database_is_opened(arguments: list[str], message: str) -> None:

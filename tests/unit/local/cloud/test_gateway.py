@@ -48,17 +48,12 @@ def test_the_request_arrives_as_it_was_for_the_api_s_own_name(upstream: int) -> 
     assert seen["headers"]["accept"] == "a/b"
 
 
-def test_the_answer_comes_back_as_it_was(upstream: int) -> None:
-    response = ask(upstream, "GET", "/")
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PURGE"])
+def test_the_answer_comes_back_as_it_was_whatever_the_method(upstream: int, method: str) -> None:
+    response = ask(upstream, method, "/")
     assert response.status_code == 418
     assert response.headers["Retry-After"] == "7"
     assert response.headers.get_list("Set-Cookie") == ["a=1", "b=2"]
-
-
-@pytest.mark.parametrize("method", ["HEAD", "PURGE"])
-def test_any_method_is_passed_on(upstream: int, method: str) -> None:
-    response = ask(upstream, method, "/")
-    assert response.status_code == 418
     assert (response.content == b"") == (method == "HEAD")
 
 
@@ -73,8 +68,3 @@ def test_an_emulator_that_is_gone_is_a_502() -> None:
     response = ask(free_port(), "GET", "/")
     assert response.status_code == 502
     assert b"refused" in response.content
-
-
-def test_a_taken_port_is_an_error(upstream: int) -> None:
-    with pytest.raises(OSError, match="in use"), Gateway("http://x:1", upstream):
-        pass

@@ -37,16 +37,15 @@ def eventually_gone(pid: int) -> bool:
     return gone(pid)
 
 
-def test_hanging_up_lets_it_end_by_itself(tmp_path: Path) -> None:
-    running = child(WAITS, tmp_path)
-    running.hang_up()
-    assert running.exit_code == 0
-
-
-def test_hanging_up_kills_what_does_not_end(tmp_path: Path) -> None:
-    running = child("import time; time.sleep(60)", tmp_path)
-    running.hang_up(0.1)
-    assert running.exit_code == -signal.SIGKILL
+@pytest.mark.parametrize(
+    ("code", "seconds", "status"), [(WAITS, 10, 0), ("import time; time.sleep(60)", 0.1, -signal.SIGKILL)]
+)
+def test_hanging_up_kills_only_what_does_not_end(
+    code: str, seconds: float, status: int, tmp_path: Path
+) -> None:
+    running = child(code, tmp_path)
+    running.hang_up(seconds)
+    assert running.exit_code == status
 
 
 def test_its_children_go_with_it(tmp_path: Path) -> None:

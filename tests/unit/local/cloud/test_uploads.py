@@ -19,11 +19,8 @@ def message(*keys: str) -> dict[str, str]:
     return {"body": json.dumps({"Records": [{"s3": {"object": {"key": key}}} for key in keys]})}
 
 
-def test_the_keys_are_decoded() -> None:
+def test_the_keys_are_decoded_and_a_test_event_has_none() -> None:
     assert failed_keys({"Records": [message("a+b%C3%A4.log", "c.log")]}) == ["a bä.log", "c.log"]
-
-
-def test_a_test_event_has_no_keys() -> None:
     assert failed_keys({"Records": [{"body": json.dumps({"Event": "s3:TestEvent"})}]}) == []
 
 
