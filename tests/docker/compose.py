@@ -1,12 +1,11 @@
 """`docker compose` with the project's file: version 2 as Docker's plugin, or the older command of its own."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.docker.containers import DOCKER, ROOT, DockerError
+from tests.docker.containers import DOCKER, ROOT, DockerError, output
 
 FILE = ROOT / "localstack-compose.yml"
 
@@ -38,16 +37,5 @@ class Compose:
 
     def __call__(self, *arguments: str, timeout: float = 300.0) -> str:
         """Run a command on it and return what it prints."""
-        done = subprocess.run(
-            [*compose_command(), "--project-name", self.project, "--file", str(FILE), *arguments],
-            env={**os.environ, **self.variables},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        if done.returncode:
-            raise DockerError(done.stdout)
-        return done.stdout
+        command = [*compose_command(), "--project-name", self.project, "--file", str(FILE), *arguments]
+        return output(command, timeout, **self.variables)

@@ -1,7 +1,6 @@
 """Fixtures of the Docker tests. Without a daemon they skip, with its own error; with REQUIRE_DOCKER=1 they fail."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import sqlalchemy as sa
 
 from local.postgres import EmbeddedPostgres
 from logstats.settings import DatabaseSettings
-from tests.docker.containers import DOCKER, ROOT, DockerError, docker, relay
+from tests.docker.containers import DOCKER, DockerError, docker, output, relay
 from tests.s3_double import S3Double
 
 STAND_IN = "standin/python:3.12"
@@ -44,15 +43,7 @@ def image(base_image: str | None) -> str:
     """The image of the unmodified Dockerfile."""
     options = f"DOCKER={DOCKER}", f"IMAGE={IMAGE}", "DOCKER_BUILD_OPTIONS=--network host"
     base = [f"BASE_IMAGE={base_image}"] if base_image else []
-    done = subprocess.run(
-        ["make", "--silent", "image", *options, *base],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-4000:]
+    output(["make", "--silent", "image", *options, *base], timeout=600)
     return IMAGE
 
 

@@ -8,7 +8,7 @@ import socketserver
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,29 @@ class DockerError(Exception):
     """Docker's own message."""
 
 
+def output(command: Sequence[str], timeout: float, **environment: str) -> str:
+    """Run a command in the repository and return all that it prints.
+
+    Raises
+    ------
+    DockerError
+        If it fails.
+    """
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    if done.returncode:
+        raise DockerError(done.stdout.strip())
+    return done.stdout
+
+
 def docker(*arguments: str, timeout: float = 120.0) -> str:
     """Run a docker command and return its output.
 
@@ -36,17 +59,7 @@ def docker(*arguments: str, timeout: float = 120.0) -> str:
     """
     if not shutil.which(DOCKER):
         raise DockerError(f"{DOCKER}: command not found")
-    done = subprocess.run(
-        [DOCKER, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    if done.returncode:
-        raise DockerError(done.stdout.strip())
-    return done.stdout
+    return output([DOCKER, *arguments], timeout)
 
 
 def lambda_limits(memory_mib: int) -> tuple[str, ...]:

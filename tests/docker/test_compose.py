@@ -1,8 +1,6 @@
 """`localstack-compose.yml` from `up` to `down -v`: upload a log, read the statistics, leave nothing."""
 
 import json
-import os
-import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from local.cloud.emulator import Endpoint
 from tests import oracle
 from tests.docker.compose import Compose
 from tests.docker.conftest import STAND_IN
-from tests.docker.containers import DOCKER, ROOT, DockerError, docker
+from tests.docker.containers import DOCKER, ROOT, DockerError, docker, output
 from tests.integration.local.cloud.conftest import free_port
 from tests.logs import as_bytes, random_lines
 
@@ -52,16 +50,7 @@ def variables(image: str, base_image: str | None) -> dict[str, str]:
             "--tag",
             chosen[f"{target}_IMAGE".upper()],
         ]
-        done = subprocess.run(
-            [DOCKER, "build", "--network", "host", *base, *file, "."],
-            cwd=ROOT,
-            env={**os.environ, "DOCKER_BUILDKIT": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-4000:]
+        output([DOCKER, "build", "--network", "host", *base, *file, "."], timeout=900, DOCKER_BUILDKIT="1")
     return chosen
 
 

@@ -1,7 +1,6 @@
 """`logstats up` from start to Ctrl-C, as `make run` calls it: every part is real."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -72,6 +71,11 @@ class Up:
         if pid_file.exists():
             pids.append(abs(int(pid_file.read_text().split()[0])))  # negative while it is set up
         return pids
+
+    def running(self, program: str) -> list[psutil.Process]:
+        """The processes that it has started, and they, of a program."""
+        started = psutil.Process(self.process.pid).children(recursive=True)
+        return [each for each in started if any(program in argument for argument in each.cmdline())]
 
     def end(self, how: signal.Signals) -> tuple[int, str]:
         """End it; return its exit code and what it has said on standard error."""
@@ -181,12 +185,7 @@ def test_killed_it_leaves_no_process_and_loses_no_upload(start: Start, state: Pa
     # An object that arrived, but whose message went down with the queue.
     again = start()
     again.wait()
-    processor = [
-        process
-        for process in psutil.Process(again.process.pid).children(recursive=True)
-        if any("runtime.py" in argument for argument in process.cmdline())
-    ]
-    for process in processor:
+    for process in again.running("runtime.py"):
         process.suspend()
     again.put("late.log", LOG.read_bytes())
     time.sleep(0.3)
@@ -269,12 +268,7 @@ def test_a_failing_upload_is_told_a_second_one_refused_and_down_stops_the_first(
 def test_an_emulator_that_dies_is_told(start: Start) -> None:
     up = start()
     up.wait()
-    emulator = next(
-        process
-        for process in psutil.Process(up.process.pid).children()
-        if any("launcher.py" in argument for argument in process.cmdline())
-    )
-    os.kill(emulator.pid, signal.SIGKILL)
+    up.running("launcher.py")[0].kill()
     _, errors = up.process.communicate(timeout=60)
     assert up.process.returncode == 1
     assert "The emulator has ended unexpectedly; see " in errors

@@ -9,18 +9,10 @@ from cdk import elf
 from logstats.native.build import build
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    path = tmp_path / "kernel.so"
-    build(path, "x86_64-linux-gnu.2.34")
-    return path
-
-
-def test_machine(library: Path, tmp_path: Path) -> None:
-    assert elf.machine(library) == "x86_64"
-    arm = tmp_path / "arm.so"
-    build(arm, "aarch64-linux-gnu.2.34")
-    assert elf.machine(arm) == "aarch64"
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_machine(machine: str, tmp_path: Path) -> None:
+    build(tmp_path / "kernel.so", f"{machine}-linux-gnu.2.34")
+    assert elf.machine(tmp_path / "kernel.so") == machine
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"import os\n" * 10, b"\xcf\xfa\xed\xfe" + b"\0" * 100])

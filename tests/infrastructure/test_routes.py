@@ -32,9 +32,6 @@ def routes() -> dict[str, Rule]:
     return {path: rule for path, rule in found.items() if path not in NOT_ROUTED}
 
 
-def test_the_gateway_guards_what_the_app_guards() -> None:
+def test_the_gateway_guards_what_the_app_guards_and_lets_through_what_is_open() -> None:
     assert {path for path, rule in routes().items() if rule is not Rule.OPEN} == set(PROTECTED_ROUTES)
-
-
-def test_the_gateway_lets_through_what_is_open() -> None:
     assert {path for path, rule in routes().items() if rule is Rule.OPEN} == set(OPEN_ROUTES)

@@ -209,7 +209,9 @@ def test_undeliverable_messages_are_announced_to_the_dead_letters_by_this_rule_o
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}}
 
 
-def test_the_database_is_private_encrypted_and_takes_iam_and_tls_only(environment: str) -> None:
+def test_the_database_is_private_encrypted_and_takes_iam_and_tls_from_its_network_only(
+    environment: str,
+) -> None:
     cluster = only(environment, "AWS::RDS::DBCluster")["Properties"]
     assert cluster["StorageEncrypted"] is True
     assert cluster["EnableIAMDatabaseAuthentication"] is True
@@ -220,6 +222,7 @@ def test_the_database_is_private_encrypted_and_takes_iam_and_tls_only(environmen
         variables = properties["Environment"]["Variables"]
         names = ("DATABASE_TLS", "DATABASE_CA_FILE", "DATABASE_IAM_AUTH")
         assert [variables[name] for name in names] == ["verify-full", "rds", "true"]
+        assert len(properties["VpcConfig"]["SubnetIds"]) == 2
 
 
 def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
@@ -321,11 +324,6 @@ def test_those_who_use_the_database_reach_it_and_s3_and_nothing_else(environment
 def test_what_the_network_refuses_is_logged(environment: str) -> None:
     flow_log = only(environment, "AWS::EC2::FlowLog")["Properties"]
     assert (flow_log["ResourceType"], flow_log["TrafficType"]) == ("VPC", "REJECT")
-
-
-def test_functions_that_use_the_database_are_in_its_network(environment: str) -> None:
-    for properties in database_functions(environment):
-        assert len(properties["VpcConfig"]["SubnetIds"]) == 2
 
 
 def test_only_the_function_that_creates_the_roles_may_be_the_master_user(environment: str) -> None:

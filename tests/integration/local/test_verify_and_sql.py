@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from local.cli import app
 from local.errors import UserError
+from logstats.models import DailyStatistics
 from logstats.settings import DatabaseSettings
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
@@ -27,18 +28,17 @@ def url(database: DatabaseSettings, tmp_path: Path) -> str:
     return database.url
 
 
-def break_a_day(engine: sa.Engine) -> None:
+def break_a_day(engine: sa.Engine, **values: object) -> None:
+    days = sa.update(DailyStatistics).where(DailyStatistics.customer_id == "cust_1")
     with engine.begin() as connection:
-        connection.execute(
-            sa.text("UPDATE daily_statistics SET server_errors = 99 WHERE customer_id = 'cust_1'")
-        )
+        connection.execute(days.values(values))
 
 
 def test_verify_says_what_differs_and_mends_it(url: str, engine: sa.Engine) -> None:
     days = len(oracle.statistics(LINES))
     good = run("verify", "--database-url", url)
     assert (good.exit_code, good.stdout) == (0, f"2 customers, {days} customer days: 0 differences\n")
-    break_a_day(engine)
+    break_a_day(engine, server_errors=99)
     bad = run("verify", "--database-url", url)
     assert bad.exit_code == 1
     assert "server_errors is 99, not" in bad.stdout.splitlines()[0]
@@ -106,11 +106,7 @@ def test_sql_shows_at_most_so_many_rows(url: str, found: int, said: str) -> None
 
 
 def test_verify_shows_control_characters_escaped(url: str, engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(
-            sa.text("UPDATE daily_statistics SET customer_id = :new WHERE customer_id = 'cust_1'"),
-            {"new": "\x1b[2J"},
-        )
+    break_a_day(engine, customer_id="\x1b[2J")
     shown = run("verify", "--database-url", url).stdout
     assert "\\x1b[2J" in shown
     assert "\x1b" not in shown

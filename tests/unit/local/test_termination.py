@@ -1,5 +1,5 @@
 import signal
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -40,14 +40,9 @@ def test_cleaning_up_is_not_interrupted(number: signal.Signals) -> None:
 
 
 def test_other_threads_leave_signals_alone() -> None:
-    seen: list[object] = []
-
-    def work() -> None:
+    def within() -> object:
         with stopped_by_exception(), uninterrupted():
-            seen.append(signal.getsignal(signal.SIGTERM))
+            return signal.getsignal(signal.SIGTERM)
 
-    before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [before]
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(within).result() == signal.getsignal(signal.SIGTERM)

@@ -41,11 +41,10 @@ def test_trap_17_nothing_of_the_project_is_installed_beside_it(requirements: Pat
 def test_the_user_s_aws_configuration_and_proxy_do_not_matter(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.setenv(name, "does-not-exist")
+    for name in ("AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
     client = Emulator(emulator.endpoint, emulator.child, Path()).client("sts")
     assert client.get_caller_identity()["Account"] == "000000000000"
 

@@ -1,8 +1,8 @@
 """Execution environments are reused, replaced and limited to one invocation at a time."""
 
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,16 +30,9 @@ def pid(function: Function) -> object:
 def test_one_after_the_other_share_a_process_and_at_the_same_time_have_one_each(function: Function) -> None:
     first = pid(function)
     assert pid(function) == first
-    pids: list[object] = []
-    event = f"[time.sleep(0.5), {PID}][1]"
-    threads = [
-        threading.Thread(target=lambda: pids.append(function.invoke(invocation(event)).payload))
-        for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    events = [invocation(f"[time.sleep(0.5), {PID}][1]") for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        pids = [result.payload for result in pool.map(function.invoke, events)]
     assert len(set(pids)) == 2
     assert first in pids
 
@@ -82,11 +75,8 @@ def test_a_function_that_is_not_there_is_an_init_error_and_remembered() -> None:
 
 def test_closing_ends_an_invocation_and_refuses_the_next(function: Function) -> None:
     pid(function)
-    kinds: list[str] = []
-    thread = threading.Thread(target=lambda: kinds.append(function.invoke(invocation("time.sleep(60)")).kind))
-    thread.start()
+    running = ThreadPoolExecutor().submit(function.invoke, invocation("time.sleep(60)"))
     time.sleep(0.2)
     function.close()
-    thread.join(10)
-    assert kinds == ["exit"]
+    assert running.result(10).kind == "exit"
     assert function.invoke(invocation(PID)).kind == "exit"

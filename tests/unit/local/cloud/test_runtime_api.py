@@ -2,9 +2,9 @@
 
 import http.client
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,16 +21,7 @@ def api() -> Iterator[RuntimeApi]:
 
 def invoke(api: RuntimeApi, event: object, seconds: float = 30) -> Callable[[], Result]:
     """Invoke in a thread; return what waits for its end."""
-    results: list[Result] = []
-    invocation = Invocation(event, time.time() + seconds)
-    thread = threading.Thread(target=lambda: results.append(api.invoke(invocation)))
-    thread.start()
-
-    def result() -> Result:
-        thread.join()
-        return results[0]
-
-    return result
+    return ThreadPoolExecutor().submit(api.invoke, Invocation(event, time.time() + seconds)).result
 
 
 def connected(api: RuntimeApi, path: str = NEXT) -> http.client.HTTPConnection:

@@ -32,11 +32,8 @@ def owner(state: State) -> "subprocess.Popen[bytes]":
     return process
 
 
-def test_nobody_owns_a_new_folder(state: State) -> None:
-    assert state.owner() is None
-
-
 def test_the_owner_is_known_and_a_second_one_refused(state: State) -> None:
+    assert state.owner() is None
     with owner(state) as process:
         known = state.owner()
         assert known is not None
