@@ -58,56 +58,48 @@ ANOTHER_DAY = (
 )
 
 
-@pytest.mark.parametrize(
-    ("statement", "problem"),
-    [
-        ("UPDATE daily_statistics SET total_requests = total_requests + 1", "total_requests is"),
-        ("UPDATE daily_statistics SET duration_sum_us = duration_sum_us - 1", "duration_sum_us is"),
-        ("UPDATE daily_statistics SET duration_p99_us = 7", "duration_p99_us is 7, not"),
-        (r"UPDATE daily_statistics SET histogram = '\x010101'", "the histogram is another"),
-        ("DELETE FROM daily_statistics", "the row is missing"),
-    ],
-)
-def test_a_broken_day_is_found_and_mended(ingestor: Ingestor, statement: str, problem: str) -> None:
-    found = assert_mended(ingestor.engine, f"{statement} {OF_A_DAY}", problem)
-    assert (found.customer_id, found.date) == ("cust_2", DAY)
-
-
-def test_a_day_too_many_is_found_and_mended(ingestor: Ingestor) -> None:
-    found = assert_mended(ingestor.engine, ANOTHER_DAY, "nothing contributes to this row")
-    assert (found.customer_id, found.date) == ("cust_2", dt.date(1999, 1, 1))
+OF_A_CUSTOMER = "WHERE customer_id = 'cust_3'"
+ANOTHER_CUSTOMER = "INSERT INTO customers VALUES ('cust_9', 1, '1999-01-01', '1999-01-01', 5)"
 
 
 @pytest.mark.parametrize(
-    ("statement", "problem"),
+    ("statement", "customer", "date", "problem"),
     [
-        ("UPDATE customers SET total_requests = 1 WHERE customer_id = 'cust_3'", "total_requests is 1, not"),
-        (
-            "UPDATE customers SET first_date = '1999-01-01' WHERE customer_id = 'cust_3'",
-            "first_date is 1999-01-01",
-        ),
-        ("DELETE FROM customers WHERE customer_id = 'cust_3'", "the row is missing"),
-        (
-            "INSERT INTO customers VALUES ('cust_9', 1, '1999-01-01', '1999-01-01', 5)",
-            "nothing contributes to this row",
-        ),
+        (f"{statement} {OF_A_DAY}", "cust_2", DAY, problem)
+        for statement, problem in {
+            "UPDATE daily_statistics SET total_requests = total_requests + 1": "total_requests is",
+            "UPDATE daily_statistics SET duration_sum_us = duration_sum_us - 1": "duration_sum_us is",
+            "UPDATE daily_statistics SET duration_p99_us = 7": "duration_p99_us is 7, not",
+            r"UPDATE daily_statistics SET histogram = '\x010101'": "the histogram is another",
+            "DELETE FROM daily_statistics": "the row is missing",
+        }.items()
+    ]
+    + [
+        (f"{statement} {OF_A_CUSTOMER}", "cust_3", None, problem)
+        for statement, problem in {
+            "UPDATE customers SET total_requests = 1": "total_requests is 1, not",
+            "UPDATE customers SET first_date = '1999-01-01'": "first_date is 1999-01-01",
+            "DELETE FROM customers": "the row is missing",
+        }.items()
+    ]
+    + [
+        (ANOTHER_DAY, "cust_2", dt.date(1999, 1, 1), "nothing contributes to this row"),
+        (ANOTHER_CUSTOMER, "cust_9", None, "nothing contributes to this row"),
     ],
 )
-def test_a_broken_customer_is_found_and_mended(ingestor: Ingestor, statement: str, problem: str) -> None:
-    assert assert_mended(ingestor.engine, statement, problem).date is None
-
-
-def assert_mended(engine: sa.Engine, statement: str, problem: str) -> Difference:
-    """What a statement has broken is the only difference, and mending gives the tables that were there before."""
+def test_what_is_broken_is_the_only_difference_and_mended(
+    ingestor: Ingestor, statement: str, customer: str, date: dt.date | None, problem: str
+) -> None:
+    engine = ingestor.engine
     right, customers = tables.merged_rows(engine), tables.customers(engine)
     execute(engine, statement)
     told: list[Difference] = []
     verdict = check(engine, told.append, mending=True)
     assert (len(told), verdict.differences, verdict.mended) == (1, 0, 1)
+    assert (told[0].customer_id, told[0].date) == (customer, date)
     assert problem in told[0].problem
     assert tables.merged_rows(engine) == right
     assert tables.customers(engine) == customers
-    return told[0]
 
 
 def test_mending_invalidates_kept_answers(ingestor: Ingestor) -> None:
