@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from logstats import metrics, pseudonyms
 from logstats.pseudonyms import pseudonym
 from logstats.settings import DatabaseSettings
+from tests import tables
 from tests.cloudwatch import extracted
 from tests.days import insert_day
 from tests.events import api_event, created, sqs_event
@@ -152,7 +153,8 @@ def test_an_ingest_is_logged_and_measured(
     assert (first["level"], first["service"], first["message_id"]) == ("INFO", "processor", "0")
     assert first["object"] == {"bucket": BUCKET, "key": "in/a.log", "version": "v1"}
     assert first["function_request_id"]
-    assert first["timestamp"].endswith("+00:00")
+    assert first["timestamp"].endswith("+00:00")  # as in RFC 3339: Lambda's filter by level needs that
+    assert first["timestamp"][10] == "T"
     assert (first["receive_count"], second["receive_count"]) == (1, 2)
     assert (first["cold_start"], second["cold_start"]) == (True, False)
     outcome = {
@@ -197,6 +199,7 @@ def test_a_batch_that_the_database_refuses_shows_no_data(
     assert "CheckViolation" in failure["exception"]
     assert "processor/ingest.py" in failure["exception"], "where it happened"
     assert log.metrics()["LogObjects", "processor", "failed"] == [1]
+    assert tables.statistics(engine) == {}
     log.shows_nothing()
     assert all(secret not in json.dumps(result.payload) for secret in SECRETS)
 
@@ -217,17 +220,6 @@ def test_a_batch_of_all_kinds_of_failures_names_each(
         for message in "0798"
         for failure in json.loads(s3.objects[REJECTS, f"undeliverable/{message}.json"][0].block)["failures"]
     ]
-    for reason, beginning in zip(
-        reasons,
-        (
-            "SourceError: s3://request-logs/in.log.gz: not valid gzip",
-            "MissingError: s3://request-logs/gone.log",
-            "UnknownMessageError",
-            "UnknownMessageError",
-        ),
-        strict=True,
-    ):
-        assert reason.startswith(beginning)
     failures = [line for line in log.lines() if line.get("level") == "ERROR" and "message_id" in line]
     assert [failure["error"] for failure in failures] == [
         "SourceError", "MissingError", "UnknownMessageError", "UnknownMessageError",

@@ -96,10 +96,8 @@ def function(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Ite
         (event("/customers/nobody/stats", "from=2024-09-03"), 200),
         (event("/customers/' OR 1=1 --/stats", "from=2024-09-03"), 200),
         (event("/customers/cust_1/stats"), 422),
-        (event("/customers/cust_1/stats", "from=%27%3B--"), 422),
         (event("/customers/a\0b/stats", "from=2024-09-03"), 422),
         (event("/customers/\ud800/stats", "from=2024-09-03"), 422),
-        (event("/customers//stats", "from=2024-09-03"), 422),
         (event("/nowhere"), 404),
         (event("/customers/cust_1"), 404),
         (event("/customers/cust_1/stats/", "from=2024-09-03"), 404),
@@ -217,6 +215,7 @@ def test_answers_and_log_lines_name_the_gateways_request(
     ):
         answer = function(request)
         assert (answer["statusCode"], answer["headers"]["x-request-id"]) == (status, "JKJaXmPLvHcESHA=")
+        assert (answer["headers"]["content-type"] == "application/problem+json") == (status != 422)
         assert "daily_statistics" not in answer["body"]
     assert "daily_statistics" in caplog.text
     assert [getattr(record, "request_id", None) for record in caplog.records] == ["JKJaXmPLvHcESHA="]

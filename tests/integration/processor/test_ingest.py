@@ -315,16 +315,6 @@ def test_a_failed_attempt_leaves_nothing_and_the_next_one_succeeds(
     tables.check(ingestor.engine, LINES)
 
 
-def test_a_staging_error_fails_the_attempt(
-    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("processor.dataflow.sink._COPY", "COPY nowhere FROM STDIN (FORMAT BINARY)")
-    with pytest.raises(Exception, match="nowhere"):
-        ingest(ingestor, tmp_path / "a.log", LINES)
-    assert "panicked" not in capfd.readouterr().err
-    assert tables.statistics(ingestor.engine) == {}
-
-
 def test_a_file_that_changes_while_it_is_read_is_not_committed(
     ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
