@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from logstats import metrics, pseudonyms
 from logstats.pseudonyms import pseudonym
 from logstats.settings import DatabaseSettings
+from tests import tables
 from tests.cloudwatch import extracted
 from tests.days import insert_day
 from tests.events import api_event, created, sqs_event
@@ -136,17 +137,24 @@ def stats(customer: str = CUSTOMER, query: str = "from=2024-09-03") -> dict[str,
 def test_an_ingest_is_logged_and_measured(
     s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
 ) -> None:
+    """The third delivery repeats the first one, and counts no lines again."""
+    root = "1-5759e988-bd862e3fe1be46a994272793"
     data = as_bytes([*LINES, BROKEN])
     with execution_environment(PROCESSOR, variables, log.path) as processor:
         event = delivery(s3, "in/a.log", data, ago=40, sent_ago=30)
-        assert processor.invoke(event).payload == {"batchItemFailures": []}
+        traced = f"Root={root};Parent=53995c3f42cd8ad8;Sampled=1"
+        assert processor.invoke(event, trace=traced).payload == {"batchItemFailures": []}
         again = delivery(s3, "in/b.log", data, count=2)
-        assert processor.invoke(again).payload == {"batchItemFailures": []}
-    first, second = log.lines("Log object processed")
+        for each in (again, event):
+            assert processor.invoke(each).payload == {"batchItemFailures": []}
+    first, second, third = log.lines("Log object processed")
+    assert first["xray_trace_id"] == root
+    assert third["ingest"]["outcome"] == "unchanged"
     assert (first["level"], first["service"], first["message_id"]) == ("INFO", "processor", "0")
     assert first["object"] == {"bucket": BUCKET, "key": "in/a.log", "version": "v1"}
     assert first["function_request_id"]
-    assert first["timestamp"].endswith("+00:00")
+    assert first["timestamp"].endswith("+00:00")  # as in RFC 3339: Lambda's filter by level needs that
+    assert first["timestamp"][10] == "T"
     assert (first["receive_count"], second["receive_count"]) == (1, 2)
     assert (first["cold_start"], second["cold_start"]) == (True, False)
     outcome = {
@@ -162,6 +170,8 @@ def test_an_ingest_is_logged_and_measured(
     assert found["RejectedLines", "processor"] == [1, 1]
     assert found["IngestedBytes", "processor"] == [len(data), len(data)]
     assert found["LogObjects", "processor", "ingested"] == [1, 1]
+    assert found["LogObjects", "processor", "unchanged"] == [1]
+    assert len(found["Freshness", "processor"]) == 2
     assert found["ColdStarts", "processor"] == found["Redeliveries", "processor"] == [1]
     fresh, waited = found["Freshness", "processor"][0], found["QueueAge", "processor"][0]
     assert 30 <= waited < fresh < 40 + 60
@@ -171,30 +181,10 @@ def test_an_ingest_is_logged_and_measured(
     log.shows_nothing()
 
 
-def test_a_delivery_that_repeats_counts_no_lines_again(
-    s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
-) -> None:
-    event = delivery(s3, "a.log", as_bytes(LINES))
-    with execution_environment(PROCESSOR, variables, log.path) as processor:
-        for _ in range(2):
-            assert processor.invoke(event).kind == "response"
-    found = log.metrics()
-    assert found["AcceptedLines", "processor"] == [400]
-    assert len(found["Freshness", "processor"]) == 1
-    assert found["LogObjects", "processor", "unchanged"] == [1]
-
-
-BREAKAGES = {
-    "COPY quotes a row": ("contributions", "CheckViolation", "23514"),
-    "an INSERT of statistics quotes a row": ("daily_statistics", "CheckViolation", "23514"),
-}
-
-
-@pytest.mark.parametrize("case", BREAKAGES)
+@pytest.mark.parametrize("table", ["contributions", "daily_statistics"])  # by COPY, and by INSERT
 def test_a_batch_that_the_database_refuses_shows_no_data(
-    case: str, s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
+    table: str, s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
 ) -> None:
-    table, kind, state = BREAKAGES[case]
     with engine.begin() as connection:
         connection.execute(sa.text(f"ALTER TABLE {table} ADD CONSTRAINT no_more CHECK (false) NOT VALID"))
     with execution_environment(PROCESSOR, variables, log.path) as processor:
@@ -204,11 +194,12 @@ def test_a_batch_that_the_database_refuses_shows_no_data(
     assert failure["level"] == "ERROR"
     assert failure["object"]["key"] == "a.log"
     assert failure["message_id"] == "0"
-    assert state in failure["message"]
+    assert "23514" in failure["message"]
     assert 'violates check constraint "no_more"' in failure["message"]
-    assert kind in failure["exception"]
+    assert "CheckViolation" in failure["exception"]
     assert "processor/ingest.py" in failure["exception"], "where it happened"
     assert log.metrics()["LogObjects", "processor", "failed"] == [1]
+    assert tables.statistics(engine) == {}
     log.shows_nothing()
     assert all(secret not in json.dumps(result.payload) for secret in SECRETS)
 
@@ -229,17 +220,6 @@ def test_a_batch_of_all_kinds_of_failures_names_each(
         for message in "0798"
         for failure in json.loads(s3.objects[REJECTS, f"undeliverable/{message}.json"][0].block)["failures"]
     ]
-    for reason, beginning in zip(
-        reasons,
-        (
-            "SourceError: s3://request-logs/in.log.gz: not valid gzip",
-            "MissingError: s3://request-logs/gone.log",
-            "UnknownMessageError",
-            "UnknownMessageError",
-        ),
-        strict=True,
-    ):
-        assert reason.startswith(beginning)
     failures = [line for line in log.lines() if line.get("level") == "ERROR" and "message_id" in line]
     assert [failure["error"] for failure in failures] == [
         "SourceError", "MissingError", "UnknownMessageError", "UnknownMessageError",
@@ -320,14 +300,3 @@ def test_requests_are_measured_by_route_and_never_logged_with_their_path(
     }
     assert all(0 < value < 30_000 for key, values in found.items() if key[0] == "Latency" for value in values)
     log.shows_nothing()
-
-
-def test_a_traced_invocation_s_lines_have_the_trace_s_id(
-    s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
-) -> None:
-    root = "1-5759e988-bd862e3fe1be46a994272793"
-    with execution_environment(PROCESSOR, variables, log.path) as processor:
-        event = delivery(s3, "a.log", as_bytes(LINES))
-        header = f"Root={root};Parent=53995c3f42cd8ad8;Sampled=1"
-        assert processor.invoke(event, trace=header).kind == "response"
-    assert [line["xray_trace_id"] for line in log.lines("Log object processed")] == [root]

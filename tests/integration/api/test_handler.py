@@ -89,39 +89,21 @@ def function(database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield function
 
 
-def test_statistics_are_answered(function: Function, engine: sa.Engine) -> None:
-    insert_day(engine, "cust_1", DAY, [123_000, 456_000, 2_000_000], client_errors=1, server_errors=1)
-    answer = function(stats_of("cust_1"))
-    assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "application/json")
-    (day,) = json.loads(answer["body"])
-    assert (day["uptime_percentage"], day["duration_mean"], day["duration_p50"]) == (
-        200 / 3,
-        2.579 / 3,
-        0.456,
-    )
-
-
 @pytest.mark.parametrize(
     ("request_event", "status"),
     [
         (event("/customers/cust_1/stats", "from=2024-09-03&to=2024-09-03"), 200),
         (event("/customers/nobody/stats", "from=2024-09-03"), 200),
         (event("/customers/' OR 1=1 --/stats", "from=2024-09-03"), 200),
-        (event("/customers/\U0001f600/stats", "from=2024-09-03"), 200),
         (event("/customers/cust_1/stats"), 422),
-        (event("/customers/cust_1/stats", "from=%27%3B--"), 422),
         (event("/customers/a\0b/stats", "from=2024-09-03"), 422),
-        (event("/customers/a\nb/stats", "from=2024-09-03"), 422),
         (event("/customers/\ud800/stats", "from=2024-09-03"), 422),
-        (event("/customers//stats", "from=2024-09-03"), 422),
         (event("/nowhere"), 404),
         (event("/customers/cust_1"), 404),
         (event("/customers/cust_1/stats/", "from=2024-09-03"), 404),
         (event("/customers/cust_1/stats", "from=2024-09-03", method="POST"), 405),
         (event("/customers/cust_1/stats", "from=2024-09-03", cookies=["a=b", "c=d"]), 200),
         (event("/customers/cust_1/stats", "from=2024-09-03", method="HEAD"), 200),
-        (event("/openapi.json"), 200),
-        (event("/docs"), 200),
     ],
 )
 def test_every_event_has_its_status(function: Function, request_event: dict[str, Any], status: int) -> None:
@@ -161,23 +143,19 @@ def test_trap_05_asyncio_run_elsewhere_does_not_break_the_next_call(function: Fu
     assert (function.json(stats_of("cust_1")), function.backends()) == before
 
 
-def test_trap_07_invocations_share_one_loop_and_one_connection(function: Function) -> None:
+def test_trap_07_invocations_share_one_connection_which_is_replaced_when_it_has_ended(
+    function: Function,
+) -> None:
     assert function.backends() == []  # the import connects to nothing
     function(stats_of("cust_1"))
-    first = function.backends()
+    [first] = function.backends()
     function(stats_of("cust_2"))
-    assert len(first) == 1
-    assert function.backends() == first
-
-
-def test_trap_07_a_connection_ended_between_invocations_is_replaced(function: Function) -> None:
-    function(stats_of("cust_1"))
-    [before] = function.backends()
+    assert function.backends() == [first]
     with psycopg.connect(function.database.url) as connection:
-        connection.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
     assert function.json(stats_of("cust_1")) == []
     [after] = function.backends()
-    assert after != before
+    assert after != first
 
 
 def test_trap_09_a_stopped_database_is_503_until_it_is_back(
@@ -237,6 +215,7 @@ def test_answers_and_log_lines_name_the_gateways_request(
     ):
         answer = function(request)
         assert (answer["statusCode"], answer["headers"]["x-request-id"]) == (status, "JKJaXmPLvHcESHA=")
+        assert (answer["headers"]["content-type"] == "application/problem+json") == (status != 422)
         assert "daily_statistics" not in answer["body"]
     assert "daily_statistics" in caplog.text
     assert [getattr(record, "request_id", None) for record in caplog.records] == ["JKJaXmPLvHcESHA="]

@@ -2,8 +2,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -16,18 +16,22 @@ from api.settings import ApiSettings
 from local.postgres import EmbeddedPostgres
 from logstats.settings import DatabaseSettings
 
+pytestmark = pytest.mark.anyio
 PID = sa.text("SELECT pg_backend_pid()")
 
 
-def run(settings: DatabaseSettings, test: Callable[[Reader], Awaitable[None]], **api: float) -> None:
-    async def main() -> None:
-        reader = Reader(settings, ApiSettings.model_validate(api))
-        try:
-            await test(reader)
-        finally:
-            await reader.close()
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
-    asyncio.run(main())
+
+@asynccontextmanager
+async def connected(settings: DatabaseSettings, **api: float) -> AsyncIterator[Reader]:
+    reader = Reader(settings, ApiSettings.model_validate(api))
+    try:
+        yield reader
+    finally:
+        await reader.close()
 
 
 async def pid(reader: Reader) -> int:
@@ -44,23 +48,14 @@ def terminate_all(settings: DatabaseSettings) -> int:
         return ended.rowcount
 
 
-def test_trap_07_a_connection_that_died_in_the_freeze_is_replaced(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
-        before = await pid(reading)
-        assert terminate_all(database) == 1  # without a turn of the loop: the process was frozen
-        assert await pid(reading) != before
-
-    run(database, test)
-
-
-def test_trap_07_all_connections_may_have_died(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
-        before = set(await _pids_at_once(reading, 3))
-        assert terminate_all(database) == len(before) == 3
-        after = set(await _pids_at_once(reading, 3))
-        assert before.isdisjoint(after)
-
-    run(database, test, pool_size=3)
+@pytest.mark.parametrize("size", [1, 3])
+async def test_trap_07_connections_that_died_in_the_freeze_are_replaced(
+    database: DatabaseSettings, size: int
+) -> None:
+    async with connected(database, pool_size=size) as reading:
+        before = set(await _pids_at_once(reading, size))
+        assert terminate_all(database) == len(before) == size  # without a turn of the loop: it was frozen
+        assert before.isdisjoint(await _pids_at_once(reading, size))
 
 
 async def _pids_at_once(reading: Reader, count: int) -> list[int]:
@@ -68,82 +63,59 @@ async def _pids_at_once(reading: Reader, count: int) -> list[int]:
     return [rows[0][0] for rows in await asyncio.gather(*(reading.rows(statement) for _ in range(count)))]
 
 
-def test_trap_07_postgresql_ends_what_a_frozen_process_keeps(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
+async def test_trap_07_postgresql_ends_what_a_frozen_process_keeps(database: DatabaseSettings) -> None:
+    async with connected(database, idle_seconds=1) as reading:
         await pid(reading)
         time.sleep(2)  # noqa: ASYNC251 - frozen
         assert terminate_all(database) == 0
         await pid(reading)
 
-    run(database, test, idle_seconds=1)
 
-
-def test_trap_07_a_long_unused_connection_is_not_trusted(
+async def test_trap_07_a_long_unused_connection_is_not_trusted(
     database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A silent dead peer would cost the whole answer time; the monotonic clock may have slept too."""
-
-    async def test(reading: Reader) -> None:
+    async with connected(database) as reading:
         before = await pid(reading)
         frozen = time.time() + 61
         monkeypatch.setattr(time, "time", lambda: frozen)
         assert await pid(reading) != before
 
-    run(database, test)
 
-
-def test_an_error_of_the_statement_is_not_the_databases_absence(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
-        with pytest.raises(sa.exc.ProgrammingError, match="nowhere"):
-            await reading.rows(sa.text("SELECT * FROM nowhere"))
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [("SELECT * FROM nowhere", "nowhere"), ("DELETE FROM daily_statistics", "read-only")],
+)
+async def test_an_error_of_the_statement_is_not_the_databases_absence_and_nothing_can_be_written(
+    database: DatabaseSettings, statement: str, error: str
+) -> None:
+    async with connected(database) as reading:
+        with pytest.raises(sa.exc.DBAPIError, match=error):
+            await reading.rows(sa.text(statement))
         await pid(reading)
 
-    run(database, test)
 
-
-def test_a_connection_is_not_kept_after_a_statement_was_given_up(database: DatabaseSettings) -> None:
+async def test_a_slow_statement_ends_in_time_on_both_sides_and_so_does_its_connection(
+    database: DatabaseSettings,
+) -> None:
     """Its answer may still come; whoever had the connection next would take it for theirs."""
-
-    async def test(reading: Reader) -> None:
+    async with connected(database, answer_seconds=0.5) as reading:
         before = await pid(reading)
-        with pytest.raises(DatabaseUnavailableError):
-            await reading.rows(sa.text("SELECT pg_sleep(30)"))
-        assert await pid(reading) != before
-        with psycopg.connect(database.url) as connection:
-            kept = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'logstats-api' AND pid = %s AND state = 'idle'",
-                [before],
-            )
-            assert kept.fetchone() == (0,)
-
-    run(database, test, answer_seconds=0.5)
-
-
-def test_sessions_cannot_write(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
-        with pytest.raises(sa.exc.DBAPIError, match="read-only"):
-            await reading.rows(sa.text("DELETE FROM daily_statistics"))
-
-    run(database, test)
-
-
-def test_a_slow_statement_ends_in_time_on_both_sides(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
         started = time.monotonic()
         with pytest.raises(DatabaseUnavailableError):
             await reading.rows(sa.text("SELECT pg_sleep(30)"))
         assert time.monotonic() - started < 2
+        assert await pid(reading) != before
         await asyncio.sleep(1)
         with psycopg.connect(database.url) as connection:
-            running = connection.execute("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'")
-            assert running.fetchall() == []
-        await pid(reading)
+            there = connection.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%%' OR pid = %s", [before]
+            )
+            assert there.fetchall() == []
 
-    run(database, test, answer_seconds=0.5)
 
-
-def test_waiting_for_a_connection_ends_in_time(database: DatabaseSettings) -> None:
-    async def test(reading: Reader) -> None:
+async def test_waiting_for_a_connection_ends_in_time(database: DatabaseSettings) -> None:
+    async with connected(database, answer_seconds=1) as reading:
         slow = asyncio.create_task(reading.rows(sa.text("SELECT pg_sleep(0.8)")))
         await asyncio.sleep(0.4)
         started = time.monotonic()
@@ -153,15 +125,12 @@ def test_waiting_for_a_connection_ends_in_time(database: DatabaseSettings) -> No
         await slow
         await pid(reading)
 
-    run(database, test, answer_seconds=1)
 
-
-def test_a_database_that_dies_and_does_not_return_is_unavailable(
+async def test_a_database_that_dies_and_does_not_return_is_unavailable(
     database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is found to be dead, and the new one is refused."""
-
-    async def test(reading: Reader) -> None:
+    async with connected(database) as reading:
         await pid(reading)
         assert terminate_all(database) == 1
 
@@ -171,8 +140,6 @@ def test_a_database_that_dies_and_does_not_return_is_unavailable(
         monkeypatch.setattr(asyncpg.connect_utils, "_connect", refuse)
         with pytest.raises(DatabaseUnavailableError):
             await pid(reading)
-
-    run(database, test)
 
 
 class Wire:
@@ -229,10 +196,12 @@ def wire(server: EmbeddedPostgres) -> Iterator[Wire]:
 
 
 @pytest.mark.parametrize("established", [True, False])
-def test_trap_09_a_silent_database_is_given_up_in_time(
+async def test_trap_09_a_silent_database_is_given_up_in_time(
     wire: Wire, database: DatabaseSettings, *, established: bool
 ) -> None:
-    async def test(reading: Reader) -> None:
+    name = sa.make_url(database.url).database
+    url = f"postgresql://postgres@127.0.0.1:{wire.port}/{name}"
+    async with connected(database.model_copy(update={"url": url}), answer_seconds=0.5) as reading:
         if established:
             await pid(reading)
         wire.connected.clear()
@@ -242,7 +211,3 @@ def test_trap_09_a_silent_database_is_given_up_in_time(
         assert 0.4 < time.monotonic() - started < 1
         wire.connected.set()
         await pid(reading)
-
-    name = sa.make_url(database.url).database
-    url = f"postgresql://postgres@127.0.0.1:{wire.port}/{name}"
-    run(database.model_copy(update={"url": url}), test, answer_seconds=0.5)

@@ -42,6 +42,7 @@ def test_all_under_the_prefix_and_nothing_else(
         (f"s3://{BUCKET}/2024/notes.txt", "ignored"),
     ]
     assert tables.statistics(engine) == oracle.statistics([*A, *B])
+    assert tables.ledger(engine, "2024/notes.txt").outcome == "ignored"
     assert [bucket for bucket, _ in s3.objects].count(REJECTS) == 1
     assert backfill.run(f"s3://{BUCKET}/2024", processes=1) == 0
     assert [outcome for _, outcome in settled(capsys.readouterr().out)] == [

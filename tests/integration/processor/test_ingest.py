@@ -168,12 +168,6 @@ def test_rejected_lines_that_cannot_be_deleted_now_are_deleted_later(
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
 
 
-def test_a_file_of_another_kind_is_on_record_as_ignored(ingestor: Ingestor, tmp_path: Path) -> None:
-    assert ingest(ingestor, tmp_path / "notes.txt", LINES).outcome == "ignored"
-    assert tables.ledger(ingestor.engine, str(tmp_path / "notes.txt")).outcome == "ignored"
-    assert tables.statistics(ingestor.engine) == {}
-
-
 @pytest.mark.parametrize(
     ("workers", "wait"), [(1, ""), (2, "0"), (3, "0"), (1, "PT1H"), (3, "86400"), (2, "0.5"), (3, "P400D")]
 )
@@ -319,16 +313,6 @@ def test_a_failed_attempt_leaves_nothing_and_the_next_one_succeeds(
     tables.check(ingestor.engine)
     assert ingest(ingestor, tmp_path / "a.log.gz", data).outcome == "ingested"
     tables.check(ingestor.engine, LINES)
-
-
-def test_a_staging_error_fails_the_attempt(
-    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("processor.dataflow.sink._COPY", "COPY nowhere FROM STDIN (FORMAT BINARY)")
-    with pytest.raises(Exception, match="nowhere"):
-        ingest(ingestor, tmp_path / "a.log", LINES)
-    assert "panicked" not in capfd.readouterr().err
-    assert tables.statistics(ingestor.engine) == {}
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_committed(

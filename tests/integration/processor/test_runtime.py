@@ -59,13 +59,6 @@ def backends(engine: sa.Engine) -> set[int]:
         return set(connection.scalars(sa.text(f"SELECT pid {OTHERS}")))
 
 
-def test_an_object_is_ingested(s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine) -> None:
-    result = processor.invoke(put(s3, "in/a b+c.log", as_bytes(A) + b"broken\n"))
-    assert (result.kind, result.payload) == ("response", {"batchItemFailures": []})
-    tables.check(engine, A)
-    assert [key[0] for key in s3.objects] == [BUCKET, REJECTS]
-
-
 @pytest.fixture
 def without_bucket(variables: dict[str, str]) -> Iterator[ExecutionEnvironment]:
     """Without a bucket for rejected lines, no message can be kept: every failure is delivered again."""
@@ -85,25 +78,20 @@ def test_a_batch_that_fails_as_a_whole_is_an_error_and_the_environment_lives_on(
     tables.check(engine, A)
 
 
-def test_a_second_invocation_uses_the_connections_of_the_first(
+def test_invocations_share_connections_and_replace_those_that_died_while_frozen(
     s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
 ) -> None:
     seen = []
-    for key, lines in (("a.log", A), ("b.log", B)):
-        assert processor.invoke(put(s3, key, lines)).kind == "response"
+    for key, data in (("in/a b+c.log", as_bytes(A) + b"broken\n"), ("b.log", as_bytes(B))):
+        result = processor.invoke(put(s3, key, data))
+        assert (result.kind, result.payload) == ("response", {"batchItemFailures": []})
         seen.append(backends(engine))
     assert seen[0] == seen[1] != set()
-    tables.check(engine, [*A, *B])
-
-
-def test_a_connection_that_died_while_frozen_is_replaced(
-    s3: S3Double, processor: ExecutionEnvironment, engine: sa.Engine
-) -> None:
-    for key, lines in (("a.log", A), ("b.log", B)):
-        assert processor.invoke(put(s3, key, lines)).kind == "response"
-        with engine.connect() as connection:
-            assert connection.scalars(sa.text(f"SELECT pg_terminate_backend(pid) {OTHERS}")).all()
-    tables.check(engine, [*A, *B])
+    with engine.connect() as connection:
+        assert connection.scalars(sa.text(f"SELECT pg_terminate_backend(pid) {OTHERS}")).all()
+    assert processor.invoke(put(s3, "c.log", B)).kind == "response"
+    tables.check(engine, [*A, *B, *B])
+    assert [bucket for bucket, _ in s3.objects].count(REJECTS) == 1
 
 
 def test_a_killed_environment_leaves_nothing_and_the_next_delivery_succeeds(

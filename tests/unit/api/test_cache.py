@@ -57,45 +57,42 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-def run(test: Callable[[Gate, Revisions], Awaitable[None]]) -> None:
+def within_a_loop(test: Callable[[Gate, Revisions], Awaitable[None]]) -> Callable[[], None]:
     async def main() -> None:
         gate = Gate()
         await asyncio.wait_for(test(gate, Revisions(gate)), 5)
 
-    asyncio.run(main())
+    return lambda: asyncio.run(main())
 
 
-def test_requests_that_arrive_together_share_one_statement() -> None:
-    async def test(gate: Gate, revisions: Revisions) -> None:
-        gate.revisions = {"a": 1, "b": 2}
-        futures = [current(revisions, customer) for customer in ("a", "b", "a", "nobody")]
-        await turns()
-        assert [customers for customers, _, _ in gate.begun] == [["a", "b", "nobody"]]
-        gate.release(0)
-        assert await asyncio.gather(*futures) == [1, 2, 1, None]
-
-    run(test)
+@within_a_loop
+async def test_requests_that_arrive_together_share_one_statement(gate: Gate, revisions: Revisions) -> None:
+    gate.revisions = {"a": 1, "b": 2}
+    futures = [current(revisions, customer) for customer in ("a", "b", "a", "nobody")]
+    await turns()
+    assert [customers for customers, _, _ in gate.begun] == [["a", "b", "nobody"]]
+    gate.release(0)
+    assert await asyncio.gather(*futures) == [1, 2, 1, None]
 
 
-def test_a_statement_begun_before_a_request_arrived_is_not_shared_with_it() -> None:
+@within_a_loop
+async def test_a_statement_begun_before_a_request_arrived_is_not_shared_with_it(
+    gate: Gate, revisions: Revisions
+) -> None:
     """A commit between the two would be missed."""
-
-    async def test(gate: Gate, revisions: Revisions) -> None:
-        gate.revisions = {"a": 1}
-        early = current(revisions, "a")
-        await turns()
-        gate.revisions = {"a": 2}  # the commit
-        late = [current(revisions, "a") for _ in range(3)]
-        await turns()
-        gate.release(0)
-        assert await early == 1
-        await turns()
-        assert not any(futures.done() for futures in late)
-        gate.release(1)
-        assert await asyncio.gather(*late) == [2, 2, 2]
-        assert len(gate.begun) == 2
-
-    run(test)
+    gate.revisions = {"a": 1}
+    early = current(revisions, "a")
+    await turns()
+    gate.revisions = {"a": 2}  # the commit
+    late = [current(revisions, "a") for _ in range(3)]
+    await turns()
+    gate.release(0)
+    assert await early == 1
+    await turns()
+    assert not any(futures.done() for futures in late)
+    gate.release(1)
+    assert await asyncio.gather(*late) == [2, 2, 2]
+    assert len(gate.begun) == 2
 
 
 def test_every_statement_begins_after_the_requests_it_answers() -> None:
@@ -103,6 +100,7 @@ def test_every_statement_begins_after_the_requests_it_answers() -> None:
 
     @given(st.lists(st.sampled_from(["arrive", "commit", "answer", "turn"]), max_size=40))
     def property_of(schedule: list[str]) -> None:
+        @within_a_loop
         async def test(gate: Gate, revisions: Revisions) -> None:
             gate.revisions, futures, answered = {"a": 0}, [], 0
             for step in [*schedule, *["turn", "answer"] * 3]:
@@ -121,62 +119,54 @@ def test_every_statement_begins_after_the_requests_it_answers() -> None:
                 assert found is not None
                 assert found >= at_arrival
 
-        run(test)
+        test()
 
     property_of()
 
 
-def test_the_earliest_deadline_is_that_of_the_statement() -> None:
-    async def test(gate: Gate, revisions: Revisions) -> None:
-        futures = [current(revisions, "a", deadline) for deadline in (100.0, 101.0)]
-        await turns()
-        assert gate.begun[0][1] == 100.0
-        gate.release(0)
-        await asyncio.gather(*futures)
-
-    run(test)
+@within_a_loop
+async def test_the_earliest_deadline_is_that_of_the_statement(gate: Gate, revisions: Revisions) -> None:
+    futures = [current(revisions, "a", deadline) for deadline in (100.0, 101.0)]
+    await turns()
+    assert gate.begun[0][1] == 100.0
+    gate.release(0)
+    await asyncio.gather(*futures)
 
 
-def test_a_request_given_up_takes_nobody_with_it() -> None:
-    async def test(gate: Gate, revisions: Revisions) -> None:
-        gate.revisions = {"a": 1}
-        given_up, staying = (current(revisions, "a") for _ in range(2))
-        await turns()
-        given_up.cancel()
-        await turns()
-        gate.release(0)
-        assert await staying == 1
-        assert given_up.cancelled()
-
-    run(test)
+@within_a_loop
+async def test_a_request_given_up_takes_nobody_with_it(gate: Gate, revisions: Revisions) -> None:
+    gate.revisions = {"a": 1}
+    given_up, staying = (current(revisions, "a") for _ in range(2))
+    await turns()
+    given_up.cancel()
+    await turns()
+    gate.release(0)
+    assert await staying == 1
+    assert given_up.cancelled()
 
 
-def test_a_failure_reaches_all_who_share_it_and_nobody_else() -> None:
-    async def test(gate: Gate, revisions: Revisions) -> None:
-        gate.revisions = {"a": 1}
-        futures = [current(revisions, "a") for _ in range(2)]
-        await turns()
-        later = current(revisions, "a")
-        gate.begun[0][2].set_exception(DatabaseUnavailableError("away"))
-        for revision in futures:
-            with pytest.raises(DatabaseUnavailableError, match="away"):
-                await revision
-        await turns()
-        gate.release(1)
-        assert await later == 1
-
-    run(test)
+@within_a_loop
+async def test_a_failure_reaches_all_who_share_it_and_nobody_else(gate: Gate, revisions: Revisions) -> None:
+    gate.revisions = {"a": 1}
+    futures = [current(revisions, "a") for _ in range(2)]
+    await turns()
+    later = current(revisions, "a")
+    gate.begun[0][2].set_exception(DatabaseUnavailableError("away"))
+    for revision in futures:
+        with pytest.raises(DatabaseUnavailableError, match="away"):
+            await revision
+    await turns()
+    gate.release(1)
+    assert await later == 1
 
 
-def test_a_statement_that_is_cancelled_leaves_nobody_waiting() -> None:
-    async def test(gate: Gate, revisions: Revisions) -> None:
-        futures = current(revisions, "a")
-        await turns()
-        gate.begun[0][2].cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await futures
-
-    run(test)
+@within_a_loop
+async def test_a_statement_that_is_cancelled_leaves_nobody_waiting(gate: Gate, revisions: Revisions) -> None:
+    futures = current(revisions, "a")
+    await turns()
+    gate.begun[0][2].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await futures
 
 
 def query(number: object) -> StatisticsQuery:

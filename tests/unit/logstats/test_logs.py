@@ -87,11 +87,3 @@ def test_errors_show_where_and_not_what() -> None:
     assert (theirs["library"], theirs["service"]) == ("botocore.auth", "processor")
     assert "secret" not in json.dumps(written())
     assert "stack_trace" not in ours, "it has the error's text"
-
-
-def test_lines_have_what_lambda_s_filter_needs() -> None:
-    """AWS Lambda developer guide, "Log-level filtering": level, and a timestamp as in RFC 3339."""
-    for line in written():
-        assert line["level"] in {"INFO", "WARNING", "ERROR"}
-        assert line["timestamp"][10] == "T"
-        assert line["timestamp"].endswith("+00:00")

@@ -36,11 +36,16 @@ def test_a_lost_connection_is_tried_again_with_growing_pauses(pauses: list[float
     assert context.lost_connections == 3
 
 
-def test_in_the_end_the_error_is_raised(pauses: list[float]) -> None:
-    work = losing(99)
-    with pytest.raises(psycopg.OperationalError, match="closed the connection"):
+@pytest.mark.parametrize(
+    ("error", "tries"), [(LOST, 4), (psycopg.errors.LockNotAvailable("lock timeout"), 1)]
+)
+def test_in_the_end_or_if_it_is_another_the_error_is_raised(
+    pauses: list[float], error: Exception, tries: int
+) -> None:
+    work = losing(99, error)
+    with pytest.raises(type(error), match=str(error)):
         reconnection.run(work, ENGINE, Context())
-    assert work.call_count == 1 + len(pauses) == 4
+    assert work.call_count == 1 + len(pauses) == tries
 
 
 def test_no_pause_goes_beyond_the_deadline(pauses: list[float]) -> None:
@@ -50,10 +55,3 @@ def test_no_pause_goes_beyond_the_deadline(pauses: list[float]) -> None:
     with pytest.raises(psycopg.OperationalError, match="closed the connection"):
         reconnection.run(work, ENGINE, Context(Deadline(time.monotonic() + between, between)))
     assert (work.call_count, pauses) == (2, [reconnection._PAUSES[0]])
-
-
-def test_another_error_is_not_tried_again(pauses: list[float]) -> None:
-    work = losing(1, psycopg.errors.LockNotAvailable("lock timeout"))
-    with pytest.raises(psycopg.errors.LockNotAvailable):
-        reconnection.run(work, ENGINE, Context())
-    assert (work.call_count, pauses) == (1, [])

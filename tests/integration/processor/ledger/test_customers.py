@@ -32,12 +32,3 @@ def test_a_change_advances_the_revisions_of_the_touched_customers_only(
     touched = {name for name in after if after[name] != before[name]}
     assert touched == {f"cust_{number}" for number in range(1, 5)}
     assert min(after[name] for name in touched) > max(before.values())
-
-
-def test_a_customer_that_comes_back_has_a_newer_revision(ingestor: Ingestor, tmp_path: Path) -> None:
-    lines = random_lines(1, 10, customers=1)
-    ingest(ingestor, tmp_path / "a.log", lines)
-    before = tables.revisions(ingestor.engine)
-    ingest(ingestor, tmp_path / "a.log", [])
-    ingest(ingestor, tmp_path / "a.log", lines)
-    assert tables.revisions(ingestor.engine)["cust_1"] > before["cust_1"]

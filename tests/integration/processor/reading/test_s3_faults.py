@@ -83,23 +83,16 @@ def assert_fails_and_comes_again(s3: S3Double, engine: sa.Engine, said: io.Strin
     tables.check(engine, A)
 
 
-@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("method", ["HEAD", "GET", "PUT"])
 def test_throttling_that_lasts_fails_the_message_which_comes_again(
     s3: S3Double, engine: sa.Engine, said: io.StringIO, pauses: list[float], method: str
 ) -> None:
-    s3.put(BUCKET, "a.log", as_bytes(A))
-    s3.fault = faults(then="slow down", method=method)
-    problem = f"s3://{BUCKET}/a.log: S3 is busy or out of order"
-    assert_fails_and_comes_again(s3, engine, said, problem)
-    assert len(pauses) == ATTEMPTS - 1
-
-
-def test_rejected_lines_that_cannot_be_kept_now_fail_the_message_which_comes_again(
-    s3: S3Double, engine: sa.Engine, said: io.StringIO, pauses: list[float]
-) -> None:
+    """Also where only the rejected lines cannot be kept."""
     s3.put(BUCKET, "a.log", as_bytes(A) + b"broken\n")
-    s3.fault = faults(then="slow down", method="PUT")
-    assert_fails_and_comes_again(s3, engine, said, "the rejected lines cannot be kept")
+    s3.fault = faults(then="slow down", method=method)
+    busy = f"s3://{BUCKET}/a.log: S3 is busy or out of order"
+    problem = "the rejected lines cannot be kept" if method == "PUT" else busy
+    assert_fails_and_comes_again(s3, engine, said, problem)
     assert len(pauses) == ATTEMPTS - 1
 
 
@@ -124,21 +117,12 @@ def test_a_body_may_break_off_any_number_of_times_while_there_is_progress(
     tables.check(engine, A)
 
 
-def test_an_object_replaced_before_it_is_read_counts_in_the_version_of_each_event(
-    s3: S3Double, engine: sa.Engine
-) -> None:
-    first, second = s3.put(BUCKET, "a.log", as_bytes(A)), s3.put(BUCKET, "a.log", as_bytes(B))
-    assert deliver(created("a.log", first.version_id, "01")) == []
-    tables.check(engine, A)
-    assert deliver(created("a.log", second.version_id, "02")) == []
-    tables.check(engine, B)
-
-
-def test_an_object_replaced_half_way_is_read_to_the_end_in_its_version(
-    s3: S3Double, engine: sa.Engine, pauses: list[float]
+@pytest.mark.parametrize(("method", "fault"), [("HEAD", ""), ("GET", "cut")])
+def test_an_object_replaced_meanwhile_is_read_to_the_end_in_the_version_of_its_event(
+    s3: S3Double, engine: sa.Engine, pauses: list[float], method: str, fault: str
 ) -> None:
     s3.put(BUCKET, "a.log", as_bytes(A))
-    s3.fault = faults("cut", act=lambda: s3.put(BUCKET, "a.log", as_bytes(B)))
+    s3.fault = faults(fault, method=method, act=lambda: s3.put(BUCKET, "a.log", as_bytes(B)))
     assert deliver(created("a.log")) == []
     tables.check(engine, A)
     assert deliver(created("a.log", "v2", "02")) == []
@@ -164,7 +148,13 @@ def test_an_object_replaced_half_way_in_an_unversioned_bucket_is_never_mixed(
     assert tables.ledger(engine, "a.log").sequencer == "02"
 
 
-def test_a_version_that_is_gone_is_given_up(s3: S3Double, engine: sa.Engine, said: io.StringIO) -> None:
+@pytest.mark.usefixtures("pauses")
+@pytest.mark.parametrize(("method", "planned"), [("HEAD", [""]), ("GET", ["cut", ""])])
+def test_an_object_deleted_meanwhile_is_given_up_and_counts_nothing(
+    s3: S3Double, engine: sa.Engine, said: io.StringIO, method: str, planned: list[str]
+) -> None:
+    s3.put(BUCKET, "a.log", as_bytes(A))
+    s3.fault = faults(*planned, method=method, act=s3.objects.clear)
     assert deliver(created("a.log")) == []
     assert "this version does not exist" in undeliverable(s3)
     assert f"s3://{BUCKET}/a.log: this version does not exist; it was deleted" in said.getvalue()
@@ -172,30 +162,10 @@ def test_a_version_that_is_gone_is_given_up(s3: S3Double, engine: sa.Engine, sai
     tables.check(engine)
 
 
-def test_an_object_deleted_half_way_is_given_up_and_counts_nothing(
-    s3: S3Double, engine: sa.Engine, said: io.StringIO, pauses: list[float]
-) -> None:
-    s3.put(BUCKET, "a.log", as_bytes(A))
-    s3.fault = faults("cut", "", act=s3.objects.clear)
-    assert deliver(created("a.log")) == []
-    assert "this version does not exist" in said.getvalue()
-    assert "this version does not exist" in undeliverable(s3)
-    tables.check(engine)
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        gzip.compress(as_bytes(A))[:-1],
-        gzip.compress(as_bytes(A)) + gzip.compress(as_bytes(B))[:-20],
-        as_bytes(A),
-    ],
-    ids=["truncated", "second member", "not compressed"],
-)
 def test_damaged_gzip_is_given_up_and_the_repaired_object_counts(
-    s3: S3Double, engine: sa.Engine, said: io.StringIO, damaged: bytes
+    s3: S3Double, engine: sa.Engine, said: io.StringIO
 ) -> None:
-    s3.put(BUCKET, "a.log.gz", damaged)
+    s3.put(BUCKET, "a.log.gz", gzip.compress(as_bytes(A)) + gzip.compress(as_bytes(B))[:-20])
     assert deliver(created("a.log.gz")) == []
     assert f"s3://{BUCKET}/a.log.gz: not valid gzip" in said.getvalue()
     assert f"s3://{BUCKET}/a.log.gz: not valid gzip" in undeliverable(s3)

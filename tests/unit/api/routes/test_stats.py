@@ -44,13 +44,6 @@ def ask(path: str, query: str) -> tuple[httpx.Response, list[tuple[object, ...]]
     return get(APP, f"/customers/{path}/stats?{query}"), READING.asked
 
 
-def test_a_plain_request_asks_for_the_days() -> None:
-    response, asked = ask("cust_1", "from=2024-09-03&to=2024-09-05")
-    assert (response.status_code, response.text) == (200, "[]")
-    assert response.headers["content-type"] == "application/json"
-    assert asked == [("cust_1", dt.date(2024, 9, 3), dt.date(2024, 9, 5))]
-
-
 @pytest.mark.parametrize(
     ("path", "customer_id"),
     [
@@ -58,14 +51,13 @@ def test_a_plain_request_asks_for_the_days() -> None:
         ("a/b", "a/b"),
         ("stats", "stats"),
         ("a%2Fstats", "a/stats"),
-        ("%F0%9F%98%80", "😀"),
         ("%25", "%"),
         ("%252F", "%2F"),
         ("a%20b", "a b"),
         ("%27%20OR%201=1%20--", "' OR 1=1 --"),
         ("a;DROP%20TABLE%20daily_statistics", "a;DROP TABLE daily_statistics"),
         ("+", "+"),
-        ("x" * 255, "x" * 255),
+        ("%F0%9F%98%80" * 255, "😀" * 255),
     ],
 )
 def test_customer_ids_arrive_as_they_are_in_the_log(path: str, customer_id: str) -> None:
@@ -75,26 +67,26 @@ def test_customer_ids_arrive_as_they_are_in_the_log(path: str, customer_id: str)
 
 
 @pytest.mark.parametrize(
-    ("query", "place", "kind"),
+    ("query", "name", "kind"),
     [
-        ("", ["query", "from"], "missing"),
-        ("from=", ["query", "from"], "date_parsing"),
-        ("from=2024-09-31", ["query", "from"], "date_parsing"),
-        ("from=%00", ["query", "from"], "date_parsing"),
-        ("from=%FF", ["query", "from"], "date_parsing"),
-        ("from=2024-09-03&to=", ["query", "to"], "date_parsing"),
-        ("from=2024-09-03&to=2024-09-02", ["query", "to"], "date_order"),
-        ("from=2024-09-03&from=2024-09-03", ["query", "from"], "repeated"),
-        ("from=2024-09-03&to=2024-09-04&to=2024-09-04", ["query", "to"], "repeated"),
+        ("", "from", "missing"),
+        ("from=", "from", "date_parsing"),
+        ("from=2024-09-31", "from", "date_parsing"),
+        ("from=%00", "from", "date_parsing"),
+        ("from=%FF", "from", "date_parsing"),
+        ("from=2024-09-03&to=", "to", "date_parsing"),
+        ("from=2024-09-03&to=2024-09-02", "to", "date_order"),
+        ("from=2024-09-03&from=2024-09-03", "from", "repeated"),
+        ("from=2024-09-03&to=2024-09-04&to=2024-09-04", "to", "repeated"),
+        ("from=2024-09-03&tz=Europe/Berlin", "tz", "unknown"),
+        ("from=2024-09-03&From=2024-09-03", "From", "unknown"),
+        ("from=2024-09-03&utm=", "utm", "unknown"),
+        ("from=2024-09-03&tz=a&tz=b", "tz", "unknown"),
     ],
 )
-def test_bad_days_are_refused_in_fastapis_form(query: str, place: list[str], kind: str) -> None:
-    response, asked = ask("cust_1", query)
-    assert response.status_code == 422
-    [problem] = response.json()["detail"]
-    assert (problem["loc"], problem["type"]) == (place, kind)
-    assert problem["msg"]
-    assert asked == []
+def test_bad_parameters_are_refused_in_fastapis_form(query: str, name: str, kind: str) -> None:
+    message = refusal("cust_1", query, ["query", name], kind)
+    assert message == "Input should be one of format, from, interval, to" if kind == "unknown" else message
 
 
 @pytest.mark.parametrize(
@@ -110,18 +102,14 @@ def test_bad_days_are_refused_in_fastapis_form(query: str, place: list[str], kin
     ],
 )
 def test_bad_customer_ids_are_refused_in_fastapis_form(path: str, kind: str) -> None:
-    response, asked = ask(path, "from=2024-09-03")
-    assert response.status_code == 422
-    [problem] = response.json()["detail"]
-    assert (problem["loc"], problem["type"]) == (["path", "customer_id"], kind)
-    assert asked == []
+    assert refusal(path, "from=2024-09-03", ["path", "customer_id"], kind)
 
 
-@pytest.mark.parametrize("query", ["tz=Europe/Berlin", "From=2024-09-03", "utm=", "tz=a&tz=b"])
-def test_unknown_parameters_are_refused(query: str) -> None:
-    response, asked = ask("cust_1", f"from=2024-09-03&{query}")
+def refusal(path: str, query: str, place: list[str], kind: str) -> str:
+    """The message of the only problem; the database was not asked."""
+    response, asked = ask(path, query)
     assert response.status_code == 422
     [problem] = response.json()["detail"]
-    assert (problem["loc"], problem["type"]) == (["query", query.partition("=")[0]], "unknown")
-    assert problem["msg"] == "Input should be one of format, from, interval, to"
+    assert (problem["loc"], problem["type"]) == (place, kind)
     assert asked == []
+    return str(problem["msg"])

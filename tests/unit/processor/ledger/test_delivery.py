@@ -7,7 +7,6 @@ from logstats.models import LogObject
 from processor.ledger.delivery import (
     Delivery,
     Outcome,
-    SupersededError,
     Withdrawal,
     decide,
     decide_withdrawal,
@@ -83,11 +82,6 @@ def test_equal_sequencers_are_put_in_order_by_what_is_current(sequencer: str) ->
     again = Withdrawal("b", "k", None, sequencer, lambda: False)
     assert decide_withdrawal(row(), again) == Outcome.STALE, "the marker's event again, after a backfill"
     assert decide_withdrawal(row(), replace(again, is_current=lambda: True)) == Outcome.WITHDRAWN
-
-
-def test_without_a_sequencer_only_the_current_version_counts() -> None:
-    with pytest.raises(SupersededError):
-        decide(row(), delivery(sequencer=None, is_current=lambda: False))
 
 
 def test_the_deletion_of_what_was_written_without_versions_withdraws_what_has_none() -> None:
