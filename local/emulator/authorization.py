@@ -17,7 +17,6 @@ _POLLER = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 """What an event source mapping needs: AWS Lambda developer guide, "Using Lambda with Amazon SQS"."""
 _LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 _PROBLEM = "PROBLEM: the function's role may not consume the queue"
-_JSON = {"Content-Type": "application/json"}
 
 
 @wraps(lambda_svc, "_sqs_esm_concurrency")
@@ -47,7 +46,7 @@ async def _invoke(invoke: Any, integration: dict[str, Any], *rest: Any, **option
     path, region, account = route.split(" ")[-1], options["owner_region"], options["owner_account_id"]
     if function_allows(function, execute_api_arn(region, account, api_id, stage, method, path)):
         return await invoke(integration, *rest, **options)
-    return 500, _JSON, b'{"message":"Internal Server Error"}'
+    return 500, {"Content-Type": "application/json"}, b'{"message":"Internal Server Error"}'
 
 
 @wraps(s3, "_head_object")
@@ -67,7 +66,7 @@ def _enforce(enforce: Any, *request: Any, **options: Any) -> Any:
     api_id, stage, method, path, headers = request[:5]
     wanted = app._execute_api_authorization_type(api_id, stage, method, path)
     if wanted == "AWS_IAM" and not headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
-        return 403, _JSON, b'{"message":"Forbidden"}'
+        return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
     return enforce(*request, **options)
 
 

@@ -26,7 +26,7 @@ from tests import oracle
 from tests.events import created, sqs_event
 from tests.logs import as_bytes, random_lines
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 FUNCTIONS = ("Processor", "Api", "Migration")
 _numbers = count()
 
