@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 
-from api.parameters import check_query
+from api.problems import check_query
 from api.settings import Auth
 
 ALL_CUSTOMERS_SCOPE = "stats:read"

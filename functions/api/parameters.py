@@ -3,14 +3,10 @@
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Collection
 from typing import Annotated
 
-from fastapi import Query
-from fastapi.exceptions import RequestValidationError
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
-from starlette.datastructures import QueryParams
 
 from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
@@ -38,7 +34,7 @@ CustomerId = Annotated[
 """1 to 255 characters, none of them a control character (Unicode Cc), as in a log line."""
 
 
-Limit = Annotated[int, Query(ge=1, le=1_000, description="At most so many entries.")]
+Limit = Annotated[int, Field(ge=1, le=1_000, description="At most so many entries.")]
 DEFAULT_LIMIT = 100
 
 
@@ -46,25 +42,3 @@ def check_order(first: dt.date, last: dt.date) -> None:
     """Raise `ValueError` unless the first day is not after the last."""
     if first > last:
         raise ValueError("Input should not be before 'from'")
-
-
-def check_query(query: QueryParams, known: Collection[str]) -> None:
-    """Refuse parameters that are unknown, or given more than once: guessing what is meant would be silent.
-
-    Raises
-    ------
-    RequestValidationError
-        Naming each of them.
-    """
-    problems = [
-        {"type": kind, "loc": ("query", name), "msg": message, "input": values}
-        for name in query
-        for values in [query.getlist(name)]
-        for kind, message, wrong in (
-            ("unknown", f"Input should be one of {', '.join(sorted(known)) or 'none'}", name not in known),
-            ("repeated", "Input should be given once", name in known and len(values) > 1),
-        )
-        if wrong
-    ]
-    if problems:
-        raise RequestValidationError(problems)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 
 from api import requests
@@ -109,3 +111,25 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
         title=HTTPStatus(status).phrase, status=status, detail=detail, request_id=requests.current()
     )
     return ProblemResponse(content.model_dump(exclude_none=True), status, headers)
+
+
+def check_query(query: QueryParams, known: Collection[str]) -> None:
+    """Refuse parameters that are unknown, or given more than once: guessing what is meant would be silent.
+
+    Raises
+    ------
+    RequestValidationError
+        Naming each of them.
+    """
+    problems = [
+        {"type": kind, "loc": ("query", name), "msg": message, "input": values}
+        for name in query
+        for values in [query.getlist(name)]
+        for kind, message, wrong in (
+            ("unknown", f"Input should be one of {', '.join(sorted(known)) or 'none'}", name not in known),
+            ("repeated", "Input should be given once", name in known and len(values) > 1),
+        )
+        if wrong
+    ]
+    if problems:
+        raise RequestValidationError(problems)
