@@ -187,9 +187,10 @@ def _write_tokens(issuer: Issuer, folder: Path) -> Path:
 
 def _serve(cloud: Cloud, state: State) -> None:
     """Serve until interrupted; tell of uploads that fail meanwhile."""
-    failures = Failures(cloud)
+    failures = None
     while cloud.emulator.child.exit_code is None:
         with suppress(BotoCoreError):  # the emulator ends
+            failures = failures or Failures(cloud)
             for keys, reason in failures.new():
                 told = visible(f"{', '.join(keys)} could not be ingested: {reason}")
                 typer.echo(f"{told} (see {state.log('processor')})", err=True)
