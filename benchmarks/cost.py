@@ -1,4 +1,4 @@
-"""What a month on AWS costs: ``python -m benchmarks.cost [--PRICE USD ...] [--gb-per-day N ...] [--write]``.
+"""Compute what a month on AWS costs: ``python -m benchmarks.cost [--PRICE USD ...] [--gb-per-day N ...] [--write]``.
 
 Prices and loads are inputs; `--write` renews the tables of docs/cost.md. A month has 730 hours.
 """
@@ -41,7 +41,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class Load:
-    """What happens in a day, and what is assumed of it; `_MEANINGS` says what each is.
+    """Describe a day, and what is assumed of it; `_MEANINGS` says what each field is.
 
     The database pauses after five idle minutes; a contribution has about 4 kB.
     """

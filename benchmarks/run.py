@@ -34,7 +34,7 @@ HEADER = ("", "threads", "seconds", "times the first", "best", "CPU seconds", "m
 
 Runs = list[dict[str, float]]
 Results = Mapping[tuple[str, int], Runs]
-"""What each run of a peer, with so many threads, has printed."""
+"""The output of each run, by peer and number of threads."""
 
 
 def log(lines: int, *, customers: int = 50, days: int = 30) -> Path:

@@ -1,7 +1,8 @@
 """How far it scales: costs measured here, arithmetic on them, and other measured runs that must confirm it.
 
 ``python -m benchmarks.scaling [--runs 5]`` (``make scaling``) rewrites the figures of docs/scaling.md, unless a run is
-off by more than `TOLERANCE`. Of several runs the fastest counts: what disturbs a run only adds to its time.
+off by more than `TOLERANCE`. Of several runs the fastest counts: what disturbs a run only adds to its time. One module,
+though long: a reader of the arithmetic needs what it is fitted to and checked with.
 """
 
 import argparse

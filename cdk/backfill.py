@@ -27,7 +27,7 @@ _ENDPOINTS = {
     "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
     "Logs": ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
 }
-"""What a task on Fargate needs to start and to log where there is no way to the internet."""
+"""The endpoints that a task on Fargate needs to start and to log without a way to the internet."""
 
 
 @dataclass(frozen=True, config=STRICT)

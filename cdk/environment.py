@@ -1,4 +1,4 @@
-"""What every construct must know of its environment; each has its own parameters beside it."""
+"""The environment that every construct knows; each construct has its own parameters beside it."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ LogRetention = Literal[
 
 @dataclass(frozen=True, config=STRICT)
 class Environment:
-    """What the constructs of one environment have in common.
+    """Hold what the constructs of one environment have in common.
 
     Attributes
     ----------

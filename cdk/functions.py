@@ -1,4 +1,4 @@
-"""What all functions have in common: their source, log group, role and place in the network."""
+"""Common parts of all functions: their source, log group, role and place in the network."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""What watches the stack: a topic, the alarms that tell it, the dashboards."""
+"""Monitoring of the stack: a topic, the alarms that tell it, the dashboards."""
 
 from typing import Annotated, Any, Literal
 

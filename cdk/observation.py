@@ -1,4 +1,4 @@
-"""What lets a function be watched: the level of its log, its metrics' namespace, its traces."""
+"""Set up how a function is watched: the level of its log, its metrics' namespace, its traces."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam

@@ -1,4 +1,4 @@
-"""What native code is built for: Lambda, or this machine."""
+"""Platforms that native code is built for: Lambda, or this machine."""
 
 import sys
 import sysconfig
@@ -11,7 +11,7 @@ PYTHON_VERSION = (3, 12)
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What native code is built for."""
+    """Name a platform that native code is built for."""
 
     name: str
     install_options: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a terminal shows: texts of users without control sequences, and progress."""
+"""Show on a terminal: texts of users without control sequences, and progress."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What goes wrong for a user, told in one line."""
+"""Errors that are told to a user in one line."""
 
 
 class UserError(Exception):

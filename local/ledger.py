@@ -1,4 +1,4 @@
-"""What the ledger knows of a source that a command names."""
+"""Look up what the ledger knows of a source that a command names."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What CloudWatch reads from a log (user guide, "Embedded metric format specification"); moto does not."""
+"""Read from a log what CloudWatch does (user guide, "Embedded metric format specification"); moto does not."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the ingest is compared with: each module computes the same rows from the same file."""
+"""Peers of the ingest: each module computes the same rows from the same file."""
 
 Row = tuple[str, str, int, int, int, int, int, int, int, int, int]
 """Customer, day, requests, client errors, server errors; then in microseconds: sum, p50, p90, p95, p99, maximum."""

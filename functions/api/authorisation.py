@@ -30,7 +30,7 @@ _CHALLENGES: Mapping[Auth, str] = {"iam": "AWS4-HMAC-SHA256", "jwt": "Bearer"}
 
 
 class Rule(Enum):
-    """What a route asks of its callers."""
+    """Name what a route asks of its callers."""
 
     OPEN = "carries no data: everybody"
     CUSTOMER = "the customer in its path, and who reads every customer"
@@ -45,7 +45,7 @@ class Caller:
     customer_id: str | None = None
 
     def may(self, rule: Rule, customer_id: str | None) -> bool:
-        """Whether they may use a route of this rule, for the customer in its path."""
+        """Tell whether they may use a route of this rule, for the customer in its path."""
         if rule is Rule.OPEN or self.all_customers:
             return True
         return rule is Rule.CUSTOMER and customer_id is not None and customer_id == self.customer_id

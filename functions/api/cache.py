@@ -13,7 +13,7 @@ from api.statements import REVISIONS
 from api.statistics import RenderedAnswer, Statistics, StatisticsQuery
 
 OVERHEAD_BYTES = 2_048
-"""What caching an answer takes beside its body, generously."""
+"""Bytes that caching an answer takes beside its body, generously."""
 
 LARGEST_SHARE = 8
 """No answer takes more than this fraction of the space: one long range must not drive out all the others."""

@@ -1,4 +1,4 @@
-"""What a request's headers choose: the format of the answer, compression (RFC 9110, 12.5), and whether to send it (13)."""
+"""Read what a request's headers choose: the format of the answer, compression (RFC 9110, 12.5), and whether to send it (13)."""
 
 import re
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""What a request may ask for: the customer and the days, checked the same way by the API and the command line."""
+"""Parameters of a request: the customer and the days, checked the same way by the API and the command line."""
 
 import contextlib
 import datetime as dt

@@ -55,7 +55,7 @@ UNAVAILABLE = _documented(
     "The database does not answer in time: it is down, or resuming from a pause.",
     {"Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}},
 )
-"""What every route that reads the database documents."""
+"""Documented by every route that reads the database."""
 REFUSALS = {
     **_documented(
         401,
@@ -65,7 +65,7 @@ REFUSALS = {
     **_documented(403, "The caller may not read this."),
     **UNAVAILABLE,
 }
-"""What every route that carries data documents."""
+"""Documented by every route that carries data."""
 NOT_FOUND = _documented(404, "There is nothing of that number.")
 
 

@@ -1,4 +1,4 @@
-"""What a message announces: objects that were made or removed, as S3 tells a queue, a topic or EventBridge."""
+"""Read what a message announces: objects that were made or removed, as S3 tells a queue, a topic or EventBridge."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class UnknownMessageError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What S3 says of one object: the `kind` of event, as `ObjectCreated:Put`, and when it happened, in ISO 8601."""
+    """Hold what S3 says of one object: the `kind` of event, as `ObjectCreated:Put`, and when it happened, in ISO 8601."""
 
     kind: str
     bucket: str

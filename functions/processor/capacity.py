@@ -1,10 +1,10 @@
-"""What surely can be read in time: an ingest that could not be finished is not begun."""
+"""Refuse what cannot surely be read in time: an ingest that could not be finished is not begun."""
 
 from processor.deadline import Deadline, DeadlineError
 from processor.reading.objects import SourceError, StoredObject, is_gzip
 
 BYTES_PER_SECOND = 30_000_000
-"""What an ingest surely reads per second and core, of stored bytes; see docs/guarantees.md."""
+"""Stored bytes that an ingest surely reads per second and core; see docs/guarantees.md."""
 GZIP_BYTES_PER_SECOND = 5_000_000
 """The same for compressed objects, which one core reads; they grow about eight times."""
 

@@ -1,4 +1,4 @@
-"""What goes along with one ingest: when it must be done, and what it has cost."""
+"""The context of one ingest: when it must be done, and what it has cost."""
 
 from dataclasses import dataclass
 

@@ -10,7 +10,7 @@ from processor.reading.objects import source_of
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """What came of a log object, from opening the source to the commit; `lines` are `accepted` and `rejected`.
+    """Tell what came of a log object, from opening the source to the commit; `lines` are `accepted` and `rejected`.
 
     The days of `expired` ones among the accepted were closed, so they do not count (docs/decisions/0007).
     """

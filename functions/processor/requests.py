@@ -1,4 +1,4 @@
-"""What is to be ingested: a file, the version that an S3 event names, or the current version of a key."""
+"""Requests to ingest: a file, the version that an S3 event names, or the current version of a key."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

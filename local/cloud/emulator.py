@@ -53,7 +53,7 @@ class Endpoint:
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """What a client needs to trust it; None when its URL is http."""
+        """The context in which a client trusts it; None when its URL is http."""
         return ssl.create_default_context(cafile=self.ca_bundle) if self.ca_bundle else None
 
     @cached_property

@@ -35,7 +35,7 @@ class ExecutionEnvironment:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be invoked again."""
+        """Tell whether it can be invoked again."""
         return self._child.exit_code is None
 
     def invoke(self, invocation: Invocation) -> Result:

@@ -153,7 +153,7 @@ class RuntimeHandler(Handler):
             self.close_connection = True
 
     def _is_connected(self) -> bool:
-        """Whether the other side has not hung up: a killed environment must not get the next event."""
+        """Tell whether the other side is still there: a killed environment must not get the next event."""
         readable, _, _ = select.select([self.connection], [], [], 0)
         return not readable or self.connection.recv(1, socket.MSG_PEEK) != b""
 

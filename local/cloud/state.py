@@ -1,4 +1,4 @@
-"""What the local cloud keeps between runs, and which process runs it."""
+"""State that the local cloud keeps between runs, and the process that runs it."""
 
 import fcntl
 import json

@@ -28,7 +28,7 @@ _TIMEOUT_SECONDS = 330.0
 
 
 class Failures:
-    """What the processor fails on from now on: invocations, and messages that another delivery does not help."""
+    """Collect failures of the processor from now on: invocations, and messages that another delivery does not help."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud, self._told = cloud, list(cloud.processor.failures)

@@ -1,4 +1,4 @@
-"""What the commands share: the option that names a database, and the way to open it."""
+"""Shared by the commands: the option that names a database, and the way to open it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

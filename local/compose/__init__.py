@@ -1,1 +1,1 @@
-"""What runs in the containers of `localstack-compose.yml`, beside PostgreSQL and the emulator."""
+"""Programs that run in the containers of `localstack-compose.yml`, beside PostgreSQL and the emulator."""

@@ -14,7 +14,7 @@ from ministack.services import apigateway, cloudwatch_logs, lambda_svc, s3
 from wrapping import wraps  # type: ignore[import-not-found]  # beside this module
 
 _POLLER = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-"""What an event source mapping needs: AWS Lambda developer guide, "Using Lambda with Amazon SQS"."""
+"""Rights that an event source mapping needs: AWS Lambda developer guide, "Using Lambda with Amazon SQS"."""
 _LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 _PROBLEM = "PROBLEM: the function's role may not consume the queue"
 
@@ -71,7 +71,7 @@ def _enforce(enforce: Any, *request: Any, **options: Any) -> Any:
 
 
 def role_allows(role: str, actions: tuple[str, ...], resource: str) -> bool:
-    """Whether a role's policies allow all of these actions on a resource."""
+    """Tell whether a role's policies allow all of these actions on a resource."""
     account, name = role.split(":")[4], role.rpartition("/")[2]
     policies = iam_evaluator._gather_role_policies(name, account)
     return all(
@@ -81,7 +81,7 @@ def role_allows(role: str, actions: tuple[str, ...], resource: str) -> bool:
 
 
 def function_allows(function: str, source: str) -> bool:
-    """Whether a function's policy lets API Gateway invoke it for a route's ARN."""
+    """Tell whether a function's policy lets API Gateway invoke it for a route's ARN."""
     policy: dict[str, Any] = (lambda_svc.function_policy_for_arn(function) or ({},))[0]
     context = _context("*", "lambda:InvokeFunction", function, {"aws:sourcearn": source})
     allowed = iam_evaluator.evaluate_resource_policy(policy, context, "apigateway.amazonaws.com")

@@ -1,4 +1,4 @@
-"""What the functions write under the real `awslambdaric`: log lines, metrics; and what never is in any of it."""
+"""The functions write log lines and metrics under the real `awslambdaric`, and never any data of customers."""
 
 import base64
 import datetime as dt

@@ -28,7 +28,7 @@ HEAVY = {
 
 
 def run(code: str) -> str:
-    """What code prints in a process of its own, with the function's environment."""
+    """Return what code prints in a process of its own, with the function's environment."""
     environment = {
         **os.environ,
         "DATABASE_URL": "postgresql://reader@db.example/logstats",

@@ -22,7 +22,7 @@ _FIRST_PAGE = f"{'9' * 17}.0"
 
 
 class Ingestion(BaseModel, from_attributes=True):
-    """What came of a log object: its row in the ledger."""
+    """Show what came of a log object: its row in the ledger."""
 
     id: int = Field(description="The log object's number in the ledger.", examples=[1])
     bucket: str = Field(description="The bucket; `file` for a local file.", examples=["logstats-dev-logs"])
@@ -52,7 +52,7 @@ class Ingestion(BaseModel, from_attributes=True):
 
 
 class IngestionDetails(Ingestion):
-    """What came of a log object, and where its rejected lines are."""
+    """Show what came of a log object, and where its rejected lines are."""
 
     rejects_uri: str | None = Field(
         description="Where the rejected lines are kept, with line number, reason and text; `logstats rejects` shows them."

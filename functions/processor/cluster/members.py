@@ -175,7 +175,7 @@ class Members:
                     del running[number]
 
     def _end_well(self) -> bool:
-        """Whether all end by themselves: the coordinator may be done before a member's process has ended."""
+        """Tell whether all end by themselves: the coordinator may be done before a member's process has ended."""
         deadline = time.monotonic() + _EXIT_SECONDS
         with suppress(subprocess.TimeoutExpired):
             return not any(

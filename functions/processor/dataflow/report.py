@@ -1,4 +1,4 @@
-"""What a byte range of a log object held: an item of the dataflow, and in a cluster a row for the coordinator."""
+"""Report what a byte range of a log object held: an item of the dataflow, and in a cluster a row for the coordinator."""
 
 import base64
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ MAX_REJECT_BYTES = 1_024
 
 @dataclass(frozen=True, slots=True)
 class PartReport:
-    """What one byte range held; `rejects` are (line number within the range, reason, text)."""
+    """Report what one byte range held; `rejects` are (line number within the range, reason, text)."""
 
     part: int
     physical_lines: int

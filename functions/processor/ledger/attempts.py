@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 LOCKS = 0x61747470 << 32
 """"attp": the upper half of the lock keys; the lower is the id."""
 _WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
-"""What is staged need not be safe on disk before the commit, which is behind it in the log and waits for both. The
+"""Staged rows need not be safe on disk before the commit, which is behind it in the log and waits for both. The
 attempt's own row must be: its id must never come again."""
 _COLLECTED = 20
 """Attempts that one collection looks at."""

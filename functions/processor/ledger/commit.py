@@ -27,7 +27,7 @@ from processor.ledger.transaction import detach, find_row, in_transaction, lock_
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an attempt has found in a log object."""
+    """Hold what an attempt has found in a log object."""
 
     size_bytes: int
     accepted: int

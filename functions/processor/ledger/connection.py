@@ -21,7 +21,7 @@ _AGAIN_SECONDS = 0.1
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether an error of SQLAlchemy or psycopg means that the server is out of reach, or the session gone.
+    """Tell whether an error of SQLAlchemy or psycopg means that the server is out of reach, or the session gone.
 
     See PostgreSQL's appendix "Error codes"; class 08 is about connections, and libpq's own errors have none.
     """

@@ -7,7 +7,7 @@ from enum import StrEnum
 from logstats.models import LogObject
 
 UNVERSIONED = "null"
-"""What S3 calls the version of every object that is written while versioning is suspended: one replaces the other."""
+"""The version that S3 gives to every object that is written while versioning is suspended: one replaces the other."""
 
 
 class SupersededError(Exception):
@@ -15,7 +15,7 @@ class SupersededError(Exception):
 
 
 class Outcome(StrEnum):
-    """What came of a delivery."""
+    """Name what came of a delivery."""
 
     INGESTED = "ingested"
     UNCHANGED = "unchanged"
@@ -62,7 +62,7 @@ class Withdrawal:
 
 
 def precedes(sequencer: str, other: str) -> bool:
-    """Whether a sequencer is older: right-padded with zeros to one length, then compared as hexadecimal.
+    """Tell whether a sequencer is older: right-padded with zeros to one length, then compared as hexadecimal.
 
     Source: Amazon S3 user guide, "Event message structure".
     """
@@ -103,7 +103,7 @@ def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | No
 
 
 def _is_late(row: LogObject, request: Delivery | Withdrawal) -> bool:
-    """Whether an event is older than what the ledger knows.
+    """Tell whether an event is older than what the ledger knows.
 
     Equal sequencers, which S3 does not give to two versions of a key, are put in order like missing ones.
     """

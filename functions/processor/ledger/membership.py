@@ -35,7 +35,7 @@ def find(engine: sa.Engine, bucket: str, key: str, cluster: str) -> int | None:
 
 
 def is_alive(engine: sa.Engine, attempt_id: int) -> bool:
-    """Whether the session that began an attempt still holds its lock."""
+    """Tell whether the session that began an attempt still holds its lock."""
     return _count_locks(engine, LOCKS >> 32, attempt_id) > 0
 
 

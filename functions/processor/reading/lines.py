@@ -40,7 +40,7 @@ class LineBuffer:
 
     @property
     def has_open_line(self) -> bool:
-        """Whether a line has started that no LF has ended yet."""
+        """Tell whether a line has started that no LF has ended yet."""
         return self._carry > 0
 
     def space(self, most: int) -> memoryview:

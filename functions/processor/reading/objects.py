@@ -56,12 +56,12 @@ class StoredObject(Protocol):
 
 
 def is_gzip(key: str) -> bool:
-    """Whether a log object is compressed."""
+    """Tell whether a log object is compressed."""
     return key.endswith(".log.gz")
 
 
 def is_log(key: str) -> bool:
-    """Whether an object is a log object at all: the suffix decides."""
+    """Tell whether an object is a log object at all: the suffix decides."""
     return key.endswith((".log", ".log.gz"))
 
 

@@ -32,7 +32,7 @@ class RetentionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """What a run has removed, or would remove: rows before the `horizon`, and `customers` that have no day left."""
+    """Count what a run has removed, or would remove: rows before the `horizon`, and `customers` that have no day left."""
 
     horizon: dt.date
     customer_days: int = 0

@@ -1,4 +1,4 @@
-"""What the ledger is asked."""
+"""Requests ask the ledger the right question."""
 
 from typing import TYPE_CHECKING, cast
 from unittest.mock import Mock

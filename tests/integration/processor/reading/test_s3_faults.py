@@ -1,4 +1,4 @@
-"""What S3 may do to an ingest, through the real handler, a real client, real HTTP and a real PostgreSQL."""
+"""Faults of S3 in an ingest, through the real handler, a real client, real HTTP and a real PostgreSQL."""
 
 import gzip
 import io

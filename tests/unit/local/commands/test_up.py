@@ -1,4 +1,4 @@
-"""What `logstats up` says."""
+"""`logstats up` says where things are."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""What a byte range hands on."""
+"""Byte ranges hand on each item once."""
 
 from collections import Counter
 from collections.abc import Iterator
