@@ -107,7 +107,7 @@ class Up:
 
 
 Start = Callable[..., Up]
-walkthrough = pytest.mark.walkthroughs
+pytestmark = pytest.mark.walkthroughs
 
 
 @pytest.fixture
@@ -173,7 +173,6 @@ def test_from_start_to_ctrl_c_and_again(start: Start, state: Path) -> None:
     assert [pid for pid in family if not eventually_gone(pid)] == []
 
 
-@walkthrough
 def test_killed_it_leaves_no_process_and_loses_no_upload(start: Start, state: Path) -> None:
     up = start()
     up.wait()
@@ -196,7 +195,6 @@ def test_killed_it_leaves_no_process_and_loses_no_upload(start: Start, state: Pa
     assert eventually(lambda: third.total() == expected_requests(LOG, "cust_1"), 30)
 
 
-@walkthrough
 @pytest.mark.parametrize(
     ("how", "seconds"),
     [(signal.SIGINT, 0.4), (signal.SIGTERM, 0), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.5)],
@@ -215,7 +213,6 @@ def test_ended_in_the_middle_of_the_start_it_leaves_no_process(
     assert eventually(lambda: not (up.state / "postgres" / "postmaster.pid").exists(), 30)
 
 
-@walkthrough
 def test_a_failed_ingest_is_told_with_its_reason(start: Start, tmp_path: Path) -> None:
     broken = tmp_path / "broken.log.gz"
     broken.write_bytes(b"this is not gzip")
@@ -228,7 +225,6 @@ def test_a_failed_ingest_is_told_with_its_reason(start: Start, tmp_path: Path) -
     assert output == ""
 
 
-@walkthrough
 @pytest.mark.parametrize("taken", ["port", "emulator_port"])
 def test_a_port_in_use_is_one_clear_error(start: Start, taken: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -240,7 +236,6 @@ def test_a_port_in_use_is_one_clear_error(start: Start, taken: str) -> None:
     assert errors.count("\n") == 1
 
 
-@walkthrough
 def test_a_failing_upload_is_told_a_second_one_refused_and_down_stops_the_first(
     start: Start, state: Path
 ) -> None:
@@ -264,7 +259,6 @@ def test_a_failing_upload_is_told_a_second_one_refused_and_down_stops_the_first(
     assert quiet.stdout == ""
 
 
-@walkthrough
 def test_an_emulator_that_dies_is_told(start: Start) -> None:
     up = start()
     up.wait()
@@ -274,7 +268,6 @@ def test_an_emulator_that_dies_is_told(start: Start) -> None:
     assert "The emulator has ended unexpectedly; see " in errors
 
 
-@walkthrough
 def test_with_iam_enforced_it_signs_and_others_must(start: Start) -> None:
     up = start("--enforce-iam", "--upload", str(LOG))
     up.wait()
@@ -286,7 +279,6 @@ def test_with_iam_enforced_it_signs_and_others_must(start: Start) -> None:
     assert up.end(signal.SIGINT) == (0, "")
 
 
-@walkthrough
 def test_with_tokens_and_iam_it_says_how_to_use_them(start: Start) -> None:
     up = start("--tokens", "--enforce-iam", "--upload", str(LOG))
     up.wait()

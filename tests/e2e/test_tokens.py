@@ -31,7 +31,7 @@ PATHS = (STATS, "/customers", "/ingestions", "/ingestions/1", "/docs", "/openapi
 LINES = random_lines(5, 60)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # several workers may take turns at this module
 def cloud(postgres_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     state = State(postgres_folder / "tokens")
     state.logs.mkdir(parents=True)
@@ -42,7 +42,7 @@ def cloud(postgres_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def issuer(cloud: Cloud) -> Issuer:
     assert cloud.issuer
     return cloud.issuer

@@ -1,11 +1,12 @@
 """Synthesised templates, and ways to look into them."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cdk import ROOT
+from cdk import ROOT, app
 from cdk.parameters import Parameters, read
 from local.cloud.synthesis import cloud_assembly
 
@@ -17,6 +18,7 @@ VARIANTS = (
     *("prod auth=jwt backfill=true", "prod auth=none backfill=true"),
 )
 """Environments, with what the CDK command line is given besides; what is tested of one holds for all."""
+COMMITTED: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 _ISSUER = {"issuer": "https://id.example", "audience": "stats"}
 
 
@@ -29,8 +31,16 @@ def context(variant: str) -> dict[str, str]:
     return given | (_ISSUER if given.get("auth") == "jwt" else {})
 
 
+def synthesised_here(given: Mapping[str, str], folder: Path) -> None:
+    """Synthesise in this process: jsii starts once for all, which takes longer than a stack.
+
+    That the command line gives the same is a test of `test_app.py`.
+    """
+    app.synthesise({**COMMITTED, **given}, folder)
+
+
 def assembly(variant: str) -> Path:
-    return cloud_assembly(environment_of(variant), context=context(variant))
+    return cloud_assembly(environment_of(variant), context(variant), synthesised_here)
 
 
 @lru_cache
@@ -41,8 +51,7 @@ def template(variant: str) -> dict[str, Any]:
 
 
 def parameters(variant: str) -> Parameters:
-    committed = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    (found,) = read(committed | context(variant) | {"environment": environment_of(variant)})
+    (found,) = read(COMMITTED | context(variant) | {"environment": environment_of(variant)})
     return found
 
 

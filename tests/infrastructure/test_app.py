@@ -10,7 +10,7 @@ import pytest
 
 from cdk import ROOT, app
 from cdk.elf import machine
-from local.cloud.synthesis import cloud_assembly
+from tests.infrastructure.templates import assembly
 
 
 def synthesise(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -38,7 +38,7 @@ def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: P
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     for name in ("logstats-dev.template.json", "logstats-dev.assets.json"):
-        assert (tmp_path / "out" / name).read_text() == (cloud_assembly("dev") / name).read_text()
+        assert (tmp_path / "out" / name).read_text() == (assembly("dev") / name).read_text()
 
 
 def test_the_context_of_the_cdk_command_line_wins(tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_an_option_without_a_value_is_one_clear_line() -> None:
 
 
 def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -> None:
-    assembly = cloud_assembly("dev")
-    manifest = json.loads((assembly / "logstats-dev.assets.json").read_text())
+    folder = assembly("dev")
+    manifest = json.loads((folder / "logstats-dev.assets.json").read_text())
     (image,) = manifest["dockerImages"].values()
-    context = assembly / image["source"]["directory"]
+    context = folder / image["source"]["directory"]
     assert (context / image["source"]["dockerFile"]).is_file()
     folders = {path.relative_to(context).parts[:2] for path in context.rglob("*") if path.is_file()}
     assert folders == {(".dockerignore",), ("functions", "processor"), ("layers", "logstats")}
@@ -69,7 +69,7 @@ def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -
 def test_functions_layers_and_image_are_of_the_chosen_architecture(
     architecture: str, elf_machine: str, tmp_path: Path
 ) -> None:
-    folder = cloud_assembly("dev")  # arm64 is the default
+    folder = assembly("dev")  # arm64 is the default
     if architecture == "x86_64":
         folder, context = tmp_path, json.loads((ROOT / "cdk.json").read_text())["context"]
         context["environments"]["dev"]["architecture"] = architecture

@@ -323,5 +323,3 @@ def parse_format(text: str) -> Format:
         key = ".".join(str(step) for step in first["loc"] if not isinstance(step, int))
         said = first["msg"].removeprefix("Value error, ")
         raise FormatError(f"{key}: {said}" if key else said) from None
-
-
