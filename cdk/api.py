@@ -144,14 +144,14 @@ class Api(Construct):
         page = "It serves the page's own files, which hold no data"
         routes = [(path, chosen, told) for path in PROTECTED_ROUTES]
         for path, authorizer, reason in [*routes, *((path, anyone, page) for path in OPEN_ROUTES)]:
-            (route,) = self.gateway.add_routes(
+            for route in self.gateway.add_routes(
                 path=path,
-                methods=[apigateway.HttpMethod.GET],
+                methods=[apigateway.HttpMethod.GET, apigateway.HttpMethod.HEAD],
                 integration=integration,
                 authorizer=authorizer,
-            )
-            if isinstance(authorizer, apigateway.HttpNoneAuthorizer):
-                acknowledge(route, "APIG4", reason)
+            ):
+                if isinstance(authorizer, apigateway.HttpNoneAuthorizer):
+                    acknowledge(route, "APIG4", reason)
 
     def _target(self, parameters: ApiParameters) -> lambda_.IFunction:
         """Return what the gateway invokes: only a published version has a snapshot."""

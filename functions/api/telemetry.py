@@ -30,4 +30,5 @@ def answered(event: dict[str, Any], status: int, seconds: float) -> None:
         values[DATABASE_AWAY] = 1
     if _is_cold:
         values[API_COLD_STARTS], _is_cold = 1, False
-    emit(values, route=ROUTES.get(event.get("routeKey", ""), OTHER_ROUTE))
+    _, _, path = event.get("routeKey", "").partition(" ")
+    emit(values, route=ROUTES.get(path, OTHER_ROUTE))

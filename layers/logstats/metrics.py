@@ -23,16 +23,16 @@ FAILED = "failed"
 OUTCOMES = ("ingested", "replaced", "unchanged", "stale", "ignored", "withdrawn", FAILED)
 
 ROUTES = {
-    "GET /customers/{proxy+}": "stats",
-    "GET /customers": "customers",
-    "GET /ingestions": "ingestions",
-    "GET /ingestions/{id}": "ingestions",
-    "GET /docs": "page",
-    "GET /openapi.json": "page",
-    "GET /": "page",
-    "GET /static/{proxy+}": "page",
+    "/customers/{proxy+}": "stats",
+    "/customers": "customers",
+    "/ingestions": "ingestions",
+    "/ingestions/{id}": "ingestions",
+    "/docs": "page",
+    "/openapi.json": "page",
+    "/": "page",
+    "/static/{proxy+}": "page",
 }
-"""API Gateway's routes, in the groups that are told apart."""
+"""The paths of API Gateway's routes, in the groups that are told apart."""
 OTHER_ROUTE = "other"
 
 

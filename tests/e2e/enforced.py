@@ -46,13 +46,17 @@ class Answer:
 
 
 def get(
-    url: str, path: str, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None
+    url: str,
+    path: str,
+    headers: Mapping[str, str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    method: str = "GET",
 ) -> Answer:
     """Call what listens on a URL's port on this machine, under the URL's name, which may not resolve."""
     address = urlsplit(url)
     secure = partial(http.client.HTTPSConnection, context=tls) if tls else http.client.HTTPConnection
     connection = secure("127.0.0.1", address.port, timeout=30)
-    connection.request("GET", path, headers={"Host": address.netloc, **(headers or {})})
+    connection.request(method, path, headers={"Host": address.netloc, **(headers or {})})
     response = connection.getresponse()
     answer = Answer(response.status, response.read())
     connection.close()

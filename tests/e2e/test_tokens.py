@@ -100,11 +100,22 @@ def test_the_issuer_s_key_must_have_signed_it(cloud: Cloud, issuer: Issuer) -> N
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer x", "Basic Y3VzdF8xOg=="])
-def test_without_a_token_no_route_with_data_answers(cloud: Cloud, authorization: str | None) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_without_a_token_no_route_with_data_answers(
+    cloud: Cloud, method: str, authorization: str | None
+) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     assert len(PATHS) == len(PROTECTED_ROUTES)
     for path in PATHS:
-        assert enforced.get(cloud.outputs[outputs.API_URL], path, headers).status == 401, path
+        answer = enforced.get(cloud.outputs[outputs.API_URL], path, headers, method=method)
+        assert answer.status == 401, path
+
+
+def test_head_is_get_without_the_body(cloud: Cloud, issuer: Issuer) -> None:
+    headers = {"Authorization": f"Bearer {issuer.token(customer_id='cust_1')}"}
+    for path, status in ((STATS, 200), ("/customers", 403), ("/", 200), ("/static/any/app.js", 200)):
+        answer = enforced.get(cloud.outputs[outputs.API_URL], path, headers, method="HEAD")
+        assert (answer.status, answer.content) == (status, b""), path
 
 
 def test_what_has_no_data_is_open(cloud: Cloud) -> None:

@@ -394,7 +394,7 @@ def test_only_a_route_of_this_api_may_invoke_its_function(environment: str) -> N
     (gateway,) = resources(environment, "AWS::ApiGatewayV2::Api")
     allowed = [each for each in permissions if each["Principal"] == "apigateway.amazonaws.com"]
     sources = {json.dumps(each["SourceArn"]) for each in allowed}
-    assert len(sources) == len(resources(environment, "AWS::ApiGatewayV2::Route"))
+    assert len(sources) == len({*PROTECTED_ROUTES, *OPEN_ROUTES})
     assert all(f'{{"Ref": "{gateway}"}}' in source for source in sources)
     # An account's own services are told apart by their ARN, or at least by their account.
     assert all("SourceArn" in each or "SourceAccount" in each for each in permissions)
@@ -471,8 +471,8 @@ def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) 
     }
     auth = context(environment).get("auth", "iam")
     kind = {"iam": "AWS_IAM", "jwt": "JWT", "none": "NONE"}[auth]
-    protected = {f"GET {path}": kind for path in PROTECTED_ROUTES}
-    assert kinds == protected | {f"GET {path}": "NONE" for path in OPEN_ROUTES}
+    right = dict.fromkeys(PROTECTED_ROUTES, kind) | dict.fromkeys(OPEN_ROUTES, "NONE")
+    assert kinds == {f"{method} {path}": each for path, each in right.items() for method in ("GET", "HEAD")}
     if auth == "jwt":
         authorizer = only(environment, "AWS::ApiGatewayV2::Authorizer")["Properties"]
         assert authorizer["JwtConfiguration"] == {"Audience": ["stats"], "Issuer": "https://id.example"}
