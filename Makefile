@@ -97,8 +97,13 @@ test-walkthroughs: setup  ## Run what the documents show, and every way to start
 test-kernel: setup  ## Run the kernel's tests with sanitizers, and let every allocation fail
 	@$(BIN)/python -m tests.sanitize
 
+.PHONY: test-fuzz
+test-fuzz: setup  ## Fuzz the kernel and the parsers (clang; FUZZ="1200 feed" for 20 minutes of one target)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r tests/fuzz/requirements.txt
+	@$(BIN)/python -m tests.fuzz.run $(or $(FUZZ),60)
+
 .PHONY: test-nightly
-test-nightly: test-kernel  ## Run the property tests at length and 10 000 fault schedules: about an hour
+test-nightly: test-kernel test-fuzz  ## Run the property tests at length and 10 000 fault schedules: about an hour
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=7200 -m nightly
 	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
@@ -187,7 +192,7 @@ soak: setup  ## Ten minutes of siege on the API while logs are ingested (siege; 
 
 LOCKED := requirements-dev functions/processor/requirements functions/processor/build-requirements \
     functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap \
-    local/emulator/requirements .github/requirements
+    local/emulator/requirements .github/requirements tests/fuzz/requirements
 
 .PHONY: scaling
 scaling: setup  ## Measure ingests and their commits, rewrite docs/scaling.md (quiet machine; some minutes)

@@ -1,12 +1,13 @@
 """Read what a message announces: objects that were made or removed, as S3 tells a queue, a topic or EventBridge."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
 from aws_lambda_powertools.utilities.data_classes import S3Event, S3EventBridgeNotificationEvent
 from aws_lambda_powertools.utilities.data_classes.s3_event import S3EventRecord
+from pydantic import ConfigDict, StringConstraints
+from pydantic.dataclasses import dataclass
 
 from processor.reading.objects import SourceError
 
@@ -22,13 +23,16 @@ class UnknownMessageError(SourceError):
     """A message is no event of S3; trying again does not help."""
 
 
-@dataclass(frozen=True, slots=True)
+_Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(strict=True))
 class Announcement:
     """Hold what S3 says of one object: the `kind` of event, as `ObjectCreated:Put`, and when it happened, in ISO 8601."""
 
     kind: str
-    bucket: str
-    key: str
+    bucket: _Name
+    key: _Name
     version: str | None
     sequencer: str | None
     time: str | None
@@ -49,7 +53,7 @@ def announcements(text: str) -> list[Announcement]:
         if body.get("source") == "aws.s3":
             return [_of_eventbridge(S3EventBridgeNotificationEvent(body))]
         return [_of_record(record) for record in S3Event(body).records]
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise UnknownMessageError(
             "the message is no event of S3, neither as it is nor in an envelope of SNS or EventBridge"
         ) from None

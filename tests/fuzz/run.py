@@ -1,0 +1,100 @@
+"""Fuzz the kernel and the parsers, guided by coverage, some seconds each: ``python -m tests.fuzz.run SECONDS [TARGET ...]``.
+
+The kernel's targets are compiled with clang, libFuzzer and both sanitizers; the parsers run under Atheris. What is found
+stays in `build/fuzz/TARGET/`, the corpora in `build/fuzz/TARGET/corpus/`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from logstats.native import Aggregator, build
+from tests.events import created
+from tests.logs import as_bytes, random_lines
+
+FOLDER = Path("build/fuzz")
+PARSERS = ("address", "event")
+TARGETS = ("feed", "decode", *PARSERS)
+FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
+
+
+def compile_kernel(target: str) -> Path:
+    """Compile a target of `kernel.c`."""
+    compiler = shutil.which(os.environ.get("FUZZ_CC", "clang"))
+    if compiler is None:
+        sys.exit(
+            "error: fuzzing needs clang with libFuzzer (Debian and Ubuntu: clang); FUZZ_CC names another"
+        )
+    output = FOLDER / target / "fuzzer"
+    sources = [build.HERE / source for source in build.SOURCES]
+    command = [compiler, *FLAGS, f"-DTARGET={target}", f"-I{build.HERE}", "tests/fuzz/kernel.c", *sources]
+    subprocess.run([*command, "-o", output], check=True)
+    return output
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """Yield what a target starts from: something of every kind that it reads."""
+    lines = as_bytes(random_lines(1, 30))
+    if target == "feed":
+        yield lines
+    elif target == "decode":
+        aggregator = Aggregator()
+        aggregator.feed(lines)
+        batches = [batch for _, _, batch in aggregator.drain_batches(1)]
+        yield from batches
+        yield batches[0] + batches[0]
+        aggregator.feed(lines)
+        yield from (record[-1] * 2 for record in aggregator.drain())
+    elif target == "address":
+        yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"
+        yield b"postgres://u@/n?host=%2Ftmp%2Fsocket&port=5433&application_name=a&channel_binding=prefer"
+    else:
+        record = created("logs", "a b.log", "v1", "01")
+        event = {"Records": [record]}
+        detail = {
+            "bucket": {"name": "logs"},
+            "object": {"key": "a.log", "version-id": "v1", "sequencer": "01"},
+            "reason": "PutObject",
+            "deletion-type": "Permanently Deleted",
+        }
+        bridge = {"source": "aws.s3", "detail-type": "Object Deleted", "time": "t", "detail": detail}
+        sns = {"Type": "Notification", "Message": json.dumps(event)}
+        yield from (json.dumps(each).encode() for each in (event, bridge, sns, {"Event": "s3:TestEvent"}))
+
+
+def fuzz(target: str, seconds: int) -> int:
+    """Fuzz one target; return its exit status."""
+    folder = FOLDER / target
+    corpus = folder / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(seeds(target)):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    command = (
+        [sys.executable, "-m", "tests.fuzz.parsers", target]
+        if target in PARSERS
+        else [compile_kernel(target)]
+    )
+    options = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
+    print(f"== {target}, {seconds} s", flush=True)
+    with (folder / "log").open("w") as log:
+        ended = subprocess.run(
+            [*command, *options, f"-artifact_prefix={folder}/", corpus], stderr=log, check=False
+        ).returncode
+    said = (folder / "log").read_text(errors="replace").splitlines()
+    print("\n".join(said[-40:] if ended else [line for line in said if "cov:" in line][-1:]))
+    print(f"{len(list(corpus.iterdir()))} inputs in the corpus, status {ended}", flush=True)
+    return ended
+
+
+def main() -> int:
+    """Run the command line."""
+    seconds, *targets = sys.argv[1:]
+    return max([fuzz(target, int(seconds)) for target in targets or TARGETS], key=abs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
