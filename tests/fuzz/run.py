@@ -30,9 +30,9 @@ def compile_kernel(target: str) -> Path:
             "error: fuzzing needs clang with libFuzzer (Debian and Ubuntu: clang); FUZZ_CC names another"
         )
     output = FOLDER / target / "fuzzer"
-    sources = [build.HERE / source for source in build.SOURCES]
+    sources = [str(build.HERE / source) for source in build.SOURCES]
     command = [compiler, *FLAGS, f"-DTARGET={target}", f"-I{build.HERE}", "tests/fuzz/kernel.c", *sources]
-    subprocess.run([*command, "-o", output], check=True)
+    subprocess.run([*command, "-o", str(output)], check=True)
     return output
 
 
