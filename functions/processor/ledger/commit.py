@@ -53,17 +53,6 @@ def decide_unread(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
         return detach(session, row, outcome)
 
 
-def ignore(engine: sa.Engine, delivery: Delivery, size_bytes: int) -> LogObject:
-    """Record an object that is no log object."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        row = lock_row(session, delivery)
-        row.outcome, row.size_bytes = Outcome.IGNORED, size_bytes
-        row.committed_at = dt.datetime.now(dt.UTC)
-        advance(row, delivery)
-        session.flush()
-        return detach(session, row, Outcome.IGNORED)
-
-
 def commit(
     connection: sa.Connection, delivery: Delivery, attempt_id: int, content: Content, rejects: RejectStore
 ) -> LogObject:
