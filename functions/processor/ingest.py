@@ -12,9 +12,7 @@ from secrets import token_hex
 import sqlalchemy as sa
 from blake3 import blake3
 
-from logstats.format_rules import FormatRule
 from logstats.models import LogObject
-from logstats.settings import IGNORED_KEYS
 from processor import reconnection
 from processor.capacity import check_size
 from processor.context import Context
@@ -30,9 +28,11 @@ from processor.ledger.withdrawal import leave_out, withdraw
 from processor.reading.head import read_head
 from processor.reading.objects import LocalFile
 from processor.reading.readable import ReadableLog, recognise
+from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
 from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
 from processor.requests import CurrentVersionRequest, FileRequest, Request
+from processor.settings import IGNORED_KEYS
 
 Cluster = Callable[[ReadableLog, int], list[PartReport]]
 """Stages all contributions to an attempt, in several processes; returns the reports of all byte ranges, in order."""

@@ -10,11 +10,12 @@ from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.folder import LOCAL_FOLDER
 from local.display import visible
 from local.ledger import bucket_and_key, find
-from logstats.settings import ProcessorSettings, load
+from logstats.settings import load
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.withdrawal import withdraw
 from processor.reading.s3 import create_client
 from processor.reject_stores import reject_store
+from processor.settings import ProcessorSettings
 
 
 def forget(

@@ -15,7 +15,7 @@ from local.commands.folder import LOCAL_FOLDER
 from local.display import progress_bar, visible
 from local.errors import UserError
 from logstats.database import create_engine
-from logstats.settings import ProcessorSettings, load
+from logstats.settings import load
 from processor.cluster.members import ClusterError
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
@@ -23,6 +23,7 @@ from processor.ledger.merge import IntegrityError
 from processor.reading.objects import LocalFile, SourceError, s3_location
 from processor.reading.s3 import S3Object, create_client
 from processor.reject_stores import reject_store
+from processor.settings import ProcessorSettings
 
 
 def ingest(

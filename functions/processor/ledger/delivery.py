@@ -26,6 +26,9 @@ class Outcome(StrEnum):
     UNRECOGNISED = "unrecognised"
 
 
+_LEFT_OUT = (Outcome.IGNORED, Outcome.UNRECOGNISED)
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A request to let a version of a log object count.
@@ -84,14 +87,18 @@ def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
         return Outcome.INGESTED if delivery.content_digest else None
     if row.outcome == Outcome.WITHDRAWN:
         return _decide_after_withdrawal(row, delivery)
-    counts = row.outcome not in (Outcome.IGNORED, Outcome.UNRECOGNISED)
-    if counts and delivery.version is not None and delivery.version == row.version and not delivery.force:
+    is_same = delivery.version is not None and delivery.version == row.version
+    if is_same and row.outcome not in _LEFT_OUT and not delivery.force:
         return Outcome.UNCHANGED
     if _is_late(row, delivery):
         return Outcome.STALE
+    return _decide_by_content(row, delivery)
+
+
+def _decide_by_content(row: LogObject, delivery: Delivery) -> Outcome | None:
     if delivery.content_digest is None:
         return None
-    if not counts:
+    if row.outcome in _LEFT_OUT:
         return Outcome.INGESTED
     is_same = delivery.content_digest == row.content_digest and not delivery.force
     return Outcome.UNCHANGED if is_same else Outcome.REPLACED

@@ -39,19 +39,19 @@ def read_head(log: StoredObject) -> Head:
 
     A stream that is corrupt is none: whoever reads the object finds out.
     """
-    for size in (HEAD_BYTES, _LARGE_HEAD_BYTES):
-        stored = _read(log, min(log.size, size))
-        compression = compression_of(stored)
-        plain = _decompressed(stored, compression, source_of(log.bucket, log.key)) if compression else stored
-        if plain or len(stored) == log.size:
-            break
+    head = _read_head(log, HEAD_BYTES)
+    return head if head.sample or head.is_complete else _read_head(log, _LARGE_HEAD_BYTES)
+
+
+def _read_head(log: StoredObject, size: int) -> Head:
+    stored = _read(log, min(log.size, size)) if log.size else b""
+    compression = compression_of(stored)
+    plain = _decompressed(stored, compression, source_of(log.bucket, log.key)) if compression else stored
     is_complete = len(stored) == log.size and len(plain) <= HEAD_BYTES
     return Head(stored, compression, plain[:HEAD_BYTES], is_complete)
 
 
 def _read(log: StoredObject, size: int) -> bytes:
-    if not size:
-        return b""
     opened = log.open_range(0, size)
     try:
         buffer = bytearray(size)

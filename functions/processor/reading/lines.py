@@ -124,7 +124,9 @@ def feed_lines(
     digests = _Digests()
     try:
         if compression:
-            yield from _feed_compressed(opened, aggregator, digests, compression, source_of(log.bucket, log.key))
+            yield from _feed_compressed(
+                opened, aggregator, digests, compression, source_of(log.bucket, log.key)
+            )
             return
         first = bytearray(1)
         at_line_start = start == 0 or fill(opened, memoryview(first)) == 0 or first == _LF

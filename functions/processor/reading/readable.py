@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from logstats import formats
 from logstats.domain.format import FormatError
-from logstats.format_rules import AUTO, FormatRule, rule_of
 from logstats.native import Aggregator
 from logstats.native.program import compile_format
 from processor.reading.head import Head
 from processor.reading.objects import ByteRange, HeldRange, SourceError, StoredObject, source_of
+from processor.reading.rules import AUTO, FormatRule, rule_of
 
 _LATE = timedelta(days=1)
 """How long after an object was written its lines may be, for clocks and zones that are wrong."""

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from benchmarks.scaling import CONNECTIONS_PER_PROCESSOR
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
-from logstats.settings import ProcessorSettings, load
+from logstats.settings import load
 from processor.dataflow import staging
 from processor.dataflow.report import PartReport
 from processor.dataflow.source import byte_ranges
@@ -30,6 +30,7 @@ from processor.ledger.rejects import DeletionError
 from processor.reading import lines as lines_module
 from processor.reading.objects import LocalFile, SourceError
 from processor.reject_stores import LocalRejectStore
+from processor.settings import ProcessorSettings
 from tests import oracle, tables
 from tests.ingests import ingest
 from tests.logs import as_bytes, random_lines

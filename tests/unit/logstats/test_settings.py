@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
+from logstats.settings import DatabaseSettings, SettingsError, load
+from processor.settings import ProcessorSettings
 
 WAIT = "WAIT_FOR_SYSTEM_DURATION"
 

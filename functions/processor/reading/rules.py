@@ -44,7 +44,9 @@ class FormatRule(BaseModel):
 
     def load(self) -> Format:
         """Return the format; a `FormatError` if there is none of that name, or the declaration is wrong."""
-        declared = formats.load(self.format)[1] if self.declaration is None else parse_format(self.declaration)
+        declared = (
+            formats.load(self.format)[1] if self.declaration is None else parse_format(self.declaration)
+        )
         return formats.customised(declared, self.customer, self.zone)
 
     @property
