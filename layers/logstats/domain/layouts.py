@@ -149,6 +149,12 @@ def fit(template: Template, line: bytes) -> Values | None:
     return values
 
 
+def reach(template: Template, line: bytes) -> int:
+    """Return how many holes of a template can be filled before it does not fit any more."""
+    holes = template.holes
+    return max(count for count in range(len(holes) + 1) if not count or _fill(template, holes[:count], line))
+
+
 def _fill(template: Template, holes: tuple[Hole, ...] | list[Hole], line: bytes) -> tuple[Values, int] | None:
     """Return what is in the holes, and where the text after the last of them ends."""
     if not line.startswith(template.lead):

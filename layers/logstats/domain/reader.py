@@ -77,7 +77,7 @@ duration_us=123000)
         if self._is_comment(line):
             return SKIPPED
         try:
-            values = self._values(line)
+            values = self._divide(line)
             return SKIPPED if self._is_other(values) else self._request(values, latest)
         except LayoutError as error:
             other = error.values is not None and self._is_other(error.values)
@@ -85,13 +85,23 @@ duration_us=123000)
         except _Rejected as rejected:
             return rejected.reason
 
+    def values(self, line: bytes) -> Values:
+        """Return the values of a line that is UTF-8, whatever they say.
+
+        Raises
+        ------
+        LayoutError
+            If the line has not the declared form.
+        """
+        return self._layout.read(line.removesuffix(b"\r"))
+
     def _is_comment(self, line: bytes) -> bool:
         if isinstance(self._layout, Columns) and line.startswith(FIELDS):
             self._layout.header = line
             return True
         return line.startswith(self._skip)
 
-    def _values(self, line: bytes) -> Values:
+    def _divide(self, line: bytes) -> Values:
         if len(line) > MAX_LINE_BYTES:
             raise _Rejected(RejectReason.TOO_LONG)
         try:
