@@ -1,7 +1,7 @@
 /* The compiled kernel: log lines in, daily summaries out, and arithmetic on encoded histograms.
  *
  * Plain C11 with no dependency but libc. Python calls it through ctypes, mostly without the GIL.
- * The definitions are those of logstats.domain.line and logstats.domain.histogram; tests compare them input by input.
+ * The definitions are those of logstats.domain.reader and logstats.domain.histogram; tests compare them input by input.
  */
 #ifndef LOGSTATS_H
 #define LOGSTATS_H
@@ -16,7 +16,8 @@
 
 #define MAX_DURATION_US UINT64_C(86400000000)
 
-enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3, NO_MEMORY = -5 };
+enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3, NO_MEMORY = -5,
+       PROGRAM_MALFORMED = -6 };
 
 /* Index of the bucket that holds a duration. Values below 2^15 have a bucket each. */
 static inline uint32_t bucket_index(uint64_t us) {
@@ -80,20 +81,30 @@ int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *
 #define MAX_CUSTOMER_BYTES (4 * MAX_CUSTOMER_CHARACTERS)
 
 /* In the order in which they are tested: the first that applies is the reason. */
-enum reason { ACCEPTED = -1, TOO_LONG, ENCODING, FIELD_COUNT, TIMESTAMP, CUSTOMER_ID, REQUEST_PATH,
+enum reason { ACCEPTED = -1, TOO_LONG, ENCODING, LAYOUT, TIMESTAMP, CUSTOMER_ID, REQUEST_PATH,
               STATUS_CODE, DURATION, REASONS };
 
 typedef struct {
     uint64_t physical_lines; /* blank ones included: the base of line numbers */
     uint64_t accepted;
+    uint64_t skipped;
     uint64_t rejected[REASONS];
 } line_counts;
 
 typedef struct aggregator aggregator;
 
+/* A compiled format (program.py); the time after which no request can be, in seconds since 1970; and the `#Fields:` line that
+ * names the columns, if the format has them and it is known. */
+typedef struct {
+    const uint8_t *program, *columns;
+    size_t program_length, columns_length;
+    int64_t latest;
+} line_format;
+
 /* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. `seed` and `multiplier` are the key of
- * its hash tables: two random numbers. NULL: out of memory. */
-aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier);
+ * its hash tables: two random numbers. Returns 0, NO_MEMORY or PROGRAM_MALFORMED. */
+int aggregator_new(const line_format *, uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier,
+                   aggregator **out);
 void aggregator_free(aggregator *);
 
 enum { AGGREGATOR_DRAINING = -2 };
@@ -105,6 +116,9 @@ int aggregator_feed(aggregator *, const uint8_t *data, size_t length);
 /* Bytes held for summaries, and the line counts so far. */
 uint64_t aggregator_memory(const aggregator *);
 void aggregator_counts(const aggregator *, line_counts *);
+
+/* The `#Fields:` line in force; its length. */
+int64_t aggregator_columns(const aggregator *, const uint8_t **out);
 
 /* Exposed for tests: how far from its place the hash tables' most displaced entry is. */
 uint32_t aggregator_longest_search(const aggregator *);

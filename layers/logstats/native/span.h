@@ -1,0 +1,59 @@
+/* Bytes of a line, and how they are searched, sixteen at a time. */
+#ifndef SPAN_H
+#define SPAN_H
+
+#include "logstats.h"
+
+/* What is searched can be read so far beyond its end. */
+#define PADDING 32
+
+typedef struct { const uint8_t *at; size_t length; } span; /* `at` is NULL: there is no such value */
+
+typedef uint8_t vector __attribute__((vector_size(16)));
+static inline vector load16(const uint8_t *p) { vector v; memcpy(&v, p, 16); return v; }
+
+/* The first byte of which a comparison was true, 16 if none. */
+static inline unsigned first_of(vector matches) {
+    uint64_t half[2];
+    memcpy(half, &matches, 16);
+    if (half[0]) return (unsigned)__builtin_ctzll(half[0]) >> 3;
+    return half[1] ? 8 + ((unsigned)__builtin_ctzll(half[1]) >> 3) : 16;
+}
+
+/* The first such byte, or NULL. */
+static inline const uint8_t *find(const uint8_t *p, const uint8_t *end, uint8_t byte) {
+    for (; p < end; p += 16) {
+        const unsigned first = first_of((vector)(load16(p) == byte));
+        if (first < 16) return p + first < end ? p + first : NULL;
+    }
+    return NULL;
+}
+
+static inline int starts_with(const uint8_t *p, const uint8_t *end, span text) {
+    return (size_t)(end - p) >= text.length && memcmp(p, text.at, text.length) == 0;
+}
+
+/* The first such text, which may be empty, or NULL. */
+static inline const uint8_t *find_text(const uint8_t *p, const uint8_t *end, span text) {
+    if (text.length == 0) return p;
+    while ((p = find(p, end, text.at[0])) && text.length > 1 && !starts_with(p, end, text)) p++;
+    return p;
+}
+
+static inline int is_equal(span a, span b) { return a.length == b.length && memcmp(a.at, b.at, a.length) == 0; }
+
+/* No key, null, empty or `-`. */
+static inline int is_absent(span value) {
+    return !value.at || value.length == 0 || (value.length == 1 && value.at[0] == '-');
+}
+
+static inline int is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
+
+/* A value that is wholly in quotes, without them. */
+static inline span unquoted(span value) {
+    if (value.length >= 2 && value.at[0] == '"' && value.at[value.length - 1] == '"')
+        return (span){value.at + 1, value.length - 2};
+    return value;
+}
+
+#endif
