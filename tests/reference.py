@@ -11,6 +11,8 @@ from logstats.native import Aggregator, Numbers
 EPOCH = dt.date(1970, 1, 1)
 MAX_REJECT_BYTES = 300
 
+Request = tuple[int, int | None]
+"""Status, and microseconds if there is a duration."""
 Summaries = dict[tuple[bytes, int], tuple[Numbers, bytes]]
 
 
@@ -19,6 +21,7 @@ class Aggregate:
     summaries: Summaries
     lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     rejects: list[tuple[int, str, bytes]]
 
@@ -27,32 +30,35 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
     lines = block.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    requests: dict[tuple[bytes, int], list[LogLine]] = defaultdict(list)
+    requests: dict[tuple[bytes, int], list[Request]] = defaultdict(list)
     rejects = []
     for number, line in enumerate(lines, 1):
         verdict = parse_line(line)
         if isinstance(verdict, LogLine):
-            requests[verdict.customer_id.encode(), (verdict.date - EPOCH).days].append(verdict)
+            key = verdict.customer_id.encode(), (verdict.date - EPOCH).days
+            requests[key].append((verdict.status_code, verdict.duration_us))
         elif isinstance(verdict, RejectReason):
             rejects.append((number, verdict.value, line.removesuffix(b"\r")[:MAX_REJECT_BYTES]))
     return Aggregate(
         {key: summary(entries) for key, entries in requests.items()},
         len(lines),
         sum(map(len, requests.values())),
+        0,
         dict(Counter(reason for _, reason, _ in rejects)),
         rejects[:max_rejects],
     )
 
 
-def summary(entries: list[LogLine]) -> tuple[Numbers, bytes]:
-    durations = [entry.duration_us for entry in entries]
+def summary(entries: list[Request]) -> tuple[Numbers, bytes]:
+    durations = [us for _, us in entries if us is not None]
     return (
         len(entries),
-        sum(400 <= entry.status_code <= 499 for entry in entries),
-        sum(500 <= entry.status_code <= 599 for entry in entries),
+        sum(400 <= status <= 499 for status, _ in entries),
+        sum(500 <= status <= 599 for status, _ in entries),
+        len(entries) - len(durations),
         sum(durations),
-        min(durations),
-        max(durations),
+        min(durations, default=None),
+        max(durations, default=None),
     ), encode(Counter(map(bucket, durations)))
 
 
@@ -69,7 +75,12 @@ def told_by(aggregator: Aggregator) -> Aggregate:
     drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
     assert len(dict(drained)) == len(drained), "a customer's day came twice"
     return Aggregate(
-        dict(drained), counts.lines, counts.accepted, counts.rejected_by_reason, list(aggregator.rejects())
+        dict(drained),
+        counts.lines,
+        counts.accepted,
+        counts.skipped,
+        counts.rejected_by_reason,
+        list(aggregator.rejects()),
     )
 
 

@@ -279,10 +279,11 @@ static int flush_pending(aggregator *a) {
 static inline int record(aggregator *a, const log_line *line, uint64_t customer_hash) {
     summary *s = find_summary(a, line->customer, line->customer_length, line->day, customer_hash);
     if (!s) return -1;
+    a->counts.accepted++;
+    count_request(s->counts, line->status, line->timed);
+    if (!line->timed) return 0;
     const uint64_t us = line->duration_us, ms = us / 1000;
     if (ms < s->dense_capacity) __builtin_prefetch(&s->dense[ms], 1);
-    a->counts.accepted++;
-    count_request(s->counts, line->status);
     s->sum += us;
     if (us < s->min) s->min = us;
     if (us > s->max) s->max = us;
@@ -422,6 +423,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     if (*p == '\r' && end - p > 1) p++;
     if (*p != '\n') return NULL;
     line->duration_us = seconds * 1000000 + micros;
+    line->timed = 1;
     return p + 1;
 }
 

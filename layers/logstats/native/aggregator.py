@@ -23,6 +23,7 @@ class _LineCounts(ctypes.Structure):
     _fields_ = (
         ("physical_lines", Unsigned),
         ("accepted", Unsigned),
+        ("skipped", Unsigned),
         ("rejected", Unsigned * len(REASONS)),
     )
 
@@ -46,6 +47,7 @@ class LineCounts:
 
     lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
 
 
@@ -93,7 +95,7 @@ class Aggregator:
         counts = _LineCounts()
         _counts(self._handle, ctypes.byref(counts))
         rejected = {reason: n for reason, n in zip(REASONS, counts.rejected, strict=True) if n}
-        return LineCounts(counts.physical_lines, counts.accepted, rejected)
+        return LineCounts(counts.physical_lines, counts.accepted, counts.skipped, rejected)
 
     def drain_batches(self, shards: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield and forget the summaries, those of a shard of the customers and a day together.

@@ -147,6 +147,6 @@ enum reason parse_line(const uint8_t *line, size_t length, log_line *out) {
     uint64_t us;
     if (!parse_duration(fields[SECONDS], &us)) return DURATION;
 
-    *out = (log_line){customer.at, (uint32_t)customer.length, day, status, us};
+    *out = (log_line){customer.at, (uint32_t)customer.length, day, status, 1, us};
     return ACCEPTED;
 }

@@ -9,7 +9,8 @@ typedef struct {
     uint32_t customer_length;
     int32_t day;
     int32_t status;
-    uint64_t duration_us;
+    int timed;            /* 0: the request has no duration */
+    uint64_t duration_us; /* of a timed one */
 } log_line;
 
 /* The strict parser: every rule of the format, for a line without LF and trailing CR. */
