@@ -20,9 +20,9 @@ class Aggregate:
     summaries: Summaries
     lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     rejects: list[tuple[int, str, bytes]]
-    skipped: int = 0
 
 
 def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None = None) -> Aggregate:
@@ -44,9 +44,9 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None 
         {key: summary(entries) for key, entries in requests.items()},
         len(lines),
         sum(map(len, requests.values())),
+        skipped,
         dict(Counter(reason for _, reason, _ in rejects)),
         rejects[:max_rejects],
-        skipped,
     )
 
 
@@ -56,9 +56,10 @@ def summary(entries: list[Request]) -> tuple[Numbers, bytes]:
         len(entries),
         sum(400 <= entry.status_code <= 499 for entry in entries),
         sum(500 <= entry.status_code <= 599 for entry in entries),
+        len(entries) - len(durations),
         sum(durations),
-        min(durations, default=0),
-        max(durations, default=0),
+        min(durations, default=None),
+        max(durations, default=None),
     ), encode(Counter(map(bucket, durations)))
 
 
@@ -75,7 +76,12 @@ def told_by(aggregator: Aggregator) -> Aggregate:
     drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
     assert len(dict(drained)) == len(drained), "a customer's day came twice"
     return Aggregate(
-        dict(drained), counts.lines, counts.accepted, counts.rejected_by_reason, list(aggregator.rejects())
+        dict(drained),
+        counts.lines,
+        counts.accepted,
+        counts.skipped,
+        counts.rejected_by_reason,
+        list(aggregator.rejects()),
     )
 
 

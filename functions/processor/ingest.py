@@ -159,4 +159,7 @@ def _content(
     for report in reports:
         reasons.update(report.rejected_by_reason)
     accepted = sum(report.accepted for report in reports)
-    return Content(log.size, accepted, dict(sorted(reasons.items())), rejects_uri, started)
+    skipped = sum(report.skipped for report in reports)
+    return Content(
+        log.size, log.rule.format, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started
+    )

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from logstats import formats
 from logstats.domain.format import FormatError
+from logstats.formats import NATIVE
+from logstats.formats.detection import detect
 from logstats.native import Aggregator
 from logstats.native.program import compile_format
 from processor.reading.head import Head
@@ -76,7 +77,7 @@ def recognise(stored: StoredObject, head: Head, rules: Iterable[FormatRule]) -> 
     rule = rule_of(rules, stored.key)
     if rule.format == AUTO:
         sample = head.sample
-        found = formats.detect(sample, complete=head.is_complete) if sample.strip() else formats.NATIVE
+        found = detect(sample, complete=head.is_complete) if sample.strip() else NATIVE
         if found is None:
             return None
         rule = rule.model_copy(update={"format": found})

@@ -1,7 +1,8 @@
 """Say which format the log objects under a prefix have: the setting `LOG_FORMATS`, and `formats` in `cdk.json`."""
 
 from collections.abc import Iterable
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -23,7 +24,7 @@ class FormatRule(BaseModel):
     customer, zone
         Replace those of the format: ``VALUE [PART]``, such as ``@target host[0]``; and an offset such as ``+02:00``.
     declaration
-        The text of one's own file where there is none, as on AWS; `format` is then only its name.
+        The text of one's own file, which is read when the rule is made: on AWS there is none. `format` is then only its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -33,6 +34,15 @@ class FormatRule(BaseModel):
     customer: str | None = None
     zone: str | None = None
     declaration: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_declaration(cls, values: Any) -> Any:  # noqa: ANN401 - pydantic's
+        name = values.get("format") if isinstance(values, dict) else None
+        if not isinstance(name, str) or name in (AUTO, *formats.presets()) or values.get("declaration"):
+            return values
+        stem, _ = formats.load(name)
+        return values | {"format": stem, "declaration": Path(name).read_text(encoding="utf-8")}
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -44,15 +54,8 @@ class FormatRule(BaseModel):
 
     def load(self) -> Format:
         """Return the format; a `FormatError` if there is none of that name, or the declaration is wrong."""
-        declared = (
-            formats.load(self.format)[1] if self.declaration is None else parse_format(self.declaration)
-        )
+        declared = parse_format(self.declaration) if self.declaration else formats.presets()[self.format]
         return formats.customised(declared, self.customer, self.zone)
-
-    @property
-    def name(self) -> str:
-        """The format's name, for the ledger: that of a file without its folder and suffix."""
-        return formats.load(self.format)[0] if self.declaration is None else self.format
 
 
 def rule_of(rules: Iterable[FormatRule], key: str) -> FormatRule:

@@ -199,8 +199,8 @@ def test_agrees_on_customers_of_every_length(character: str, characters: int) ->
 
 
 def test_nothing_is_nothing() -> None:
-    assert by_kernel([]) == by_kernel([b"", b""]) == aggregate(b"") == Aggregate({}, 0, 0, {}, [])
-    assert by_kernel([b"\n\r\n\n\r"]) == Aggregate({}, 4, 0, {}, [])
+    assert by_kernel([]) == by_kernel([b"", b""]) == aggregate(b"") == Aggregate({}, 0, 0, 0, {}, [])
+    assert by_kernel([b"\n\r\n\n\r"]) == Aggregate({}, 4, 0, 0, {}, [])
 
 
 # ---- Counters --------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_one_duration_is_counted_however_often(duration: bytes, count: int) -> N
     parsed = parse_line(line[:-1])
     assert isinstance(parsed, LogLine)
     us = parsed.duration_us
-    numbers = (count, 0, count, us * count, us, us)
+    numbers = (count, 0, count, 0, us * count, us, us)
     expected = {(b"cust_1", 19_969): (numbers, encode(Counter({bucket(us): count})))}
     assert by_kernel([line * count]).summaries == expected
     if count < 1000:
