@@ -64,7 +64,7 @@ class S3Object:
     version: str | None
     etag: str
     size: int
-    modified_ns: int
+    modified_ns: int = field(compare=False)
     deadline: Deadline = field(default=NEVER, compare=False, repr=False)
 
     @classmethod

@@ -32,7 +32,7 @@ from processor.reading.objects import LocalFile, SourceError
 from processor.reject_stores import LocalRejectStore
 from processor.settings import ProcessorSettings
 from tests import oracle, tables
-from tests.ingests import ingest
+from tests.ingests import ingest, readable
 from tests.logs import as_bytes, random_lines
 
 LINES = random_lines(seed=1, count=4_000)
@@ -276,7 +276,7 @@ def test_line_numbers_are_right_however_a_log_is_divided(
     data = mixed(seed, 3_000)
     path = tmp_path / "a.log"
     ingest(replace(ingestor, workers=workers), path, data)
-    assert len(byte_ranges(LocalFile.at(path), workers)) == workers
+    assert len(byte_ranges(readable(LocalFile.at(path)), workers)) == workers
     assert kept_by(ingestor, path) == [(number, line[:1_024]) for number, line in numbered(data)]
 
 
