@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from logstats.domain.format import Format
 from logstats.domain.layouts import LayoutError, reach
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
-from logstats.formats import presets
+from logstats.formats.declarations import presets
 
 SAMPLE_BYTES = 64 * 1024
 SAMPLE_LINES = 100
@@ -28,7 +28,7 @@ class Reading:
     length
         How many values it finds in the first line that it accepts, or else in the first that it rejects.
     problem
-        The first line that it rejects, and why.
+        The first line that it rejects: its number, its bytes, and why.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Reading:
     timed: int
     divided: int
     length: int
-    problem: tuple[bytes, RejectReason] | None
+    problem: tuple[int, bytes, RejectReason] | None
 
     @property
     def fits(self) -> bool:
@@ -75,33 +75,33 @@ def nearest(found: list[Reading]) -> Reading:
 
 def readings(sample: bytes, *, complete: bool) -> list[Reading]:
     """Return what each preset reads of a sample, in the order of `presets`."""
-    lines = sample_lines(sample, complete=complete)
+    complete = complete and len(sample) <= SAMPLE_BYTES
+    lines = whole_lines(sample[:SAMPLE_BYTES], complete=complete)[:SAMPLE_LINES]
     return [_read(name, declared, lines) for name, declared in presets().items()]
 
 
-def sample_lines(sample: bytes, *, complete: bool) -> list[bytes]:
-    """Return the lines of a sample that count: whole ones, without the file's byte order mark."""
-    complete = complete and len(sample) <= SAMPLE_BYTES
-    lines = sample[:SAMPLE_BYTES].removeprefix(_BOM).split(b"\n")
+def whole_lines(text: bytes, *, complete: bool) -> list[bytes]:
+    """Return the lines of the start of a file, without its byte order mark; if it goes on, without the last one."""
+    lines = text.removeprefix(_BOM).split(b"\n")
     if not complete or not lines[-1]:
         lines.pop()
-    return lines[:SAMPLE_LINES]
+    return lines
 
 
 def _read(name: str, declared: Format, lines: list[bytes]) -> Reading:
     reader = Reader(declared)
-    verdicts = [(line, reader.read(line)) for line in lines]
-    requests = [(line, verdict) for line, verdict in verdicts if isinstance(verdict, Request)]
-    rejects = [(line, verdict) for line, verdict in verdicts if isinstance(verdict, RejectReason)]
-    read = requests or rejects
+    verdicts = [(number, line, reader.read(line)) for number, line in enumerate(lines, 1)]
+    requests = [(line, verdict) for _, line, verdict in verdicts if isinstance(verdict, Request)]
+    rejects = [(n, line, verdict) for n, line, verdict in verdicts if isinstance(verdict, RejectReason)]
+    read = [line for line, _ in requests] or [line for _, line, _ in rejects]
     return Reading(
         name,
         accepted=len(requests),
-        skipped=sum(isinstance(verdict, Skipped) for _, verdict in verdicts),
+        skipped=sum(isinstance(verdict, Skipped) for *_, verdict in verdicts),
         rejected=len(rejects),
         timed=sum(request.duration_us is not None for _, request in requests),
-        divided=sum(reason not in _FORMLESS for _, reason in rejects),
-        length=_length(declared, reader, read[0][0]) if read else 0,
+        divided=sum(reason not in _FORMLESS for *_, reason in rejects),
+        length=_length(declared, reader, read[0]) if read else 0,
         problem=rejects[0] if rejects else None,
     )
 
