@@ -82,7 +82,10 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
             try:
                 summary = ingestor.ingest_current(partial(S3Object.head, client, bucket, key))
                 print(json.dumps(summary.as_dict()), flush=True)
-                failed += summary.outcome == Outcome.UNRECOGNISED
+                if summary.outcome == Outcome.UNRECOGNISED:
+                    raise SourceError(
+                        "its format is not recognised; LOG_FORMATS can name it, IGNORE leave it out"
+                    )
             except (SourceError, ClusterError) as error:
                 failed += 1
                 print(f"{source}: {error}", file=sys.stderr, flush=True)

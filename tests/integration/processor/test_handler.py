@@ -110,7 +110,7 @@ def test_a_message_that_another_delivery_does_not_help_is_kept_with_the_reason(
 def test_a_message_with_an_object_that_another_delivery_may_help_comes_again(
     s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, good = put(s3, "b.log.gz", b"not gzip"), put(s3, "a.log", as_bytes(A))
+    broken, good = put(s3, "b.log.gz", gzip.compress(as_bytes(B))[:-3]), put(s3, "a.log", as_bytes(A))
     event = records(created("b.log.gz", broken, "02"), created("a.log", good, "01"))
     with monkeypatch.context() as database:
         database.setattr("processor.ingest.stage", Mock(side_effect=[SourceError("final"), OSError("away")]))

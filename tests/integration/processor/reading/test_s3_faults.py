@@ -179,7 +179,7 @@ def test_damaged_gzip_is_given_up_and_the_repaired_object_counts(
 def test_a_record_that_fails_does_not_hold_back_those_behind_it_in_its_message(
     s3: S3Double, engine: sa.Engine, said: io.StringIO
 ) -> None:
-    s3.put(BUCKET, "bad.log.gz", b"not gzip")
+    s3.put(BUCKET, "bad.log.gz", gzip.compress(as_bytes(A))[:-3])
     s3.put(BUCKET, "a.log", as_bytes(A))
     keys = ("bad.log.gz", "gone.log", "a.log")
     assert deliver({"Records": [record(key, "v1", "01") for key in keys]}) == []
@@ -194,7 +194,7 @@ def test_a_record_that_fails_does_not_hold_back_those_behind_it_in_its_message(
 def test_an_undeliverable_message_that_cannot_be_kept_comes_again(
     s3: S3Double, engine: sa.Engine, said: io.StringIO, pauses: list[float]
 ) -> None:
-    s3.put(BUCKET, "a.log.gz", b"not gzip")
+    s3.put(BUCKET, "a.log.gz", gzip.compress(as_bytes(A))[:-3])
     s3.fault = faults(then="slow down", method="PUT")
     assert deliver(created("a.log.gz")) == ["0"]
     assert said.getvalue().count("(to be delivered again)") == 1
