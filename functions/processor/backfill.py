@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 CLUSTER_BYTES = 256 * 1024 * 1024
 """From this size on, an object gets a cluster: starting one takes about a second."""
 
+_UNRECOGNISED = "its format is not recognised; LOG_FORMATS can name it, or IGNORE leave it out"
 _PREFIX = re.compile(r"s3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
 
 
@@ -81,14 +82,14 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
                 ingestor = replace(alone, cluster=cluster)
             try:
                 summary = ingestor.ingest_current(partial(S3Object.head, client, bucket, key))
-                print(json.dumps(summary.as_dict()), flush=True)
-                if summary.outcome == Outcome.UNRECOGNISED:
-                    raise SourceError(
-                        "its format is not recognised; LOG_FORMATS can name it, IGNORE leave it out"
-                    )
             except (SourceError, ClusterError) as error:
+                problem = str(error)
+            else:
+                print(json.dumps(summary.as_dict()), flush=True)
+                problem = _UNRECOGNISED if summary.outcome == Outcome.UNRECOGNISED else ""
+            if problem:
                 failed += 1
-                print(f"{source}: {error}", file=sys.stderr, flush=True)
+                print(f"{source}: {problem}", file=sys.stderr, flush=True)
     return failed
 
 

@@ -144,7 +144,7 @@ def _ingest(
 def _unrecognised(source: str, first_line: bytes) -> str:
     start = visible(first_line[: 4 * _SHOWN].decode(errors="backslashreplace"))[:_SHOWN]
     return (
-        f"{source}: its format is not recognised, and nothing of it counts; it begins with {start!r};"
+        f'{source}: its format is not recognised, and nothing of it counts; it begins with "{start}";'
         f" name its format with --format, or see: logstats formats try {source}"
     )
 

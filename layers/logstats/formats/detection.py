@@ -108,6 +108,9 @@ def _read(name: str, declared: Format, lines: list[bytes]) -> Reading:
 
 def _length(declared: Format, reader: Reader, line: bytes) -> int:
     try:
+        line.decode()
         return sum(value is not None for value in reader.values(line).values())
-    except (LayoutError, UnicodeDecodeError):
+    except UnicodeDecodeError:
+        return 0
+    except LayoutError:
         return max((reach(template, line) for template in declared.template), default=0)
