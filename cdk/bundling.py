@@ -82,7 +82,9 @@ def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
         If the kernel does not compile.
     """
     source = ROOT / "layers" / "logstats"
-    sources = sorted(path for path in source.rglob("*") if path.suffix in {".py", ".pem", ".c", ".h"})
+    sources = sorted(
+        path for path in source.rglob("*") if path.suffix in {".py", ".pem", ".toml", ".c", ".h"}
+    )
     inputs: list[str | bytes] = [platform.name, *_recipe(platform)]
     for path in sources:
         inputs += [path.relative_to(source).as_posix(), path.read_bytes()]
@@ -90,7 +92,7 @@ def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
     def compile_and_copy(folder: Path) -> None:
         package = folder / "python" / "logstats"
         for path in sources:
-            if path.suffix in {".py", ".pem"}:
+            if path.suffix in {".py", ".pem", ".toml"}:
                 copy = package / path.relative_to(source)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
