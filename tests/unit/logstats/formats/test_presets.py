@@ -1,12 +1,14 @@
 """Each preset reads the logs that its service writes."""
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from logstats.domain.format import parse_format
 from logstats.domain.reader import SKIPPED, Reader, RejectReason, Request, Skipped
 from logstats.formats import NATIVE, customised, detect, load, presets, source_of
 
@@ -250,3 +252,46 @@ def test_presets_have_a_summary_and_a_source() -> None:
         assert declared.source.startswith("https://") or name == NATIVE
         assert load(name) == (name, declared)
         assert f'source = "{declared.source}"' in source_of(name)
+
+
+# ---- docs/formats.md -----------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[4] / "docs/formats.md").read_text()
+SECTIONS = {
+    name: text
+    for heading, text in re.findall(r"^### (.*?)\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    for name in heading.split(" and ")
+}
+
+
+def test_the_page_has_a_section_for_each_preset() -> None:
+    assert list(SECTIONS) == list(presets())
+
+
+@pytest.mark.parametrize("name", [name for name in SECTIONS if name != "cloudflare-rfc3339"])
+def test_the_line_that_is_shown_is_read_and_another_customer_can_be_named(name: str) -> None:
+    shown = re.findall(r"^```\w+\n(.*?)^```$", SECTIONS[name], re.MULTILINE | re.DOTALL)
+    lines = [line.encode() for line in "".join(shown).splitlines()]
+    reader = Reader(presets()[name])
+    *headers, read = [reader.read(line) for line in lines]
+    assert isinstance(read, Request)
+    assert read.customer_id in ("acme", "cust_1")
+    assert read.status_code == 200
+    assert set(headers) <= {SKIPPED}
+    assert detect(b"\n".join(lines), complete=True) == name
+    named = re.search(r"Another: (.*?)\.(?:\s|$)", SECTIONS[name], re.DOTALL)
+    assert named
+    for customer in re.findall(r"`'?([^`']+)'?`", named[1]):
+        assert customised(presets()[name], customer).customer != presets()[name].customer
+
+
+def test_the_declaration_that_is_shown_reads_its_lines() -> None:
+    declaration = re.search(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    lines = re.search(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert declaration
+    assert lines
+    reader = Reader(parse_format(declaration[1]))
+    first, second, comment = [reader.read(line.encode()) for line in lines[1].splitlines()]
+    assert comes_to(first) == request("acme", 200, 47_500, "/v1/orders")
+    assert comes_to(second) == request("globex", 502, None, "/v1/orders")
+    assert comment is SKIPPED
