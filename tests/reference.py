@@ -1,14 +1,15 @@
-"""What the kernel must say about a block: the scalar parser, line by line, and a histogram without cleverness."""
+"""What the kernel must say about a block: the scalar reader, line by line, and a histogram without cleverness."""
 
-import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from logstats.domain.line import LogLine, RejectReason, parse_line
+from logstats.domain.format import Format
+from logstats.domain.reader import Reader, RejectReason, Request, Skipped
+from logstats.formats import presets
 from logstats.native import Aggregator, Numbers
 
-EPOCH = dt.date(1970, 1, 1)
+DAY_NS = 86_400 * 10**9
 MAX_REJECT_BYTES = 300
 
 Summaries = dict[tuple[bytes, int], tuple[Numbers, bytes]]
@@ -21,18 +22,22 @@ class Aggregate:
     accepted: int
     rejected_by_reason: dict[str, int]
     rejects: list[tuple[int, str, bytes]]
+    skipped: int = 0
 
 
-def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
+def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None = None) -> Aggregate:
+    reader = Reader(declared or presets()["logstats"])
     lines = block.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    requests: dict[tuple[bytes, int], list[LogLine]] = defaultdict(list)
-    rejects = []
+    requests: dict[tuple[bytes, int], list[Request]] = defaultdict(list)
+    rejects, skipped = [], 0
     for number, line in enumerate(lines, 1):
-        verdict = parse_line(line)
-        if isinstance(verdict, LogLine):
-            requests[verdict.customer_id.encode(), (verdict.date - EPOCH).days].append(verdict)
+        verdict = reader.read(line)
+        if isinstance(verdict, Request):
+            requests[verdict.customer_id.encode(), verdict.timestamp_ns // DAY_NS].append(verdict)
+        elif isinstance(verdict, Skipped):
+            skipped += 1
         elif isinstance(verdict, RejectReason):
             rejects.append((number, verdict.value, line.removesuffix(b"\r")[:MAX_REJECT_BYTES]))
     return Aggregate(
@@ -41,18 +46,19 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
         sum(map(len, requests.values())),
         dict(Counter(reason for _, reason, _ in rejects)),
         rejects[:max_rejects],
+        skipped,
     )
 
 
-def summary(entries: list[LogLine]) -> tuple[Numbers, bytes]:
-    durations = [entry.duration_us for entry in entries]
+def summary(entries: list[Request]) -> tuple[Numbers, bytes]:
+    durations = [entry.duration_us for entry in entries if entry.duration_us is not None]
     return (
         len(entries),
         sum(400 <= entry.status_code <= 499 for entry in entries),
         sum(500 <= entry.status_code <= 599 for entry in entries),
         sum(durations),
-        min(durations),
-        max(durations),
+        min(durations, default=0),
+        max(durations, default=0),
     ), encode(Counter(map(bucket, durations)))
 
 
