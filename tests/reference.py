@@ -1,5 +1,6 @@
 """What the kernel must say about a block: the scalar reader, line by line, and a histogram without cleverness."""
 
+import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,8 +8,9 @@ from dataclasses import dataclass
 from logstats.domain.format import Format
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
 from logstats.formats import presets
-from logstats.native import Aggregator, Numbers
+from logstats.native import Aggregator, Numbers, compile_format
 
+EPOCH = dt.date(1970, 1, 1)
 DAY_NS = 86_400 * 10**9
 MAX_REJECT_BYTES = 300
 
@@ -20,12 +22,14 @@ class Aggregate:
     summaries: Summaries
     lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     rejects: list[tuple[int, str, bytes]]
-    skipped: int = 0
 
 
-def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None = None) -> Aggregate:
+def aggregate(
+    block: bytes, max_rejects: int = 1 << 40, declared: Format | None = None, latest: int | None = None
+) -> Aggregate:
     reader = Reader(declared or presets()["logstats"])
     lines = block.split(b"\n")
     if not lines[-1]:
@@ -33,7 +37,7 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None 
     requests: dict[tuple[bytes, int], list[Request]] = defaultdict(list)
     rejects, skipped = [], 0
     for number, line in enumerate(lines, 1):
-        verdict = reader.read(line)
+        verdict = reader.read(line, latest)
         if isinstance(verdict, Request):
             requests[verdict.customer_id.encode(), verdict.timestamp_ns // DAY_NS].append(verdict)
         elif isinstance(verdict, Skipped):
@@ -44,9 +48,9 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None 
         {key: summary(entries) for key, entries in requests.items()},
         len(lines),
         sum(map(len, requests.values())),
+        skipped,
         dict(Counter(reason for _, reason, _ in rejects)),
         rejects[:max_rejects],
-        skipped,
     )
 
 
@@ -56,15 +60,22 @@ def summary(entries: list[Request]) -> tuple[Numbers, bytes]:
         len(entries),
         sum(400 <= entry.status_code <= 499 for entry in entries),
         sum(500 <= entry.status_code <= 599 for entry in entries),
+        len(entries) - len(durations),
         sum(durations),
-        min(durations, default=0),
-        max(durations, default=0),
+        min(durations, default=None),
+        max(durations, default=None),
     ), encode(Counter(map(bucket, durations)))
 
 
-def by_kernel(pieces: Iterable[bytes], max_rejects: int = 1 << 40) -> Aggregate:
+def by_kernel(
+    pieces: Iterable[bytes],
+    max_rejects: int = 1 << 40,
+    declared: Format | None = None,
+    latest: int | None = None,
+) -> Aggregate:
     """Feed an aggregator some pieces of whole lines, and ask it everything."""
-    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES)
+    program = compile_format(declared) if declared else None
+    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES, program, latest)
     for piece in pieces:
         aggregator.feed(piece)
     return told_by(aggregator)
@@ -75,7 +86,12 @@ def told_by(aggregator: Aggregator) -> Aggregate:
     drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
     assert len(dict(drained)) == len(drained), "a customer's day came twice"
     return Aggregate(
-        dict(drained), counts.lines, counts.accepted, counts.rejected_by_reason, list(aggregator.rejects())
+        dict(drained),
+        counts.lines,
+        counts.accepted,
+        counts.skipped,
+        counts.rejected_by_reason,
+        list(aggregator.rejects()),
     )
 
 

@@ -29,6 +29,7 @@ from processor.reading.s3 import S3Object
 from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
 from processor.requests import CurrentVersionRequest, FileRequest, Request
 
+_FORMAT = "logstats"
 Cluster = Callable[[StoredObject, int], list[PartReport]]
 """Stages all contributions to an attempt, in several processes; returns the reports of all byte ranges, in order."""
 
@@ -140,4 +141,5 @@ def _content(
     for report in reports:
         reasons.update(report.rejected_by_reason)
     accepted = sum(report.accepted for report in reports)
-    return Content(log.size, accepted, dict(sorted(reasons.items())), rejects_uri, started)
+    skipped = sum(report.skipped for report in reports)
+    return Content(log.size, _FORMAT, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started)

@@ -98,7 +98,7 @@ def _show(summary: IngestSummary) -> None:
         elif isinstance(value, int):
             table.add_row(name, f"{value:,}")
         else:
-            table.add_row(name, Text(visible(str(value))))
+            table.add_row(name, Text("-" if value is None else visible(str(value))))
     Console(file=sys.stdout).print(table)
     if summary.outcome == "ignored":
         typer.echo("Only names that end in .log or .log.gz are log objects.", err=True)

@@ -42,10 +42,12 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
     assert summary == {
         "source": str(path),
         "outcome": "ingested",
+        "format": "logstats",
         "lines": 2_001,
         "accepted": 2_000,
         "rejected": 1,
         "rejected_by_reason": {"field_count": 1},
+        "skipped": 0,
         "customer_days": 20,
         "expired": 0,
     }

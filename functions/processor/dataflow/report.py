@@ -23,6 +23,7 @@ class PartReport:
     part: int
     physical_lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     size_bytes: int
     digests: bytes

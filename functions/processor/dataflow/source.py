@@ -52,6 +52,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
                 self._part,
                 counts.lines,
                 counts.accepted,
+                counts.skipped,
                 counts.rejected_by_reason,
                 self._size,
                 bytes(self._digests),

@@ -30,7 +30,9 @@ class Content:
     """Hold what an attempt has found in a log object."""
 
     size_bytes: int
+    format: str
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     rejects_uri: str | None
     started: float
@@ -85,9 +87,10 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
         replaced = row.attempt_id
         row.attempt_id, row.outcome = attempt_id, outcome
         row.content_digest, row.size_bytes = delivery.content_digest, content.size_bytes
-        row.accepted, row.rejected_by_reason = content.accepted, content.rejected_by_reason
+        row.format, row.accepted, row.skipped = content.format, content.accepted, content.skipped
+        row.rejected_by_reason = content.rejected_by_reason
         row.rejected = sum(content.rejected_by_reason.values())
-        row.lines = row.accepted + row.rejected
+        row.lines = row.accepted + row.rejected + row.skipped
         row.rejects_uri = content.rejects_uri
         attempts.mark_committed(session, attempt_id)
         session.flush()

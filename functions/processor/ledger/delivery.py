@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     STALE = "stale"
     IGNORED = "ignored"
     WITHDRAWN = "withdrawn"
+    UNRECOGNISED = "unrecognised"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
     if outcome is Outcome.WITHDRAWN:
         removed = row.attempt_id
         row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
-        row.lines = row.accepted = row.rejected = row.expired = row.customer_days = 0
+        row.format = None
+        row.lines = row.accepted = row.rejected = row.skipped = row.expired = row.customer_days = 0
         row.rejected_by_reason, row.size_bytes, row.seconds = {}, None, None
         row.committed_at = dt.datetime.now(dt.UTC)
         session.flush()

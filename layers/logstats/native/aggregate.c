@@ -296,7 +296,7 @@ static inline int record(aggregator *a, const log_line *line, uint64_t customer_
     summary *s = find_summary(a, line->customer, line->customer_length, line->day, customer_hash);
     if (!s) return -1;
     a->counts.accepted++;
-    count_request(s->counts, line->status);
+    count_request(s->counts, line->status, line->timed);
     if (!line->timed) return 0;
     const uint64_t us = line->duration_us, ms = us / 1000;
     if (ms < s->dense_capacity) __builtin_prefetch(&s->dense[ms], 1);

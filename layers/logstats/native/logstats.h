@@ -87,7 +87,7 @@ enum reason { ACCEPTED = -1, TOO_LONG, ENCODING, LAYOUT, TIMESTAMP, CUSTOMER_ID,
 typedef struct {
     uint64_t physical_lines; /* blank ones included: the base of line numbers */
     uint64_t accepted;
-    uint64_t skipped;
+    uint64_t skipped; /* no requests, by the format */
     uint64_t rejected[REASONS];
 } line_counts;
 
@@ -124,13 +124,14 @@ int64_t aggregator_columns(const aggregator *, const uint8_t **out);
 uint32_t aggregator_longest_search(const aggregator *);
 
 /* What is counted of the requests of a day, in the order of the columns (logstats.rows). */
-enum { TOTAL_REQUESTS, CLIENT_ERRORS, SERVER_ERRORS, COUNTS };
+enum { TOTAL_REQUESTS, CLIENT_ERRORS, SERVER_ERRORS, UNTIMED_REQUESTS, COUNTS };
 extern const uint32_t summary_counts; /* COUNTS, for the binding */
 
-static inline void count_request(uint64_t counts[COUNTS], int32_t status) {
+static inline void count_request(uint64_t counts[COUNTS], int32_t status, int timed) {
     counts[TOTAL_REQUESTS]++;
     counts[CLIENT_ERRORS] += (unsigned)(status - 400) < 100;
     counts[SERVER_ERRORS] += (unsigned)(status - 500) < 100;
+    counts[UNTIMED_REQUESTS] += !timed;
 }
 
 /* Summaries are handed out in batches: those of one day, and of the customers of one shard, in the order
@@ -142,7 +143,7 @@ static inline void count_request(uint64_t counts[COUNTS], int32_t status) {
 typedef struct {
     int32_t day; /* since 1970-01-01 */
     uint32_t customer_length, histogram_length, reserved;
-    uint64_t counts[COUNTS], sum_low, sum_high, min, max; /* sum, min and max in microseconds */
+    uint64_t counts[COUNTS], sum_low, sum_high, min, max; /* in microseconds; of no durations, so that they add up: 0, UINT64_MAX, 0 */
 } summary_header;
 typedef struct { uint32_t shard; int32_t day; } batch_key;
 int64_t aggregator_drain(aggregator *, uint32_t shards, batch_key *key, const uint8_t **out);
@@ -172,8 +173,8 @@ int64_t batch_count(const uint8_t *batch, size_t length);
  * freed with kernel_free. Returns the length, BATCH_MALFORMED or NO_MEMORY. */
 int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t **out);
 
-/* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary. Returns the number of
- * summaries, or BATCH_MALFORMED. */
+/* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary; 0 without durations.
+ * Returns the number of summaries, or BATCH_MALFORMED. */
 int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
 
 #endif

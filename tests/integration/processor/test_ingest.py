@@ -50,7 +50,9 @@ def test_the_tables_equal_brute_force_and_the_same_file_again_changes_nothing(
 ) -> None:
     path = tmp_path / "a.log"
     summary = ingest(ingestor, path, LINES)
-    assert summary == IngestSummary(str(path), "ingested", 4_000, 4_000, 0, {}, 20, summary.seconds, 0)
+    assert summary == IngestSummary(
+        str(path), "ingested", "logstats", 4_000, 4_000, 0, {}, 0, 20, summary.seconds, 0
+    )
     tables.check(ingestor.engine, LINES)
     before = tables.merged_rows(ingestor.engine)
     again = ingest(ingestor, path, LINES)

@@ -199,8 +199,8 @@ def test_agrees_on_customers_of_every_length(character: str, characters: int) ->
 
 
 def test_nothing_is_nothing() -> None:
-    assert by_kernel([]) == by_kernel([b"", b""]) == aggregate(b"") == Aggregate({}, 0, 0, {}, [])
-    assert by_kernel([b"\n\r\n\n\r"]) == Aggregate({}, 4, 0, {}, [])
+    assert by_kernel([]) == by_kernel([b"", b""]) == aggregate(b"") == Aggregate({}, 0, 0, 0, {}, [])
+    assert by_kernel([b"\n\r\n\n\r"]) == Aggregate({}, 4, 0, 0, {}, [])
 
 
 # ---- Counters --------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_one_duration_is_counted_however_often(duration: bytes, count: int) -> N
     parsed = parse_line(line[:-1])
     assert isinstance(parsed, LogLine)
     us = parsed.duration_us
-    numbers = (count, 0, count, us * count, us, us)
+    numbers = (count, 0, count, 0, us * count, us, us)
     expected = {(b"cust_1", 19_969): (numbers, encode(Counter({bucket(us): count})))}
     assert by_kernel([line * count]).summaries == expected
     if count < 1000:
@@ -262,7 +262,7 @@ def test_many_distinct_durations() -> None:
         b"2024-09-03 12:00:00 c /a 200 %d.%06d\n" % divmod(i * 1_439_999, 1_000_000) for i in range(60_000)
     )
     [(numbers, histogram)] = by_kernel([data]).summaries.values()
-    assert numbers == (60_000, 0, 0, 1_439_999 * sum(range(60_000)), 0, 1_439_999 * 59_999)
+    assert numbers == (60_000, 0, 0, 0, 1_439_999 * sum(range(60_000)), 0, 1_439_999 * 59_999)
     assert histogram == encode(Counter(bucket(i * 1_439_999) for i in range(60_000)))
 
 
@@ -290,7 +290,7 @@ def test_sums_beyond_two_to_the_64() -> None:
         aggregator.feed(piece[: count * len(line)])
         left -= count
     [(_, _, numbers, histogram)] = aggregator.drain()
-    assert numbers == (lines, 0, 0, lines * 86_399_999_999, 86_399_999_999, 86_399_999_999)
+    assert numbers == (lines, 0, 0, 0, lines * 86_399_999_999, 86_399_999_999, 86_399_999_999)
     assert lines * 86_399_999_999 > 2**64
     assert histogram == encode(Counter({bucket(86_399_999_999): lines}))
 
