@@ -86,13 +86,15 @@ static const uint64_t POWERS[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 1000
     UINT64_C(100000000000000), UINT64_C(1000000000000000), UINT64_C(10000000000000000),
     UINT64_C(100000000000000000), UINT64_C(1000000000000000000)};
 
-#define TOO_MUCH UINT64_C(1000000000000000000) /* 10^18 in any unit is beyond every limit but that of nanoseconds */
-
-/* An exact decimal number, as its integer part (saturated) and how the rest compares. */
+/* An exact decimal number, as its integer part (at most UINT64_MAX) and how the rest compares. */
 enum rest { NOTHING, BELOW_HALF, HALF, ABOVE_HALF };
 typedef struct { uint64_t whole; enum rest rest; } decimal;
 
-/* Digits, of which `point` come before the point, times ten to `shift`: digit by digit. */
+static inline uint64_t shifted(uint64_t number, unsigned digit) {
+    return number > (UINT64_MAX - 9) / 10 ? UINT64_MAX : number * 10 + digit;
+}
+
+/* The number with these digits, of which `point` come before the point. */
 static decimal scaled(const uint8_t *p, const uint8_t *end, int64_t point) {
     decimal out = {0, NOTHING};
     int64_t place = 0;
@@ -100,13 +102,12 @@ static decimal scaled(const uint8_t *p, const uint8_t *end, int64_t point) {
     for (; p < end; p++) {
         if (*p == '.') continue;
         const unsigned digit = *p - '0';
-        if (place < point) out.whole = out.whole >= TOO_MUCH ? UINT64_MAX / 16 : out.whole * 10 + digit;
+        if (place < point) out.whole = shifted(out.whole, digit);
         else if (place == point) next = (int)digit;
         else sticky |= digit != 0;
         place++;
     }
-    for (; place < point && out.whole && out.whole < TOO_MUCH; place++) out.whole *= 10;
-    if (place < point && out.whole) out.whole = UINT64_MAX / 16;
+    for (; place < point && out.whole && out.whole < UINT64_MAX; place++) out.whole = shifted(out.whole, 0);
     if (next == 5 && !sticky) out.rest = HALF;
     else if (next >= 5) out.rest = ABOVE_HALF;
     else if (next || sticky) out.rest = BELOW_HALF;
