@@ -163,8 +163,6 @@ static inline void take(values *out, const node *wanted, span value) {
     out->present |= UINT64_C(1) << wanted->value;
 }
 
-static inline span between(const uint8_t *at, const uint8_t *end) { return (span){at, (size_t)(end - at)}; }
-
 int read_json(const node *nodes, const uint8_t *line, size_t length, json_room *room, values *out) {
     static const span words[] = {{(const uint8_t *)"true", 4}, {(const uint8_t *)"false", 5}, {(const uint8_t *)"null", 4}};
     const uint8_t *p = line, *end = line + length;

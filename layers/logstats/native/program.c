@@ -280,8 +280,6 @@ int program_is_native(const program *p) { return p->is_native; }
 
 /* ---- Layouts ----------------------------------------------------------------------------------- */
 
-static inline span between(const uint8_t *at, const uint8_t *end) { return (span){at, (size_t)(end - at)}; }
-
 static inline void set(program *p, unsigned value, span text) {
     if (value >= MAX_VALUES) return;
     p->values.at[value] = text;

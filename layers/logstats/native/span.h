@@ -116,6 +116,8 @@ static inline int is_absent(span value) {
     return !value.at || value.length == 0 || (value.length == 1 && value.at[0] == '-');
 }
 
+static inline span between(const uint8_t *at, const uint8_t *end) { return (span){at, (size_t)(end - at)}; }
+
 static inline int is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
 
 /* A value that is wholly in quotes, without them. */

@@ -276,8 +276,6 @@ int parse_time(span text, enum form form, int64_t zone, int64_t *ns) {
 static const span NOWHERE = {NULL, 0};
 static const uint8_t SLASH[PADDING + 1] = "/";
 
-static inline span between(const uint8_t *at, const uint8_t *end) { return (span){at, (size_t)(end - at)}; }
-
 static inline int is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
 
 /* The first of three bytes, or the end. */
