@@ -1,5 +1,6 @@
 """What the kernel must say about a block: the scalar reader, line by line, and a histogram without cleverness."""
 
+import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,8 +8,9 @@ from dataclasses import dataclass
 from logstats.domain.format import Format
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
 from logstats.formats import presets
-from logstats.native import Aggregator, Numbers
+from logstats.native import Aggregator, Numbers, compile_format
 
+EPOCH = dt.date(1970, 1, 1)
 DAY_NS = 86_400 * 10**9
 MAX_REJECT_BYTES = 300
 
@@ -25,7 +27,9 @@ class Aggregate:
     rejects: list[tuple[int, str, bytes]]
 
 
-def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None = None) -> Aggregate:
+def aggregate(
+    block: bytes, max_rejects: int = 1 << 40, declared: Format | None = None, latest: int | None = None
+) -> Aggregate:
     reader = Reader(declared or presets()["logstats"])
     lines = block.split(b"\n")
     if not lines[-1]:
@@ -33,7 +37,7 @@ def aggregate(block: bytes, max_rejects: int = 1 << 40, declared: Format | None 
     requests: dict[tuple[bytes, int], list[Request]] = defaultdict(list)
     rejects, skipped = [], 0
     for number, line in enumerate(lines, 1):
-        verdict = reader.read(line)
+        verdict = reader.read(line, latest)
         if isinstance(verdict, Request):
             requests[verdict.customer_id.encode(), verdict.timestamp_ns // DAY_NS].append(verdict)
         elif isinstance(verdict, Skipped):
@@ -63,9 +67,15 @@ def summary(entries: list[Request]) -> tuple[Numbers, bytes]:
     ), encode(Counter(map(bucket, durations)))
 
 
-def by_kernel(pieces: Iterable[bytes], max_rejects: int = 1 << 40) -> Aggregate:
+def by_kernel(
+    pieces: Iterable[bytes],
+    max_rejects: int = 1 << 40,
+    declared: Format | None = None,
+    latest: int | None = None,
+) -> Aggregate:
     """Feed an aggregator some pieces of whole lines, and ask it everything."""
-    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES)
+    program = compile_format(declared) if declared else None
+    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES, program, latest)
     for piece in pieces:
         aggregator.feed(piece)
     return told_by(aggregator)

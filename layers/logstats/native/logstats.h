@@ -87,7 +87,7 @@ enum reason { ACCEPTED = -1, TOO_LONG, ENCODING, LAYOUT, TIMESTAMP, CUSTOMER_ID,
 typedef struct {
     uint64_t physical_lines; /* blank ones included: the base of line numbers */
     uint64_t accepted;
-    uint64_t skipped;
+    uint64_t skipped; /* no requests, by the format */
     uint64_t rejected[REASONS];
 } line_counts;
 

@@ -20,7 +20,8 @@ struct program {
     const template *templates;  /* or one, the prefix */
     uint32_t template_count;
     const span *names;          /* of logfmt and columns */
-    uint8_t separator;          /* of columns */
+    vector quotes[2];           /* what a value of logfmt can end with, if it starts with a quote */
+    vector separator;           /* of columns, in all places */
     const node *nodes;          /* of JSON */
     texts skip;
     const condition *only;
@@ -40,12 +41,13 @@ struct program {
     enum form duration_form;
     int request, is_required;
     uint8_t request_value;
+    int needs_target, needs_path;
 
     buffer fields, field_values; /* the `#Fields:` line in force, and which value each of its columns is */
     values values;
     buffer joined;              /* of a timestamp in several values */
     uint8_t line[MAX_LINE_BYTES + PADDING];    /* one at the end of its block */
-    uint8_t scratch[MAX_LINE_BYTES + MAX_LIST + PADDING]; /* what is decoded or joined */
+    json_room json;
 };
 
 /* ---- Loading ----------------------------------------------------------------------------------- */
@@ -123,6 +125,25 @@ static places several_values(loader *in, int of_request) {
     return list;
 }
 
+static void add_byte(vector *bytes, byte_set *set, uint8_t byte) {
+    for (unsigned i = 0; i < set->count; i++)
+        if (bytes[i][0] == byte) return;
+    bytes[set->count++] = (vector){0} + byte;
+}
+
+static byte_set stops_of(loader *in, const hole *holes, uint32_t count) {
+    vector *bytes = room(in, (size_t)count + 2, sizeof *bytes);
+    byte_set set = {bytes, 0};
+    for (uint32_t i = 0; i < count && !in->failed; i++) {
+        if (holes[i].until.length) add_byte(bytes, &set, holes[i].until.at[0]);
+        if (holes[i].is_quoted) {
+            add_byte(bytes, &set, '"');
+            add_byte(bytes, &set, '\\');
+        }
+    }
+    return set;
+}
+
 static void load_templates(loader *in, program *p) {
     p->template_count = number(in, 1);
     template *list = room(in, p->template_count, sizeof *list);
@@ -139,18 +160,20 @@ static void load_templates(loader *in, program *p) {
             holes[j].until = text(in);
         }
         list[i].holes = holes;
+        list[i].stops = stops_of(in, holes, list[i].count);
     }
     p->templates = list;
 }
 
-static const step *load_steps(loader *in, uint32_t from, uint32_t nodes, uint32_t *count, int are_keys) {
+static const step *load_steps(loader *in, uint32_t from, uint32_t nodes, uint32_t *count, uint64_t *filter) {
     *count = number(in, 2);
     step *list = room(in, *count, sizeof *list);
     for (uint32_t i = 0; i < *count && !in->failed; i++) {
         step *s = &list[i];
-        if (are_keys) {
+        if (filter) {
             s->key = text(in);
             if (!in->failed) memcpy(&s->start, s->key.at, s->key.length < 8 ? s->key.length : 8);
+            *filter |= UINT64_C(1) << filter_bit(s->start, s->key.length);
         } else s->index = number(in, 2);
         s->node = number(in, 2);
         if (s->node <= from || s->node >= nodes) in->failed = 1;
@@ -164,8 +187,8 @@ static void load_nodes(loader *in, program *p) {
     node *nodes = room(in, count, sizeof *nodes);
     for (uint32_t i = 0; i < count && !in->failed; i++) {
         nodes[i].value = value_number(in, 1);
-        nodes[i].keys = load_steps(in, i, count, &nodes[i].key_count, 1);
-        nodes[i].indices = load_steps(in, i, count, &nodes[i].index_count, 0);
+        nodes[i].keys = load_steps(in, i, count, &nodes[i].key_count, &nodes[i].filter);
+        nodes[i].indices = load_steps(in, i, count, &nodes[i].index_count, NULL);
     }
     for (uint32_t i = in->failed ? 0 : count; i--;) { /* children first */
         node *n = &nodes[i];
@@ -180,9 +203,11 @@ static void load_layout(loader *in, program *p) {
     p->layout = (enum layout)below(in, LAYOUTS);
     in->values = p->value_count = below(in, MAX_VALUES + 1);
     if (p->layout == JSON) load_nodes(in, p);
-    else if (p->layout == COLUMNS) p->separator = (uint8_t)number(in, 1);
+    else if (p->layout == COLUMNS) p->separator = (vector){0} + (uint8_t)number(in, 1);
     else load_templates(in, p);
     if (p->layout == LOGFMT && p->template_count > 1) in->failed = 1;
+    p->quotes[0] += '"';
+    p->quotes[1] += '\\';
     if (p->layout == LOGFMT || p->layout == COLUMNS) p->names = several_texts(in, p->value_count).at;
 }
 
@@ -213,6 +238,12 @@ static void load_meaning(loader *in, program *p) {
     p->request = (int)below(in, REQUESTS);
     p->request_value = value_number(in, p->request == NO_REQUEST);
     p->is_required = (int)below(in, 2);
+    p->needs_path = p->is_required;
+    for (int i = 0; i < p->customer.count; i++) {
+        p->needs_target |= p->customer.at[i] == TARGET;
+        p->needs_path |= p->customer.at[i] == PATH;
+    }
+    p->needs_target |= p->needs_path;
     if (p->timestamp.count == 0 || in->at != in->end) in->failed = 1;
 }
 
@@ -249,8 +280,6 @@ int program_is_native(const program *p) { return p->is_native; }
 
 /* ---- Layouts ----------------------------------------------------------------------------------- */
 
-static inline span between(const uint8_t *at, const uint8_t *end) { return (span){at, (size_t)(end - at)}; }
-
 static inline void set(program *p, unsigned value, span text) {
     if (value >= MAX_VALUES) return;
     p->values.at[value] = text;
@@ -261,18 +290,22 @@ static inline span get(const program *p, unsigned value) {
     return p->values.present >> value & 1 ? p->values.at[value] : (span){NULL, 0};
 }
 
-/* The next quote that no backslash precedes, or NULL. */
-static inline const uint8_t *closing_quote(const uint8_t *p, const uint8_t *end) {
-    while (p < end) {
-        const vector v = load16(p);
-        const unsigned stop = first_of((vector)(v == '"') | (vector)(v == '\\'));
-        p += stop;
-        if (stop == 16) continue;
-        if (p >= end) return NULL;
-        if (*p == '"') return p;
-        p += 2;
+/* The next quote that no backslash precedes, or the end. */
+static inline const uint8_t *closing_quote(scanner *s, const uint8_t *p) {
+    for (;; p += 2) {
+        p = next_of(s, p, '"', '\\');
+        if (p >= s->end || *p == '"') return p;
     }
-    return NULL;
+}
+
+/* The next such text, which may be empty, or the end; the end may be before it. */
+static inline const uint8_t *next_text(scanner *s, const uint8_t *p, span text) {
+    if (text.length == 0) return p;
+    const uint8_t first = text.at[0];
+    for (;; p++) {
+        p = next_of(s, p, first, first);
+        if (p == s->end || text.length == 1 || starts_with(p, s->end, text)) return p;
+    }
 }
 
 /* Take the values of a template from a line. Returns the position after it, or NULL if it does not fit; a `prefix` may
@@ -280,39 +313,43 @@ static inline const uint8_t *closing_quote(const uint8_t *p, const uint8_t *end)
 static const uint8_t *fit(program *p, const template *t, const uint8_t *at, const uint8_t *end, int is_prefix) {
     p->values.present = 0;
     if (!starts_with(at, end, t->lead)) return NULL;
+    scanner s = scan(at, end, t->stops);
     at += t->lead.length;
     for (const hole *h = t->holes, *last = h + t->count - 1; h <= last; h++) {
         const int is_final = h == last && !is_prefix;
+        const uint8_t *stop;
         if (h->is_quoted) {
-            if (at >= end) return NULL;
-            const uint8_t *stop;
+            if (at == end) return NULL;
             if (*at == '"') {
-                if (!(stop = closing_quote(at + 1, end))) return NULL;
+                stop = closing_quote(&s, at + 1);
+                if (stop >= end) return NULL;
                 set(p, h->value, between(at + 1, stop));
-                at = stop + 1;
-            } else if (*at == '-') {
+            } else {
+                if (*at != '-') return NULL;
                 set(p, h->value, between(at, at + 1));
-                at++;
-            } else return NULL;
+                stop = at;
+            }
+            at = stop + 1;
             if (is_final && t->rest && at == end) return end;
             if (!starts_with(at, end, h->until)) return NULL;
             at += h->until.length;
             if (is_final && !t->rest && at != end) return NULL;
-            continue;
-        }
-        const uint8_t *stop;
-        if (is_final && !t->rest) {
+        } else if (is_final && !t->rest) {
             if ((size_t)(end - at) < h->until.length) return NULL;
             stop = end - h->until.length;
-            if (memcmp(stop, h->until.at, h->until.length) != 0) return NULL;
+            if (!starts_with(stop, end, h->until)) return NULL;
             if (t->separator.length && find_text(at, end, t->separator)) return NULL;
+            set(p, h->value, unquoted(between(at, stop)));
         } else {
-            stop = find_text(at, end, h->until);
-            if (!stop && !(is_final && t->rest)) return NULL;
-            if (!stop) stop = end;
+            stop = next_text(&s, at, h->until);
+            if (stop == end && h->until.length) {
+                if (!is_final) return NULL;
+                set(p, h->value, unquoted(between(at, end)));
+                return end;
+            }
+            set(p, h->value, unquoted(between(at, stop)));
+            at = stop + h->until.length;
         }
-        set(p, h->value, unquoted(between(at, stop)));
-        at = stop == end ? end : stop + h->until.length;
     }
     return at;
 }
@@ -333,9 +370,10 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
         const span key = between(start, at++);
         span value;
         if (at < end && *at == '"') {
-            const uint8_t *stop = closing_quote(at + 1, end);
-            value = between(at + 1, stop ? stop : end);
-            at = stop ? stop + 1 : end;
+            scanner s = scan(at, end, (byte_set){p->quotes, 2});
+            const uint8_t *stop = closing_quote(&s, at + 1);
+            value = between(at + 1, stop < end ? stop : end);
+            at = stop < end ? stop + 1 : end;
         } else {
             start = at;
             while (at < end && !is_blank(*at)) at++;
@@ -348,11 +386,12 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
 }
 
 static int read_columns(program *p, const uint8_t *at, const uint8_t *end) {
+    scanner s = scan(at, end, (byte_set){&p->separator, 1});
     for (size_t i = 0; i < p->field_values.length; i++) {
-        const uint8_t *stop = find(at, end, p->separator);
+        const uint8_t *stop = next_of(&s, at, p->separator[0], p->separator[0]);
         const unsigned value = p->field_values.bytes[i];
-        if (value != NONE) set(p, value, unquoted(between(at, stop ? stop : end)));
-        if (!stop) return FIT;
+        if (value != NONE) set(p, value, unquoted(between(at, stop)));
+        if (stop == end) return FIT;
         at = stop + 1;
     }
     return MISFIT;
@@ -392,7 +431,7 @@ static int read_layout(program *p, const uint8_t *line, size_t length) {
         for (uint32_t i = 0; i < p->template_count; i++)
             if (fit(p, &p->templates[i], line, end, 0)) return FIT;
         return MISFIT;
-    case JSON: return read_json(p->nodes, line, length, p->scratch, &p->values);
+    case JSON: return read_json(p->nodes, line, length, &p->json, &p->values);
     case LOGFMT: return read_logfmt(p, line, end);
     default: return read_columns(p, line, end);
     }
@@ -467,7 +506,7 @@ static int read_customer(const program *p, span target, span path, span *custome
 /* 0 if it is none. */
 static int read_status(const program *p) {
     span text = get(p, p->status);
-    if (!text.at) text.at = p->scratch;
+    if (!text.at) text.at = p->line;
     for (uint32_t i = 0; i < p->closed.count; i++)
         if (is_equal(p->closed.at[i], text)) return 499;
     if (text.length != 3 || text.at[0] < '1' || text.at[0] > '5' || !is_digit(text.at[1]) || !is_digit(text.at[2])) return 0;
@@ -502,7 +541,8 @@ static int read_request(program *p, int64_t latest, log_line *out) {
     span timestamp, customer;
     if (join_timestamp(p, &timestamp)) return LINE_FAILED;
     if (!timestamp.at || !parse_time(timestamp, p->form, p->zone, &ns) || ns > latest) return TIMESTAMP;
-    const span target = read_target(p), path = target.at ? path_of(target) : target;
+    const span target = p->needs_target ? read_target(p) : (span){NULL, 0};
+    const span path = p->needs_path && target.at ? path_of(target) : (span){NULL, 0};
     if (!read_customer(p, target, path, &customer)) return CUSTOMER_ID;
     if (p->is_required && !(path.at && is_text(path))) return REQUEST_PATH;
     if (!(out->status = read_status(p))) return STATUS_CODE;

@@ -18,7 +18,13 @@ typedef struct {
 #define NONE 255            /* instead of a value's number: there is none, or it is not wanted */
 
 typedef struct { span until; uint8_t value, is_quoted; } hole;
-typedef struct { span lead, separator; const hole *holes; uint32_t count; int rest; } template;
+typedef struct {
+    span lead, separator;
+    const hole *holes;
+    byte_set stops;         /* what holes can end with */
+    uint32_t count;
+    int rest;
+} template;
 
 /* Where values stand in JSON documents. Nodes come before their children. */
 typedef struct { span key; uint64_t start; uint32_t index, node; } step; /* `start`: the first bytes of a key */
@@ -26,8 +32,13 @@ typedef struct {
     const step *keys, *indices;
     uint32_t key_count, index_count;
     uint64_t below;         /* the values of the node and all below */
+    uint64_t filter;        /* a bit for each key, so that most others are known at once */
     uint8_t value;
 } node;
+
+static inline unsigned filter_bit(uint64_t start, size_t length) {
+    return (unsigned)((start ^ length) * UINT64_C(0x9E3779B97F4A7C15) >> 58);
+}
 
 typedef struct {
     uint64_t present;       /* a bit for each value that the line has */
@@ -51,9 +62,14 @@ int program_is_native(const program *);
 enum { SKIPPED = -2, LINE_FAILED = -3 };
 int program_run(program *, const uint8_t *line, size_t length, const uint8_t *readable, int64_t latest, log_line *out);
 
+/* What reading a JSON document needs: places in the line, and strings whose escapes are decoded. */
+typedef struct {
+    uint32_t marks[MAX_LINE_BYTES + PADDING];
+    uint8_t decoded[MAX_LINE_BYTES + PADDING];
+} json_room;
+
 /* Take the wanted values of a JSON document, which must be an object. Returns 1 if the line is one: what Python's `json`
- * reads, without NaN and Infinity, in at most 64 levels. Strings with escapes are decoded into `scratch`, which is at least
- * as long as the line. */
-int read_json(const node *nodes, const uint8_t *line, size_t length, uint8_t *scratch, values *out);
+ * reads, without NaN and Infinity, in at most 64 levels. Behind the line is a control character. */
+int read_json(const node *nodes, const uint8_t *line, size_t length, json_room *, values *out);
 
 #endif

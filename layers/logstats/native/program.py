@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from logstats.domain.format import PATH, TARGET, Format, FormatError, Part, Template, parse_format, parse_path
+from logstats.domain.format import PATH, TARGET, Format, parse_format
+from logstats.domain.notation import FormatError, Part, Template, parse_path
 
 _VERSION = 1
 _NONE, _TARGET, _PATH = 255, 254, 253

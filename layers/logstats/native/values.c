@@ -86,13 +86,15 @@ static const uint64_t POWERS[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 1000
     UINT64_C(100000000000000), UINT64_C(1000000000000000), UINT64_C(10000000000000000),
     UINT64_C(100000000000000000), UINT64_C(1000000000000000000)};
 
-#define TOO_MUCH UINT64_C(1000000000000000000) /* 10^18 in any unit is beyond every limit but that of nanoseconds */
-
-/* An exact decimal number, as its integer part (saturated) and how the rest compares. */
+/* An exact decimal number, as its integer part (at most UINT64_MAX) and how the rest compares. */
 enum rest { NOTHING, BELOW_HALF, HALF, ABOVE_HALF };
 typedef struct { uint64_t whole; enum rest rest; } decimal;
 
-/* Digits, of which `point` come before the point, times ten to `shift`: digit by digit. */
+static inline uint64_t shifted(uint64_t number, unsigned digit) {
+    return number > (UINT64_MAX - 9) / 10 ? UINT64_MAX : number * 10 + digit;
+}
+
+/* The number with these digits, of which `point` come before the point. */
 static decimal scaled(const uint8_t *p, const uint8_t *end, int64_t point) {
     decimal out = {0, NOTHING};
     int64_t place = 0;
@@ -100,13 +102,12 @@ static decimal scaled(const uint8_t *p, const uint8_t *end, int64_t point) {
     for (; p < end; p++) {
         if (*p == '.') continue;
         const unsigned digit = *p - '0';
-        if (place < point) out.whole = out.whole >= TOO_MUCH ? UINT64_MAX / 16 : out.whole * 10 + digit;
+        if (place < point) out.whole = shifted(out.whole, digit);
         else if (place == point) next = (int)digit;
         else sticky |= digit != 0;
         place++;
     }
-    for (; place < point && out.whole && out.whole < TOO_MUCH; place++) out.whole *= 10;
-    if (place < point && out.whole) out.whole = UINT64_MAX / 16;
+    for (; place < point && out.whole && out.whole < UINT64_MAX; place++) out.whole = shifted(out.whole, 0);
     if (next == 5 && !sticky) out.rest = HALF;
     else if (next >= 5) out.rest = ABOVE_HALF;
     else if (next || sticky) out.rest = BELOW_HALF;
@@ -126,13 +127,13 @@ static int parse_number(span text, int shift, decimal *out) {
     const ptrdiff_t digits = p - text.at - (point != NULL);
     if (digits <= 0) return 0;
     const ptrdiff_t decimals = point ? p - point - 1 : 0;
-    if (p == end && digits <= 9) { /* nearly all */
+    if (p == end && digits <= 18) { /* nearly all */
         const ptrdiff_t power = shift - decimals;
-        if (power >= 0) {
+        if (power >= 0 && digits + power <= 19) {
             *out = (decimal){mantissa * POWERS[power], NOTHING};
             return 1;
         }
-        if (power >= -9) {
+        if (power < 0 && power >= -18) {
             const uint64_t unit = POWERS[-power], half = unit / 2, rest = mantissa % unit;
             *out = (decimal){mantissa / unit, rest == 0 ? NOTHING : rest < half ? BELOW_HALF : rest == half ? HALF : ABOVE_HALF};
             return 1;
@@ -221,10 +222,11 @@ static unsigned month_of(const uint8_t *name) {
 static int parse_rest(const uint8_t *p, const uint8_t *end, int comma, int64_t *fraction, int64_t *zone) {
     *fraction = 0;
     if (p < end && (*p == '.' || (comma && *p == ','))) {
-        int64_t unit = NS_PER_SECOND;
-        const uint8_t *point = p++;
-        for (; p < end && is_digit(*p); p++) *fraction += (*p - '0') * (unit /= 10);
+        const uint8_t *point = p++, *stop = end - p > 9 ? p + 9 : end;
+        for (; p < stop && is_digit(*p); p++) *fraction = *fraction * 10 + (*p - '0');
         if (p == point + 1) return 0;
+        *fraction *= (int64_t)POWERS[9 - (p - point - 1)];
+        while (p < end && is_digit(*p)) p++; /* cut */
     }
     if (p == end) return 1;
     if (*p == ' ') p++;
@@ -272,19 +274,27 @@ int parse_time(span text, enum form form, int64_t zone, int64_t *ns) {
 /* ---- Addresses --------------------------------------------------------------------------------- */
 
 static const span NOWHERE = {NULL, 0};
-static const uint8_t SLASH[PADDING] = "/";
+static const uint8_t SLASH[PADDING + 1] = "/";
 
-static inline span between(const uint8_t *at, const uint8_t *end) { return (span){at, (size_t)(end - at)}; }
+static inline int is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
+
+/* The first of three bytes, or the end. */
+static inline const uint8_t *first_stop(const uint8_t *p, const uint8_t *end, uint8_t a, uint8_t b, uint8_t c) {
+    for (; p < end; p += 16) {
+        const vector v = load16(p);
+        const unsigned stop = first_of((vector)(v == a) | (vector)(v == b) | (vector)(v == c));
+        if (stop < 16) return p + stop < end ? p + stop : end;
+    }
+    return end;
+}
 
 /* The authority of an absolute URL, whose start is `scheme://`; or nowhere. */
 static span authority_of(span value) {
     const uint8_t *p = value.at, *end = p + value.length;
-    if (value.length == 0 || !((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z')) return NOWHERE;
-    while (p < end && (((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) p++;
+    if (value.length == 0 || !is_letter(*p)) return NOWHERE;
+    while (p < end && (is_letter(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) p++;
     if (end - p < 3 || p[0] != ':' || p[1] != '/' || p[2] != '/') return NOWHERE;
-    const uint8_t *start = p += 3;
-    while (p < end && *p != '/' && *p != '?' && *p != '#') p++;
-    return between(start, p);
+    return between(p + 3, first_stop(p + 3, end, '/', '?', '#'));
 }
 
 span path_of(span target) {
@@ -295,15 +305,8 @@ span path_of(span target) {
         if (!authority.at) return NOWHERE;
         start = authority.at + authority.length;
     }
-    const uint8_t *p = start;
-    while (p < end) {
-        const vector v = load16(p);
-        const unsigned stop = first_of((vector)(v == '?') | (vector)(v == '#'));
-        p += stop;
-        if (stop < 16) break;
-    }
-    if (p > end) p = end;
-    return p == start ? (span){SLASH, 1} : between(start, p);
+    const uint8_t *stop = first_stop(start, end, '?', '#', '#');
+    return stop == start ? (span){SLASH, 1} : between(start, stop);
 }
 
 span target_of(span request) {
@@ -320,8 +323,8 @@ static span host_of(span value) {
         const uint8_t *slash = find(value.at, value.at + value.length, '/');
         host = slash ? between(value.at, slash) : value;
     }
-    const uint8_t *end = host.at + host.length, *p = end;
-    while (p > host.at && p[-1] != '@') p--;
+    const uint8_t *end = host.at + host.length, *p = host.at;
+    for (const uint8_t *sign = p; (sign = find(sign, end, '@'));) p = ++sign;
     host = between(p, end);
     if (host.length && *p == '[') {
         const uint8_t *bracket = find(p, end, ']');
