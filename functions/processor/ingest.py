@@ -23,10 +23,11 @@ from processor.deadline import Deadline
 from processor.ingest_summary import IngestSummary, summarise
 from processor.ledger import attempts
 from processor.ledger.commit import Content, commit, decide_unread
-from processor.ledger.delivery import Outcome, SupersededError, Withdrawal
+from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
 from processor.ledger.withdrawal import leave_out, withdraw
 from processor.reading.head import read_head
-from processor.reading.objects import LocalFile
+from processor.reading.lines import digest
+from processor.reading.objects import LocalFile, StoredObject
 from processor.reading.readable import ReadableLog, recognise
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
@@ -108,6 +109,10 @@ class Ingestor:
         log = recognise(stored, head, self.formats)
         if log is None:
             context.first_line = head.first_line
+            if (
+                delivery.version is None
+            ):  # only the content tells whether this counts already, by another setting
+                delivery = _identified(delivery, stored, _digest(stored, deadline))
             row = leave_out(engine, delivery, Outcome.UNRECOGNISED, stored.size, self.rejects)
             return summarise(delivery, row, started)
 
@@ -122,7 +127,7 @@ class Ingestor:
                     reports = stage(engine, log, attempt_id, self._running(deadline), connection)
                 check_columns(reports, log.columns)
                 context.parse_seconds = time.monotonic() - parsing
-                digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
+                content_digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
 
                 rejects_uri = None
                 if kept := encode(rejected_lines(reports)):
@@ -135,8 +140,7 @@ class Ingestor:
 
                 deadline.check()
                 content = _content(log, reports, rejects_uri, started)
-                version = digest if isinstance(stored, LocalFile) else delivery.version
-                read = replace(delivery, version=version, content_digest=digest)
+                read = _identified(delivery, stored, content_digest)
                 committing = time.monotonic()
                 row = commit(connection, read, attempt_id, content, self.rejects)
                 context.commit_seconds = time.monotonic() - committing
@@ -150,6 +154,19 @@ class Ingestor:
             deadline.check()
 
         return Running(self.workers or usable_cores(), self.wait_for_system_duration, read)
+
+
+def _identified(delivery: Delivery, stored: StoredObject, content_digest: str) -> Delivery:
+    version = content_digest if isinstance(stored, LocalFile) else delivery.version
+    return replace(delivery, version=version, content_digest=content_digest)
+
+
+def _digest(stored: StoredObject, deadline: Deadline) -> str:
+    digests = bytearray()
+    for each in digest(stored):
+        digests += each
+        deadline.check()
+    return blake3(digests).hexdigest()
 
 
 def _content(

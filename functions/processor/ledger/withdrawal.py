@@ -44,8 +44,9 @@ def leave_out(
 
 def _leave_out(session: Session, delivery: Delivery, left_out: Outcome, size_bytes: int) -> LogObject:
     row = lock_row(session, delivery)
-    outcome = decide(row, delivery) or left_out
-    if outcome is left_out:
+    outcome = decide(row, delivery)
+    if outcome not in (Outcome.UNCHANGED, Outcome.STALE):
+        outcome = left_out
         _remove(session, row, outcome)
         row.size_bytes = size_bytes
     if outcome is not Outcome.STALE:
