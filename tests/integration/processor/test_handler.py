@@ -71,6 +71,20 @@ def test_trap_10_test_events_encoded_keys_and_several_records(s3: "S3Client", en
     assert tables.ledger(engine, key).outcome == "ingested"
 
 
+def test_what_is_not_recognised_is_dealt_with_and_what_it_holds_is_not_logged(
+    s3: "S3Client", engine: sa.Engine, said: io.StringIO
+) -> None:
+    odd = upload(s3, "a", b"secret text\n", "02")
+    assert deliver(upload(s3, "a", A, "01"), odd, odd) == []
+    assert tables.ledger(engine, "a").outcome == "unrecognised"
+    assert tables.statistics(engine) == {}
+    assert said.getvalue().count('"outcome":"unrecognised"') == 2
+    assert "secret" not in said.getvalue()
+    assert undeliverable(s3) == {}
+    assert deliver(upload(s3, "a", gzip.compress(as_bytes(B)), "03")) == []
+    tables.check(engine, B)
+
+
 def undeliverable(s3: "S3Client") -> dict[str, Any]:
     """The document of each message that was given up, by its id."""
     found = s3.list_objects_v2(Bucket=REJECTS, Prefix="undeliverable/").get("Contents", [])

@@ -55,6 +55,16 @@ def delivery(is_current: Callable[[], bool] = lambda: True, **values: str | None
         ({}, {"version": "v1"}, Outcome.UNCHANGED),
         ({}, {"version": "v1", "sequencer": "A0", "content_digest": None}, Outcome.UNCHANGED),
         ({}, {"content_digest": "d1"}, Outcome.UNCHANGED),
+        *(
+            case
+            for left_out in (Outcome.IGNORED, Outcome.UNRECOGNISED)
+            for case in (
+                ({"outcome": left_out}, {"version": "v1", "content_digest": None}, None),
+                ({"outcome": left_out}, {"version": "v1"}, Outcome.INGESTED),
+                ({"outcome": left_out, "content_digest": None}, {}, Outcome.INGESTED),
+                ({"outcome": left_out}, {"sequencer": "A0"}, Outcome.STALE),
+            )
+        ),
         ({}, {"sequencer": "A0"}, Outcome.STALE),
         ({}, {"sequencer": "A0", "content_digest": "d1"}, Outcome.STALE),
         ({"sequencer": None}, {"sequencer": "A0"}, Outcome.REPLACED),
