@@ -1,17 +1,14 @@
 """Try a format on the first lines of a file: read them, and show what each comes to."""
 
-import bz2
 import datetime as dt
-import gzip
-import io
-import lzma
 import sys
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -23,13 +20,9 @@ from logstats.domain.format import Format
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
 from logstats.formats.detection import SAMPLE_BYTES, whole_lines
+from processor.reading.compression import compression_of, decompress
+from processor.reading.objects import SourceError
 
-_DECOMPRESSORS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
-    (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
-    (b"BZh", bz2.BZ2File),
-    (b"\xfd7zXZ\0", lzma.LZMAFile),
-)
-"""How a compressed file begins, and what reads it."""
 _COLUMNS = ("line", "time (UTC)", "customer", "method", "path", "status", "seconds")
 _TEXT_SHOWN = 60
 
@@ -68,13 +61,25 @@ def read_start(file: str, lines: int) -> tuple[bytes, bool]:
         If the file cannot be read, or decompressed.
     """
     text, most = bytearray(), max(SAMPLE_BYTES, lines * (MAX_LINE_BYTES + 2))
-    with _opened(file) as plain:
-        while len(text) <= SAMPLE_BYTES or (len(text) <= most and text.count(b"\n") < lines):
-            block = plain.read(SAMPLE_BYTES)
-            if not block:
-                return bytes(text), True
-            text += block
-    return bytes(text), False
+    try:
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stored:
+            for block in _plain_text(file, stored):
+                text += block
+                if len(text) > SAMPLE_BYTES and (len(text) > most or text.count(b"\n") >= lines):
+                    return bytes(text), False
+    except SourceError as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror or error}") from None
+    return bytes(text), True
+
+
+def _plain_text(file: str, stored: BinaryIO) -> Iterator[bytes]:
+    """Yield the plain text of a file, or of stdin; its first bytes tell how it is compressed."""
+    blocks = iter(partial(stored.read, SAMPLE_BYTES), b"")
+    first = next(blocks, b"")
+    compression, all_blocks = compression_of(first), chain([first], blocks)
+    return decompress(compression, all_blocks, SAMPLE_BYTES, file) if compression else all_blocks
 
 
 def try_lines(declared: Format, start: bytes, lines: int, *, complete: bool) -> list[Tried]:
@@ -119,19 +124,3 @@ def _cells(tried: Tried) -> tuple[str, ...]:
         str(verdict.status_code),
         seconds,
     )
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    """Open the plain text of a file, or of stdin; its first bytes tell how it is compressed."""
-    try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stored:
-            buffered = io.BufferedReader(cast("io.RawIOBase", stored))
-            head = buffered.peek(6)
-            opener = next((opener for magic, opener in _DECOMPRESSORS if head.startswith(magic)), None)
-            yield opener(buffered) if opener else buffered
-            buffered.detach()
-    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{file}: it cannot be decompressed: {error}") from None
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror or error}") from None

@@ -25,6 +25,7 @@ JSON = b'{"a": 1}\n'
         (COMBINED + b' "192.0.2.1, 192.0.2.2"', "nginx"),
         (COMBINED + b' "192.0.2.1" 0.131', "nginx"),
         (COMBINED + INGRESS, "ingress-nginx"),
+        (COMBINED + b' 7 "api@docker" "http://10.0.3.17:8080" 48ms', "traefik-clf"),
         (COMBINED + b" - something else", "combined"),
     ],
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logstats.domain.format import parse_format
 from logstats.domain.reader import SKIPPED, Reader, RejectReason, Request, Skipped
@@ -195,6 +197,11 @@ HEROKU = (
 )
 HAPROXY = '192.0.2.10:1 [03/Sep/2024:00:00:00.000] api~ be/n1 0/0/1/47/48 200 1830 - - ---- 6/6/0/0/0 0/0 "GET /a HTTP/1.1"'
 INGRESS = " 512 0.048 [ns-svc-80] [] 10.0.0.1:80, 10.0.0.2:80 0, 0 1.001, 1.003 502, 200 0123"
+TRAEFIK_CLF = ' 7 "api@docker" "http://10.0.3.17:8080" 48ms'
+ALB_OF_2016 = (
+    "https 2016-08-10T00:10:22.890208Z app/a/0 192.0.2.10:1 10.0.0.1:80 0.001 0.046 0.001 200 200 0 57"
+    ' "GET https://acme.example.com:443/a HTTP/1.1" "Agent/1" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2'
+)
 A = ("acme", 200)
 
 
@@ -230,6 +237,9 @@ def changed(document: dict[str, Any], **values: object) -> str:
         ("combined", "www.example.com:80 " + COMBINED + " 131", request(*A, 131, "/a")),
         ("combined", COMBINED.partition(' "-"')[0], request(*A, None, "/a")),
         ("combined", "2001:db8::7 " + COMBINED.partition(" ")[2], request(*A, None, "/a")),
+        ("traefik-clf", COMBINED + TRAEFIK_CLF, request(*A, 48_000, "/a")),
+        ("traefik-clf", COMBINED.replace("200 1830", "- -") + TRAEFIK_CLF, request("acme", 499, 48_000, "/a")),
+        ("aws-alb", ALB_OF_2016, request("acme", 200, 48_000, "/a")),
         ("haproxy", HAPROXY, request("-", 200, 48_000, "/a")),
         ("haproxy", HAPROXY.replace('"GET', '{acme|x} {y} "GET'), request(*A, 48_000, "/a")),
         ("haproxy", HAPROXY.replace("GET /a", "GET /{b} {c"), request("-", 200, 48_000, "/{b} {c")),
@@ -295,3 +305,33 @@ def test_the_declaration_that_is_shown_reads_its_lines() -> None:
     assert comes_to(first) == request("acme", 200, 47_500, "/v1/orders")
     assert comes_to(second) == request("globex", 502, None, "/v1/orders")
     assert comment is SKIPPED
+
+
+# ---- Whatever a line holds -----------------------------------------------------------------------------
+
+LINES = [line for sample in PRESETS for line in (SAMPLES / f"{sample}.log").read_bytes().splitlines()]
+LINES += [
+    HEROKU.encode(),
+    json.dumps(GCP).encode(),
+    json.dumps(TRAEFIK).encode(),
+    json.dumps(CLOUDFLARE).encode(),
+]
+JUNK = st.sampled_from(
+    [b'"', b"\\", b" ", b"-", b"{", b"]", b"\t", b"\0", b"\xff", b"\\ud800", b"9" * 30, b"e9", b"#", b""]
+)
+
+
+@given(st.sampled_from(LINES), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 0.2), JUNK), max_size=4))
+def test_every_line_comes_to_something(line: bytes, changes: list[tuple[float, float, bytes]]) -> None:
+    for at, length, junk in changes:
+        start = int(at * len(line))
+        line = line[:start] + junk + line[start + int(length * len(line)) :]
+    for declared in presets().values():
+        verdict = Reader(declared).read(line)
+        assert verdict is None or isinstance(verdict, Request | RejectReason | Skipped)
+        if isinstance(verdict, Request):
+            assert 100 <= verdict.status_code <= 599
+            assert 0 <= verdict.timestamp_ns < 84_006 * DAY_NS
+            assert verdict.duration_us is None or 0 <= verdict.duration_us <= 86_400_000_000
+            assert 1 <= len(verdict.customer_id) <= 255
+            verdict.customer_id.encode()
