@@ -41,7 +41,7 @@ def stage(
         sink.finish(connection)
     skipped = len(lines) - len(requests)
     digest = blake3(content).digest()
-    return [PartReport(0, len(lines), len(requests), skipped, {}, len(content), digest, [])]
+    return [PartReport(0, len(lines), len(requests), skipped, {}, len(content), digest, b"", [])]
 
 
 def batches(lines: list[str]) -> list[SummaryBatch]:

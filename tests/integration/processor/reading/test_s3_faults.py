@@ -162,6 +162,20 @@ def test_an_object_deleted_meanwhile_is_given_up_and_counts_nothing(
     tables.check(engine)
 
 
+def test_a_small_object_is_read_with_its_head(s3: S3Double, engine: sa.Engine) -> None:
+    asked: list[str] = []
+
+    def note(method: str) -> str:
+        asked.append(method)
+        return ""
+
+    s3.fault = note
+    s3.put(BUCKET, "a.log", as_bytes(A))
+    assert deliver(created("a.log")) == []
+    assert asked == ["HEAD", "GET"]
+    tables.check(engine, A)
+
+
 def test_damaged_gzip_is_given_up_and_the_repaired_object_counts(
     s3: S3Double, engine: sa.Engine, said: io.StringIO
 ) -> None:

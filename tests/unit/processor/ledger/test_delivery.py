@@ -55,16 +55,6 @@ def delivery(is_current: Callable[[], bool] = lambda: True, **values: str | None
         ({}, {"version": "v1"}, Outcome.UNCHANGED),
         ({}, {"version": "v1", "sequencer": "A0", "content_digest": None}, Outcome.UNCHANGED),
         ({}, {"content_digest": "d1"}, Outcome.UNCHANGED),
-        *(
-            case
-            for left_out in (Outcome.IGNORED, Outcome.UNRECOGNISED)
-            for case in (
-                ({"outcome": left_out}, {"version": "v1", "content_digest": None}, None),
-                ({"outcome": left_out}, {"version": "v1"}, Outcome.INGESTED),
-                ({"outcome": left_out, "content_digest": None}, {}, Outcome.INGESTED),
-                ({"outcome": left_out}, {"sequencer": "A0"}, Outcome.STALE),
-            )
-        ),
         ({}, {"sequencer": "A0"}, Outcome.STALE),
         ({}, {"sequencer": "A0", "content_digest": "d1"}, Outcome.STALE),
         ({"sequencer": None}, {"sequencer": "A0"}, Outcome.REPLACED),
@@ -100,3 +90,20 @@ def test_the_deletion_of_what_was_written_without_versions_withdraws_what_has_no
     assert decide_withdrawal(row(version=None), gone) == Outcome.WITHDRAWN
     assert decide_withdrawal(row(version="v1"), gone) == Outcome.STALE
     assert decide_withdrawal(row(version=None, sequencer="E0"), gone) == Outcome.STALE
+
+
+@pytest.mark.parametrize("left_out", [Outcome.IGNORED, Outcome.UNRECOGNISED])
+@pytest.mark.parametrize(
+    ("delivered", "outcome"),
+    [
+        ({"version": "v1", "content_digest": None}, None),
+        ({"version": "v1"}, Outcome.INGESTED),
+        ({}, Outcome.INGESTED),
+        ({"sequencer": "A0"}, Outcome.STALE),
+    ],
+)
+def test_what_was_left_out_is_read_again(
+    left_out: Outcome, delivered: dict[str, str | None], outcome: Outcome | None
+) -> None:
+    known = row(outcome=left_out, content_digest=None)
+    assert decide(known, delivery(lambda: False, **delivered)) is outcome
