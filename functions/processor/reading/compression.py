@@ -71,14 +71,14 @@ COMPRESSIONS = (
         ),
         bz2.BZ2Decompressor,
         OSError,
-        1_000_000,
+        500_000,
     ),
     Compression(
         "xz",  # https://tukaani.org/xz/xz-file-format.txt
         (b"\xfd7zXZ\0",),
         partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, _MOST_MEMORY),
         lzma.LZMAError,
-        3_000_000,
+        2_000_000,
     ),
 )
 

@@ -74,8 +74,8 @@ def test_trap_10_test_events_encoded_keys_and_several_records(s3: "S3Client", en
 def test_what_is_not_recognised_is_dealt_with_and_what_it_holds_is_not_logged(
     s3: "S3Client", engine: sa.Engine, said: io.StringIO
 ) -> None:
-    odd = upload(s3, "a", b"secret text\n", "02")
-    assert deliver(upload(s3, "a", A, "01"), odd, odd) == []
+    log, odd = upload(s3, "a", A, "01"), upload(s3, "a", b"secret text\n", "02")
+    assert deliver(log, odd, odd) == []
     assert tables.ledger(engine, "a").outcome == "unrecognised"
     assert tables.statistics(engine) == {}
     assert said.getvalue().count('"outcome":"unrecognised"') == 2
@@ -96,7 +96,7 @@ def undeliverable(s3: "S3Client") -> dict[str, Any]:
 
 def test_trap_11_only_the_failed_messages_are_delivered_again(s3: "S3Client", engine: sa.Engine) -> None:
     """One has rejected lines, which cannot be kept now; nor can the others, which cannot be helped."""
-    good, rejected = upload(s3, "a.log", A, "01"), upload(s3, "b.log", b"broken\n", "02")
+    good, rejected = upload(s3, "a.log", A, "01"), upload(s3, "b.log", as_bytes([*B, "broken"]), "02")
     broken = upload(s3, "c.log.gz", gzip.compress(as_bytes(B))[:-3], "03")
     s3.delete_bucket(Bucket=REJECTS)
     assert deliver(rejected, good, broken, "this is not JSON") == ["0", "2", "3"]
