@@ -2,13 +2,28 @@
 
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from logstats.domain.format import PATH, TARGET, Format
 from logstats.domain.notation import Hole, Template, parse_path
 from tests.blocks import CUSTOMERS, DATES, DURATIONS, PIECES, STATUSES, TIMES
 
-ZONES = ("", "Z", " Z", "+00", "+02:00", "-0330", " +0200", "+23:59", "+24:00", "+2", "z", " ", "+02:60", "-00:00")
+ZONES = (
+    "",
+    "Z",
+    " Z",
+    "+00",
+    "+02:00",
+    "-0330",
+    " +0200",
+    "+23:59",
+    "+24:00",
+    "+2",
+    "z",
+    " ",
+    "+02:60",
+    "-00:00",
+)
 FRACTIONS = ("", "", ".5", ".123456", ",25", ".123456789123", ".", ".x", ".000000001")
 EPOCHS = (
     "1725364801", "1725364801.417", "1725364801417", "1.725364801417e9", "1725364801417000", "1725364801417000123",
@@ -28,17 +43,66 @@ ADDRESSES = (
     "acme.example.com:443", "user@host:1/path", "[::1]:80", "[::1", "a.b.c", ".", "..", "/?key", "/?key=&key=2", "/?xkey=1&key=3",
     "/#?key=4", "?key=5", "*", "-", "", "http:///x", "http://#f", "1http://x/", "h+t.t-p://x.y/z", "://x", "http:/x", "//x/y",
     "EXAMPLE\\acme", "arn:aws:iam::111122223333:user/acme", "acme|b|c", "|", "/a/b/c/", "/\x7f", "/ü/é", "/?key=ü", "/\u0085", "@", "a@b@c.d:5",
-    "/a\\\"b", "\"quoted\"", "\"", "\"\"", "x" * 255 + ".y", "/" + "x" * 256, "é" * 255, "é" * 256,
+    '/a\\"b', '"quoted"', '"', '""', "x" * 255 + ".y", "/" + "x" * 256, "é" * 255, "é" * 256,
 )  # fmt: skip
 METHODS = ("GET ", "POST ", "", "GET", " ", "- ")
 PROTOCOLS = (" HTTP/1.1", " HTTP/2.0", "", " ", "-")
-FILLERS = ("x", "-", "0.1", "10.0.3.17:8080", "", "Mozilla/5.0 (X11; Linux)", "a\\\"b", "\"", "[", "]", "{}", "ü", "a=b", "\\")
+FILLERS = (
+    "x",
+    "-",
+    "0.1",
+    "10.0.3.17:8080",
+    "",
+    "Mozilla/5.0 (X11; Linux)",
+    'a\\"b',
+    '"',
+    "[",
+    "]",
+    "{}",
+    "ü",
+    "a=b",
+    "\\",
+)
 PARTS = (
     None, None, "host", "host[0]", "host[-1]", "host[9]", "path[0]", "path[1]", "path[-1]", "query.key", "split(/)[-1]",
     "split(|)[0]", "split(.)[1]", "split(ü)[0]", "split(:)[-2]",
 )  # fmt: skip
-KEYS = ("a", "b", "c", "key_of_8", "longer_than_8", "longer_than_9", "ü", "b.c", "b.d", "b.c.d", "e[0]", "e[2].a", '"b.c"', '"a b".c', "f[1][0]")
-_STRUCTURE = (b'"', b"\\", b"{", b"}", b"[", b"]", b",", b"=", b" ", b"|", b"\\u", b"\\ud83d", b"-", b'""', b"#Fields: a b\n", b"1e5", b"null")
+KEYS = (
+    "a",
+    "b",
+    "c",
+    "key_of_8",
+    "longer_than_8",
+    "longer_than_9",
+    "ü",
+    "b.c",
+    "b.d",
+    "b.c.d",
+    "e[0]",
+    "e[2].a",
+    '"b.c"',
+    '"a b".c',
+    "f[1][0]",
+)
+_STRUCTURE = (
+    b'"',
+    b"\\",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b"=",
+    b" ",
+    b"|",
+    b"\\u",
+    b"\\ud83d",
+    b"-",
+    b'""',
+    b"#Fields: a b\n",
+    b"1e5",
+    b"null",
+)
 
 
 # ---- Values -----------------------------------------------------------------------------------------
@@ -60,7 +124,25 @@ def _timestamp(rng: random.Random, form: str, between: str = "T", *, odd: bool) 
         date = rng.choice(DATES) + rng.choice((" ", "T", "/", ""))
     elif act < 0.4:
         time = rng.choice(TIMES)
-    return date + time + rng.choice(FRACTIONS if act > 0.7 else FRACTIONS[:1]) + rng.choice(ZONES if act > 0.8 else ZONES[:1])
+    return (
+        date
+        + time
+        + rng.choice(FRACTIONS if act > 0.7 else FRACTIONS[:1])
+        + rng.choice(ZONES if act > 0.8 else ZONES[:1])
+    )
+
+
+def _put_duration(
+    rng: random.Random, declared: Format, put: Callable[..., None], choose: Callable[..., str], *, odd: bool
+) -> None:
+    duration = declared.duration
+    if duration is None:
+        return
+    unit = rng.choice(("ms", "s")) if duration.unit == "suffix" and rng.random() < 0.9 else ""
+    for name in duration.value or ():
+        put(name, choose(("12", "0.048", "231"), NUMBERS, DURATIONS), unit)
+    for end in (duration.start, duration.end):
+        put(end, _timestamp(rng, duration.form or "epoch_s", odd=odd))
 
 
 def _values(rng: random.Random, declared: Format, *, odd: bool) -> dict[str, str]:
@@ -82,13 +164,11 @@ def _values(rng: random.Random, declared: Format, *, odd: bool) -> dict[str, str
     pieces = text.split(" ", len(stamps) - 1)
     for place, name in enumerate(stamps):
         put(name, pieces[place] if place < len(pieces) else rng.choice(FILLERS))
-    put(declared.status.value, choose(("200", "404", "503", "101"), STATUSES, declared.status.closed or ("-",)))
-    if declared.duration:
-        unit = rng.choice(("ms", "s")) if declared.duration.unit == "suffix" and rng.random() < 0.9 else ""
-        for name in declared.duration.value or ():
-            put(name, choose(("12", "0.048", "231"), NUMBERS, DURATIONS), unit)
-        for name in (declared.duration.start, declared.duration.end):
-            put(name, _timestamp(rng, declared.duration.form or "epoch_s", odd=odd))
+    put(
+        declared.status.value,
+        choose(("200", "404", "503", "101"), STATUSES, declared.status.closed or ("-",)),
+    )
+    _put_duration(rng, declared, put, choose, odd=odd)
     if declared.request:
         address = choose(ADDRESSES[:6], ADDRESSES)
         put(declared.request.method, choose(METHODS[:2], METHODS).strip())
@@ -150,7 +230,11 @@ def _json(rng: random.Random, values: dict[str, str]) -> bytes:
                 value = text
         document = _put_at(document, parse_path(name), value)
         if rng.random() < 0.1:
-            document = _put_at(document, (rng.choice(("x", "headers", "a", "ü")),), rng.choice((None, 1.5, [], {"a": ["\ud83d", {}]}, "\\\"")))
+            document = _put_at(
+                document,
+                (rng.choice(("x", "headers", "a", "ü")),),
+                rng.choice((None, 1.5, [], {"a": ["\ud83d", {}]}, '\\"')),
+            )
     separators = rng.choice(((",", ":"), (", ", ": "), (" ,\t", " :\r ")))
     text = json.dumps(document, ensure_ascii=rng.random() < 0.5, separators=separators)
     if rng.random() < 0.2:
@@ -166,7 +250,11 @@ def _logfmt(rng: random.Random, declared: Format, values: dict[str, str], *, odd
         if odd and rng.random() < 0.1:
             pairs.append(rng.choice(("word", "=x", 'x="', "a=1", 'k"="v"w=2', "status=200 status=500")))
     prefix = _fill(rng, declared.prefix.holes, values, odd=odd) if declared.prefix else b""
-    return (declared.prefix.lead if declared.prefix else b"") + prefix + rng.choice((" ", "  ", "\t")).join(pairs).encode()
+    return (
+        (declared.prefix.lead if declared.prefix else b"")
+        + prefix
+        + rng.choice((" ", "  ", "\t")).join(pairs).encode()
+    )
 
 
 def _header(rng: random.Random, declared: Format) -> bytes:
@@ -175,7 +263,11 @@ def _header(rng: random.Random, declared: Format) -> bytes:
         names = rng.sample(names, len(names))
     if rng.random() < 0.2:
         names = rng.choices(names, k=len(names))
-    return b"#Fields:" + rng.choice((b" ", b"\t", b"")) + rng.choice((b" ", b"\t", b"  ")).join(name.encode() for name in names)
+    return (
+        b"#Fields:"
+        + rng.choice((b" ", b"\t", b""))
+        + rng.choice((b" ", b"\t", b"  ")).join(name.encode() for name in names)
+    )
 
 
 def _columns(rng: random.Random, declared: Format, values: dict[str, str], names: list[str]) -> bytes:
@@ -268,8 +360,15 @@ def declaration(seed: int) -> Format:
     forms = ("iso8601", "iso8601", "clf", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
     declared: dict[str, object] = {
         "layout": layout,
-        "timestamp": {"value": several(3), "form": rng.choice(forms), "zone": rng.choice(("+00:00", "+02:00", "-11:30"))},
-        "status": {"value": one(), "closed": rng.sample(["-", "", "0", "000", "-1", "200"], rng.randrange(4))},
+        "timestamp": {
+            "value": several(3),
+            "form": rng.choice(forms),
+            "zone": rng.choice(("+00:00", "+02:00", "-11:30")),
+        },
+        "status": {
+            "value": one(),
+            "closed": rng.sample(["-", "", "0", "000", "-1", "200"], rng.randrange(4)),
+        },
     }
     customers: list[str] = several(3)
     if rng.random() < 0.7:
@@ -277,8 +376,7 @@ def declaration(seed: int) -> Format:
         declared["request"] = (
             {"value": one(), "required": required}
             if rng.random() < 0.5
-            else {"target": one(), "required": required}
-            | ({"method": one()} if rng.random() < 0.5 else {})
+            else {"target": one(), "required": required} | ({"method": one()} if rng.random() < 0.5 else {})
         )
         customers = [*rng.sample([TARGET, PATH], rng.randrange(3)), *customers]
     part = rng.choice(PARTS)
@@ -292,7 +390,9 @@ def declaration(seed: int) -> Format:
     if rng.random() < 0.3:
         declared["skip"] = rng.sample(["#", "//", "a", "ü", "{"], 2)
     if rng.random() < 0.3:
-        declared["only"] = {one(): rng.choice((["*"], ["a*", "2*"], ["?*"], ["*a*b*", "cust_?", "*.*"], ["200", "acme"]))}
+        declared["only"] = {
+            one(): rng.choice((["*"], ["a*", "2*"], ["?*"], ["*a*b*", "cust_?", "*.*"], ["200", "acme"]))
+        }
     if layout == "text":
         declared["template"] = [_template(rng, rng.sample(pool, 10)) for _ in range(rng.choice((1, 1, 3)))]
     if layout == "columns":

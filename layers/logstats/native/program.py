@@ -31,7 +31,9 @@ Number = Callable[[str], int]
 @cache
 def native_program() -> bytes:
     """Return the program of the native format, which every other is compared with."""
-    declared = parse_format((Path(__file__).parents[1] / "formats" / "logstats.toml").read_text(encoding="utf-8"))
+    declared = parse_format(
+        (Path(__file__).parents[1] / "formats" / "logstats.toml").read_text(encoding="utf-8")
+    )
     return _compile(declared, is_native=True)
 
 
@@ -125,7 +127,9 @@ def _json(_declared: Format, names: list[str], number: Number) -> bytes:
         nodes[at] = (number(name), nodes[at][1])
     out = struct.pack("<H", len(nodes))
     for value, children in nodes:
-        keys = [_bytes(step) + struct.pack("<H", to) for step, to in children.items() if isinstance(step, str)]
+        keys = [
+            _bytes(step) + struct.pack("<H", to) for step, to in children.items() if isinstance(step, str)
+        ]
         indices = [struct.pack("<HH", step, to) for step, to in children.items() if isinstance(step, int)]
         out += bytes([value])
         out += b"".join(struct.pack("<H", len(steps)) + b"".join(steps) for steps in (keys, indices))
@@ -141,9 +145,7 @@ def _meaning(declared: Format, number: Number) -> bytes:
 
     special = {TARGET: _TARGET, PATH: _PATH}
     timestamp, customer, status = declared.timestamp, declared.customer, declared.status
-    only = _list(
-        tuple(declared.only.items()), lambda item: bytes([number(item[0])]) + _list(item[1], _bytes)
-    )
+    only = _list(tuple(declared.only.items()), lambda item: bytes([number(item[0])]) + _list(item[1], _bytes))
     customers = _list(customer.value, lambda name: bytes([special.get(name) or number(name)]))
     return b"".join(
         (

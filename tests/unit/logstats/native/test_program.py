@@ -44,9 +44,12 @@ def differing_line(declared: Format, data: bytes, latest: int | None) -> object:
         told.feed(line)
         seen = [(name, day, numbers) for name, day, numbers, _ in told.drain()]
         alone = aggregate(header + b"\n" + line, declared=declared, latest=latest)
-        if (told.counts.accepted, told.counts.rejected_by_reason) != (alone.accepted, alone.rejected_by_reason) or [
-            each[:2] + (each[2],) for each in seen
-        ] != [(*key, numbers) for key, (numbers, _) in alone.summaries.items()]:
+        if (told.counts.accepted, told.counts.rejected_by_reason) != (
+            alone.accepted,
+            alone.rejected_by_reason,
+        ) or [(*each[:2], each[2]) for each in seen] != [
+            (*key, numbers) for key, (numbers, _) in alone.summaries.items()
+        ]:
             return number, line, read, told.counts, seen
     return None
 
@@ -123,7 +126,25 @@ SCALARS = (
     "0", "-0", "1", "12.5", "1e5", "1E-5", "1.0e+10", "01", "1.", ".5", "-", "+1", "1e", "0x1", "NaN", "Infinity", "-Infinity", "9" * 5_000,
     "0." + "3" * 400, "1e999999", "true", "false", "null", "True", "nul", "nulll", "{}", "[]", "[ ]", "{ }", "[1,]", "{,}", "[[[]]]", "'a'", "1 2", "",
 )  # fmt: skip
-MEMBERS = ("a", "b", "d", "s", "u", "t", "x", "ü", "\\u00fc", "\\u0061", "a.b", "key_of_8", "longer_than_8", "longer_than_9", "", "c", "e")
+MEMBERS = (
+    "a",
+    "b",
+    "d",
+    "s",
+    "u",
+    "t",
+    "x",
+    "ü",
+    "\\u00fc",
+    "\\u0061",
+    "a.b",
+    "key_of_8",
+    "longer_than_8",
+    "longer_than_9",
+    "",
+    "c",
+    "e",
+)
 BLANKS = ("", "", "", " ", "  ", "\t", "\r", " \t ", "\v", "\u00a0")
 
 
@@ -150,7 +171,11 @@ def documents(seed: int) -> bytes:
         text = "{" + ",".join(members) + "}"
         if rng.random() < 0.1:
             at = rng.randrange(len(text))
-            text = text[:at] + rng.choice(("", '"', "}", "]", "{", "[", ",", ":", "\\", "\ufeff", "\0")) + text[at + rng.randrange(2) :]
+            text = (
+                text[:at]
+                + rng.choice(("", '"', "}", "]", "{", "[", ",", ":", "\\", "\ufeff", "\0"))
+                + text[at + rng.randrange(2) :]
+            )
         if rng.random() < 0.05:
             text = document(rng, 3)
         lines.append(text.encode())
@@ -178,7 +203,11 @@ def test_random_documents_are_json_or_not() -> None:
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":', "}"), ('[{"x":', "}]")])
 def test_agrees_on_deep_documents(depth: int, opening: str, closing: str) -> None:
     start = '{"t":"2024-09-03T12:00:00Z","s":200,"x":'
-    for inner in (opening * depth + "1" + closing * depth, opening * depth, opening * depth + "1" + closing * (depth - 1)):
+    for inner in (
+        opening * depth + "1" + closing * depth,
+        opening * depth,
+        opening * depth + "1" + closing * (depth - 1),
+    ):
         check(DOCUMENT, (start + inner + "}").encode())
 
 
@@ -200,7 +229,9 @@ def test_a_program_with_changed_bytes_is_refused_or_harmless(seed: int) -> None:
     program = bytearray(compile_format(declared))
     for _ in range(rng.choice((1, 1, 2))):
         at = rng.randrange(len(program))
-        program[at] = rng.choice((0, 1, 3, 63, 64, 127, 128, 253, 254, 255, program[at] ^ 1, (program[at] + 1) & 255))
+        program[at] = rng.choice(
+            (0, 1, 3, 63, 64, 127, 128, 253, 254, 255, program[at] ^ 1, (program[at] + 1) & 255)
+        )
     try:
         aggregator = Aggregator(program=bytes(program))
     except ValueError:
@@ -210,7 +241,7 @@ def test_a_program_with_changed_bytes_is_refused_or_harmless(seed: int) -> None:
 
 def test_too_many_values_are_refused() -> None:
     names = [f"n{i}" for i in range(65)]
-    only = {name: ("*",) for name in names}
+    only = dict.fromkeys(names, ("*",))
     declared = presets()["caddy"].model_copy(update={"only": only})
     with pytest.raises(FormatError, match="at most 64 values"):
         compile_format(declared)
@@ -246,7 +277,14 @@ def test_columns_can_be_given_for_a_range_that_begins_in_the_middle() -> None:
 def test_requests_are_not_from_after_the_latest() -> None:
     line = b"2024-09-03 12:00:00 c /a 200 1\n"
     at = 1_725_364_800
-    for latest, accepted in ((at - 1, 0), (at, 1), (at + 86_400, 1), (at - 86_400, 0), (-(10**30), 0), (10**30, 1)):
+    for latest, accepted in (
+        (at - 1, 0),
+        (at, 1),
+        (at + 86_400, 1),
+        (at - 86_400, 0),
+        (-(10**30), 0),
+        (10**30, 1),
+    ):
         for program in (None, _RUN_ALWAYS):
             aggregator = Aggregator(program=program, latest=latest)
             aggregator.feed(line)
