@@ -3,6 +3,7 @@
 import bz2
 import datetime as dt
 import gzip
+import io
 import lzma
 import sys
 import zlib
@@ -125,9 +126,11 @@ def _opened(file: str) -> Iterator[BinaryIO]:
     """Open the plain text of a file, or of stdin; its first bytes tell how it is compressed."""
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stored:
-            head = cast("Any", stored).peek(6)
-            decompressor = next((opened for magic, opened in _DECOMPRESSORS if head.startswith(magic)), None)
-            yield decompressor(stored) if decompressor else stored
+            buffered = io.BufferedReader(cast("io.RawIOBase", stored))
+            head = buffered.peek(6)
+            opener = next((opener for magic, opener in _DECOMPRESSORS if head.startswith(magic)), None)
+            yield opener(buffered) if opener else buffered
+            buffered.detach()
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{file}: it cannot be decompressed: {error}") from None
     except OSError as error:

@@ -178,7 +178,7 @@ def test_ingested_files_are_listed_with_their_rejected_lines(page: Page, api: Ap
         "second.log",
         "first.log",
     ]
-    assert sorted(files.nth(1).locator(".reasons li").all_inner_texts()) == ["1 duration", "1 field_count"]
+    assert sorted(files.nth(1).locator(".reasons li").all_inner_texts()) == ["1 duration", "1 layout"]
     expect(files.nth(1).locator('[data-field="rejected"]')).to_have_text("2")
     expect(files.nth(0)).to_contain_text("ignored")
 

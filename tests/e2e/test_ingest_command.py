@@ -46,7 +46,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         "lines": 2_001,
         "accepted": 2_000,
         "rejected": 1,
-        "rejected_by_reason": {"field_count": 1},
+        "rejected_by_reason": {"layout": 1},
         "skipped": 0,
         "customer_days": 20,
         "expired": 0,

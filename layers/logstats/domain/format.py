@@ -5,7 +5,7 @@ declarations, faster.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -40,15 +40,20 @@ TARGET, PATH = "@target", "@path"
 
 
 def _templates(value: object) -> object:
-    return tuple(parse_template(each) if isinstance(each, str) else each for each in _listed(value))
-
-
-def _listed(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else [value]
+    texts = value if isinstance(value, list | tuple) else [value]
+    return tuple(_template(text) for text in texts)
 
 
 def _prefix(value: object) -> object:
-    return parse_template(value, prefix=True) if isinstance(value, str) else value
+    return _template(value, prefix=True)
+
+
+def _template(value: object, *, prefix: bool = False) -> Template:
+    if isinstance(value, Template):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")  # noqa: TRY004 - pydantic's kind of error
+    return parse_template(value, prefix=prefix)
 
 
 def _as_list(value: object) -> object:
@@ -225,5 +230,5 @@ def validate_format(declared: Mapping[str, Any]) -> Format:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(step) for step in first["loc"] if not isinstance(step, int))
-        said = first["msg"].removeprefix("Value error, ")
-        raise FormatError(f"{key}: {said}" if key else said) from None
+        said = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        raise FormatError(" ".join((f"{key}: {said}" if key else said).split())) from None

@@ -5,7 +5,6 @@ hold the two together.
 """
 
 import re
-import unicodedata
 
 from logstats.domain.format import PATH, TARGET, Format
 from logstats.domain.layouts import FIELDS, LAYOUTS, Columns, LayoutError, Values
@@ -24,6 +23,9 @@ from logstats.domain.values import parse_duration, parse_interval, parse_timesta
 
 __all__ = ["SKIPPED", "Reader", "RejectReason", "Request", "Skipped"]
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""The control characters (Unicode's category Cc), and halves of surrogate pairs."""
 _STATUS = re.compile("[1-5][0-9]{2}")
 _SWITCHING_PROTOCOLS = 101
 
@@ -205,9 +207,9 @@ def _matches(value: str | None, globs: list[re.Pattern[bytes]]) -> bool:
 
 def _is_unicode(value: str) -> bool:
     """Return whether a value is text: JSON can escape half of a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return not _SURROGATE.search(value)
 
 
 def _is_printable(text: str) -> bool:
     """Return whether a text is Unicode without control characters."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+    return not _UNPRINTABLE.search(text)

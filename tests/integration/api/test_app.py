@@ -227,7 +227,7 @@ def test_the_ledger_is_shown_newest_first(client: Client, folder: Folder) -> Non
     del broken["rejects_uri"]
     assert broken == shown[1]
     assert (broken["lines"], broken["accepted"], broken["rejected"]) == (11, 10, 1)
-    assert broken["rejected_by_reason"] == {"field_count": 1}
+    assert broken["rejected_by_reason"] == {"layout": 1}
     assert (broken["bucket"], broken["outcome"]) == ("file", "ingested")
 
 

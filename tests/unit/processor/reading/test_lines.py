@@ -118,7 +118,7 @@ def test_an_over_long_line_costs_no_memory_and_no_neighbour(length: int, ending:
             rejected.update(aggregator.counts.rejected_by_reason)
             kept += [reason for _, reason, _ in aggregator.rejects()]
         assert accepted == (2 if ending else 1)
-        assert rejected == {"field_count" if length <= MAX_LINE_BYTES else "too_long": 1}
+        assert rejected == {"layout" if length <= MAX_LINE_BYTES else "too_long": 1}
         assert len(kept) == 1
 
 
