@@ -158,6 +158,7 @@ static void load_templates(loader *in, program *p) {
             holes[j].value = value_number(in, 1);
             holes[j].is_quoted = (uint8_t)below(in, 2);
             holes[j].until = text(in);
+            holes[j].is_simple = !holes[j].is_quoted && holes[j].until.length == 1;
         }
         list[i].holes = holes;
         list[i].stops = stops_of(in, holes, list[i].count);
@@ -318,6 +319,13 @@ static const uint8_t *fit(program *p, const template *t, const uint8_t *at, cons
     for (const hole *h = t->holes, *last = h + t->count - 1; h <= last; h++) {
         const int is_final = h == last && !is_prefix;
         const uint8_t *stop;
+        if (h->is_simple && !is_final) { /* nearly all */
+            stop = next_of(&s, at, h->until.at[0], h->until.at[0]);
+            if (stop == end) return NULL;
+            if (h->value != NONE) set(p, h->value, unquoted(between(at, stop)));
+            at = stop + 1;
+            continue;
+        }
         if (h->is_quoted) {
             if (at == end) return NULL;
             if (*at == '"') {
@@ -554,9 +562,14 @@ static int read_request(program *p, int64_t latest, log_line *out) {
 }
 
 static int is_ascii(const uint8_t *line, size_t length) {
-    uint8_t all = 0;
-    for (size_t i = 0; i < length; i++) all |= line[i];
-    return all < 0x80;
+    uint8_t some = 0;
+    if (length < 16) {
+        for (size_t i = 0; i < length; i++) some |= line[i];
+        return some < 0x80;
+    }
+    vector all = load16(line + length - 16);
+    for (size_t i = 0; i + 16 <= length; i += 16) all |= load16(line + i);
+    return first_of((vector)(all >= 0x80)) == 16;
 }
 
 int program_run(program *p, const uint8_t *line, size_t length, const uint8_t *readable, int64_t latest, log_line *out) {

@@ -17,7 +17,7 @@ typedef struct {
 #define MAX_VALUES 64       /* each has a bit */
 #define NONE 255            /* instead of a value's number: there is none, or it is not wanted */
 
-typedef struct { span until; uint8_t value, is_quoted; } hole;
+typedef struct { span until; uint8_t value, is_quoted, is_simple; } hole; /* simple: up to one byte */
 typedef struct {
     span lead, separator;
     const hole *holes;
