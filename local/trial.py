@@ -20,8 +20,6 @@ from logstats.domain.format import Format
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
 from logstats.formats.detection import SAMPLE_BYTES, whole_lines
-from processor.reading.compression import compression_of, decompress
-from processor.reading.objects import SourceError
 
 _COLUMNS = ("line", "time (UTC)", "customer", "method", "path", "status", "seconds")
 _TEXT_SHOWN = 60
@@ -60,6 +58,8 @@ def read_start(file: str, lines: int) -> tuple[bytes, bool]:
     UserError
         If the file cannot be read, or decompressed.
     """
+    from processor.reading.objects import SourceError  # noqa: PLC0415 - to list the presets, none of it is needed
+
     text, most = bytearray(), max(SAMPLE_BYTES, lines * (MAX_LINE_BYTES + 2))
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stored:
@@ -76,6 +76,8 @@ def read_start(file: str, lines: int) -> tuple[bytes, bool]:
 
 def _plain_text(file: str, stored: BinaryIO) -> Iterator[bytes]:
     """Yield the plain text of a file, or of stdin; its first bytes tell how it is compressed."""
+    from processor.reading.compression import compression_of, decompress  # noqa: PLC0415
+
     blocks = iter(partial(stored.read, SAMPLE_BYTES), b"")
     first = next(blocks, b"")
     compression, all_blocks = compression_of(first), chain([first], blocks)

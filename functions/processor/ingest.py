@@ -109,9 +109,7 @@ class Ingestor:
         log = recognise(stored, head, self.formats)
         if log is None:
             context.first_line = head.first_line
-            if (
-                delivery.version is None
-            ):  # only the content tells whether this counts already, by another setting
+            if delivery.version is None:  # then only the content tells whether it counts already
                 delivery = _identified(delivery, stored, _digest(stored, deadline))
             row = leave_out(engine, delivery, Outcome.UNRECOGNISED, stored.size, self.rejects)
             return summarise(delivery, row, started)
