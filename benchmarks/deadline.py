@@ -20,8 +20,9 @@ from pathlib import Path
 from benchmarks import database
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
-from processor.capacity import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND
+from processor.capacity import BYTES_PER_SECOND
 from processor.ingest import Ingestor
+from processor.reading.compression import compression_of
 from processor.reading.s3 import create_client
 from processor.reject_stores import LocalRejectStore
 from processor.requests import EventRequest
@@ -84,7 +85,8 @@ def main() -> None:
             size = len(block) * repeats
             runs = [measure(*place, key) for _ in range(options.runs)]
             clock, cpu = (size / statistics.median(each) / 1e6 for each in zip(*runs, strict=True))
-            assumed = (GZIP_BYTES_PER_SECOND if key.endswith(".gz") else BYTES_PER_SECOND) / 1e6
+            compression = compression_of(block)
+            assumed = (compression.bytes_per_second if compression else BYTES_PER_SECOND) / 1e6
             speeds = f"{clock:,.0f} | {cpu:,.0f} | {assumed:.0f} | {cpu / assumed:.1f}"
             print(f"| {key} | {size / 1e6:,.0f} MB | {speeds} |", flush=True)
     here.send("done")

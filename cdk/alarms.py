@@ -10,7 +10,7 @@ from cdk.metrics import FIFTEEN_MINUTES, custom_metric
 from cdk.monitoring import Monitoring, MonitoringParameters
 from cdk.parameters import Parameters
 from cdk.retention import Retention
-from logstats.metrics import ACCEPTED_LINES, FRESHNESS, REJECTED_LINES
+from logstats.metrics import ACCEPTED_LINES, FRESHNESS, LOG_OBJECTS, REJECTED_LINES
 
 
 def watch_ingest(monitoring: Monitoring, ingest: Ingest, parameters: Parameters) -> None:
@@ -57,7 +57,7 @@ def watch_ingest(monitoring: Monitoring, ingest: Ingest, parameters: Parameters)
 
 
 def _watch_content(monitoring: Monitoring, environment: str, limits: MonitoringParameters) -> None:
-    """Both are published with every object that is ingested: without uploads, missing data is well."""
+    """All are published with objects that are processed: without uploads, missing data is well."""
     accepted, rejected = (
         custom_metric(environment, metric, "Sum", FIFTEEN_MINUTES)
         for metric in (ACCEPTED_LINES, REJECTED_LINES)
@@ -72,6 +72,12 @@ def _watch_content(monitoring: Monitoring, environment: str, limits: MonitoringP
         ),
         above=limits.rejected_percent,
         meaning="Many lines are rejected: somebody has changed the format of a log, or uploads something else.",
+    )
+    monitoring.alarm(
+        "Unrecognised",
+        custom_metric(environment, LOG_OBJECTS, "Sum", value="unrecognised"),
+        above=0,
+        meaning="Log objects have a format that is not recognised; nothing of them counts.",
     )
     monitoring.alarm(
         "Freshness",

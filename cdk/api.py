@@ -36,15 +36,17 @@ OPEN_ROUTES = ("/", "/static/{proxy+}")
 
 ACCESS_LOG = {
     "requestId": "$context.requestId",
-    "time": "$context.requestTimeEpoch",
+    "requestTime": "$context.requestTime",
     "ip": "$context.identity.sourceIp",
-    "route": "$context.routeKey",
+    "httpMethod": "$context.httpMethod",
+    "routeKey": "$context.routeKey",
     "status": "$context.status",
-    "latencyMs": "$context.responseLatency",
+    "responseLatency": "$context.responseLatency",
     "integrationError": "$context.integrationErrorMessage",
     "authorizerError": "$context.authorizer.error",
 }
-"""The fields of the access log. The path is none of them: it holds a customer's id."""
+"""The fields of the access log, under AWS's own names: the preset `aws-apigateway` reads it. The path is none of them: it holds a
+customer's id."""
 
 
 @dataclass(frozen=True, config=STRICT)

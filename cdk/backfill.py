@@ -17,7 +17,7 @@ from cdk.database import AuroraDatabase
 from cdk.environment import STRICT, Environment
 from cdk.logs import log_group
 from cdk.network import connect
-from cdk.processor import grant_ingest, image
+from cdk.processor import grant_ingest, image, reading_variables
 from migrate.roles import WRITER
 
 CONTAINER = "backfill"
@@ -145,6 +145,7 @@ class Backfill(Construct):
                 **database.environment(WRITER),
                 "REJECTS_BUCKET": rejects.bucket_name,
                 "AWS_DEFAULT_REGION": Aws.REGION,
+                **reading_variables(environment),
             },
             logging=ecs.LogDriver.aws_logs(stream_prefix=CONTAINER, log_group=group),
             readonly_root_filesystem=True,

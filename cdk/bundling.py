@@ -25,6 +25,8 @@ REQUIREMENTS = (
 LAYER_ROOT = "/opt/python"
 """Where Lambda puts a layer's `python/` folder."""
 
+_PACKAGED = {".pem", ".py", ".toml"}
+"""What the `logstats` package has besides its kernel."""
 _LEFT_OUT_FOLDERS = {".agents", "bin", "include", "__pycache__", "sboms", "test", "testing", "tests"}
 _LEFT_OUT_SUFFIXES = {".asm", ".c", ".cmd", ".cpp", ".h", ".hpp", ".obj", ".pxd", ".pyi", ".pyx"}
 _LEFT_OUT_FILES = {
@@ -82,7 +84,7 @@ def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
         If the kernel does not compile.
     """
     source = ROOT / "layers" / "logstats"
-    sources = sorted(path for path in source.rglob("*") if path.suffix in {".py", ".pem", ".c", ".h"})
+    sources = sorted(path for path in source.rglob("*") if path.suffix in {*_PACKAGED, ".c", ".h"})
     inputs: list[str | bytes] = [platform.name, *_recipe(platform)]
     for path in sources:
         inputs += [path.relative_to(source).as_posix(), path.read_bytes()]
@@ -90,7 +92,7 @@ def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
     def compile_and_copy(folder: Path) -> None:
         package = folder / "python" / "logstats"
         for path in sources:
-            if path.suffix in {".py", ".pem"}:
+            if path.suffix in _PACKAGED:
                 copy = package / path.relative_to(source)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)

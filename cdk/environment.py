@@ -1,9 +1,14 @@
 """The environment that every construct knows; each construct has its own parameters beside it."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
+
+from processor.reading.rules import FormatRule
+from processor.settings import IGNORED_KEYS
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Of all parameters: unknown names and other types are errors."""
@@ -14,6 +19,24 @@ Architecture = Literal["x86_64", "arm64", "host"]
 LogRetention = Literal[
     "one_day", "one_week", "two_weeks", "one_month", "three_months", "six_months", "one_year"
 ]
+
+_MOST_FORMAT_BYTES = 3_000
+"""Of Lambda's 4 KB for all variables of a function (developer guide, "Lambda quotas"), the others need less than a quarter."""
+
+
+def as_variable(formats: Sequence[FormatRule]) -> str:
+    """Return the variable `LOG_FORMATS`."""
+    return json.dumps([rule.model_dump(exclude_defaults=True) for rule in formats], ensure_ascii=False)
+
+
+def _small(formats: tuple[FormatRule, ...]) -> tuple[FormatRule, ...]:
+    size = len(as_variable(formats).encode())
+    if size > _MOST_FORMAT_BYTES:
+        raise ValueError(
+            f"with the text of their files they have {size:,} bytes, and only {_MOST_FORMAT_BYTES:,} fit into a function's"
+            " variables: shorten the files"
+        )
+    return formats
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -31,6 +54,10 @@ class Environment:
     log_objects_days, rejected_lines_days
         How long log objects and their rejected lines are kept; None is for ever. What has expired goes on counting.
         Undeliverable messages are kept as long as rejected lines, and at least as long as dead letters.
+    formats
+        Which format the log objects under a prefix have, as in `LOG_FORMATS`; a file of one's own is read at synthesis.
+    ignore
+        Patterns of keys that are no log objects, as in `IGNORE`.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -39,3 +66,5 @@ class Environment:
     log_retention: LogRetention = "three_months"
     log_objects_days: Annotated[int, Field(ge=1)] | None = None
     rejected_lines_days: Annotated[int, Field(ge=14)] | None = 90
+    formats: Annotated[tuple[FormatRule, ...], AfterValidator(_small)] = ()
+    ignore: tuple[str, ...] = IGNORED_KEYS

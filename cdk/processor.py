@@ -1,5 +1,6 @@
 """The processor: a container-image function that ingests what the queue announces."""
 
+import json
 from typing import Annotated, Any
 
 from aws_cdk import CfnParameter, Duration, Stack
@@ -15,10 +16,11 @@ from pydantic.dataclasses import dataclass
 from cdk import ROOT, outputs
 from cdk.checks import acknowledge
 from cdk.database import Database
-from cdk.environment import STRICT, Architecture, Environment
+from cdk.environment import STRICT, Architecture, Environment, as_variable
 from cdk.functions import common_options
 from cdk.layers import function_architecture
 from migrate.roles import WRITER
+from processor.settings import IGNORED_KEYS
 
 USER = WRITER
 
@@ -77,6 +79,7 @@ class Processor(Construct):
                 # Soon after the function can be reading no more, so that Aurora can pause.
                 "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(parameters.timeout_seconds + 60),
                 **_environment(self, parameters),
+                **reading_variables(environment),
             },
             **common_options(self, database.placement, environment.log_retention),
         )
@@ -131,6 +134,16 @@ def _image_options(architecture: Architecture) -> dict[str, Any]:
         "file": "functions/processor/Dockerfile",
         "platform": ecr_assets.Platform.LINUX_ARM64 if arm else ecr_assets.Platform.LINUX_AMD64,
     }
+
+
+def reading_variables(environment: Environment) -> dict[str, str]:
+    """Return the variables that say which objects are read, and how."""
+    variables = {}
+    if environment.formats:
+        variables["LOG_FORMATS"] = as_variable(environment.formats)
+    if environment.ignore != IGNORED_KEYS:
+        variables["IGNORE"] = json.dumps(environment.ignore)
+    return variables
 
 
 def _environment(scope: Construct, processor: ProcessorParameters) -> dict[str, str]:

@@ -16,6 +16,7 @@ from local.errors import UserError
 COMMANDS = {
     "generate": "Write a random request log, in random order; the same options give the same bytes.",
     "ingest": "Ingest a log object into the daily statistics.",
+    "formats": "Show the formats of logs that can be read, one of them, or how a file is read.",
     "stats": "Show the daily statistics of a customer.",
     "rejects": "Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept.",
     "serve": "Serve the API until Ctrl-C.",
@@ -41,9 +42,12 @@ class Group(TyperGroup):
 
 
 def load(name: str) -> Any:  # noqa: ANN401 - Typer's type is private
-    """Import a command."""
+    """Import a command, or a group of them."""
+    found = getattr(import_module(f"local.commands.{name}"), name)
+    if isinstance(found, typer.Typer):
+        return get_command(found)
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.command(name)(getattr(import_module(f"local.commands.{name}"), name))
+    alone.command(name)(found)
     return get_command(alone)
 
 

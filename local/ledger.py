@@ -19,14 +19,14 @@ def bucket_and_key(source: str) -> tuple[str, str]:
 
 
 def find(engine: sa.Engine, source: str) -> LogObject:
-    """Return the ledger's row of a source.
+    """Return the ledger's row of a source: a file, an S3 URI, or the name under which a file was ingested.
 
     Raises
     ------
     UserError
         If it was never ingested.
     """
-    found = row(engine, *bucket_and_key(source))
+    found = row(engine, *bucket_and_key(source)) or row(engine, FILE_BUCKET, source)
     if found is None:
         raise UserError(f"{source}: it has never been ingested")
     return found

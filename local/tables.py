@@ -13,6 +13,7 @@ from local.display import visible
 COLUMNS = {
     "date": "day (UTC)",
     "total_requests": "requests",
+    "timed_requests": "timed",
     "success_requests": "success",
     "failed_requests": "failed",
     "client_errors": "4xx",
@@ -49,5 +50,7 @@ def print_days(customer: str, days: list[dict[str, Any]], columns: Iterable[str]
 
 
 def cell(value: object) -> str:
-    """Return a value as a table shows it."""
+    """Return a value as a table shows it; a dash for none."""
+    if value is None:
+        return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -21,6 +21,7 @@ from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
 from processor.reject_stores import LocalRejectStore
+from tests.ingests import NATIVE
 
 pytest.register_assert_rewrite("tests.tables")
 
@@ -131,8 +132,8 @@ def engine(database: DatabaseSettings) -> Iterator[sa.Engine]:
 
 @pytest.fixture
 def ingestor(engine: sa.Engine, tmp_path: Path) -> Ingestor:
-    """An ingestor of one worker on the fresh database."""
-    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1)
+    """An ingestor of one worker on the fresh database, for logs in the native format."""
+    return Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1, formats=NATIVE)
 
 
 @pytest.fixture

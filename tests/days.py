@@ -18,17 +18,19 @@ def insert_day(
     date: dt.date,
     durations_us: Sequence[int] = (123_000,),
     *,
+    untimed: int = 0,
     client_errors: int = 0,
     server_errors: int = 0,
 ) -> None:
     """Store one day of one customer, as the processor would."""
     summary = DailySummary(
-        total_requests=len(durations_us),
+        total_requests=len(durations_us) + untimed,
         client_errors=client_errors,
         server_errors=server_errors,
+        untimed_requests=untimed,
         duration_sum_us=sum(durations_us),
-        duration_min_us=min(durations_us),
-        duration_max_us=max(durations_us),
+        duration_min_us=min(durations_us, default=None),
+        duration_max_us=max(durations_us, default=None),
         histogram=LatencyHistogram.of(durations_us),
     )
     values = dict(zip(rows.COLUMNS, rows.from_summary(summary), strict=True))

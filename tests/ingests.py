@@ -5,8 +5,21 @@ from pathlib import Path
 
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
-from processor.reading.objects import LocalFile
+from processor.reading.head import read_head
+from processor.reading.objects import LocalFile, StoredObject
+from processor.reading.readable import ReadableLog, recognise
+from processor.reading.rules import FormatRule
 from tests.logs import as_bytes
+
+NATIVE = (FormatRule(format="logstats"),)
+"""For logs that are broken all through."""
+
+
+def readable(stored: StoredObject) -> ReadableLog:
+    """A log object in the native format."""
+    log = recognise(stored, read_head(stored), NATIVE)
+    assert log is not None
+    return log
 
 
 def log_file(path: Path, data: bytes | Iterable[str]) -> LocalFile:

@@ -11,11 +11,11 @@ Statistics = dict[tuple[str, str], dict[str, Any]]
 
 
 def statistics(lines: Iterable[str]) -> Statistics:
-    """The statistics of each (customer, day) of valid lines, durations exact as `Decimal` seconds."""
+    """The statistics of each (customer, day) of valid lines, durations exact as `Decimal` seconds; `-` is none."""
     requests = defaultdict(list)
     for line in lines:
         day, _time, customer, _path, status, duration = line.split(" ")
-        requests[customer, day].append((int(status), Decimal(duration)))
+        requests[customer, day].append((int(status), None if duration == "-" else Decimal(duration)))
     return {key: _of_one_day(entries) for key, entries in requests.items()}
 
 
@@ -38,22 +38,25 @@ def customers(statistics: Statistics) -> dict[str, tuple[str, str, int]]:
     return found
 
 
-def _of_one_day(entries: list[tuple[int, Decimal]]) -> dict[str, Any]:
-    durations = sorted(duration for _, duration in entries)
-    count = len(entries)
+def _of_one_day(entries: list[tuple[int, Decimal | None]]) -> dict[str, Any]:
+    durations = sorted(duration for _, duration in entries if duration is not None)
+    count, timed = len(entries), len(durations)
     client = sum(400 <= status <= 499 for status, _ in entries)
     server = sum(500 <= status <= 599 for status, _ in entries)
     return {
         "total_requests": count,
+        "timed_requests": timed,
         "success_requests": sum(status < 400 for status, _ in entries),
         "failed_requests": client + server,
         "client_errors": client,
         "server_errors": server,
         "uptime_percentage": float(100 * (1 - Fraction(server, count))),
-        "duration_mean": float(sum(map(Fraction, durations)) / count),
+        "duration_mean": float(sum(map(Fraction, durations)) / timed) if timed else None,
         **{
-            f"duration_p{percent}": float(durations[math.ceil(Fraction(percent * count, 100)) - 1])
+            f"duration_p{percent}": float(durations[math.ceil(Fraction(percent * timed, 100)) - 1])
+            if timed
+            else None
             for percent in (50, 90, 95, 99)
         },
-        "duration_max": float(durations[-1]),
+        "duration_max": float(durations[-1]) if timed else None,
     }

@@ -1,14 +1,17 @@
-"""What the kernel must say about a block: the scalar parser, line by line, and a histogram without cleverness."""
+"""What the kernel must say about a block: the scalar reader, line by line, and a histogram without cleverness."""
 
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from logstats.domain.line import LogLine, RejectReason, parse_line
-from logstats.native import Aggregator, Numbers
+from logstats.domain.format import Format
+from logstats.domain.reader import Reader, RejectReason, Request, Skipped
+from logstats.formats import presets
+from logstats.native import Aggregator, Numbers, compile_format
 
 EPOCH = dt.date(1970, 1, 1)
+DAY_NS = 86_400 * 10**9
 MAX_REJECT_BYTES = 300
 
 Summaries = dict[tuple[bytes, int], tuple[Numbers, bytes]]
@@ -19,46 +22,60 @@ class Aggregate:
     summaries: Summaries
     lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     rejects: list[tuple[int, str, bytes]]
 
 
-def aggregate(block: bytes, max_rejects: int = 1 << 40) -> Aggregate:
+def aggregate(
+    block: bytes, max_rejects: int = 1 << 40, declared: Format | None = None, latest: int | None = None
+) -> Aggregate:
+    reader = Reader(declared or presets()["logstats"])
     lines = block.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    requests: dict[tuple[bytes, int], list[LogLine]] = defaultdict(list)
-    rejects = []
+    requests: dict[tuple[bytes, int], list[Request]] = defaultdict(list)
+    rejects, skipped = [], 0
     for number, line in enumerate(lines, 1):
-        verdict = parse_line(line)
-        if isinstance(verdict, LogLine):
-            requests[verdict.customer_id.encode(), (verdict.date - EPOCH).days].append(verdict)
+        verdict = reader.read(line, latest)
+        if isinstance(verdict, Request):
+            requests[verdict.customer_id.encode(), verdict.timestamp_ns // DAY_NS].append(verdict)
+        elif isinstance(verdict, Skipped):
+            skipped += 1
         elif isinstance(verdict, RejectReason):
             rejects.append((number, verdict.value, line.removesuffix(b"\r")[:MAX_REJECT_BYTES]))
     return Aggregate(
         {key: summary(entries) for key, entries in requests.items()},
         len(lines),
         sum(map(len, requests.values())),
+        skipped,
         dict(Counter(reason for _, reason, _ in rejects)),
         rejects[:max_rejects],
     )
 
 
-def summary(entries: list[LogLine]) -> tuple[Numbers, bytes]:
-    durations = [entry.duration_us for entry in entries]
+def summary(entries: list[Request]) -> tuple[Numbers, bytes]:
+    durations = [entry.duration_us for entry in entries if entry.duration_us is not None]
     return (
         len(entries),
         sum(400 <= entry.status_code <= 499 for entry in entries),
         sum(500 <= entry.status_code <= 599 for entry in entries),
+        len(entries) - len(durations),
         sum(durations),
-        min(durations),
-        max(durations),
+        min(durations, default=None),
+        max(durations, default=None),
     ), encode(Counter(map(bucket, durations)))
 
 
-def by_kernel(pieces: Iterable[bytes], max_rejects: int = 1 << 40) -> Aggregate:
+def by_kernel(
+    pieces: Iterable[bytes],
+    max_rejects: int = 1 << 40,
+    declared: Format | None = None,
+    latest: int | None = None,
+) -> Aggregate:
     """Feed an aggregator some pieces of whole lines, and ask it everything."""
-    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES)
+    program = compile_format(declared) if declared else None
+    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES, program, latest)
     for piece in pieces:
         aggregator.feed(piece)
     return told_by(aggregator)
@@ -69,7 +86,12 @@ def told_by(aggregator: Aggregator) -> Aggregate:
     drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
     assert len(dict(drained)) == len(drained), "a customer's day came twice"
     return Aggregate(
-        dict(drained), counts.lines, counts.accepted, counts.rejected_by_reason, list(aggregator.rejects())
+        dict(drained),
+        counts.lines,
+        counts.accepted,
+        counts.skipped,
+        counts.rejected_by_reason,
+        list(aggregator.rejects()),
     )
 
 

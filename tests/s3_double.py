@@ -200,6 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if version:
             self.send_header("ETag", version.etag)
+            self.send_header("Last-Modified", "Fri, 02 Jan 2026 00:00:00 GMT")
             if self.s3.is_versioned:
                 self.send_header("x-amz-version-id", version.version_id)
         self.send_header("Content-Length", str(length))

@@ -24,20 +24,30 @@ def statistics(engine: sa.Engine) -> Statistics:
         return {
             (row.customer_id, row.date.isoformat()): {
                 "total_requests": row.total_requests,
+                "timed_requests": row.total_requests - row.untimed_requests,
                 "success_requests": row.total_requests - row.client_errors - row.server_errors,
                 "failed_requests": row.client_errors + row.server_errors,
                 "client_errors": row.client_errors,
                 "server_errors": row.server_errors,
                 "uptime_percentage": float(100 * (1 - Fraction(row.server_errors, row.total_requests))),
-                "duration_mean": float(Fraction(int(row.duration_sum_us), row.total_requests) / 1_000_000),
-                "duration_p50": row.duration_p50_us / 1e6,
-                "duration_p90": row.duration_p90_us / 1e6,
-                "duration_p95": row.duration_p95_us / 1e6,
-                "duration_p99": row.duration_p99_us / 1e6,
-                "duration_max": row.duration_max_us / 1e6,
+                "duration_mean": _mean(row),
+                "duration_p50": _seconds(row.duration_p50_us),
+                "duration_p90": _seconds(row.duration_p90_us),
+                "duration_p95": _seconds(row.duration_p95_us),
+                "duration_p99": _seconds(row.duration_p99_us),
+                "duration_max": _seconds(row.duration_max_us),
             }
             for row in session.scalars(sa.select(DailyStatistics))
         }
+
+
+def _mean(row: DailyStatistics) -> float | None:
+    timed = row.total_requests - row.untimed_requests
+    return float(Fraction(int(row.duration_sum_us), timed) / 1_000_000) if timed else None
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else us / 1e6
 
 
 def customers(engine: sa.Engine) -> dict[str, tuple[str, str, int]]:

@@ -43,20 +43,25 @@ def stats(
 
 
 def _day(row: DailyStatistics) -> Day:
-    failed = row.client_errors + row.server_errors
+    failed, timed = row.client_errors + row.server_errors, row.total_requests - row.untimed_requests
     return Day(
         customer_id=row.customer_id,
         date=row.date,
         total_requests=row.total_requests,
+        timed_requests=timed,
         success_requests=row.total_requests - failed,
         failed_requests=failed,
         client_errors=row.client_errors,
         server_errors=row.server_errors,
         uptime_percentage=100 * (row.total_requests - row.server_errors) / row.total_requests,
-        duration_mean=int(row.duration_sum_us) / (row.total_requests * 1_000_000),
-        duration_p50=row.duration_p50_us / 1_000_000,
-        duration_p90=row.duration_p90_us / 1_000_000,
-        duration_p95=row.duration_p95_us / 1_000_000,
-        duration_p99=row.duration_p99_us / 1_000_000,
-        duration_max=row.duration_max_us / 1_000_000,
+        duration_mean=int(row.duration_sum_us) / (timed * 1_000_000) if timed else None,
+        duration_p50=_seconds(row.duration_p50_us),
+        duration_p90=_seconds(row.duration_p90_us),
+        duration_p95=_seconds(row.duration_p95_us),
+        duration_p99=_seconds(row.duration_p99_us),
+        duration_max=_seconds(row.duration_max_us),
     )
+
+
+def _seconds(us: int | None) -> float | None:
+    return None if us is None else us / 1_000_000

@@ -13,7 +13,9 @@ from processor.dataflow.flow import build_flow
 from processor.dataflow.report import PartReport
 from processor.dataflow.source import LogSource
 from processor.dataflow.worker_errors import WorkerErrors
+from processor.reading.head import read_head
 from processor.reading.objects import LocalFile
+from processor.reading.readable import recognise
 
 Item = SummaryBatch | PartReport
 EPOCH = dt.date(1970, 1, 1)
@@ -45,7 +47,10 @@ class _RowSink(DynamicSink[Item]):
 def aggregate(path: Path, threads: int) -> list[Row]:
     """From opening the file to rows with percentiles."""
     errors, sink = WorkerErrors(), _RowSink()
-    source = LogSource(LocalFile.at(path), threads, errors)
+    stored = LocalFile.at(path)
+    log = recognise(stored, read_head(stored), ())
+    assert log is not None
+    source = LogSource(log, threads, errors)
     flow = build_flow(source, sink, dt.timedelta.max)
     cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
     if errors.error:
@@ -58,7 +63,7 @@ def _rows(batch: SummaryBatch) -> list[Row]:
     ranks = iter(percentiles(batch.encoded))
     rows, date = [], ""
     for summary, p50, p90, p95, p99 in zip(records(batch.encoded), ranks, ranks, ranks, ranks, strict=True):
-        customer, day, (total, client, server, duration_sum, _, most), _ = summary
+        customer, day, (total, client, server, _, duration_sum, _, most), _ = summary
         date = date or (EPOCH + dt.timedelta(days=day)).isoformat()  # all are of the same day
         rows.append((customer.decode(), date, total, client, server, duration_sum, p50, p90, p95, p99, most))
     return rows

@@ -50,8 +50,9 @@ class Periods:
         _customer_id, self.revision, date, *numbers = row
         if date is None:
             return
-        total, client, server, sum_us, min_us, max_us, histogram = numbers
-        day = DailySummary(total, client, server, int(sum_us), min_us, max_us, LatencyHistogram(histogram))
+        total, client, server, untimed, sum_us, min_us, max_us, data = numbers
+        histogram = LatencyHistogram(data)
+        day = DailySummary(total, client, server, untimed, int(sum_us), min_us, max_us, histogram)
         period = self._first_day(date) if self._first_day else self._period or date
         if self._sum is not None and period == self._period:
             self._sum += day
@@ -74,6 +75,7 @@ class Periods:
             self._closed.append(
                 (
                     *(self._period, total.total_requests, total.client_errors, total.server_errors),
-                    *(total.duration_sum_us, *total.percentiles_us(), total.duration_max_us),
+                    *(total.untimed_requests, total.duration_sum_us),
+                    *(*total.percentiles_us(), total.duration_max_us),
                 )
             )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 _MICROSECONDS = 1_000_000
 
 Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Seconds = Annotated[float, Field(ge=0, le=86_400)] | None
 
 
 class Format(StrEnum):
@@ -38,6 +38,10 @@ class CustomerStatistics(BaseModel):
         examples=["2024-09-03"],
     )
     total_requests: Count = Field(description="Requests on that day, or in that period.", examples=[8])
+    timed_requests: Count = Field(
+        description="Requests whose duration was logged: the durations are of these, and null when there are none.",
+        examples=[8],
+    )
     success_requests: Count = Field(description="Requests with a status below 400.", examples=[5])
     failed_requests: Count = Field(description="Requests with a status of 400 or more.", examples=[3])
     client_errors: Count = Field(description="Requests with a status 4xx.", examples=[2])
@@ -61,23 +65,25 @@ def fields(customer_id: str, row: Sequence[Any]) -> dict[str, Any]:
 
     Every number is the double next to the exact value: divisions are of integers, and done once.
     """
-    date, total, client_errors, server_errors, sum_us, p50_us, p90_us, p95_us, p99_us, max_us = row
-    failed = client_errors + server_errors
+    date, total, client_errors, server_errors, untimed, sum_us, *durations_us = row
+    failed, timed = client_errors + server_errors, total - untimed
+    p50, p90, p95, p99, longest = (None if us is None else us / _MICROSECONDS for us in durations_us)
     return {
         "customer_id": customer_id,
         "date": date,
         "total_requests": total,
+        "timed_requests": timed,
         "success_requests": total - failed,
         "failed_requests": failed,
         "client_errors": client_errors,
         "server_errors": server_errors,
         "uptime_percentage": 100 * (total - server_errors) / total,
-        "duration_mean": int(sum_us) / (total * _MICROSECONDS),
-        "duration_p50": p50_us / _MICROSECONDS,
-        "duration_p90": p90_us / _MICROSECONDS,
-        "duration_p95": p95_us / _MICROSECONDS,
-        "duration_p99": p99_us / _MICROSECONDS,
-        "duration_max": max_us / _MICROSECONDS,
+        "duration_mean": int(sum_us) / (timed * _MICROSECONDS) if timed else None,
+        "duration_p50": p50,
+        "duration_p90": p90,
+        "duration_p95": p95,
+        "duration_p99": p99,
+        "duration_max": longest,
     }
 
 

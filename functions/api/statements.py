@@ -24,7 +24,7 @@ def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
     return (
         sa.select(
             *(Customer.customer_id, Customer.revision, day.date, day.total_requests),
-            *(day.client_errors, day.server_errors, day.duration_sum_us, *columns),
+            *(day.client_errors, day.server_errors, day.untimed_requests, day.duration_sum_us, *columns),
         )
         .outerjoin_from(Customer, day, joined)
         .where(Customer.customer_id == sa.bindparam("customer_id"))

@@ -10,7 +10,7 @@ from api.reader import Reader
 from api.representation import Format, fields, render
 from api.statements import DAILY_STATISTICS, DAILY_SUMMARIES
 
-REPRESENTATION_VERSION = 2
+REPRESENTATION_VERSION = 3
 """Raise it when the same statistics are written differently, so that no client keeps the old form as still valid."""
 
 _FETCH_SIZE = 100  # rows of up to 400 kB, mostly of 5

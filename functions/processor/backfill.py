@@ -3,7 +3,8 @@
 One object after the other, in the order of the keys, each in its current version. A large one is read by a Bytewax
 cluster of several processes on this machine, a small one by the worker threads of this process. What is known already
 is `unchanged`, so a run that was stopped can simply be started again, and several may run at once. Each object's summary
-is a line of JSON on stdout; an object that fails is a line on stderr, and the others go on. With ``--again``, what counts
+is a line of JSON on stdout; an object that fails is a line on stderr, and the others go on. One whose format is not
+recognised has failed too (``LOG_FORMATS`` names it). With ``--again``, what counts
 already is read again and replaced.
 
 Where no command line reaches the database, the same task also does what an operator would do there:
@@ -29,16 +30,17 @@ from sqlalchemy.orm import Session
 from logstats import failures
 from logstats.database import create_engine
 from logstats.models import LogObject
-from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
+from logstats.settings import DatabaseSettings, SettingsError, load
 from processor.cluster.coordinator import on_this_machine
 from processor.cluster.members import ClusterError
 from processor.ingest import Ingestor
-from processor.ledger.delivery import Withdrawal
+from processor.ledger.delivery import Outcome, Withdrawal
 from processor.ledger.verify import check
 from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import SourceError, source_of
 from processor.reading.s3 import S3Object, create_client
 from processor.reject_stores import reject_store
+from processor.settings import ProcessorSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 CLUSTER_BYTES = 256 * 1024 * 1024
 """From this size on, an object gets a cluster: starting one takes about a second."""
 
+_UNRECOGNISED = "its format is not recognised; LOG_FORMATS can name it, or IGNORE leave it out"
 _PREFIX = re.compile(r"s3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
 
 
@@ -64,7 +67,14 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
     failed = 0
     with _engine() as engine:
         rejects = reject_store(settings, lambda: client)
-        alone = Ingestor(engine, rejects, settings.wait_for_system_duration, force=force)
+        alone = Ingestor(
+            engine,
+            rejects,
+            settings.wait_for_system_duration,
+            force=force,
+            formats=settings.log_formats,
+            ignore=settings.ignore,
+        )
         for key, size in keys(client, bucket, prefix):
             source, ingestor = source_of(bucket, key), alone
             if processes > 1 and size >= CLUSTER_BYTES:
@@ -72,10 +82,14 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
                 ingestor = replace(alone, cluster=cluster)
             try:
                 summary = ingestor.ingest_current(partial(S3Object.head, client, bucket, key))
-                print(json.dumps(summary.as_dict()), flush=True)
             except (SourceError, ClusterError) as error:
+                problem = str(error)
+            else:
+                print(json.dumps(summary.as_dict()), flush=True)
+                problem = _UNRECOGNISED if summary.outcome == Outcome.UNRECOGNISED else ""
+            if problem:
                 failed += 1
-                print(f"{source}: {error}", file=sys.stderr, flush=True)
+                print(f"{source}: {problem}", file=sys.stderr, flush=True)
     return failed
 
 

@@ -10,7 +10,8 @@ class Context:
     """Passed along with an ingest or a withdrawal, which fills in what its last try has cost.
 
     The stored bytes of an object that was read, the seconds of the dataflow, which downloads, parses and stages, and of the
-    commit, and how many tries a lost connection to the database has ended.
+    commit, and how many tries a lost connection to the database has ended. Of an object whose format is not recognised it is
+    the first line, for people only.
     """
 
     deadline: Deadline = NEVER
@@ -18,3 +19,4 @@ class Context:
     parse_seconds: float = 0
     commit_seconds: float = 0
     lost_connections: int = 0
+    first_line: bytes = b""

@@ -11,17 +11,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from logstats import failures, logs
 from logstats.database import create_engine
-from logstats.settings import DatabaseSettings, ProcessorSettings, load
+from logstats.settings import DatabaseSettings, load
 from processor import telemetry, undeliverable
 from processor.announcements import Announcement, announcements
 from processor.context import Context
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
-from processor.reading.objects import SourceError, TransientSourceError, is_log, source_of
+from processor.reading.objects import SourceError, TransientSourceError, source_of
 from processor.reading.s3 import create_client, current_version
 from processor.reject_stores import reject_store
 from processor.requests import EventRequest
+from processor.settings import ProcessorSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,6 +39,8 @@ def _ingestor() -> Ingestor:
         create_engine(load(DatabaseSettings), max_overflow=-1),
         reject_store(settings, _s3),
         settings.wait_for_system_duration,
+        formats=settings.log_formats,
+        ignore=settings.ignore,
     )
 
 
@@ -130,7 +133,7 @@ def _process(announcement: Announcement, ingestor: Ingestor, context: Context) -
     if kind.startswith("ObjectCreated"):
         request = EventRequest(_s3(), bucket, key, announcement.version, announcement.sequencer)
         summary = ingestor.ingest(request, context)
-    elif kind.startswith("ObjectRemoved") and is_log(key) and _settings().withdraw_removed_objects:
+    elif kind.startswith("ObjectRemoved") and _settings().withdraw_removed_objects:
         summary = ingestor.withdraw(_withdrawal(announcement), context)
     else:
         logger.info("Event ignored", extra={"event": kind, "source": source_of(bucket, key)})

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from secrets import token_hex
 
@@ -15,21 +16,26 @@ from logstats.models import LogObject
 from processor import reconnection
 from processor.capacity import check_size
 from processor.context import Context
-from processor.dataflow.report import PartReport
+from processor.dataflow.report import ColumnsChangedError, PartReport, check_columns
 from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running, stage, usable_cores
 from processor.deadline import Deadline
 from processor.ingest_summary import IngestSummary, summarise
 from processor.ledger import attempts
-from processor.ledger.commit import Content, commit, decide_unread, ignore
-from processor.ledger.delivery import Outcome, SupersededError, Withdrawal
-from processor.ledger.withdrawal import withdraw
-from processor.reading.objects import LocalFile, StoredObject, is_log
+from processor.ledger.commit import Content, commit, decide_unread
+from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
+from processor.ledger.withdrawal import leave_out, withdraw
+from processor.reading.head import read_head
+from processor.reading.lines import digest
+from processor.reading.objects import LocalFile, StoredObject
+from processor.reading.readable import ReadableLog, recognise
+from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
 from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
 from processor.requests import CurrentVersionRequest, FileRequest, Request
+from processor.settings import IGNORED_KEYS
 
-Cluster = Callable[[StoredObject, int], list[PartReport]]
+Cluster = Callable[[ReadableLog, int], list[PartReport]]
 """Stages all contributions to an attempt, in several processes; returns the reports of all byte ranges, in order."""
 
 
@@ -40,7 +46,8 @@ class Ingestor:
     The engine must allow two connections, and one more for each worker that holds much (`processor.dataflow.sink`). There
     are as many `workers` as usable cores by default; a `cluster` runs the dataflow in other processes. `progress` is called
     with the number of bytes just read. With `force`, files and current versions, but not those of events, are read again
-    though they count already: their contributions are replaced by what this code makes of them.
+    though they count already: their contributions are replaced by what this code makes of them. The `formats` say how to read
+    log objects, and the content where they do not; keys that match a pattern of `ignore` are none.
     """
 
     engine: sa.Engine
@@ -50,6 +57,8 @@ class Ingestor:
     progress: Progress = lambda _: None
     cluster: Cluster | None = None
     force: bool = False
+    formats: Sequence[FormatRule] = ()
+    ignore: Sequence[str] = IGNORED_KEYS
 
     def ingest_file(self, file: LocalFile, context: Context | None = None) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -76,6 +85,8 @@ class Ingestor:
         while True:
             try:
                 return reconnection.run(partial(self._ingest, request, context), self.engine, context)
+            except ColumnsChangedError:  # rare, and then one range reads it all
+                return replace(self, workers=1, cluster=None).ingest(request, context)
             except SupersededError:
                 following = request.next()
             if following is None:
@@ -87,12 +98,22 @@ class Ingestor:
         """Read, stage and commit, unless the ledger knows what comes of it without reading."""
         started, deadline = time.monotonic(), context.deadline
         delivery = request.delivery(deadline)
-        if not is_log(delivery.key):
-            return summarise(delivery, ignore(engine, delivery, request.open(deadline).size), started)
         if row := decide_unread(engine, delivery):
             return summarise(delivery, row, started)
 
-        log = request.open(deadline)
+        stored = request.open(deadline)
+        if any(fnmatchcase(stored.key, pattern) for pattern in self.ignore):
+            row = leave_out(engine, delivery, Outcome.IGNORED, stored.size, self.rejects)
+            return summarise(delivery, row, started)
+        head = read_head(stored)
+        log = recognise(stored, head, self.formats)
+        if log is None:
+            context.first_line = head.first_line
+            if delivery.version is None:  # then only the content tells whether it counts already
+                delivery = _identified(delivery, stored, _digest(stored, deadline))
+            row = leave_out(engine, delivery, Outcome.UNRECOGNISED, stored.size, self.rejects)
+            return summarise(delivery, row, started)
+
         check_size(log, self.workers or usable_cores(), deadline)
         with engine.connect() as connection:
             attempts.garbage_collect(connection, self.rejects)
@@ -102,8 +123,9 @@ class Ingestor:
                     reports = self.cluster(log, attempt_id)
                 else:
                     reports = stage(engine, log, attempt_id, self._running(deadline), connection)
+                check_columns(reports, log.columns)
                 context.parse_seconds = time.monotonic() - parsing
-                digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
+                content_digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
 
                 rejects_uri = None
                 if kept := encode(rejected_lines(reports)):
@@ -116,8 +138,7 @@ class Ingestor:
 
                 deadline.check()
                 content = _content(log, reports, rejects_uri, started)
-                version = digest if isinstance(log, LocalFile) else delivery.version
-                read = replace(delivery, version=version, content_digest=digest)
+                read = _identified(delivery, stored, content_digest)
                 committing = time.monotonic()
                 row = commit(connection, read, attempt_id, content, self.rejects)
                 context.commit_seconds = time.monotonic() - committing
@@ -133,11 +154,27 @@ class Ingestor:
         return Running(self.workers or usable_cores(), self.wait_for_system_duration, read)
 
 
+def _identified(delivery: Delivery, stored: StoredObject, content_digest: str) -> Delivery:
+    version = content_digest if isinstance(stored, LocalFile) else delivery.version
+    return replace(delivery, version=version, content_digest=content_digest)
+
+
+def _digest(stored: StoredObject, deadline: Deadline) -> str:
+    digests = bytearray()
+    for each in digest(stored):
+        digests += each
+        deadline.check()
+    return blake3(digests).hexdigest()
+
+
 def _content(
-    log: StoredObject, reports: Sequence[PartReport], rejects_uri: str | None, started: float
+    log: ReadableLog, reports: Sequence[PartReport], rejects_uri: str | None, started: float
 ) -> Content:
     reasons: Counter[str] = Counter()
     for report in reports:
         reasons.update(report.rejected_by_reason)
     accepted = sum(report.accepted for report in reports)
-    return Content(log.size, accepted, dict(sorted(reasons.items())), rejects_uri, started)
+    skipped = sum(report.skipped for report in reports)
+    return Content(
+        log.size, log.rule.format, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started
+    )

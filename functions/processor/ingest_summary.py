@@ -10,17 +10,20 @@ from processor.reading.objects import source_of
 
 @dataclass(frozen=True, slots=True)
 class IngestSummary:
-    """Tell what came of a log object, from opening the source to the commit; `lines` are `accepted` and `rejected`.
+    """Tell what came of a log object, from opening the source to the commit.
 
-    The days of `expired` ones among the accepted were closed, so they do not count (docs/decisions/0007).
+    `lines` are `accepted`, `rejected` and `skipped`: the last are no requests by the `format`. The days of `expired` ones
+    among the accepted were closed, so they do not count (docs/decisions/0007).
     """
 
     source: str
     outcome: str
+    format: str | None = None
     lines: int = 0
     accepted: int = 0
     rejected: int = 0
     rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
     customer_days: int = 0
     seconds: float = 0
     expired: int = 0
@@ -38,10 +41,12 @@ def summarise(request: Delivery | Withdrawal, row: LogObject, started: float) ->
     return IngestSummary(
         source,
         row.outcome,
+        row.format,
         row.lines,
         row.accepted,
         row.rejected,
         row.rejected_by_reason,
+        row.skipped,
         row.customer_days,
         seconds,
         row.expired,

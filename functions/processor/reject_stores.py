@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from logstats.settings import ProcessorSettings
 from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
 from processor.ledger.rejects import DeletionError
 from processor.reading.objects import TransientSourceError, s3_location
 from processor.reading.s3 import create_client
+from processor.settings import ProcessorSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -20,7 +20,7 @@ SERVICE, OUTCOME, ROUTE = "service", "outcome", "route"
 
 FAILED = "failed"
 """The outcome of a delivery that comes again, beside those of the ledger (`processor.ledger.delivery.Outcome`)."""
-OUTCOMES = ("ingested", "replaced", "unchanged", "stale", "ignored", "withdrawn", FAILED)
+OUTCOMES = ("ingested", "replaced", "unchanged", "stale", "ignored", "withdrawn", "unrecognised", FAILED)
 
 ROUTES = {
     "/customers/{proxy+}": "stats",

@@ -51,8 +51,9 @@ class LogObject(Base):
 
     `version` is the S3 version id, or for a local file the digest of its content. `sequencer` orders the
     S3 events of a key. A `confirmed_current` row was last written without a sequencer, from a version that
-    was the key's current one at the commit. `lines` are `accepted` and `rejected`; of the accepted, `expired` did
-    not count, because their days were closed (see `Retention`) when it was committed.
+    was the key's current one at the commit. `lines` are `accepted`, `rejected` and `skipped`: the last are
+    no requests by the `format` that read them. Of the accepted, `expired` did not count, because their days were closed
+    (see `Retention`) when it was committed.
     """
 
     __tablename__ = "log_objects"
@@ -68,10 +69,12 @@ class LogObject(Base):
     size_bytes: Mapped[int | None]
     attempt_id: Mapped[int | None] = mapped_column(sa.ForeignKey("attempts.id"), unique=True)
     outcome: Mapped[str | None]
+    format: Mapped[str | None]
     lines: Mapped[int] = mapped_column(default=0)
     accepted: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
     rejected_by_reason: Mapped[dict[str, int]] = mapped_column(default=dict)
+    skipped: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
     expired: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
     rejects_uri: Mapped[str | None]
     customer_days: Mapped[int] = mapped_column(default=0)
@@ -105,7 +108,8 @@ class Attempt(Base):
 class AttemptPart(Base):
     """The report of one partition of a log object. A commit needs all of them.
 
-    `digests` are the 32-byte digests of the partition's chunks; `rejects` the kept rejected lines, as
+    `digests` are the 32-byte digests of the partition's chunks; `columns` the line with the names of the columns at its end,
+    if the format has one; `rejects` the kept rejected lines, as
     (line number within the partition, reason, text in base64).
     """
 
@@ -117,9 +121,11 @@ class AttemptPart(Base):
     part: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
     physical_lines: Mapped[int]
     accepted: Mapped[int]
+    skipped: Mapped[int] = mapped_column(server_default=sa.text("0"))
     rejected_by_reason: Mapped[dict[str, int]]
     size_bytes: Mapped[int]
     digests: Mapped[bytes]
+    columns: Mapped[bytes] = mapped_column(server_default=sa.text("''"))
     rejects: Mapped[list[Any]] = mapped_column(JSONB)
 
 
@@ -134,22 +140,26 @@ class SummaryColumns:
         total_requests: Mapped[int]
         client_errors: Mapped[int]
         server_errors: Mapped[int]
+        untimed_requests: Mapped[int]
         duration_sum_us: Mapped[int]
-        duration_min_us: Mapped[int]
-        duration_max_us: Mapped[int]
+        duration_min_us: Mapped[int | None]
+        duration_max_us: Mapped[int | None]
         histogram: Mapped[bytes]
-        duration_p50_us: Mapped[int]
-        duration_p90_us: Mapped[int]
-        duration_p95_us: Mapped[int]
-        duration_p99_us: Mapped[int]
+        duration_p50_us: Mapped[int | None]
+        duration_p90_us: Mapped[int | None]
+        duration_p95_us: Mapped[int | None]
+        duration_p99_us: Mapped[int | None]
 
 
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "duration_sum_us": WholeNumber(),
     "histogram": sa.LargeBinary(),
 }
+_DEFAULTS = {"untimed_requests": sa.text("0")}
 for _name in rows.COLUMNS:
-    setattr(SummaryColumns, _name, mapped_column(_TYPES.get(_name, sa.BigInteger()), nullable=False))
+    _type, _default = _TYPES.get(_name, sa.BigInteger()), _DEFAULTS.get(_name)
+    _column = mapped_column(_type, nullable=_name in rows.NULLABLE, server_default=_default)
+    setattr(SummaryColumns, _name, _column)
 
 
 class Contribution(SummaryColumns, Base):

@@ -17,8 +17,11 @@ Row = tuple[Any, ...]
 NUMBERS = tuple(field.name for field in fields(DailySummary) if field.name != "histogram")
 SUMMARY = (*NUMBERS, "histogram")
 """The columns that make a `DailySummary`."""
-COLUMNS = (*SUMMARY, *(f"duration_p{percent}_us" for percent in PERCENTILES))
+_PERCENTILES = tuple(f"duration_p{percent}_us" for percent in PERCENTILES)
+COLUMNS = (*SUMMARY, *_PERCENTILES)
 """All columns of a summary: also the percentiles, which follow from the others."""
+NULLABLE = frozenset({"duration_min_us", "duration_max_us", *_PERCENTILES})
+"""The columns that are null where no request has a duration."""
 KEY = ("customer_id", "date")
 COPY = ("attempt_id", *KEY, "part", *COLUMNS)
 """The columns of a contribution as the kernel writes them (`SummaryBatch.copy_rows`)."""

@@ -1,11 +1,9 @@
 """Settings of the functions and the command line: environment variables, read once, typed."""
 
-import datetime as dt
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from logstats.address import Address, parse
@@ -16,8 +14,6 @@ RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 """The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0011."""
 
 MAX_RETENTION_DAYS = 36_500
-
-_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class SettingsError(Exception):
@@ -93,43 +89,6 @@ class DatabaseSettings(BaseSettings):
     def address(self) -> Address:
         """The parts of the URL."""
         return parse(self.url)
-
-
-def _seconds_or_iso(value: object) -> object:
-    """Read plain numbers as seconds; anything else must be ISO 8601."""
-    if isinstance(value, str) and _SECONDS.fullmatch(value):
-        try:
-            return dt.timedelta(seconds=float(value))
-        except OverflowError:
-            raise ValueError(f"at most {dt.timedelta.max.days} days are possible") from None
-    if isinstance(value, str) and not value.startswith("P"):
-        raise ValueError("give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H")
-    return value
-
-
-class ProcessorSettings(BaseSettings):
-    """Settings of the ingest.
-
-    Attributes
-    ----------
-    wait_for_system_duration
-        How long the event clock waits for out-of-order data before it closes a window: seconds or ISO 8601.
-        It bounds memory; late data is merged, so it never changes a result.
-    withdraw_removed_objects
-        Whether a log object that is deleted from its bucket no longer counts. Objects that a lifecycle rule
-        expires go on counting either way.
-    rejects_bucket
-        The bucket that keeps rejected lines; without one they are kept in `rejects_folder`.
-    """
-
-    model_config = SettingsConfigDict(frozen=True)
-
-    wait_for_system_duration: Annotated[
-        dt.timedelta, BeforeValidator(_seconds_or_iso), Field(ge=dt.timedelta(0))
-    ] = dt.timedelta.max
-    withdraw_removed_objects: bool = False
-    rejects_bucket: str | None = None
-    rejects_folder: Path = Path(".local/rejected")
 
 
 class RetentionSettings(BaseSettings):

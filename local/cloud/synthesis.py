@@ -11,7 +11,7 @@ from cdk.build_cache import BUILD, cached
 from cdk.platforms import host_platform
 from local.cloud.environments import run
 
-_INPUTS = ("cdk", "functions", "layers")
+_INPUTS = ("cdk", "formats", "functions", "layers")
 _FILES = ("cdk.json", ".dockerignore")
 _SUFFIXES_LEFT_OUT = {".pyc", ".so", ".dylib", ".in"}
 

@@ -9,12 +9,13 @@ import typer
 from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.folder import LOCAL_FOLDER
 from local.display import visible
-from local.ledger import bucket_and_key, find
-from logstats.settings import ProcessorSettings, load
+from local.ledger import find
+from logstats.settings import load
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.withdrawal import withdraw
 from processor.reading.s3 import create_client
 from processor.reject_stores import reject_store
+from processor.settings import ProcessorSettings
 
 
 def forget(
@@ -27,13 +28,12 @@ def forget(
 
     Deliveries that come late, or again, do not bring it back. A newer upload does, and so does `logstats ingest`.
     """
-    bucket, key = bucket_and_key(source)
     started = time.monotonic()
     with open_engine(database_url) as engine:
-        find(engine, source)
+        row = find(engine, source)
         settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
         rejects = reject_store(settings, create_client)
-        outcome = str(withdraw(engine, Withdrawal(bucket, key), rejects).outcome)
+        outcome = str(withdraw(engine, Withdrawal(row.bucket, row.key), rejects).outcome)
     seconds = round(time.monotonic() - started, 6)
     if as_json:
         print(json.dumps({"source": source, "outcome": outcome, "seconds": seconds}))

@@ -81,14 +81,16 @@ def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
 
 
 def _sparklines(days: list[dict[str, Any]], width: int) -> Iterator[str]:
-    """Draw requests and latency of the last days (Tufte, Beautiful Evidence, 2006); a day without requests is a dot."""
+    """Draw requests and latency of the last days (Tufte, Beautiful Evidence, 2006); a day without any is a dot."""
     by_date = {dt.date.fromisoformat(day["date"]): day for day in days}
     last = max(by_date)
     first = max(min(by_date), last - dt.timedelta(days=width - 1))
     dates = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
     for field, name, unit in (("total_requests", "requests", ""), ("duration_p99", "p99", " s")):
         values = [by_date[date][field] if date in by_date else None for date in dates]
-        highest = max(value for value in values if value is not None)
+        highest = max((value for value in values if value is not None), default=None)
+        if highest is None:
+            continue
         yield f"{name:>8} {_bars(values, highest)} {first} to {last}, at most {cell(highest)}{unit}"
 
 

@@ -80,7 +80,7 @@ def log_lines() -> list[str]:
         add(f"cust_{number}", 30, 6)
     for name in HOSTILE:
         add(name, 3, 5)
-    return [*lines, "nonsense", f"{LAST_DAY} 12:00:00 acme /api 200 5."]
+    return [*lines, "nonsense", f"{LAST_DAY} 12:00:00 acme /api 200 0,5"]
 
 
 @pytest.fixture(scope="session")

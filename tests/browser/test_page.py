@@ -8,7 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
 from tests.browser.conftest import HOSTILE, LAST_DAY, Api
+from tests.days import insert_day
 
 YEAR = {"customer": "acme", "from": "2023-10-05", "to": "2024-10-03"}
 
@@ -56,6 +59,46 @@ def test_the_charts_draw_every_day_and_hatch_those_without_requests(page: Page, 
         expect(page.locator(f"#{chart} rect.gap")).to_have_count(runs)
     expect(page.locator("#table tr.none")).to_have_count(runs)
     expect(page.locator("#status")).to_contain_text(f"on {len(days)} days of 400")
+
+
+@pytest.fixture(scope="module")
+def untimed(full_database: str) -> str:
+    """A customer with a day of some durations, one of none, one of all, and its last of none."""
+    engine = create_engine(DatabaseSettings(url=full_database, tls="disable", iam_auth=False))
+    for back, durations_us, untimed in ((3, [120_000], 1), (2, [], 5), (1, [250_000, 90_000], 0), (0, [], 2)):
+        insert_day(engine, "untimed", LAST_DAY - dt.timedelta(back), durations_us, untimed=untimed)
+    insert_day(engine, "never timed", LAST_DAY, [], untimed=1)
+    engine.dispose()
+    return "untimed"
+
+
+def test_days_without_durations_are_gaps_in_the_latency_and_dashes_in_the_table(
+    page: Page, api: Api, untimed: str
+) -> None:
+    open_page(page, api, customer=untimed, **{"from": "2024-09-30"}, scale="log")
+    cells = page.locator("#table tr[data-date]").evaluate_all(
+        """rows => rows.map(row => [...row.querySelectorAll("data")]
+            .filter(one => one.dataset.field.match(/timed|p99/)).map(one => one.innerText))"""
+    )
+    dash = "\N{EN DASH}"
+    assert cells == [["1", "120\u00a0ms"], ["0", dash], ["2", "250\u00a0ms"], ["0", dash]]
+    line = page.locator("#latency path.line.p99").get_attribute("d") or ""
+    assert (line.count("M"), line.count("L")) == (2, 0)
+    expect(page.locator("#latency text.name")).to_have_count(3)
+    expect(page.locator("#latency rect.gap")).to_have_count(0)
+    expect(page.locator("#totals")).to_contain_text("of 3 requests with a duration")
+    page.locator("#latency input").focus()
+    page.keyboard.press("End")
+    assert slider(page, "latency") == f"Thu 3 Oct 2024: p50 {dash}, p90 {dash}, p99 {dash}"
+
+
+def test_a_customer_that_never_has_a_duration_has_its_report(page: Page, api: Api, untimed: str) -> None:
+    assert untimed
+    open_page(page, api, customer="never timed")
+    expect(page.locator("#totals")).to_contain_text("of 0 requests with a duration")
+    assert page.locator("#latency path.line.p50").get_attribute("d") == ""
+    page.get_by_role("switch", name="Log scale").click()
+    expect(page.locator("#latency text.name")).to_have_count(0)
 
 
 def test_a_chart_is_read_with_the_keyboard(page: Page, api: Api) -> None:
@@ -178,9 +221,11 @@ def test_ingested_files_are_listed_with_their_rejected_lines(page: Page, api: Ap
         "second.log",
         "first.log",
     ]
-    assert sorted(files.nth(1).locator(".reasons li").all_inner_texts()) == ["1 duration", "1 field_count"]
+    assert sorted(files.nth(1).locator(".reasons li").all_inner_texts()) == ["1 duration", "1 layout"]
     expect(files.nth(1).locator('[data-field="rejected"]')).to_have_text("2")
     expect(files.nth(0)).to_contain_text("ignored")
+    expect(files.nth(1).locator("td").nth(2)).to_have_text("logstats")
+    expect(files.nth(1).locator('[data-field="skipped"]')).to_have_text("0")
 
 
 def test_header_cells_stand_over_their_columns(page: Page, api: Api) -> None:

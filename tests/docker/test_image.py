@@ -85,6 +85,7 @@ print(json.dumps({
     "not compiled": sorted(sources - compiled),
     "unreadable": [str(path) for path in files if path.stat().st_mode & 0o444 != 0o444],
     "authorities": pathlib.Path("/var/task/logstats/rds-ca.pem").is_file(),
+    "presets": pathlib.Path("/var/task/logstats/formats/logstats.toml").is_file(),
     "caches": [str(path) for path in pathlib.Path("/").glob("root/.cache/*")],
 }))
 """
@@ -96,6 +97,7 @@ print(json.dumps({
         "not compiled": [],
         "unreadable": [],
         "authorities": True,
+        "presets": True,
         "caches": [],
     }
     assert not {".pyi", ".c", ".h", ".pyx", ".a", ".whl"} & set(suffixes)

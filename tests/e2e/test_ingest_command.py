@@ -42,10 +42,12 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
     assert summary == {
         "source": str(path),
         "outcome": "ingested",
+        "format": "logstats",
         "lines": 2_001,
         "accepted": 2_000,
         "rejected": 1,
-        "rejected_by_reason": {"field_count": 1},
+        "rejected_by_reason": {"layout": 1},
+        "skipped": 0,
         "customer_days": 20,
         "expired": 0,
     }
@@ -61,6 +63,17 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         (["{log}"], {"WAIT_FOR_SYSTEM_DURATION": "soon"}, "WAIT_FOR_SYSTEM_DURATION: "),
         (["{log}", "--database-url", "{empty}"], {}, "run: logstats migrate --database-url"),
         (["{gzip}"], {}, "not valid gzip"),
+        (
+            ["{odd}"],
+            {},
+            'odd: its format is not recognised, and nothing of it counts; it begins with "\\x1b[2J {}"',
+        ),
+        (["{log}", "--format", "nope"], {}, "'nope' is neither a file nor a preset: logstats, "),
+        (["{log}", "--format", "{own}"], {}, "own.toml: layout: "),
+        (["{log}", "--zone", "2"], {}, "zone: '2' is no offset"),
+        (["{log}"], {"LOG_FORMATS": "alb"}, "LOG_FORMATS: give a JSON list"),
+        (["{log}"], {"LOG_FORMATS": '[{"format": "nope"}]'}, "LOG_FORMATS.0: 'nope' is neither"),
+        (["s3://bucket/a", "--name", "b"], {}, "--name is for files"),
     ],
 )
 def test_errors_are_one_line(
@@ -71,10 +84,14 @@ def test_errors_are_one_line(
     message: str,
 ) -> None:
     (tmp_path / "a.log").write_bytes(b"")
-    (tmp_path / "a.log.gz").write_bytes(b"this is not gzip")
+    (tmp_path / "a.log.gz").write_bytes(gzip.compress(b"")[:-3])
+    (tmp_path / "odd").write_bytes(b"\x1b[2J {}\nsecond\n")
+    (tmp_path / "own.toml").write_text('layout = "jsn"')
     names = {
         "log": str(tmp_path / "a.log"),
         "gzip": str(tmp_path / "a.log.gz"),
+        "odd": str(tmp_path / "odd"),
+        "own": str(tmp_path / "own.toml"),
         "empty": "postgresql://postgres@/template1" + database.url[database.url.index("?") :],
     }
     done = run(
@@ -88,6 +105,21 @@ def test_errors_are_one_line(
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("logstats: ")
     assert message in done.stderr
+
+
+def test_a_file_has_the_name_and_the_format_that_it_is_given(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    sample = Path(__file__).parents[1] / "samples/aws-alb.log"
+    options = ["--name", "alb/1", "--format", "aws-alb", "--customer", "@target host[1]", "--processes", "2"]
+    done = run("ingest", str(sample), *options, "--json", DATABASE_URL=database.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    summary = json.loads(done.stdout)
+    assert (summary["source"], summary["format"]) == ("alb/1", "aws-alb")
+    assert {customer for customer, _ in tables.statistics(engine)} >= {"api"}
+    assert run("rejects", "alb/1", DATABASE_URL=database.url).returncode == 0
+    assert run("forget", "alb/1", DATABASE_URL=database.url).stdout == "withdrawn alb/1\n"
+    assert tables.statistics(engine) == {}
 
 
 def peak_memory(path: Path, url: str) -> int:

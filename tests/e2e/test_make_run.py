@@ -1,5 +1,6 @@
 """`logstats up` from start to Ctrl-C, as `make run` calls it: every part is real."""
 
+import gzip
 import json
 import re
 import shutil
@@ -215,7 +216,7 @@ def test_ended_in_the_middle_of_the_start_it_leaves_no_process(
 
 def test_a_failed_ingest_is_told_with_its_reason(start: Start, tmp_path: Path) -> None:
     broken = tmp_path / "broken.log.gz"
-    broken.write_bytes(b"this is not gzip")
+    broken.write_bytes(gzip.compress(b"")[:-3])
     up = start("--upload", str(broken))
     output, errors = up.process.communicate(timeout=START_SECONDS)
     assert up.process.returncode == 1
@@ -241,7 +242,7 @@ def test_a_failing_upload_is_told_a_second_one_refused_and_down_stops_the_first(
 ) -> None:
     up = start()
     up.wait()
-    up.put("bad.log.gz", b"this is not gzip")
+    up.put("bad.log.gz", gzip.compress(b"")[:-3])
     assert up.process.stderr is not None
     assert up.process.stderr.readline().startswith("bad.log.gz could not be ingested: ")
     second = start()

@@ -18,13 +18,14 @@ from unittest import mock
 import sqlalchemy as sa
 
 from logstats.database import create_engine
-from logstats.settings import DatabaseSettings, ProcessorSettings
+from logstats.settings import DatabaseSettings
 from processor import handler
 from processor.announcements import announcements
 from processor.context import Context
 from processor.ingest import Ingestor
 from processor.ledger import attempts
 from processor.reject_stores import LocalRejectStore
+from processor.settings import ProcessorSettings
 from tests import oracle, tables
 from tests.events import created
 from tests.faults.bucket import VersionedBucket

@@ -24,6 +24,7 @@ from processor.requests import EventRequest
 from tests import tables
 from tests.faults.conftest import LINES
 from tests.faults.runner import pause_within_commit
+from tests.ingests import readable
 from tests.logs import as_bytes
 from tests.s3_double import S3Double
 
@@ -146,7 +147,8 @@ def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_what_the_whole_time_would_do_for_is_left_to_the_next_delivery(log: LocalFile) -> None:
-    big = replace(log, size=BYTES_PER_SECOND * 100)
+    small = readable(log)
+    big = replace(small, stored=replace(log, size=BYTES_PER_SECOND * 100))
     deadline = Deadline(time.monotonic() + 50, 200)
     check_size(big, 4, deadline)
     with pytest.raises(DeadlineError, match="need about 100 s, and only 50 s are left; the next delivery"):

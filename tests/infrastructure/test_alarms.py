@@ -200,6 +200,7 @@ def test_conditions_are_those_of_the_parameters(environment: str) -> None:
         "ProcessorDuration": ("Maximum", of_a_timeout, five, 1, 1, well),
         "ProcessorThrottles": ("Sum", 0, five, 3, 3, well),
         "RejectedShare": ("Sum", limits.rejected_percent, fifteen, 1, 1, well),
+        "Unrecognised": ("Sum", 0, five, 1, 1, well),
         "Freshness": ("p90", limits.freshness_minutes * 60, fifteen, 2, 3, well),
         "ServerErrors": ("Sum", limits.server_errors, five, 2, 2, well),
         "ApiLatency": ("p99", limits.latency_seconds * 1_000, five, 3, 3, well),

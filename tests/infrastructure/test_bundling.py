@@ -16,6 +16,7 @@ from cdk.bundling import BundlingError, dependencies, fetch, logstats_package
 from cdk.elf import machine
 from cdk.platforms import Platform, host_platform, lambda_platform
 from local.postgres import EmbeddedPostgres
+from logstats.formats import presets
 from logstats.native.build import library_name
 from logstats.settings import RDS_CA_FILE, DatabaseSettings
 from migrate import schema
@@ -47,12 +48,13 @@ def test_native_code_is_for_lambda(architecture: Architecture, requirements: Pat
 
 
 @architectures
-def test_our_own_layer_has_the_kernel_for_lambda_and_the_database_authorities(
+def test_our_own_layer_has_the_kernel_for_lambda_the_database_authorities_and_the_presets(
     architecture: Architecture,
 ) -> None:
     package = logstats_package(lambda_platform(architecture)) / "python" / "logstats"
     assert machine(package / "native" / library_name("linux")) == MACHINES[architecture]
     assert (package / "rds-ca.pem").read_bytes() == RDS_CA_FILE.read_bytes()
+    assert {path.stem for path in (package / "formats").glob("*.toml")} == set(presets())
 
 
 def test_the_documents_say_how_large_the_layers_are() -> None:

@@ -9,6 +9,12 @@ from cdk import ROOT
 from cdk.database import AuroraParameters, ExistingParameters
 from cdk.parameters import ParametersError, read
 
+OWN = """layout = "json"
+timestamp = {value = "t", form = "epoch_s"}
+customer = {value = "c"}
+status = {value = "s"}
+"""
+
 
 def context(**environments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {"environments": environments}
@@ -54,6 +60,19 @@ def test_auth_can_be_chosen_on_the_command_line() -> None:
         (context(dev={"processor": {"timeout_seconds": 301}}), "environments.dev.processor.timeout_seconds"),
         (context(dev={"processor": {"maximum_concurrency": 1}}), "environments.dev.processor.maximum_conc"),
         (context(dev={"database": {"kind": "mysql"}}), "environments.dev.database: Input tag 'mysql'"),
+        (
+            context(dev={"formats": [{"format": "nope"}]}),
+            "environments.dev.formats.0: Value error, 'nope' is neither a file nor a preset: logstats, ",
+        ),
+        (
+            context(dev={"formats": [{"format": "own", "declaration": "layout = 'json'"}]}),
+            "environments.dev.formats.0: Value error, timestamp: Field required",
+        ),
+        (context(dev={"formats": [{"prefx": "alb/"}]}), "environments.dev.formats.0.prefx: Extra inputs"),
+        (
+            context(dev={"formats": [{"format": "own", "declaration": OWN + "#" * 3_000}]}),
+            "environments.dev.formats: Value error, with the text of their files they have 3,",
+        ),
         (context(dev={"architecture": "host"}), "are for the local environment only"),
         (context(dev={"processor": {"forwarded": True}}), "are for the local environment only"),
         (

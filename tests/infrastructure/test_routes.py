@@ -1,5 +1,6 @@
-"""The gateway's routes and the app's are the same, and so is who may use them."""
+"""The gateway's routes and the app's are the same, and so is who may use them; its access log is one that we read."""
 
+import json
 import re
 
 from fastapi.routing import iter_route_contexts
@@ -7,7 +8,9 @@ from fastapi.routing import iter_route_contexts
 from api.app import create_app
 from api.authorisation import Rule, RuledRoute
 from api.settings import ApiSettings
-from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
+from cdk.api import ACCESS_LOG, OPEN_ROUTES, PROTECTED_ROUTES
+from logstats.domain.reader import Reader, Request
+from logstats.formats import detect, presets
 from logstats.settings import DatabaseSettings
 
 NOT_ROUTED = {"/health", "/ready"}
@@ -35,3 +38,18 @@ def routes() -> dict[str, Rule]:
 def test_the_gateway_guards_what_the_app_guards_and_lets_through_what_is_open() -> None:
     assert {path for path, rule in routes().items() if rule is not Rule.OPEN} == set(PROTECTED_ROUTES)
     assert {path for path, rule in routes().items() if rule is Rule.OPEN} == set(OPEN_ROUTES)
+
+
+def test_a_preset_reads_the_access_log_of_the_gateway() -> None:
+    logged = {
+        "requestTime": "03/Sep/2024:08:15:02 +0000",
+        "httpMethod": "GET",
+        "status": "200",
+        "responseLatency": "48",
+    }
+    line = json.dumps(
+        {name: logged.get(variable.rpartition(".")[2], "-") for name, variable in ACCESS_LOG.items()}
+    )
+    assert detect(line.encode(), complete=True) == "aws-apigateway"
+    request = Reader(presets()["aws-apigateway"]).read(line.encode())
+    assert request == Request(1_725_351_302 * 10**9, "-", "GET", None, 200, 48_000)

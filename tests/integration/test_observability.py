@@ -161,7 +161,7 @@ def test_an_ingest_is_logged_and_measured(
         "outcome": "ingested",
         "accepted": 400,
         "rejected": 1,
-        "rejected_by_reason": {"field_count": 1},
+        "rejected_by_reason": {"layout": 1},
     }
     assert first["ingest"].items() >= {"source": f"s3://{BUCKET}/in/a.log", **outcome}.items()
     assert first["function_request_id"] != second["function_request_id"]

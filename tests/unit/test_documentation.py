@@ -31,9 +31,12 @@ def section(command: str) -> str:
 
 
 def options(command: str) -> set[str]:
+    """The options of a command, or of the commands of a group."""
+    found = COMMANDS[command]
     return {
         name
-        for parameter in COMMANDS[command].params
+        for each in getattr(found, "commands", {"": found}).values()
+        for parameter in each.params
         if parameter.param_type_name == "option"
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
@@ -93,7 +96,7 @@ def unquoted(code: str) -> str:
 # ---- What is shown is run, or says why not -------------------------------------------------------------
 
 
-LANGUAGES = {"console", "sh", "text", "json", "mermaid", "python", "yaml"}
+LANGUAGES = {"console", "sh", "text", "json", "mermaid", "python", "toml", "yaml"}
 COMMAND_LINE = re.compile(
     r"^\s*(\$ |(make|aws|curl|npx|docker|git|pip|python3?|logstats|\.venv/bin/\S+) [\w.'\"-])", re.MULTILINE
 )

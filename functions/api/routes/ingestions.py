@@ -29,16 +29,23 @@ class Ingestion(BaseModel, from_attributes=True):
     key: str = Field(description="The key, or the path.", examples=["api_requests.log"])
     version: str | None = Field(description="The S3 version, or the digest of a local file's content.")
     outcome: str | None = Field(
-        description="What the object's last commit has done: `ingested`, `replaced`, `withdrawn` or `ignored`.",
+        description="What the object's last commit has done: `ingested`, `replaced`, `withdrawn`, `ignored` or `unrecognised`.",
         examples=["ingested"],
     )
-    lines: Count = Field(description="Lines, accepted and rejected.", examples=[10_000])
+    format: str | None = Field(
+        description="The format that has read it; null if none has, or it was read before there were several.",
+        examples=["logstats"],
+    )
+    lines: Count = Field(description="Lines, accepted, rejected and skipped.", examples=[10_000])
     accepted: Count = Field(
         description="Lines that can be read. They count, except those that are `expired`.", examples=[9_998]
     )
     rejected: Count = Field(description="Lines that cannot be read.", examples=[2])
     rejected_by_reason: dict[str, int] = Field(
         description="Rejected lines by the first reason that applies.", examples=[{"duration": 2}]
+    )
+    skipped: Count = Field(
+        description="Lines that are no requests by the format, such as comments.", examples=[0]
     )
     expired: Count = Field(
         description="Accepted lines that do not count, because their days were behind the retention horizon when it was committed.",

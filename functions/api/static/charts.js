@@ -40,9 +40,9 @@ function stacks(area, { rows }) {
   });
 }
 
-/** The percentiles of each period, as lines that break where there were no requests. */
+/** The percentiles of each period, as lines that break where there were no requests, or none with a duration. */
 export function latencyChart(place, legend, view, log) {
-  const values = present(view).flatMap((row) => PERCENTILES.map((name) => row[`duration_${name}`]));
+  const values = present(view).filter(isTimed).flatMap((row) => PERCENTILES.map((name) => row[`duration_${name}`]));
   const highest = Math.max(...values, 0.001);
   const lowest = Math.min(...values.filter((value) => value > 0), highest);
   const scale = log ? logarithmic(lowest, highest) : linear(highest);
@@ -55,20 +55,22 @@ export function latencyChart(place, legend, view, log) {
   });
 }
 
+const isTimed = (row) => Boolean(row?.timed_requests);
 const onScale = (value, lowest, log) => (log ? Math.max(value, lowest) : value); // log has no place for 0
 
 function polyline(area, { rows }, name, lowest, log) {
   const points = rows.map((row, index) => {
-    if (!row) return "";
+    if (!isTimed(row)) return "";
     const at = `${area.middle(index).toFixed(1)} ${area.y(onScale(row[`duration_${name}`], lowest, log)).toFixed(1)}`;
-    return rows[index - 1] ? `L${at}` : `M${at}h.01`; // one period alone is a dot
+    return isTimed(rows[index - 1]) ? `L${at}` : `M${at}h.01`; // one period alone is a dot
   });
   return svg("path", { class: `line ${name}`, d: points.join("") });
 }
 
 /** The names of the lines, at the right of their last points, not one on another. */
 function ends(area, view, lowest, log) {
-  const last = present(view).at(-1);
+  const last = view.rows.findLast(isTimed);
+  if (!last) return [];
   let free = area.bottom;
   return PERCENTILES.map((name) => {
     const y = Math.min(area.y(onScale(last[`duration_${name}`], lowest, log)) + 4, free);

@@ -14,8 +14,9 @@ export function roughCount(value) {
   return compact.format(value);
 }
 
-/** A duration, given in seconds, in whole milliseconds or with three digits: 1,019 ms, 12.3 ms, 87 µs, 12.3 s. */
+/** A duration, given in seconds, in whole milliseconds or with three digits: 1,019 ms, 12.3 ms, 87 µs, 12.3 s. None is a dash. */
 export function duration(seconds) {
+  if (seconds === null) return "–";
   if (seconds === 0) return `0${SPACE}ms`;
   if (seconds < 0.001) return `${three.format(seconds * 1e6)}${SPACE}µs`;
   if (seconds >= 10) return `${digits(seconds)}${SPACE}s`;

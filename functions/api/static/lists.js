@@ -7,7 +7,7 @@ import { dayName } from "./periods.js";
 import { writeState } from "./state.js";
 
 const OF_CUSTOMERS = ["Customer", "First day", "Last day", "Requests"];
-const OF_FILES = ["Committed", "File", "Outcome", "Lines", "Accepted", "Rejected", "Customer days", "Took"];
+const OF_FILES = ["Committed", "File", "Outcome", "Format", "Lines", "Accepted", "Rejected", "Skipped", "Customer days", "Took"];
 
 /** Show all customers, or how to get some; return how many the first page has. */
 export async function showWelcome(place, state, signal, failed) {
@@ -57,9 +57,11 @@ function fileLine(file) {
     h("td", {}, h("time", { datetime: file.committed_at }, instant(file.committed_at))),
     h("th", { scope: "row" }, h("bdi", {}, name)),
     h("td", {}, h("span", { class: `outcome ${file.outcome}` }, file.outcome)),
+    h("td", {}, file.format ?? "–"),
     number("lines"),
     number("accepted", ...notes("Do not count", file.expired ? [`${count(file.expired)} expired`] : [])),
     number("rejected", ...notes(plural(reasons.length, "reason"), reasons)),
+    number("skipped"),
     number("customer_days"),
     h("td", {}, file.seconds === null ? "" : `${file.seconds.toFixed(2)}\u00a0s`),
   );

@@ -4,9 +4,9 @@ import { h, tableOf } from "./dom.js";
 import { count, duration, uptime } from "./format.js";
 import { dayName, periodName, shortDayName } from "./periods.js";
 
-const COUNTS = ["total_requests", "success_requests", "failed_requests", "client_errors", "server_errors"];
+const COUNTS = ["total_requests", "timed_requests", "success_requests", "failed_requests", "client_errors", "server_errors"];
 const DURATIONS = ["mean", "p50", "p90", "p95", "p99", "max"];
-const HEADINGS = ["Requests", "Success", "Failed", "4xx", "5xx", "Uptime", "Mean", "p50", "p90", "p95", "p99", "Max"];
+const HEADINGS = ["Requests", "Timed", "Success", "Failed", "4xx", "5xx", "Uptime", "Mean", "p50", "p90", "p95", "p99", "Max"];
 
 /** Show the rows of a view; the region around it scrolls. */
 export function showTable(place, { starts, rows, interval }) {

@@ -21,7 +21,9 @@ export function showTotals(place, total) {
     ["", "Uptime", [data(total.uptime_percentage, uptime(requests, total.server_errors))]],
     ["", "Median latency", [data(total.duration_p50, duration(total.duration_p50))]],
   ];
+  const timed = total.timed_requests;
   const latencies = ["mean", "p90", "p95", "p99", "max"].map(time);
+  if (timed < requests) latencies.push(h("small", {}, `of ${plural(timed, "request")} with a duration`));
   place.replaceChildren(
     ...tiles.map(([kind, name, value]) => h("div", { class: `tile ${kind}` }, h("dt", {}, name), h("dd", {}, ...value))),
     h("div", { class: "tile wide" }, h("dt", {}, "Latency"), h("dd", {}, ...latencies)),

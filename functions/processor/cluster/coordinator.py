@@ -1,5 +1,6 @@
 """Coordinate the processes of a cluster, or take part in one: see `processor.cluster.__main__`."""
 
+import json
 import socket
 import time
 from contextlib import ExitStack
@@ -9,16 +10,19 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from logstats.settings import DatabaseSettings, ProcessorSettings, load
+from logstats.settings import DatabaseSettings, load
 from processor.cluster.members import POLL_SECONDS, ClusterError, Layout, Members, open_log, s3_client
 from processor.dataflow.report import PartReport, in_order, receive
 from processor.dataflow.source import Progress, byte_ranges
 from processor.dataflow.staging import usable_cores
 from processor.ingest import Ingestor
 from processor.ledger import membership
-from processor.reading.objects import LocalFile, StoredObject, s3_location
+from processor.reading.objects import LocalFile, s3_location
+from processor.reading.readable import ReadableLog
+from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
 from processor.reject_stores import reject_store
+from processor.settings import ProcessorSettings
 
 JOIN_SECONDS = 120
 """How long processes may take to start; tasks on Fargate need about a minute."""
@@ -39,7 +43,7 @@ class Coordinator:
     progress: Progress = lambda _: None
     environment: dict[str, str] | None = None
 
-    def __call__(self, log: StoredObject, attempt_id: int) -> list[PartReport]:
+    def __call__(self, log: ReadableLog, attempt_id: int) -> list[PartReport]:
         """Stage all contributions; a `ClusterError` if a process has failed, or has not come in time."""
         membership.announce(self.engine, attempt_id, self.layout.name(log))
         processes = len(self.layout.addresses)
@@ -52,12 +56,18 @@ class Coordinator:
                 if joined < processes and time.monotonic() > deadline:
                     raise ClusterError(f"only {joined} of {processes} processes have come")
 
-        members = Members(self.source, self.layout, attempt_id, self.progress, self.environment)
+        environment = self.environment and self.environment | {"LOG_FORMATS": _only(log.rule)}
+        members = Members(self.source, self.layout, attempt_id, self.progress, environment)
         members.run(self.here, check)
         membership.wait_for_members(self.engine, attempt_id)
         with self.engine.begin() as connection:
             reports = receive(connection, attempt_id)
         return in_order(reports, len(byte_ranges(log, self.layout.workers * processes)))
+
+
+def _only(rule: FormatRule) -> str:
+    """Return the setting by which members read the object as it is read here, whatever its name there."""
+    return json.dumps([rule.model_dump() | {"prefix": ""}])
 
 
 def on_this_machine(  # noqa: PLR0913, PLR0917 - the options of the command line
@@ -101,8 +111,11 @@ def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> Non
 
 def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> dict[str, object]:
     """Ingest a log object with a cluster, and return the summary."""
-    rejects = reject_store(load(ProcessorSettings), s3_client)
-    ingestor = Ingestor(engine, rejects, cluster=Coordinator(engine, source, layout, here))
+    settings, cluster = load(ProcessorSettings), Coordinator(engine, source, layout, here)
+    rejects = reject_store(settings, s3_client)
+    ingestor = Ingestor(
+        engine, rejects, cluster=cluster, formats=settings.log_formats, ignore=settings.ignore
+    )
     if location := s3_location(source):
         return ingestor.ingest_current(partial(S3Object.head, s3_client(), *location)).as_dict()
     return ingestor.ingest_file(LocalFile.at(Path(source))).as_dict()

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 
 from logstats import failures
 from logstats.database import create_engine
-from logstats.settings import DatabaseSettings, ProcessorSettings, load
+from logstats.settings import DatabaseSettings, load
 from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running, stage
 from processor.ledger import membership
-from processor.reading.objects import LocalFile, SourceError, StoredObject, s3_location
+from processor.reading.head import read_head
+from processor.reading.objects import LocalFile, SourceError, s3_location
+from processor.reading.readable import ReadableLog, recognise
 from processor.reading.s3 import S3Object, create_client
+from processor.settings import ProcessorSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,16 +46,19 @@ class Layout:
     addresses: tuple[str, ...]
     workers: int
 
-    def name(self, log: StoredObject) -> str:
-        """Return what tells the attempt of these processes and this version of the object from others."""
-        return f"{','.join(self.addresses)} x {self.workers}: {log}"
+    def name(self, log: ReadableLog) -> str:
+        """Return what tells the attempt of these processes, this version of the object and its format from others."""
+        return f"{','.join(self.addresses)} x {self.workers}: {log.stored} {log.rule}"
 
 
-def open_log(source: str) -> LocalFile | S3Object:
-    """Find a log object: a path, or an S3 URI."""
-    if location := s3_location(source):
-        return S3Object.head(s3_client(), *location)
-    return LocalFile.at(Path(source))
+def open_log(source: str) -> ReadableLog:
+    """Find a log object, a path or an S3 URI, and its format; a `SourceError` if there is none."""
+    location = s3_location(source)
+    stored = S3Object.head(s3_client(), *location) if location else LocalFile.at(Path(source))
+    log = recognise(stored, read_head(stored), load(ProcessorSettings).log_formats)
+    if log is None:
+        raise SourceError(f"{source}: its format is not recognised")
+    return log
 
 
 @lru_cache(maxsize=1)

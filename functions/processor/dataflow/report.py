@@ -18,15 +18,31 @@ MAX_REJECT_BYTES = 1_024
 
 @dataclass(frozen=True, slots=True)
 class PartReport:
-    """Report what one byte range held; `rejects` are (line number within the range, reason, text)."""
+    """Report what one byte range held.
+
+    `rejects` are (line number within the range, reason, text); `columns` is the line with the names of the columns that is in
+    force at its end.
+    """
 
     part: int
     physical_lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     size_bytes: int
     digests: bytes
+    columns: bytes
     rejects: list[tuple[int, str, bytes]]
+
+
+class ColumnsChangedError(Exception):
+    """The names of the columns change within a log object: its ranges, which are told those of its head, were misread."""
+
+
+def check_columns(reports: Sequence[PartReport], told: bytes) -> None:
+    """Raise a `ColumnsChangedError` if behind any range, the last aside, other columns are in force than the next was told."""
+    if any(report.columns != told for report in reports[:-1]):
+        raise ColumnsChangedError
 
 
 def in_order(reports: Iterable[PartReport], ranges: int) -> list[PartReport]:

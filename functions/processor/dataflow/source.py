@@ -14,7 +14,7 @@ from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
 from processor.dataflow.shards import count_shards
 from processor.dataflow.worker_errors import WorkerErrors
 from processor.reading.lines import CHUNK_BYTES, feed_lines
-from processor.reading.objects import StoredObject, is_gzip
+from processor.reading.readable import ReadableLog
 
 MAX_SUMMARY_BYTES = 64 << 20
 """Held per worker before partial summaries are handed on."""
@@ -34,12 +34,14 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
         self._part, self._size, self._workers = part, end - start, source.workers
         self._progress, self._errors = source.progress, source.errors
         self._most_held = 0
-        self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES)
+        log = source.log
+        columns = log.columns if start else b""
+        self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES, log.program, log.latest, columns)
         self._digests = bytearray()
-        self._items = self._read(source.log, start, end)
+        self._items = self._read(log, start, end)
 
-    def _read(self, log: StoredObject, start: int, end: int) -> Iterator[list[_Item]]:
-        for digest in feed_lines(log, start, end, self._aggregator):
+    def _read(self, log: ReadableLog, start: int, end: int) -> Iterator[list[_Item]]:
+        for digest in feed_lines(log, start, end, self._aggregator, log.head.compression):
             self._digests += digest
             self._progress(CHUNK_BYTES if digest else 0)
             if self._aggregator.memory > MAX_SUMMARY_BYTES:
@@ -52,9 +54,11 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
                 self._part,
                 counts.lines,
                 counts.accepted,
+                counts.skipped,
                 counts.rejected_by_reason,
                 self._size,
                 bytes(self._digests),
+                self._aggregator.columns,
                 list(self._aggregator.rejects()),
             )
         ]
@@ -103,7 +107,7 @@ class LogSource(FixedPartitionedSource[_Item, None]):
     """
 
     def __init__(
-        self, log: StoredObject, workers: int, errors: WorkerErrors, progress: Progress = lambda _: None
+        self, log: ReadableLog, workers: int, errors: WorkerErrors, progress: Progress = lambda _: None
     ) -> None:
         self.log, self.workers, self.errors, self.progress = log, workers, errors, progress
         self.ranges = byte_ranges(log, workers)
@@ -117,9 +121,9 @@ class LogSource(FixedPartitionedSource[_Item, None]):
         return LogPartition(self, int(for_part))
 
 
-def byte_ranges(log: StoredObject, workers: int) -> list[tuple[int, int]]:
+def byte_ranges(log: ReadableLog, workers: int) -> list[tuple[int, int]]:
     """Divide a log object among the workers of all processes; return start and end of each range."""
     chunks = -(-log.size // CHUNK_BYTES)
-    count = 1 if is_gzip(log.key) else max(1, min(workers, chunks))
+    count = 1 if log.head.compression else max(1, min(workers, chunks))
     bounds = [chunks * i // count * CHUNK_BYTES for i in range(count)] + [log.size]
     return list(pairwise(bounds))

@@ -13,7 +13,7 @@ from processor.dataflow.report import PartReport, in_order, send
 from processor.dataflow.sink import StagingSink
 from processor.dataflow.source import LogSource, Progress
 from processor.dataflow.worker_errors import WorkerErrors
-from processor.reading.objects import StoredObject
+from processor.reading.readable import ReadableLog
 
 
 def usable_cores() -> int:
@@ -37,7 +37,7 @@ class Running:
 
 def stage(
     engine: sa.Engine,
-    log: StoredObject,
+    log: ReadableLog,
     attempt_id: int,
     running: Running,
     connection: sa.Connection | None = None,

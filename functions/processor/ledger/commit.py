@@ -30,7 +30,9 @@ class Content:
     """Hold what an attempt has found in a log object."""
 
     size_bytes: int
+    format: str
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
     rejects_uri: str | None
     started: float
@@ -51,17 +53,6 @@ def decide_unread(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
             advance(row, delivery)
         session.flush()
         return detach(session, row, outcome)
-
-
-def ignore(engine: sa.Engine, delivery: Delivery, size_bytes: int) -> LogObject:
-    """Record an object that is no log object."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        row = lock_row(session, delivery)
-        row.outcome, row.size_bytes = Outcome.IGNORED, size_bytes
-        row.committed_at = dt.datetime.now(dt.UTC)
-        advance(row, delivery)
-        session.flush()
-        return detach(session, row, Outcome.IGNORED)
 
 
 def commit(
@@ -85,9 +76,10 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
         replaced = row.attempt_id
         row.attempt_id, row.outcome = attempt_id, outcome
         row.content_digest, row.size_bytes = delivery.content_digest, content.size_bytes
-        row.accepted, row.rejected_by_reason = content.accepted, content.rejected_by_reason
+        row.format, row.accepted, row.skipped = content.format, content.accepted, content.skipped
+        row.rejected_by_reason = content.rejected_by_reason
         row.rejected = sum(content.rejected_by_reason.values())
-        row.lines = row.accepted + row.rejected
+        row.lines = row.accepted + row.rejected + row.skipped
         row.rejects_uri = content.rejects_uri
         attempts.mark_committed(session, attempt_id)
         session.flush()

@@ -23,6 +23,10 @@ class Outcome(StrEnum):
     STALE = "stale"
     IGNORED = "ignored"
     WITHDRAWN = "withdrawn"
+    UNRECOGNISED = "unrecognised"
+
+
+_LEFT_OUT = (Outcome.IGNORED, Outcome.UNRECOGNISED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ def precedes(sequencer: str, other: str) -> bool:
 def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
     """Return the outcome of a delivery, or None while that needs the content digest.
 
-    An object that has never been seen has no row in the ledger, or one without an outcome. A `SupersededError` if the
+    An object that has never been seen has no row in the ledger, or one without an outcome; one of which nothing counted is read
+    again, since settings may have changed. A `SupersededError` if the
     delivery has no sequencer, and its version is not the current one.
     """
     if delivery.sequencer is None and not delivery.is_current():
@@ -82,14 +87,21 @@ def decide(row: LogObject | None, delivery: Delivery) -> Outcome | None:
         return Outcome.INGESTED if delivery.content_digest else None
     if row.outcome == Outcome.WITHDRAWN:
         return _decide_after_withdrawal(row, delivery)
-    if delivery.version is not None and delivery.version == row.version and not delivery.force:
+    is_same = delivery.version is not None and delivery.version == row.version
+    if is_same and row.outcome not in _LEFT_OUT and not delivery.force:
         return Outcome.UNCHANGED
     if _is_late(row, delivery):
         return Outcome.STALE
+    return _decide_by_content(row, delivery)
+
+
+def _decide_by_content(row: LogObject, delivery: Delivery) -> Outcome | None:
     if delivery.content_digest is None:
         return None
-    counts = delivery.content_digest == row.content_digest and not delivery.force
-    return Outcome.UNCHANGED if counts else Outcome.REPLACED
+    if row.outcome in _LEFT_OUT:
+        return Outcome.INGESTED
+    is_same = delivery.content_digest == row.content_digest and not delivery.force
+    return Outcome.UNCHANGED if is_same else Outcome.REPLACED
 
 
 def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | None:

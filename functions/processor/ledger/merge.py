@@ -134,7 +134,7 @@ def _merged(
     current: DailySummary | None,
     new: DailySummary | None,
     old: DailySummary | None,
-    extremes: tuple[int, int] | None,
+    extremes: tuple[int | None, int | None] | None,
 ) -> DailySummary | None:
     """Return current + new - old, or None if nothing is left."""
     total = current if new is None else new if current is None else current + new
@@ -155,7 +155,7 @@ def _current(session: Session, keys: Sequence[Key]) -> dict[Key, DailySummary]:
     return {(row[0], row[1]): rows.to_summary(row[2:]) for row in found}
 
 
-def _extremes(session: Session, keys: Sequence[Key]) -> dict[Key, tuple[int, int]]:
+def _extremes(session: Session, keys: Sequence[Key]) -> dict[Key, tuple[int | None, int | None]]:
     """Minimum and maximum cannot be subtracted: take them from the contributions that count."""
     if not keys:
         return {}

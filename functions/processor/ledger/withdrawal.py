@@ -1,4 +1,4 @@
-"""The withdrawal: one transaction takes a log object out of the statistics."""
+"""The withdrawal: one transaction takes a log object out of the statistics, for good or because its new version does not count."""
 
 import datetime as dt
 
@@ -7,7 +7,15 @@ from sqlalchemy.orm import Session
 
 from logstats.models import LogObject
 from processor.ledger import attempts
-from processor.ledger.delivery import Outcome, Withdrawal, advance_withdrawal, decide_withdrawal
+from processor.ledger.delivery import (
+    Delivery,
+    Outcome,
+    Withdrawal,
+    advance,
+    advance_withdrawal,
+    decide,
+    decide_withdrawal,
+)
 from processor.ledger.merge import merge
 from processor.ledger.rejects import RejectStore
 from processor.ledger.transaction import detach, find_row, in_transaction, lock_row
@@ -21,6 +29,32 @@ def withdraw(engine: sa.Engine, withdrawal: Withdrawal, rejects: RejectStore) ->
         return row
 
 
+def leave_out(
+    engine: sa.Engine, delivery: Delivery, outcome: Outcome, size_bytes: int, rejects: RejectStore
+) -> LogObject:
+    """Record a version of which nothing counts, for the reason that `outcome` names; return it as `commit` does.
+
+    What an earlier version has contributed is withdrawn, as it would be replaced.
+    """
+    with engine.connect() as connection:
+        row = in_transaction(connection, lambda session: _leave_out(session, delivery, outcome, size_bytes))
+        attempts.garbage_collect(connection, rejects)
+        return row
+
+
+def _leave_out(session: Session, delivery: Delivery, left_out: Outcome, size_bytes: int) -> LogObject:
+    row = lock_row(session, delivery)
+    outcome = decide(row, delivery)
+    if outcome not in (Outcome.UNCHANGED, Outcome.STALE):
+        outcome = left_out
+        _remove(session, row, outcome)
+        row.size_bytes = size_bytes
+    if outcome is not Outcome.STALE:
+        advance(row, delivery)
+    session.flush()
+    return detach(session, row, outcome)
+
+
 def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
     found = session.scalar(find_row(withdrawal).with_for_update())
     if decide_withdrawal(found, withdrawal) is Outcome.STALE:
@@ -28,16 +62,21 @@ def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
     row = lock_row(session, withdrawal)
     outcome = decide_withdrawal(row, withdrawal)
     if outcome is Outcome.WITHDRAWN:
-        removed = row.attempt_id
-        row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
-        row.lines = row.accepted = row.rejected = row.expired = row.customer_days = 0
-        row.rejected_by_reason, row.size_bytes, row.seconds = {}, None, None
-        row.committed_at = dt.datetime.now(dt.UTC)
-        session.flush()
-        if removed is not None:
-            merge(session, added=None, removed=removed)
-            attempts.discard(session, removed)
+        _remove(session, row, outcome)
     if outcome in (Outcome.WITHDRAWN, Outcome.UNCHANGED):
         advance_withdrawal(row, withdrawal)
     session.flush()
     return detach(session, row, outcome)
+
+
+def _remove(session: Session, row: LogObject, outcome: Outcome) -> None:
+    removed = row.attempt_id
+    row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
+    row.format = None
+    row.lines = row.accepted = row.rejected = row.skipped = row.expired = row.customer_days = 0
+    row.rejected_by_reason, row.size_bytes, row.seconds = {}, None, None
+    row.committed_at = dt.datetime.now(dt.UTC)
+    session.flush()
+    if removed is not None:
+        merge(session, added=None, removed=removed)
+        attempts.discard(session, removed)

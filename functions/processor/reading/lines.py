@@ -4,14 +4,14 @@ A range owns the lines that *start* in it: it drops what precedes its first line
 end to finish its last line. Ranges that cover an object without overlap therefore read every line once.
 """
 
-import zlib
 from collections.abc import Iterator
 
 from blake3 import blake3
 
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
-from processor.reading.objects import ByteRange, SourceError, StoredObject, fill, is_gzip, source_of
+from processor.reading.compression import Compression, decompress
+from processor.reading.objects import ByteRange, StoredObject, fill, source_of
 
 CHUNK_BYTES = 4 << 20
 """Each chunk of so many bytes has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
@@ -20,6 +20,8 @@ BLOCK_BYTES = 1 << 20
 """Read at a time, so that it is still in the processor's cache when it is digested and parsed."""
 
 _TAIL_BYTES = 64 << 10
+_STORED_BYTES = 64 << 10
+"""Decompressed at a time: behind each stream's end, what is left of them is copied."""
 _BOM = b"\xef\xbb\xbf"
 _LF = b"\n"
 
@@ -88,41 +90,67 @@ class _Digests:
 
     def __init__(self) -> None:
         self._hasher, self._length = blake3(), 0
+        self._complete = b""
 
-    def add(self, block: memoryview) -> Iterator[bytes]:
-        """Yield a chunk's digest if this block, which does not go beyond the chunk, completes it."""
+    def add(self, block: memoryview) -> None:
+        """Digest a block, which does not go beyond the chunk."""
         self._hasher.update(block)
         self._length += len(block)
         if self._length == CHUNK_BYTES:
-            yield from self.finish()
+            self.finish()
 
-    def finish(self) -> Iterator[bytes]:
-        """Yield the digest of a last, shorter chunk."""
+    def finish(self) -> None:
+        """Complete the digest of a last, shorter chunk."""
         if self._length:
-            yield self._hasher.digest()
+            self._complete += self._hasher.digest()
             self._hasher, self._length = blake3(), 0
 
+    def take(self) -> bytes:
+        """Return the digest that was completed since this was asked last, or no bytes."""
+        complete, self._complete = self._complete, b""
+        return complete
 
-def feed_lines(log: StoredObject, start: int, end: int, aggregator: Aggregator) -> Iterator[bytes]:
+
+def digest(log: StoredObject) -> Iterator[bytes]:
+    """Yield the digest of each chunk, as `feed_lines` does, of an object whose lines nobody reads."""
+    digests, block = _Digests(), memoryview(bytearray(BLOCK_BYTES))
+    opened = log.open_range(0, log.size)
+    try:
+        while count := fill(opened, block):
+            digests.add(block[:count])
+            yield digests.take()
+    finally:
+        opened.close()
+    digests.finish()
+    yield digests.take()
+
+
+def feed_lines(
+    log: StoredObject, start: int, end: int, aggregator: Aggregator, compression: Compression | None = None
+) -> Iterator[bytes]:
     """Feed an aggregator the lines that a byte range owns.
 
     The start is a multiple of `CHUNK_BYTES`; a compressed object has only one range. Yield the 32-byte BLAKE3 digest of each
     chunk of the stored bytes, as it is read; and no bytes with every block of plain text that completes none, so that the
-    caller comes to its turn. A `SourceError` if the object cannot be read, or is not valid gzip.
+    caller comes to its turn. A `SourceError` if the object cannot be read or decompressed.
     """
     opened = log.open_range(max(start - 1, 0), end)
+    digests = _Digests()
     try:
-        if is_gzip(log.key):
-            yield from _feed_gzip(opened, aggregator, source_of(log.bucket, log.key))
+        if compression:
+            yield from _feed_compressed(
+                opened, aggregator, digests, compression, source_of(log.bucket, log.key)
+            )
             return
         first = bytearray(1)
         at_line_start = start == 0 or fill(opened, memoryview(first)) == 0 or first == _LF
         lines = LineBuffer(aggregator, at_line_start=at_line_start, at_start=start == 0)
-        digests = _Digests()
         while count := fill(opened, space := lines.space(BLOCK_BYTES)):
-            yield from digests.add(space[:count])
+            digests.add(space[:count])
             lines.advance(count)
-        yield from digests.finish()
+            yield digests.take()
+        digests.finish()
+        yield digests.take()
     finally:
         opened.close()
     if lines.has_open_line:
@@ -145,34 +173,21 @@ def _finish_last_line(log: StoredObject, at: int, lines: LineBuffer) -> Iterator
     lines.finish()
 
 
-def _feed_gzip(opened: ByteRange, aggregator: Aggregator, name: str) -> Iterator[bytes]:
-    """Decompress one member after the other (RFC 1952); zeros may pad the last one."""
+def _feed_compressed(
+    opened: ByteRange, aggregator: Aggregator, digests: _Digests, compression: Compression, name: str
+) -> Iterator[bytes]:
     lines = LineBuffer(aggregator, at_line_start=True, at_start=True)
-    block = memoryview(bytearray(BLOCK_BYTES))
-    digests = _Digests()
-    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    started = False
-    while count := fill(opened, block):
-        yield from digests.add(block[:count])
-        data = bytes(block[:count])
-        if member.eof:
-            data = data.lstrip(b"\0")
-        more = bool(data)
-        while more:
-            if member.eof:
-                member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            space = lines.space(BLOCK_BYTES)
-            try:
-                plain = member.decompress(data, len(space))
-            except zlib.error as error:
-                raise SourceError(f"{name}: not valid gzip: {error}") from error
-            started = True
-            space[: len(plain)] = plain
-            lines.advance(len(plain))
-            yield b""
-            data = member.unused_data.lstrip(b"\0") if member.eof else member.unconsumed_tail
-            more = bool(data) or (len(plain) == len(space) and not member.eof)
-    yield from digests.finish()
-    if started and not member.eof:
-        raise SourceError(f"{name}: not valid gzip: it ends in the middle")
+
+    def blocks() -> Iterator[bytes]:
+        block = memoryview(bytearray(min(_STORED_BYTES, BLOCK_BYTES)))
+        while count := fill(opened, block):
+            digests.add(block[:count])
+            yield bytes(block[:count])
+
+    for plain in decompress(compression, blocks(), BLOCK_BYTES, name):
+        lines.space(BLOCK_BYTES)[: len(plain)] = plain
+        lines.advance(len(plain))
+        yield digests.take()
+    digests.finish()
+    yield digests.take()
     lines.finish()

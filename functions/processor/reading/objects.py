@@ -45,24 +45,18 @@ class StoredObject(Protocol):
 
     @property
     def key(self) -> str:
-        """The key, or the resolved path."""
+        """The key; of a local file the resolved path, or the name that it was given."""
 
     @property
     def size(self) -> int:
         """Bytes, as stored."""
 
+    @property
+    def modified_ns(self) -> int:
+        """When it was last written, in nanoseconds since 1970."""
+
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to, but not including, `end`."""
-
-
-def is_gzip(key: str) -> bool:
-    """Tell whether a log object is compressed."""
-    return key.endswith(".log.gz")
-
-
-def is_log(key: str) -> bool:
-    """Tell whether an object is a log object at all: the suffix decides."""
-    return key.endswith((".log", ".log.gz"))
 
 
 def source_of(bucket: str, key: str) -> str:
@@ -76,6 +70,23 @@ def fill(opened: ByteRange, buffer: memoryview) -> int:
     while filled < len(buffer) and (count := opened.readinto(buffer[filled:])):
         filled += count
     return filled
+
+
+class HeldRange:
+    """Bytes that are in memory already."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as bytes are left."""
+        data = self._data[self._at : self._at + len(buffer)]
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Keep the bytes: they are the object's."""
 
 
 class _FileRange:
@@ -99,14 +110,15 @@ class _FileRange:
 class LocalFile:
     """A file, as it was when it was opened first."""
 
+    path: str
     key: str
     size: int
     modified_ns: int
     bucket: str = FILE_BUCKET
 
     @classmethod
-    def at(cls, path: Path) -> "LocalFile":
-        """Find a file; a `SourceError` if there is none that can be read."""
+    def at(cls, path: Path, name: str | None = None) -> "LocalFile":
+        """Find a file, whose key is its path, or a name; a `SourceError` if there is none that can be read."""
         try:
             str(path.resolve()).encode()
             with path.open("rb"):
@@ -115,13 +127,14 @@ class LocalFile:
             raise SourceError(f"{str(path)!a}: the name is not valid UTF-8") from None
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from error
-        return cls(str(path.resolve()), status.st_size, status.st_mtime_ns)
+        found = str(path.resolve())
+        return cls(found, found if name is None else name, status.st_size, status.st_mtime_ns)
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`."""
-        return _FileRange(self.key, start, end)
+        return _FileRange(self.path, start, end)
 
     def check_unchanged(self) -> None:
         """Raise a `SourceError` if size or modification time have changed."""
-        if LocalFile.at(Path(self.key)) != self:
-            raise SourceError(f"{self.key}: the file changed while it was read")
+        if LocalFile.at(Path(self.path), self.key) != self:
+            raise SourceError(f"{self.path}: the file changed while it was read")

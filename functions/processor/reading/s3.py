@@ -64,6 +64,7 @@ class S3Object:
     version: str | None
     etag: str
     size: int
+    modified_ns: int = field(compare=False)
     deadline: Deadline = field(default=NEVER, compare=False, repr=False)
 
     @classmethod
@@ -74,7 +75,8 @@ class S3Object:
             head = client.head_object(Bucket=bucket, Key=key, **wanted)  # type: ignore[arg-type]
         except (ClientError, BotoCoreError) as error:
             _fail(f"s3://{bucket}/{key}", error)
-        return cls(client, bucket, key, head.get("VersionId", version), head["ETag"], head["ContentLength"])
+        found = head.get("VersionId", version), head["ETag"], head["ContentLength"]
+        return cls(client, bucket, key, *found, int(head["LastModified"].timestamp()) * 1_000_000_000)
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`; they are fetched ahead."""

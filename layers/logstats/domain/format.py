@@ -4,147 +4,56 @@
 declarations, faster.
 """
 
-import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from logstats.domain.notation import (
+    FormatError,
+    Hole,
+    Part,
+    Template,
+    parse_part,
+    parse_path,
+    parse_template,
+    parse_zone,
+)
+
+__all__ = [
+    "FormatError",
+    "Hole",
+    "Part",
+    "Template",
+    "parse_format",
+    "parse_part",
+    "parse_path",
+    "parse_template",
+    "parse_zone",
+]
 
 Form = Literal["iso8601", "clf", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"]
 Unit = Literal["s", "ms", "us", "ns", "suffix"]
 TARGET, PATH = "@target", "@path"
 """What a customer can also be made of: the request's target as written, and the path of it."""
-_REST = "{…}"
-_TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
-_PART = re.compile(
-    r"(?P<kind>host|path)(?:\[(?P<index>-?[0-9]{1,4})\])?"
-    r"|query\.(?P<name>[^&=#\s]+)|split\((?P<separator>.)\)\[(?P<piece>-?[0-9]{1,4})\]"
-)
-_ZONE = re.compile(r"(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):(?P<minutes>[0-5][0-9])")
-_SEGMENT = re.compile(r'(?:"(?P<quoted>[^"]+)"|(?P<key>[^."\[\]]+))(?P<indices>(?:\[[0-9]{1,4}\])*)')
 
 
-class FormatError(ValueError):
-    """A declaration is wrong; the message is one line that names the key."""
+def _templates(value: object) -> object:
+    texts = value if isinstance(value, list | tuple) else [value]
+    return tuple(_template(text) for text in texts)
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """A value in a template: its name (None: read and forgotten), whether quotes stand around it, and the text that follows it.
-
-    Of a quoted one, neither `until` nor the text before has the quotes.
-    """
-
-    name: str | None
-    quoted: bool
-    until: bytes
+def _prefix(value: object) -> object:
+    return _template(value, prefix=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A line with holes: the text that it starts with, the holes in their order, and whether anything may follow.
-
-    With `rest`, the text after the last hole, and whatever comes then, may be missing.
-    """
-
-    lead: bytes
-    holes: tuple[Hole, ...]
-    rest: bool
-    separator: bytes
-    """What the last value may not contain if the line ends with it: the character before it; empty for any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a value: ``host``, ``label`` and ``path`` by index, ``query`` by name, ``split`` by separator and index."""
-
-    kind: Literal["host", "label", "path", "query", "split"]
-    index: int = 0
-    text: bytes = b""
-
-
-def parse_template(text: str, *, prefix: bool = False) -> Template:
-    """Read a template; a `FormatError` if it is none. A `prefix` may be followed by anything."""
-    texts, names = [""], []
-    at = 0
-    for token in _TOKEN.finditer(text):
-        texts[-1] += text[at : token.start()]
-        at = token.end()
-        if token[0] in ("{{", "}}"):
-            texts[-1] += token[0][0]
-        elif not token["name"]:
-            raise FormatError(f"{token[0]!r} in {text!r} is no hole; a brace itself is written twice")
-        else:
-            names.append(token["name"])
-            texts.append("")
-    texts[-1] += text[at:]
-    rest = bool(names) and names[-1] == "…"
-    if rest:
-        if texts.pop():
-            raise FormatError(f"{_REST} may only end a template, not {text!r}")
-        names.pop()
-    if "…" in names or not names:
-        raise FormatError(f"{text!r} has no holes" if not names else f"{_REST} may only end a template")
-    quoted = [texts[i].endswith('"') and texts[i + 1].startswith('"') for i in range(len(names))]
-    for i, is_quoted in enumerate(quoted):
-        if is_quoted:
-            texts[i], texts[i + 1] = texts[i][:-1], texts[i + 1][1:]
-    for i, name in enumerate(names[:-1]):
-        if not texts[i + 1] and not (quoted[i] or prefix):
-            raise FormatError(f"nothing stands between {{{name}}} and {{{names[i + 1]}}} in {text!r}")
-    if (rest or prefix) and not texts[-1] and not quoted[-1]:
-        raise FormatError(f"nothing ends {{{names[-1]}}} in {text!r}")
-    named = [name for name in names if name != "_"]
-    if twice := next((name for name in named if named.count(name) > 1), None):
-        raise FormatError(f"{{{twice}}} stands twice in {text!r}; forget one as {{_}}")
-    holes = tuple(
-        Hole(None if name == "_" else name, is_quoted, until.encode())
-        for name, is_quoted, until in zip(names, quoted, texts[1:], strict=True)
-    )
-    free = rest or prefix or quoted[-1] or texts[-1]
-    return Template(texts[0].encode(), holes, rest, b"" if free else texts[-2][-1:].encode())
-
-
-def parse_path(name: str) -> tuple[str | int, ...]:
-    """Read where a value stands in a JSON document: ``a.list[0]``, ``"a.b".c``; a `FormatError` if it says no such thing."""
-    steps: list[str | int] = []
-    at = 0
-    while found := _SEGMENT.match(name, at):
-        steps.append(found["quoted"] or found["key"])
-        steps += [int(index) for index in re.findall(r"[0-9]+", found["indices"])]
-        at = found.end()
-        if at == len(name):
-            return tuple(steps)
-        if name[at] != ".":
-            break
-        at += 1
-    raise FormatError(f"{name!r} is no path such as a.b or a.list[0]")
-
-
-def parse_part(text: object) -> Part:
-    """Read which part of a value is meant."""
-    found = _PART.fullmatch(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError(f"{text!r} is none of host, host[N], path[N], query.NAME, split(C)[N]")
-    if found["name"]:
-        return Part("query", text=found["name"].encode())
-    if found["separator"]:
-        return Part("split", int(found["piece"]), found["separator"].encode())
-    if found["index"] is None:
-        if found["kind"] == "path":
-            raise ValueError("path needs the number of a segment: path[0]")
-        return Part("host")
-    return Part("label" if found["kind"] == "host" else "path", int(found["index"]))
-
-
-def parse_zone(text: object) -> int:
-    """Read an offset such as ``+02:00``, in seconds."""
-    found = _ZONE.fullmatch(text) if isinstance(text, str) else None
-    if not found:
-        raise ValueError(f"{text!r} is no offset from UTC such as +02:00")
-    seconds = int(found["hours"]) * 3600 + int(found["minutes"]) * 60
-    return -seconds if found["sign"] == "-" else seconds
+def _template(value: object, *, prefix: bool = False) -> Template:
+    if isinstance(value, Template):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")  # noqa: TRY004 - pydantic's kind of error
+    return parse_template(value, prefix=prefix)
 
 
 def _as_list(value: object) -> object:
@@ -240,8 +149,8 @@ class Format(_Declared):
     summary: str = ""
     source: str = ""
     layout: Literal["text", "json", "logfmt", "columns"]
-    template: Annotated[tuple[Template, ...], BeforeValidator(lambda value: _templates(value))] = ()
-    prefix: Annotated[Template, BeforeValidator(lambda value: _prefix(value))] | None = None
+    template: Annotated[tuple[Template, ...], BeforeValidator(_templates)] = ()
+    prefix: Annotated[Template, BeforeValidator(_prefix)] | None = None
     separator: Literal["tab", "space"] | None = None
     skip: Texts = ()
     only: dict[Name, Annotated[Texts, Field(min_length=1)]] = Field(default_factory=dict)
@@ -252,7 +161,7 @@ class Format(_Declared):
     request: Request | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _has_what_its_layout_needs(self) -> Self:
         for key, owner in (("template", "text"), ("prefix", "logfmt"), ("separator", "columns")):
             given = bool(getattr(self, key))
             if given and self.layout != owner:
@@ -261,22 +170,27 @@ class Format(_Declared):
                 raise FormatError(f"{key}: a {owner} layout needs one")
         if "" in self.skip:
             raise FormatError("skip: an empty text would skip every line")
+        return self
+
+    @model_validator(mode="after")
+    def _has_the_values_it_names(self) -> Self:
         for key, name in self._keyed_names():
             if name in (TARGET, PATH):
-                if key != "customer.value":
-                    raise FormatError(f"{key}: only a customer can be {name}")
-                if self.request is None:
-                    raise FormatError(f"{key}: {name} needs a [request]")
+                self._check_address(key, name)
             elif self.layout == "json":
                 try:
                     parse_path(name)
                 except FormatError as error:
                     raise FormatError(f"{key}: {error}") from None
-            elif self.layout == "text" and all(
-                name not in (hole.name for hole in each.holes) for each in self.template
-            ):
+            elif self.layout == "text" and not any(name in each.names for each in self.template):
                 raise FormatError(f"{key}: no template has {{{name}}}")
         return self
+
+    def _check_address(self, key: str, name: str) -> None:
+        if key != "customer.value":
+            raise FormatError(f"{key}: only a customer can be {name}")
+        if self.request is None:
+            raise FormatError(f"{key}: {name} needs a [request]")
 
     def _keyed_names(self) -> list[tuple[str, str]]:
         """Return every value that the declaration names, and the key where."""
@@ -300,26 +214,21 @@ class Format(_Declared):
         return tuple(dict.fromkeys(name for _, name in self._keyed_names() if name not in (TARGET, PATH)))
 
 
-def _templates(value: object) -> object:
-    return tuple(parse_template(each) if isinstance(each, str) else each for each in _listed(value))
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _prefix(value: object) -> object:
-    return parse_template(value, prefix=True) if isinstance(value, str) else value
-
-
 def parse_format(text: str) -> Format:
     """Read a declaration; a `FormatError` if it is wrong."""
     try:
-        return Format.model_validate(tomllib.loads(text))
+        declared = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FormatError(f"this is not TOML: {error}") from None
+    return validate_format(declared)
+
+
+def validate_format(declared: Mapping[str, Any]) -> Format:
+    """Return the format of a declaration's keys; a `FormatError` if one is wrong."""
+    try:
+        return Format.model_validate(declared)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(step) for step in first["loc"] if not isinstance(step, int))
-        said = first["msg"].removeprefix("Value error, ")
-        raise FormatError(f"{key}: {said}" if key else said) from None
+        said = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        raise FormatError(" ".join((f"{key}: {said}" if key else said).split())) from None

@@ -1,5 +1,6 @@
 """The statistics of one customer on one UTC day, or of a part of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from logstats.domain.histogram import LatencyHistogram, nearest_rank
@@ -12,16 +13,18 @@ class DailySummary:
     """Requests of one customer on one day; summaries of parts add up to the summary of the whole.
 
     The one place in Python that names the columns of a summary, in their order: tables, statements and COPY derive
-    from the fields (`logstats.rows`). Requests are valid lines, errors those with a status 4xx and 5xx; durations are
-    integer microseconds.
+    from the fields (`logstats.rows`). Requests are valid lines, errors those with a status 4xx and 5xx, untimed those
+    without a duration. Durations are integer microseconds, of the timed requests only; without any, minimum and maximum
+    are None.
     """
 
     total_requests: int
     client_errors: int
     server_errors: int
+    untimed_requests: int
     duration_sum_us: int
-    duration_min_us: int
-    duration_max_us: int
+    duration_min_us: int | None
+    duration_max_us: int | None
     histogram: LatencyHistogram
 
     def __add__(self, other: "DailySummary") -> "DailySummary":
@@ -29,13 +32,14 @@ class DailySummary:
             self.total_requests + other.total_requests,
             self.client_errors + other.client_errors,
             self.server_errors + other.server_errors,
+            self.untimed_requests + other.untimed_requests,
             self.duration_sum_us + other.duration_sum_us,
-            min(self.duration_min_us, other.duration_min_us),
-            max(self.duration_max_us, other.duration_max_us),
+            _extreme(min, self.duration_min_us, other.duration_min_us),
+            _extreme(max, self.duration_max_us, other.duration_max_us),
             self.histogram + other.histogram,
         )
 
-    def subtract(self, other: "DailySummary", extremes_us: tuple[int, int]) -> "DailySummary":
+    def subtract(self, other: "DailySummary", extremes_us: tuple[int | None, int | None]) -> "DailySummary":
         """Take out what was added before; a `ValueError` if these durations were not.
 
         The extremes are minimum and maximum of what is left, which subtraction cannot tell.
@@ -44,18 +48,30 @@ class DailySummary:
             self.total_requests - other.total_requests,
             self.client_errors - other.client_errors,
             self.server_errors - other.server_errors,
+            self.untimed_requests - other.untimed_requests,
             self.duration_sum_us - other.duration_sum_us,
             *extremes_us,
             self.histogram - other.histogram,
         )
 
-    def percentiles_us(self) -> tuple[int, ...]:
-        """Return the nearest-rank p50, p90, p95 and p99 of the durations, in microseconds.
+    @property
+    def timed_requests(self) -> int:
+        """How many requests have a duration."""
+        return self.total_requests - self.untimed_requests
+
+    def percentiles_us(self) -> tuple[int | None, ...]:
+        """Return the nearest-rank p50, p90, p95 and p99 of the durations, in microseconds; None without durations.
 
         The ⌈p·n/100⌉-th smallest duration, as the histogram knows it, kept within minimum and maximum.
         """
-        ranks = [nearest_rank(percent, self.total_requests) for percent in PERCENTILES]
-        return tuple(
-            min(max(value, self.duration_min_us), self.duration_max_us)
-            for value in self.histogram.values_at(ranks)
-        )
+        if self.duration_min_us is None or self.duration_max_us is None:
+            return (None,) * len(PERCENTILES)
+        least, most = self.duration_min_us, self.duration_max_us
+        ranks = [nearest_rank(percent, self.timed_requests) for percent in PERCENTILES]
+        return tuple(min(max(value, least), most) for value in self.histogram.values_at(ranks))
+
+
+def _extreme(of: Callable[[int, int], int], left: int | None, right: int | None) -> int | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return of(left, right)

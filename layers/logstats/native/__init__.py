@@ -6,6 +6,7 @@ Its work is done without the GIL, but for brief calls (`library.bind`).
 from logstats.native.aggregator import REASONS, Aggregator
 from logstats.native.batch import Numbers, add_batches, copy_rows, count_summaries, percentiles, records
 from logstats.native.histogram import combine, encode, values_at
+from logstats.native.program import compile_format
 
 __all__ = [
     "REASONS",
@@ -13,6 +14,7 @@ __all__ = [
     "Numbers",
     "add_batches",
     "combine",
+    "compile_format",
     "copy_rows",
     "count_summaries",
     "encode",

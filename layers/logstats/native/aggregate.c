@@ -1,14 +1,13 @@
 /* Blocks of lines to daily summaries, in one pass.
  *
  * Almost every line of a real log has the same plain shape, which the fast path below reads eight bytes
- * at a time. Whatever it does not recognise goes to the strict parser (line.c), so the fast path can only
- * be fast, never wrong in its own way: it accepts nothing that the strict parser would not.
+ * at a time. Whatever it does not recognise, and every line of another format, goes to the format's program (program.c), so the
+ * fast path can only be fast, never wrong in its own way: it accepts nothing that the program would not.
  *
  * Memory follows the customers and days, not the lines. A summary's durations start as a short list and
  * become counters: one per whole millisecond below 16.384 s, a hash table for anything else.
  */
-#include "encoding.h"
-#include "line.h"
+#include "program.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +42,9 @@ typedef struct { uint32_t shard; int32_t day; uint64_t prefix; uint32_t summary;
 
 struct aggregator {
     line_counts counts;
+    program *program;
+    int64_t latest;         /* nanoseconds */
+    int32_t plain_days;     /* the fast path reads lines of the days before; 0 if it reads none */
     summary *summaries;
     uint32_t length, capacity;
     uint32_t *slots;        /* open addressing: 1 + index into summaries, 0 when free */
@@ -61,17 +63,30 @@ struct aggregator {
 
 /* ---- Memory ------------------------------------------------------------------------------------ */
 
-aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier) {
+int aggregator_new(const line_format *format, uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed,
+                   uint64_t multiplier, aggregator **out) {
+    *out = NULL;
     aggregator *a = calloc(1, sizeof *a);
-    if (!a) return NULL;
+    if (!a) return NO_MEMORY;
     a->slot_mask = 1023;
     a->slots = calloc(a->slot_mask + 1, sizeof *a->slots);
     a->key = (hash_key){seed, multiplier | 1};
     a->max_rejects = max_rejects;
     a->max_reject_bytes = max_reject_bytes;
-    if (!a->slots) { free(a); return NULL; }
+    int failed = a->slots ? program_load(format->program, format->program_length, &a->program) : NO_MEMORY;
+    if (!failed && program_set_columns(a->program, format->columns, format->columns_length)) failed = NO_MEMORY;
+    if (failed) {
+        program_free(a->program);
+        free(a->slots);
+        free(a);
+        return failed;
+    }
+    const int64_t last = LAST_DAY * INT64_C(86400), latest = format->latest;
+    a->latest = (latest < 0 ? -1 : latest > last + 86400 ? last + 86400 : latest) * NS_PER_SECOND;
+    if (program_is_native(a->program)) a->plain_days = (int32_t)(a->latest / NS_PER_DAY);
     for (int i = 0; i < DAY_CACHE; i++) a->days[i].day = -1;
-    return a;
+    *out = a;
+    return 0;
 }
 
 static void forget_summaries(aggregator *a) {
@@ -89,6 +104,7 @@ static void forget_summaries(aggregator *a) {
 void aggregator_free(aggregator *a) {
     if (!a) return;
     forget_summaries(a);
+    program_free(a->program);
     free_writer(&a->writer);
     free(a->summaries); free(a->slots); free(a->rejects.bytes); free(a->out.bytes); free(a);
 }
@@ -113,6 +129,13 @@ static uint64_t hash_bytes(const uint8_t *p, size_t length, hash_key key) {
     uint64_t tail = 0;
     memcpy(&tail, p, length);
     return mix(hash, tail, key.multiplier);
+}
+
+/* The same, of a customer that the program has found: eight bytes can be read behind it. */
+static inline uint64_t hash_customer(const uint8_t *p, size_t length, hash_key key) {
+    uint64_t hash = key.start;
+    for (; length >= 8; p += 8, length -= 8) hash = mix(hash, load8(p), key.multiplier);
+    return mix(hash, length ? load8(p) & (~UINT64_C(0) >> (64 - 8 * length)) : 0, key.multiplier);
 }
 
 /* Where the search for a bucket starts in a table of a power of two entries. */
@@ -279,10 +302,11 @@ static int flush_pending(aggregator *a) {
 static inline int record(aggregator *a, const log_line *line, uint64_t customer_hash) {
     summary *s = find_summary(a, line->customer, line->customer_length, line->day, customer_hash);
     if (!s) return -1;
+    a->counts.accepted++;
+    count_request(s->counts, line->status, line->timed);
+    if (!line->timed) return 0;
     const uint64_t us = line->duration_us, ms = us / 1000;
     if (ms < s->dense_capacity) __builtin_prefetch(&s->dense[ms], 1);
-    a->counts.accepted++;
-    count_request(s->counts, line->status);
     s->sum += us;
     if (us < s->min) s->min = us;
     if (us > s->max) s->max = us;
@@ -308,22 +332,25 @@ static int reject(aggregator *a, enum reason reason, const uint8_t *line, size_t
     return 0;
 }
 
-/* One line by the strict parser. Returns the position after it, or NULL when out of memory. */
-static const uint8_t *strict_line(aggregator *a, const uint8_t *line, const uint8_t *end) {
+/* One line by the program. Returns the position after it, or NULL when out of memory. */
+static const uint8_t *any_line(aggregator *a, const uint8_t *line, const uint8_t *end) {
     const uint8_t *feed = memchr(line, '\n', (size_t)(end - line));
-    const uint8_t *stop = feed ? feed : end;
+    const uint8_t *stop = feed ? feed : end, *next = feed ? feed + 1 : end;
     size_t length = (size_t)(stop - line);
     a->counts.physical_lines++;
     if (length && line[length - 1] == '\r') length--;
-    if (length) {
-        log_line parsed;
-        const enum reason reason = parse_line(line, length, &parsed);
-        const int failed = reason == ACCEPTED
-            ? record(a, &parsed, hash_bytes(parsed.customer, parsed.customer_length, a->key))
-            : reject(a, reason, line, length);
-        if (failed) return NULL;
+    if (length == 0) return next;
+    log_line read;
+    const int verdict = program_run(a->program, line, length, end, a->latest, &read);
+    if (verdict == SKIPPED) {
+        a->counts.skipped++;
+        return next;
     }
-    return feed ? feed + 1 : end;
+    if (verdict == LINE_FAILED) return NULL;
+    const int failed = verdict == ACCEPTED
+        ? record(a, &read, hash_customer(read.customer, read.customer_length, a->key))
+        : reject(a, (enum reason)verdict, line, length);
+    return failed ? NULL : next;
 }
 
 /* High bit set in every byte that is not printable ASCII above space (0x21-0x7E); exact up to and
@@ -349,7 +376,7 @@ static inline int32_t read_day(aggregator *a, const uint8_t *p) {
     if (p[4] != '-' || p[7] != '-') return -1;
     const uint64_t digits = (first & UINT64_C(0x00FFFF00FFFFFFFF)) | UINT64_C(0x3000003000000000);
     if (not_digits(digits) || not_digits(last | UINT64_C(0x3030303030300000))) return -1;
-    const int32_t day = day_number(pair(p) * 100 + pair(p + 2), pair(p + 5), pair(p + 8));
+    const int32_t day = day_number((unsigned)(pair(p) * 100 + pair(p + 2)), (unsigned)pair(p + 5), (unsigned)pair(p + 8));
     if (day >= 0) *cached = (cached_day){first, last, day};
     return day;
 }
@@ -363,14 +390,15 @@ static inline int is_plain_time(const uint8_t *p) {
     return pair(p + 1) < 24 && p[4] < '6' && p[7] < '6';
 }
 
-/* The fast path: one plain line, or NULL to have the strict parser look at it. */
+/* The fast path: one plain line of the native format, or NULL to have the program look at it. */
 static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const uint8_t *end, log_line *line,
                                         uint64_t *hash) {
     enum { TIMESTAMP_BYTES = 20, SHORTEST_REST = 24 };
     if (end - p < TIMESTAMP_BYTES + SHORTEST_REST) return NULL;
     line->day = read_day(a, p);
-    if (line->day < 0 || !is_plain_time(p + 10)) return NULL;
+    if (line->day < 0 || line->day >= a->plain_days || !is_plain_time(p + 10)) return NULL;
     p += TIMESTAMP_BYTES;
+    if (*p == '"') return NULL; /* a customer in quotes loses them */
 
     line->customer = p;
     uint64_t word, found, customer_hash = a->key.start;
@@ -404,6 +432,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     const unsigned hundreds = (unsigned)p[0] - '0', tens = (unsigned)p[1] - '0', units = (unsigned)p[2] - '0';
     if (hundreds - 1 > 4 || tens > 9 || units > 9 || p[3] != ' ') return NULL;
     line->status = (int32_t)(hundreds * 100 + tens * 10 + units);
+    if (line->status == 101) return NULL;
     p += 4;
 
     /* Up to 5 digits, a point, up to 6 digits, LF. */
@@ -421,6 +450,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     }
     if (*p == '\r' && end - p > 1) p++;
     if (*p != '\n') return NULL;
+    line->timed = 1;
     line->duration_us = seconds * 1000000 + micros;
     return p + 1;
 }
@@ -431,11 +461,11 @@ int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
     while (p < end) {
         log_line line;
         uint64_t hash;
-        const uint8_t *next = plain_line(a, p, end, &line, &hash);
+        const uint8_t *next = a->plain_days ? plain_line(a, p, end, &line, &hash) : NULL;
         if (next) {
             a->counts.physical_lines++;
             if (record(a, &line, hash)) return -1;
-        } else if (!(next = strict_line(a, p, end))) return -1;
+        } else if (!(next = any_line(a, p, end))) return -1;
         p = next;
     }
     return flush_pending(a);
@@ -464,6 +494,12 @@ uint32_t aggregator_longest_search(const aggregator *a) {
 }
 
 void aggregator_counts(const aggregator *a, line_counts *out) { *out = a->counts; }
+
+int64_t aggregator_columns(const aggregator *a, const uint8_t **out) {
+    const span line = program_columns(a->program);
+    *out = line.at;
+    return (int64_t)line.length;
+}
 
 static int by_bucket(const void *left, const void *right) {
     const uint32_t a = ((const table_entry *)left)->bucket, b = ((const table_entry *)right)->bucket;

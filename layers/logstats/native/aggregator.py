@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logstats.native.batch import Record, records
-from logstats.native.library import Function, Output, Pointer, Signed, Size, Unsigned, bind
+from logstats.native.library import Bytes, Function, Output, Pointer, Signed, Size, Unsigned, bind, checked
+from logstats.native.program import native_program
 
 REASONS = tuple(
-    "too_long encoding field_count timestamp customer_id request_path status_code duration".split()  # noqa: SIM905 - a table
+    "too_long encoding layout timestamp customer_id request_path status_code duration".split()  # noqa: SIM905 - a table
 )
 """The rejection reasons in the kernel's numbering, which is the order in which they are tested."""
 _REJECT = struct.Struct("=QII")
 _DRAINING = -2
+_FOREVER = (1 << 63) - 1
 _HASH_KEY = (secrets.randbits(64), secrets.randbits(64))
 """Of this process: whoever knows the key can choose customers that make the kernel's tables slow (hash flooding)."""
 
@@ -23,7 +25,18 @@ class _LineCounts(ctypes.Structure):
     _fields_ = (
         ("physical_lines", Unsigned),
         ("accepted", Unsigned),
+        ("skipped", Unsigned),
         ("rejected", Unsigned * len(REASONS)),
+    )
+
+
+class _LineFormat(ctypes.Structure):
+    _fields_ = (
+        ("program", Bytes),
+        ("columns", Bytes),
+        ("program_length", Size),
+        ("columns_length", Size),
+        ("latest", Signed),
     )
 
 
@@ -31,11 +44,22 @@ class _BatchKey(ctypes.Structure):
     _fields_ = (("shard", ctypes.c_uint32), ("day", ctypes.c_int32))
 
 
-_new = bind("aggregator_new", Pointer, Unsigned, Unsigned, Unsigned, Unsigned, brief=True)
+_new = bind(
+    "aggregator_new",
+    ctypes.c_int,
+    ctypes.POINTER(_LineFormat),
+    Unsigned,
+    Unsigned,
+    Unsigned,
+    Unsigned,
+    Output,
+    brief=True,
+)
 _free = bind("aggregator_free", None, Pointer)
 _feed = bind("aggregator_feed", ctypes.c_int, Pointer, Pointer, Size)
 _memory = bind("aggregator_memory", Unsigned, Pointer, brief=True)
 _counts = bind("aggregator_counts", None, Pointer, ctypes.POINTER(_LineCounts), brief=True)
+_columns = bind("aggregator_columns", Signed, Pointer, Output, brief=True)
 _drain = bind("aggregator_drain", Signed, Pointer, ctypes.c_uint32, ctypes.POINTER(_BatchKey), Output)
 _rejects = bind("aggregator_rejects", Signed, Pointer, Output)
 
@@ -46,6 +70,7 @@ class LineCounts:
 
     lines: int
     accepted: int
+    skipped: int
     rejected_by_reason: dict[str, int]
 
 
@@ -53,13 +78,26 @@ class Aggregator:
     """Lines in, one summary per (customer, day) out; memory follows the summaries, not the lines.
 
     One thread at a time may use it: the GIL is released while the kernel works. `max_rejects` rejected lines are kept, and
-    `max_reject_bytes` of each.
+    `max_reject_bytes` of each. `program` is what `compile_format` returns, by default that of the native format; requests
+    later than `latest` (seconds since 1970) are rejected; `columns` is the `#Fields:` line before the first one.
     """
 
-    def __init__(self, max_rejects: int = 0, max_reject_bytes: int = 0) -> None:
-        self._handle = _new(max_rejects, max_reject_bytes, *_HASH_KEY)
-        if not self._handle:
-            raise MemoryError
+    def __init__(
+        self,
+        max_rejects: int = 0,
+        max_reject_bytes: int = 0,
+        program: bytes | None = None,
+        latest: int | None = None,
+        columns: bytes = b"",
+    ) -> None:
+        code = native_program() if program is None else program
+        end = _FOREVER if latest is None else max(min(latest, _FOREVER), -1)
+        line_format = _LineFormat(code, columns, len(code), len(columns), end)
+        handle = Pointer()
+        checked(
+            _new(ctypes.byref(line_format), max_rejects, max_reject_bytes, *_HASH_KEY, ctypes.byref(handle))
+        )
+        self._handle = handle
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):
@@ -82,6 +120,11 @@ class Aggregator:
             raise MemoryError
 
     @property
+    def columns(self) -> bytes:
+        """The `#Fields:` line in force, which names the columns; empty if there was none."""
+        return self._take(_columns)
+
+    @property
     def memory(self) -> int:
         """Bytes held for summaries."""
         held: int = _memory(self._handle)
@@ -93,7 +136,7 @@ class Aggregator:
         counts = _LineCounts()
         _counts(self._handle, ctypes.byref(counts))
         rejected = {reason: n for reason, n in zip(REASONS, counts.rejected, strict=True) if n}
-        return LineCounts(counts.physical_lines, counts.accepted, rejected)
+        return LineCounts(counts.physical_lines, counts.accepted, counts.skipped, rejected)
 
     def drain_batches(self, shards: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield and forget the summaries, those of a shard of the customers and a day together.

@@ -115,6 +115,11 @@ static uint8_t *put_bigint(uint8_t *to, uint64_t value) {
     return to + 8;
 }
 
+/* Null if there is none. */
+static uint8_t *put_duration(uint8_t *to, uint64_t us, int there) {
+    return there ? put_bigint(to, us) : put32(to, UINT32_MAX);
+}
+
 static uint8_t *put_bytes(uint8_t *to, const uint8_t *bytes, uint32_t length) {
     to = put32(to, length);
     memcpy(to, bytes, length);
@@ -134,16 +139,21 @@ static uint8_t *put_numeric(uint8_t *to, unsigned __int128 value) {
     return to;
 }
 
-/* The nearest-rank percentiles of DailySummary.percentiles_us. */
+static uint64_t timed_requests(const summary_header *header) {
+    return header->counts[TOTAL_REQUESTS] - header->counts[UNTIMED_REQUESTS];
+}
+
+/* The nearest-rank percentiles of DailySummary.percentiles_us; zeros where it has none. */
 static int percentiles(const record *in, uint64_t values[4]) {
     static const unsigned percents[4] = {50, 90, 95, 99};
     const summary_header *header = &in->header;
+    const uint64_t timed = timed_requests(header);
     uint64_t ranks[4];
-    for (int i = 0; i < 4; i++)
-        ranks[i] = (uint64_t)(((unsigned __int128)header->counts[TOTAL_REQUESTS] * percents[i] + 99) / 100);
+    for (int i = 0; i < 4; i++) ranks[i] = (uint64_t)(((unsigned __int128)timed * percents[i] + 99) / 100);
+    memset(values, 0, 4 * sizeof *values);
     const int64_t total = histogram_values_at(in->histogram, header->histogram_length, ranks, 4, values);
-    if (total <= 0 || (uint64_t)total != header->counts[TOTAL_REQUESTS]) return BATCH_MALFORMED;
-    for (int i = 0; i < 4; i++) {
+    if (total < 0 || (uint64_t)total != timed || !header->counts[TOTAL_REQUESTS]) return BATCH_MALFORMED;
+    for (int i = 0; timed && i < 4; i++) {
         if (values[i] < header->min) values[i] = header->min;
         if (values[i] > header->max) values[i] = header->max;
     }
@@ -162,10 +172,11 @@ static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer
     to = put_bigint(to, (uint64_t)part);
     for (int i = 0; i < COUNTS; i++) to = put_bigint(to, header->counts[i]);
     to = put_numeric(to, (unsigned __int128)header->sum_high << 64 | header->sum_low);
-    to = put_bigint(to, header->min);
-    to = put_bigint(to, header->max);
+    const int timed = timed_requests(header) > 0;
+    to = put_duration(to, header->min, timed);
+    to = put_duration(to, header->max, timed);
     to = put_bytes(to, in->histogram, header->histogram_length);
-    for (int i = 0; i < 4; i++) to = put_bigint(to, values[i]);
+    for (int i = 0; i < 4; i++) to = put_duration(to, values[i], timed);
     out->length = (size_t)(to - out->bytes);
     return 0;
 }

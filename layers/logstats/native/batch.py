@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from logstats.native.library import (
     Bytes,
@@ -20,8 +21,10 @@ _COUNTS = constant("summary_counts")
 _HEADER = struct.Struct(f"=iIII{_COUNTS}Q4Q")
 """`summary_header`: day, lengths of customer and histogram, a gap; counts; halves of the sum, minimum, maximum."""
 
-Numbers = tuple[int, ...]
-"""A summary's counts, then sum, minimum and maximum of its durations in microseconds (see `logstats.rows`)."""
+Numbers = tuple[Any, ...]
+"""A summary's counts, then sum, minimum and maximum of its durations in microseconds (see `logstats.rows`).
+
+Minimum and maximum are None if there is no duration, the rest are integers."""
 Record = tuple[bytes, int, Numbers, bytes]
 """The customer (UTF-8), the day (days since 1970-01-01), the numbers and the encoded histogram."""
 
@@ -42,7 +45,10 @@ def count_summaries(batch: bytes) -> int:
 
 
 def percentiles(batch: bytes) -> list[int]:
-    """Return p50, p90, p95 and p99 (microseconds) of each summary of a batch; a `ValueError` if it is malformed."""
+    """Return p50, p90, p95 and p99 of each summary of a batch; a `ValueError` if it is malformed.
+
+    In microseconds; 0 where no request has a duration.
+    """
     values = (Unsigned * (4 * count_summaries(batch)))()
     checked(batch_percentiles(batch, len(batch), values))
     return values[:]
@@ -64,4 +70,5 @@ def records(batch: bytes) -> Iterator[Record]:
         at += customer_length
         histogram = batch[at : at + histogram_length]
         at += histogram_length
-        yield customer, day, (*counts, high << 64 | low, least, most), histogram
+        extremes = (least, most) if least <= most else (None, None)  # of no durations
+        yield customer, day, (*counts, high << 64 | low, *extremes), histogram

@@ -160,7 +160,7 @@ static int compare(const void *a, const void *b) {
 
 int append_encoded(writer *w, uint64_t *values, size_t count, buffer *out) {
     for (size_t i = 0; i < count; i++) values[i] = bucket_index(values[i]);
-    qsort(values, count, sizeof *values, compare);
+    if (count) qsort(values, count, sizeof *values, compare);
     begin_histogram(w);
     for (size_t i = 0, same; i < count; i = same) {
         for (same = i; same < count && values[same] == values[i];) same++;

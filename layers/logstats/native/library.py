@@ -19,6 +19,7 @@ _ERRORS = {
     -2: "the histogram holds fewer values than are subtracted",
     -3: "the histograms hold more values than can be counted",
     -4: "malformed batch of summaries",
+    -6: "malformed program of a format",
 }
 _NO_MEMORY = -5
 

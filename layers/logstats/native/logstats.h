@@ -1,7 +1,7 @@
 /* The compiled kernel: log lines in, daily summaries out, and arithmetic on encoded histograms.
  *
  * Plain C11 with no dependency but libc. Python calls it through ctypes, mostly without the GIL.
- * The definitions are those of logstats.domain.line and logstats.domain.histogram; tests compare them input by input.
+ * The definitions are those of logstats.domain.reader and logstats.domain.histogram; tests compare them input by input.
  */
 #ifndef LOGSTATS_H
 #define LOGSTATS_H
@@ -16,7 +16,8 @@
 
 #define MAX_DURATION_US UINT64_C(86400000000)
 
-enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3, NO_MEMORY = -5 };
+enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3, NO_MEMORY = -5,
+       PROGRAM_MALFORMED = -6 };
 
 /* Index of the bucket that holds a duration. Values below 2^15 have a bucket each. */
 static inline uint32_t bucket_index(uint64_t us) {
@@ -80,20 +81,30 @@ int64_t histogram_values_at(const uint8_t *data, size_t length, const uint64_t *
 #define MAX_CUSTOMER_BYTES (4 * MAX_CUSTOMER_CHARACTERS)
 
 /* In the order in which they are tested: the first that applies is the reason. */
-enum reason { ACCEPTED = -1, TOO_LONG, ENCODING, FIELD_COUNT, TIMESTAMP, CUSTOMER_ID, REQUEST_PATH,
+enum reason { ACCEPTED = -1, TOO_LONG, ENCODING, LAYOUT, TIMESTAMP, CUSTOMER_ID, REQUEST_PATH,
               STATUS_CODE, DURATION, REASONS };
 
 typedef struct {
     uint64_t physical_lines; /* blank ones included: the base of line numbers */
     uint64_t accepted;
+    uint64_t skipped; /* no requests, by the format */
     uint64_t rejected[REASONS];
 } line_counts;
 
 typedef struct aggregator aggregator;
 
+/* A compiled format (program.py); the time after which no request can be, in seconds since 1970; and the `#Fields:` line that
+ * names the columns, if the format has them and it is known. */
+typedef struct {
+    const uint8_t *program, *columns;
+    size_t program_length, columns_length;
+    int64_t latest;
+} line_format;
+
 /* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. `seed` and `multiplier` are the key of
- * its hash tables: two random numbers. NULL: out of memory. */
-aggregator *aggregator_new(uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier);
+ * its hash tables: two random numbers. Returns 0, NO_MEMORY or PROGRAM_MALFORMED. */
+int aggregator_new(const line_format *, uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed, uint64_t multiplier,
+                   aggregator **out);
 void aggregator_free(aggregator *);
 
 enum { AGGREGATOR_DRAINING = -2 };
@@ -106,17 +117,21 @@ int aggregator_feed(aggregator *, const uint8_t *data, size_t length);
 uint64_t aggregator_memory(const aggregator *);
 void aggregator_counts(const aggregator *, line_counts *);
 
+/* The `#Fields:` line in force; its length. */
+int64_t aggregator_columns(const aggregator *, const uint8_t **out);
+
 /* Exposed for tests: how far from its place the hash tables' most displaced entry is. */
 uint32_t aggregator_longest_search(const aggregator *);
 
 /* What is counted of the requests of a day, in the order of the columns (logstats.rows). */
-enum { TOTAL_REQUESTS, CLIENT_ERRORS, SERVER_ERRORS, COUNTS };
+enum { TOTAL_REQUESTS, CLIENT_ERRORS, SERVER_ERRORS, UNTIMED_REQUESTS, COUNTS };
 extern const uint32_t summary_counts; /* COUNTS, for the binding */
 
-static inline void count_request(uint64_t counts[COUNTS], int32_t status) {
+static inline void count_request(uint64_t counts[COUNTS], int32_t status, int timed) {
     counts[TOTAL_REQUESTS]++;
     counts[CLIENT_ERRORS] += (unsigned)(status - 400) < 100;
     counts[SERVER_ERRORS] += (unsigned)(status - 500) < 100;
+    counts[UNTIMED_REQUESTS] += !timed;
 }
 
 /* Summaries are handed out in batches: those of one day, and of the customers of one shard, in the order
@@ -128,7 +143,7 @@ static inline void count_request(uint64_t counts[COUNTS], int32_t status) {
 typedef struct {
     int32_t day; /* since 1970-01-01 */
     uint32_t customer_length, histogram_length, reserved;
-    uint64_t counts[COUNTS], sum_low, sum_high, min, max; /* sum, min and max in microseconds */
+    uint64_t counts[COUNTS], sum_low, sum_high, min, max; /* in microseconds; of no durations, so that they add up: 0, UINT64_MAX, 0 */
 } summary_header;
 typedef struct { uint32_t shard; int32_t day; } batch_key;
 int64_t aggregator_drain(aggregator *, uint32_t shards, batch_key *key, const uint8_t **out);
@@ -158,8 +173,8 @@ int64_t batch_count(const uint8_t *batch, size_t length);
  * freed with kernel_free. Returns the length, BATCH_MALFORMED or NO_MEMORY. */
 int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id, int64_t part, uint8_t **out);
 
-/* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary. Returns the number of
- * summaries, or BATCH_MALFORMED. */
+/* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary; 0 without durations.
+ * Returns the number of summaries, or BATCH_MALFORMED. */
 int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
 
 #endif

@@ -27,6 +27,7 @@ from processor.reject_stores import LocalRejectStore
 from processor.retention import expiry
 from tests import oracle
 from tests.asgi import ask
+from tests.days import insert_day
 from tests.logs import as_bytes, random_lines
 
 
@@ -116,6 +117,33 @@ def test_every_interval_equals_brute_force(
         assert answered
 
 
+@pytest.mark.parametrize("interval", ["day", "week", "month", "total"])
+def test_days_without_durations_are_null_and_merge_with_others(
+    client: Client, engine: sa.Engine, interval: str
+) -> None:
+    """A day with none, one with some, a month with none."""
+    lines = []
+    for day, milliseconds, untimed in (
+        (dt.date(2024, 9, 3), [], 2),
+        (dt.date(2024, 9, 4), [120, 4_000, 120], 1),
+        (dt.date(2024, 10, 1), [], 3),
+    ):
+        insert_day(engine, "a", day, [1_000 * ms for ms in milliseconds], untimed=untimed)
+        durations = [*(f"{ms / 1000:.3f}" for ms in milliseconds), *["-"] * untimed]
+        lines += [f"{day} 12:00:00 a / 200 {duration}" for duration in durations]
+    target = f"/customers/a/stats?from=2024-09-01&interval={interval}"
+    answered = client.json(target)
+    assert answered == periods(lines, "a", interval, "2024-09-01", "2024-12-31")
+    nulls = [day["date"] for day in answered if day["duration_p99"] is None]
+    assert nulls == {
+        "day": ["2024-09-03", "2024-10-01"],
+        "week": ["2024-09-30"],
+        "month": ["2024-10-01"],
+    }.get(interval, [])
+    rows = csv.DictReader(io.StringIO(client.get(f"{target}&format=csv").text, newline=""))
+    assert [row["date"] for row in rows if row["duration_mean"] == row["duration_max"] == ""] == nulls
+
+
 def test_csv_shows_the_same(client: Client, folder: Folder) -> None:
     folder.put("a.log", random_lines(1, 500))
     target = "/customers/cust_1/stats?from=2024-09-01"
@@ -165,7 +193,7 @@ def test_no_validator_ever_means_two_contents(client: Client, folder: Folder, en
         etag = response.headers["etag"]
         assert seen.setdefault(etag, response.content) == response.content
     assert len(seen) == 4
-    assert seen['"0-2-json"'] == b"[]"
+    assert seen['"0-3-json"'] == b"[]"
 
 
 def test_a_range_without_days_has_the_customers_validator(client: Client, folder: Folder) -> None:
@@ -227,8 +255,9 @@ def test_the_ledger_is_shown_newest_first(client: Client, folder: Folder) -> Non
     del broken["rejects_uri"]
     assert broken == shown[1]
     assert (broken["lines"], broken["accepted"], broken["rejected"]) == (11, 10, 1)
-    assert broken["rejected_by_reason"] == {"field_count": 1}
+    assert broken["rejected_by_reason"] == {"layout": 1}
     assert (broken["bucket"], broken["outcome"]) == ("file", "ingested")
+    assert (broken["format"], broken["skipped"]) == ("logstats", 0)
 
 
 def test_removed_days_are_gone_from_answers_and_validators(
@@ -260,11 +289,12 @@ def test_an_object_is_found_by_its_uri(client: Client, engine: sa.Engine) -> Non
         connection.execute(
             sa.text(
                 "INSERT INTO log_objects (bucket, key, confirmed_current, lines, accepted, rejected, rejected_by_reason,"
-                " customer_days, committed_at) VALUES ('b', 'a b/c.log', false, 0, 0, 0, '{}', 0, now())"
+                " skipped, customer_days, committed_at) VALUES ('b', 'a b/c.log', false, 3, 0, 0, '{}', 3, 0, now())"
             )
         )
     (row,) = client.json("/ingestions?object=s3%3A%2F%2Fb%2Fa%20b%2Fc.log")["ingestions"]
     assert (row["bucket"], row["key"], row["outcome"]) == ("b", "a b/c.log", None)
+    assert (row["format"], row["lines"], row["skipped"]) == (None, 3, 3)
     assert client.json("/ingestions?object=s3://b/c.log")["ingestions"] == []
 
 

@@ -89,7 +89,7 @@ def test_rejected_lines_with_other_separators_are_read_and_shown_escaped(
     path = tmp_path / "a.log"
     path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8", newline="\n")
     url = ("--database-url", database.url)
-    run("ingest", str(path), *url)
+    run("ingest", str(path), "--format", "logstats", *url)
     assert [line["text"] for line in run("rejects", str(path), *url)["kept"]] == texts
     shown = show("rejects", str(path), *url).stdout
     lines = [line.split("\t") for line in shown.removesuffix("\n").split("\n")]

@@ -33,9 +33,9 @@ def test_a_table_shows_every_field_with_its_unit(url: str) -> None:
     lines = [line.split() for line in done.stdout.splitlines() if line.strip()]
     assert lines[0] == ["cust_1"]
     assert " ".join(lines[1]) == (
-        "day (UTC) requests success failed 4xx 5xx uptime % mean s p50 s p90 s p95 s p99 s max s"
+        "day (UTC) requests timed success failed 4xx 5xx uptime % mean s p50 s p90 s p95 s p99 s max s"
     )
-    numbers = ["2", "1", "1", "1", "0", "100.000", "1.062", "0.123", *["2.000"] * 4]
+    numbers = ["2", "2", "1", "1", "1", "0", "100.000", "1.062", "0.123", *["2.000"] * 4]
     assert lines[3:5] == [["2024-09-02", *numbers], ["2024-09-03", *numbers]]
     days = "2024-09-02 to 2024-09-03, at most"
     assert [" ".join(line) for line in lines[5:]] == [f"requests ██ {days} 2", f"p99 ██ {days} 2.000 s"]
@@ -53,6 +53,17 @@ def test_a_day_without_requests_is_a_dot_in_the_curve(database: DatabaseSettings
         insert_day(engine, "cust_1", dt.date(2024, 9, day), [123_000] * day)
     done = stats("cust_1", "--from", "2024-09-01", "--database-url", database.url)
     assert "requests ▂··█ 2024-09-01 to 2024-09-04" in done.stdout
+
+
+def test_a_day_without_durations_has_dashes_and_no_bar(database: DatabaseSettings, engine: sa.Engine) -> None:
+    insert_day(engine, "cust_1", dt.date(2024, 9, 1), [], untimed=2)
+    alone = stats("cust_1", "--from", "2024-09-01", "--database-url", database.url)
+    lines = [line.split() for line in alone.stdout.splitlines() if line.strip()]
+    assert lines[3] == ["2024-09-01", "2", "0", "2", "0", "0", "0", "100.000", *["-"] * 6]
+    assert [line[0] for line in lines[4:]] == ["requests"]
+    insert_day(engine, "cust_1", dt.date(2024, 9, 2), [123_000], untimed=1)
+    both = stats("cust_1", "--from", "2024-09-01", "--database-url", database.url)
+    assert "p99 ·█ 2024-09-01 to 2024-09-02, at most 0.123 s" in both.stdout
 
 
 def test_to_is_included(url: str) -> None:

@@ -208,3 +208,39 @@ def test_0005_removes_the_reports_of_committed_attempts_and_no_others(empty: sa.
     schema.upgrade(empty)
     with empty.connect() as connection:
         assert connection.scalars(sa.text("SELECT attempt_id FROM attempt_parts")).all() == [2]
+
+
+def test_0006_keeps_what_is_there_and_lets_older_code_go_on(empty: sa.Engine) -> None:
+    """Older code writes requests with durations only, and none of its lines are skipped; no table is rewritten."""
+    upgrade_to(empty, "0005")
+    day = (
+        "INSERT INTO {} (customer_id, date, total_requests, client_errors, server_errors, duration_sum_us, duration_min_us,"
+        " duration_max_us, histogram, duration_p50_us, duration_p90_us, duration_p95_us, duration_p99_us{})"
+        " VALUES ('{}', '2024-09-03', 5, 0, 0, 5, 1, 1, '', 1, 1, 1, 1{})"
+    )
+    file = (
+        "INSERT INTO log_objects (bucket, key, confirmed_current, lines, accepted, rejected, rejected_by_reason,"
+        " customer_days) VALUES ('b', '{}', false, 3, 2, 1, '{{}}', 1)"
+    )
+
+    def write(connection: sa.Connection, name: str) -> None:
+        connection.execute(sa.text(day.format("daily_statistics", "", name, "")))
+        connection.execute(sa.text(day.format("contributions", ", attempt_id, part", name, ", 1, 0")))
+        connection.execute(sa.text(file.format(name)))
+
+    files = sa.text(
+        "SELECT pg_relation_filenode(name::regclass)"
+        " FROM unnest(ARRAY['daily_statistics', 'contributions', 'log_objects']) AS name"
+    )
+    with empty.begin() as connection:
+        write(connection, "before")
+        before = connection.scalars(files).all()
+    assert schema.upgrade(empty) == ("0005", schema.head())
+    with empty.begin() as connection:
+        write(connection, "after")
+        assert connection.scalars(files).all() == before
+        for table in ("daily_statistics", "contributions"):
+            counts = connection.execute(sa.text(f"SELECT total_requests, untimed_requests FROM {table}"))
+            assert [tuple(row) for row in counts] == [(5, 0), (5, 0)]
+        rows = connection.execute(sa.text("SELECT format, skipped FROM log_objects")).all()
+    assert [tuple(row) for row in rows] == [(None, 0), (None, 0)]

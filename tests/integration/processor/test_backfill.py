@@ -1,5 +1,6 @@
 """Everything under a prefix: in order, each once, with a cluster where it pays, and on past what fails."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -33,16 +34,16 @@ def test_all_under_the_prefix_and_nothing_else(
     """Over several pages of the listing, with a key that has to be encoded."""
     s3.put(BUCKET, "2024/b & c.log", as_bytes(B) + b"broken\n")
     s3.put(BUCKET, "2024/a.log", as_bytes(A))
-    s3.put(BUCKET, "2024/notes.txt", b"not a log")
+    s3.put(BUCKET, "2024/c.parquet", b"PAR1")
     s3.put(BUCKET, "2025/c.log", as_bytes(LARGE))
     assert backfill.run(f"s3://{BUCKET}/2024/", processes=1) == 0
     assert settled(capsys.readouterr().out) == [
         (f"s3://{BUCKET}/2024/a.log", "ingested"),
         (f"s3://{BUCKET}/2024/b & c.log", "ingested"),
-        (f"s3://{BUCKET}/2024/notes.txt", "ignored"),
+        (f"s3://{BUCKET}/2024/c.parquet", "ignored"),
     ]
     assert tables.statistics(engine) == oracle.statistics([*A, *B])
-    assert tables.ledger(engine, "2024/notes.txt").outcome == "ignored"
+    assert tables.ledger(engine, "2024/c.parquet").outcome == "ignored"
     assert [bucket for bucket, _ in s3.objects].count(REJECTS) == 1
     assert backfill.run(f"s3://{BUCKET}/2024", processes=1) == 0
     assert [outcome for _, outcome in settled(capsys.readouterr().out)] == [
@@ -75,7 +76,7 @@ def test_what_fails_is_named_and_the_rest_goes_on(
     monkeypatch.setattr(
         backfill, "keys", lambda *arguments: iter([("a-gone.log", 5), *listed(*arguments), ("z-gone.log", 5)])
     )
-    s3.put(BUCKET, "b.log.gz", b"no archive")
+    s3.put(BUCKET, "b.log.gz", gzip.compress(as_bytes(A))[:-3])
     s3.put(BUCKET, "c.log", as_bytes(A))
     monkeypatch.setattr(sys, "argv", ["backfill", f"s3://{BUCKET}/"])
     assert backfill.main() == 1
@@ -87,6 +88,26 @@ def test_what_fails_is_named_and_the_rest_goes_on(
     ]
     assert lines[-1].startswith("3 objects have failed")
     assert tables.statistics(engine) == oracle.statistics(A)
+
+
+def test_what_is_not_recognised_has_failed_until_it_is_named_or_ignored(
+    s3: S3Double, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3.put(BUCKET, "a.log", as_bytes(A))
+    s3.put(BUCKET, "notes.txt", b"secret notes")
+    assert backfill.run(f"s3://{BUCKET}/", processes=1) == 1
+    out, err = capsys.readouterr()
+    assert [outcome for _, outcome in settled(out)] == ["ingested", "unrecognised"]
+    assert err.startswith(f"s3://{BUCKET}/notes.txt: its format is not recognised")
+    assert "secret" not in err
+    monkeypatch.setenv("IGNORE", '["*.txt"]')
+    assert backfill.run(f"s3://{BUCKET}/", processes=1) == 0
+    assert [outcome for _, outcome in settled(capsys.readouterr().out)] == ["unchanged", "ignored"]
+    monkeypatch.setenv("IGNORE", "[]")
+    monkeypatch.setenv("LOG_FORMATS", '[{"prefix": "notes", "format": "logstats"}]')
+    assert backfill.run(f"s3://{BUCKET}/", processes=1) == 0
+    assert [outcome for _, outcome in settled(capsys.readouterr().out)] == ["unchanged", "ingested"]
+    assert tables.ledger(engine, "notes.txt").rejected == 1
 
 
 @pytest.mark.parametrize("uri", ["bucket/prefix", "s3:///prefix", "https://bucket/prefix"])

@@ -71,6 +71,20 @@ def test_trap_10_test_events_encoded_keys_and_several_records(s3: "S3Client", en
     assert tables.ledger(engine, key).outcome == "ingested"
 
 
+def test_what_is_not_recognised_is_dealt_with_and_what_it_holds_is_not_logged(
+    s3: "S3Client", engine: sa.Engine, said: io.StringIO
+) -> None:
+    log, odd = upload(s3, "a", A, "01"), upload(s3, "a", b"secret text\n", "02")
+    assert deliver(log, odd, odd) == []
+    assert tables.ledger(engine, "a").outcome == "unrecognised"
+    assert tables.statistics(engine) == {}
+    assert said.getvalue().count('"outcome":"unrecognised"') == 2
+    assert "secret" not in said.getvalue()
+    assert undeliverable(s3) == {}
+    assert deliver(upload(s3, "a", gzip.compress(as_bytes(B)), "03")) == []
+    tables.check(engine, B)
+
+
 def undeliverable(s3: "S3Client") -> dict[str, Any]:
     """The document of each message that was given up, by its id."""
     found = s3.list_objects_v2(Bucket=REJECTS, Prefix="undeliverable/").get("Contents", [])
@@ -82,7 +96,7 @@ def undeliverable(s3: "S3Client") -> dict[str, Any]:
 
 def test_trap_11_only_the_failed_messages_are_delivered_again(s3: "S3Client", engine: sa.Engine) -> None:
     """One has rejected lines, which cannot be kept now; nor can the others, which cannot be helped."""
-    good, rejected = upload(s3, "a.log", A, "01"), upload(s3, "b.log", b"broken\n", "02")
+    good, rejected = upload(s3, "a.log", A, "01"), upload(s3, "b.log", as_bytes([*B, "broken"]), "02")
     broken = upload(s3, "c.log.gz", gzip.compress(as_bytes(B))[:-3], "03")
     s3.delete_bucket(Bucket=REJECTS)
     assert deliver(rejected, good, broken, "this is not JSON") == ["0", "2", "3"]
@@ -110,7 +124,7 @@ def test_a_message_that_another_delivery_does_not_help_is_kept_with_the_reason(
 def test_a_message_with_an_object_that_another_delivery_may_help_comes_again(
     s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, good = put(s3, "b.log.gz", b"not gzip"), put(s3, "a.log", as_bytes(A))
+    broken, good = put(s3, "b.log.gz", gzip.compress(as_bytes(B))[:-3]), put(s3, "a.log", as_bytes(A))
     event = records(created("b.log.gz", broken, "02"), created("a.log", good, "01"))
     with monkeypatch.context() as database:
         database.setattr("processor.ingest.stage", Mock(side_effect=[SourceError("final"), OSError("away")]))
@@ -197,8 +211,8 @@ def test_rejected_lines_go_to_their_bucket_and_not_to_the_log(
     assert uri.startswith(f"s3://{REJECTS}/")
     body = s3.get_object(Bucket=REJECTS, Key=uri.removeprefix(f"s3://{REJECTS}/"))["Body"].read()
     kept = json.loads(body)
-    assert (kept["line"], kept["reason"], kept["text"]) == (601, "field_count", "secret-token broken")
-    assert "field_count" in said.getvalue()
+    assert (kept["line"], kept["reason"], kept["text"]) == (601, "layout", "secret-token broken")
+    assert "layout" in said.getvalue()
     assert "secret-token" not in said.getvalue()
     assert deliver(upload(s3, "in/a.log", A, "02")) == []
     assert s3.list_objects_v2(Bucket=REJECTS)["KeyCount"] == 0

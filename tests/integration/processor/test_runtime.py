@@ -166,7 +166,7 @@ def test_trap_12_the_sandbox_has_a_read_only_root_and_no_semaphores(
     """Every test here runs in the sandbox; this one shows that it holds."""
     del variables["REJECTS_BUCKET"]  # rejected lines then go to a folder
     with execution_environment(HANDLER, variables) as environment:
-        result = environment.invoke(put(s3, "a.log", b"broken\n"))
+        result = environment.invoke(put(s3, "a.log", as_bytes(A) + b"broken\n"))
     assert result.kind == "error"
     assert "Read-only file system" in result.payload["errorMessage"]
     done = subprocess.run(

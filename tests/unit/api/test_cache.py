@@ -244,7 +244,7 @@ class Storing(Reader):
             assert parameters == {"customers": ["a"]}
             return [("a", 1)]
         names = SimpleResultMetaData([column.name for column in DAILY_STATISTICS.selected_columns])
-        row = ("a", 1, dt.date(2024, 9, 3), 1, 0, 0, 1, 1, 1, 1, 1, 1)
+        row = ("a", 1, dt.date(2024, 9, 3), 1, 0, 0, 0, 1, 1, 1, 1, 1, 1)
         return IteratorResult(names, iter([row])).all()
 
 

@@ -95,8 +95,8 @@ def test_durations_have_their_unit() -> None:
         0.123: "123 ms",
     }
     texts |= {1.018875: "1,019 ms", 9.999: "9,999 ms", 10: "10 s", 12.345: "12.3 s", 86_400: "86,400 s"}
-    shown = call("format.js", [["duration", seconds] for seconds in texts])
-    assert shown == [text.replace(" ", "\u00a0") for text in texts.values()]
+    shown = call("format.js", [["duration", seconds] for seconds in [*texts, None]])
+    assert shown == [*(text.replace(" ", "\u00a0") for text in texts.values()), "\N{EN DASH}"]
 
 
 def test_uptime_is_rounded_down_so_that_100_means_no_error_at_all() -> None:

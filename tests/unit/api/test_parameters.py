@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from api.parameters import CalendarDate, CustomerId
-from logstats.domain import line
+from logstats.domain.reader import Reader, Request
+from logstats.formats import presets
 
 customer_ids: TypeAdapter[str] = TypeAdapter(CustomerId)
 dates: TypeAdapter[dt.date] = TypeAdapter(CalendarDate)
@@ -60,6 +61,8 @@ def test_exactly_the_control_characters_are_refused() -> None:
 
 @given(st.text(min_size=1, max_size=300))
 def test_every_customer_of_a_log_line_can_be_asked_for(text: str) -> None:
-    fields = f"2024-09-03 00:00:00 {text} / 200 1".encode(errors="surrogatepass")
-    if isinstance(line.parse_line(fields), line.LogLine):
-        customer_ids.validate_python(text)
+    request = Reader(presets()["logstats"]).read(
+        f"2024-09-03 00:00:00 {text} / 200 1".encode(errors="surrogatepass")
+    )
+    if isinstance(request, Request):
+        customer_ids.validate_python(request.customer_id)

@@ -43,7 +43,7 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["generate", "--lines", "10"], ["down", "--quiet", "--state", "nowhere"]]
+    "arguments", [["generate", "--lines", "10"], ["down", "--quiet", "--state", "nowhere"], ["formats"]]
 )
 def test_what_needs_no_database_imports_none(arguments: list[str]) -> None:
     assert imported(*arguments) & HEAVY == set()

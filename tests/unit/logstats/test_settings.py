@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from logstats.settings import DatabaseSettings, ProcessorSettings, SettingsError, load
+from logstats.settings import DatabaseSettings, SettingsError, load
+from processor.settings import ProcessorSettings
 
 WAIT = "WAIT_FOR_SYSTEM_DURATION"
 
@@ -69,6 +70,21 @@ def test_the_error_says_what_form_is_wanted(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(WAIT, "an hour")
     wanted = "give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H"
     assert refusal(ProcessorSettings) == f"{WAIT}: {wanted}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("IGNORE", "*/", "IGNORE: give a JSON list"),
+        ("IGNORE", '"*/"', "IGNORE: give a JSON list"),
+        ("LOG_FORMATS", "{}", "LOG_FORMATS: give a JSON list"),
+        ("LOG_FORMATS", '[{"prefx": "a"}]', "LOG_FORMATS.0.PREFX: Extra inputs are not permitted"),
+        ("LOG_FORMATS", '[{"format": "nope"}]', "LOG_FORMATS.0: 'nope' is neither a file nor a preset: "),
+    ],
+)
+def test_lists_are_json(name: str, text: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, text)
+    assert refusal(ProcessorSettings).startswith(message)
 
 
 def test_a_database_is_reached_securely_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Requests ask the ledger the right question."""
 
+import datetime as dt
 from typing import TYPE_CHECKING, cast
 from unittest.mock import Mock
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def test_null_is_no_version(version: str | None, asked: str | None) -> None:
     """S3 gives it to every object that is written while versioning is suspended."""
     client = cast("S3Client", Mock())
-    found = S3Object(client, "b", "a.log", version, "etag", 1)
+    found = S3Object(client, "b", "a.log", version, "etag", 1, 0)
     assert EventRequest(client, "b", "a.log", version, "01").delivery(NEVER).version == asked
     assert CurrentVersionRequest(lambda: found, found).delivery(NEVER).version == asked
 
@@ -28,7 +29,12 @@ def test_an_event_without_version_is_current_while_the_object_has_none(
     named: str | None, found: str | None
 ) -> None:
     client = Mock()
-    client.head_object.return_value = {"ETag": "e", "ContentLength": 1, "VersionId": found}
+    client.head_object.return_value = {
+        "ETag": "e",
+        "ContentLength": 1,
+        "LastModified": dt.datetime.now(dt.UTC),
+        "VersionId": found,
+    }
     assert EventRequest(client, "b", "a.log", named, "01").delivery(NEVER).is_current()
     client.head_object.return_value["VersionId"] = "v2"
     assert not EventRequest(client, "b", "a.log", named, "01").delivery(NEVER).is_current()

@@ -162,6 +162,20 @@ def test_an_object_deleted_meanwhile_is_given_up_and_counts_nothing(
     tables.check(engine)
 
 
+def test_a_small_object_is_read_with_its_head(s3: S3Double, engine: sa.Engine) -> None:
+    asked: list[str] = []
+
+    def note(method: str) -> str:
+        asked.append(method)
+        return ""
+
+    s3.fault = note
+    s3.put(BUCKET, "a.log", as_bytes(A))
+    assert deliver(created("a.log")) == []
+    assert asked == ["HEAD", "GET"]
+    tables.check(engine, A)
+
+
 def test_damaged_gzip_is_given_up_and_the_repaired_object_counts(
     s3: S3Double, engine: sa.Engine, said: io.StringIO
 ) -> None:
@@ -179,7 +193,7 @@ def test_damaged_gzip_is_given_up_and_the_repaired_object_counts(
 def test_a_record_that_fails_does_not_hold_back_those_behind_it_in_its_message(
     s3: S3Double, engine: sa.Engine, said: io.StringIO
 ) -> None:
-    s3.put(BUCKET, "bad.log.gz", b"not gzip")
+    s3.put(BUCKET, "bad.log.gz", gzip.compress(as_bytes(A))[:-3])
     s3.put(BUCKET, "a.log", as_bytes(A))
     keys = ("bad.log.gz", "gone.log", "a.log")
     assert deliver({"Records": [record(key, "v1", "01") for key in keys]}) == []
@@ -194,7 +208,7 @@ def test_a_record_that_fails_does_not_hold_back_those_behind_it_in_its_message(
 def test_an_undeliverable_message_that_cannot_be_kept_comes_again(
     s3: S3Double, engine: sa.Engine, said: io.StringIO, pauses: list[float]
 ) -> None:
-    s3.put(BUCKET, "a.log.gz", b"not gzip")
+    s3.put(BUCKET, "a.log.gz", gzip.compress(as_bytes(A))[:-3])
     s3.fault = faults(then="slow down", method="PUT")
     assert deliver(created("a.log.gz")) == ["0"]
     assert said.getvalue().count("(to be delivered again)") == 1

@@ -9,18 +9,17 @@ from functools import reduce
 from operator import add
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from psycopg.types.numeric import NumericBinaryLoader
 
 from logstats.domain.batch import BatchSum, SummaryBatch
-from logstats.domain.histogram import LatencyHistogram
-from logstats.native import Aggregator
-from logstats.rows import COLUMNS, COPY, from_summary, to_summary
+from logstats.native import Aggregator, percentiles
+from logstats.rows import COLUMNS, COPY, NULLABLE, from_summary, to_summary
+from tests.batches import packed
 from tests.blocks import block
 from tests.reference import aggregate
 
-RECORD = struct.Struct("=iIII7Q")
 Batches = dict[tuple[int, int], SummaryBatch]
 seeds = st.integers(0, 2**64 - 1)
 
@@ -34,26 +33,6 @@ def batches(data: bytes, shards: int = 3) -> Batches:
     aggregator = Aggregator()
     aggregator.feed(data)
     return {(shard, day): SummaryBatch(encoded) for shard, day, encoded in aggregator.drain_batches(shards)}
-
-
-def packed(customer: bytes, day: int, durations: list[int], **changes: int) -> bytes:
-    """One record, with some of its numbers changed."""
-    histogram = LatencyHistogram.of(durations).encoded
-    numbers = {
-        "total": len(durations),
-        "client_errors": 0,
-        "server_errors": 0,
-        "sum": sum(durations),
-        "min": min(durations),
-        "max": max(durations),
-    } | changes
-    total = numbers.pop("sum")
-    first, last = list(numbers.values())[:3], list(numbers.values())[3:]
-    return (
-        RECORD.pack(day, len(customer), len(histogram), 0, *first, total & 2**64 - 1, total >> 64, *last)
-        + customer
-        + histogram
-    )
 
 
 # ---- Draining --------------------------------------------------------------------------------------
@@ -151,6 +130,25 @@ def summed(some: list[SummaryBatch]) -> BatchSum:
     return total
 
 
+durations = st.lists(st.integers(0, 86_400_000_000), max_size=5)
+
+
+@given(durations, st.integers(0, 3), durations, st.integers(0, 3))
+def test_requests_without_durations_add_up(
+    some: list[int], untimed: int, others: list[int], also_untimed: int
+) -> None:
+    """As in `DailySummary`, whichever side has durations: one, both, or none."""
+    left = SummaryBatch(packed(b"c", 1, some, untimed=untimed))
+    right = SummaryBatch(packed(b"c", 1, others, untimed=also_untimed))
+    whole = SummaryBatch(packed(b"c", 1, some + others, untimed=untimed + also_untimed))
+    assert left + right == right + left == whole
+    [(_, one)], [(_, other)], [(_, total)] = left, right, whole
+    assert one + other == total
+    assert total.timed_requests == len(some + others)
+    assert total.duration_min_us == min(some + others, default=None)
+    assert total.duration_max_us == max(some + others, default=None)
+
+
 def test_nothing_adds_nothing() -> None:
     one = SummaryBatch(packed(b"c", 1, [5]))
     assert BatchSum().total() == SummaryBatch(b"")
@@ -187,7 +185,7 @@ def test_sums_carry_beyond_64_bits() -> None:
 
 
 def rows(data: bytes) -> Iterator[dict[str, bytes]]:
-    """Take binary COPY rows apart."""
+    """Take binary COPY rows apart; what is null is left out."""
     at = 0
     while at < len(data):
         assert struct.unpack_from(">h", data, at) == (len(COPY),)
@@ -195,6 +193,9 @@ def rows(data: bytes) -> Iterator[dict[str, bytes]]:
         row = {}
         for column in COPY:
             (length,) = struct.unpack_from(">i", data, at)
+            if length == -1:
+                at += 4
+                continue
             row[column] = data[at + 4 : at + 4 + length]
             assert len(row[column]) == length
             at += 4 + length
@@ -222,6 +223,19 @@ def test_rows_say_what_the_summaries_say(seed: int) -> None:
             date = day - (dt.date(2000, 1, 1) - dt.date(1970, 1, 1)).days
             assert integers == {"attempt_id": 2**40 + 1, "date": date, "part": -7, **expected}
             assert len(row["date"]) == 4
+
+
+@given(durations, st.integers(0, 3))
+def test_a_row_is_null_where_no_request_has_a_duration(some: list[int], untimed: int) -> None:
+    assume(some or untimed)
+    batch = SummaryBatch(packed(b"c", 1, some, untimed=untimed))
+    [row], [(_, summary)] = rows(batch.copy_rows(1, 1)), batch
+    found = {column: int.from_bytes(value, "big") for column, value in row.items()}
+    expected = dict(zip(COLUMNS, from_summary(summary), strict=True))
+    for column in NULLABLE:
+        assert found.get(column) == expected[column]
+    assert {column for column in COLUMNS if column not in row} == (set() if some else NULLABLE)
+    assert percentiles(batch.encoded) == [us or 0 for us in summary.percentiles_us()]
 
 
 @pytest.mark.parametrize(
@@ -260,6 +274,10 @@ def test_a_cut_batch_is_malformed() -> None:
         packed(b"c", 1, [5, 6], total=3),  # more than the histogram holds
         packed(b"c", 1, [5, 6], total=1),
         packed(b"c", 1, [5, 6], total=0),
+        packed(b"c", 1, []),
+        packed(b"c", 1, [], total=1),  # more with a duration than the histogram holds
+        packed(b"c", 1, [5, 6], untimed=2, total=2),
+        packed(b"c", 1, [], untimed=3, total=2),
         packed(b"c", 1, [5, 6])[:-1] + b"\x00",  # not a count
         packed(b"c", 1, [5, 6], total=2**64 - 1),
     ],

@@ -1,4 +1,4 @@
-"""Daily summaries: parts add up, percentiles stay within minimum and maximum."""
+"""Daily summaries: parts add up, percentiles stay within minimum and maximum; a request may lack a duration."""
 
 from functools import reduce
 from operator import add
@@ -10,41 +10,53 @@ from hypothesis import strategies as st
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import PERCENTILES, DailySummary
 
-requests = st.lists(
-    st.tuples(
-        st.sampled_from([100, 200, 302, 399, 400, 404, 499, 500, 503, 599]),
-        st.one_of(st.integers(0, 86_400_000_000), st.integers(0, 7999).map(lambda ms: ms * 1000)),
-    ),
-    min_size=1,
-    max_size=40,
+Entries = list[tuple[int, int | None]]
+
+durations = st.one_of(st.integers(0, 86_400_000_000), st.integers(0, 7999).map(lambda ms: ms * 1000))
+statuses = st.sampled_from([100, 200, 302, 399, 400, 404, 499, 500, 503, 599])
+requests = st.sampled_from([durations, st.none(), durations | st.none()]).flatmap(
+    lambda some: st.lists(st.tuples(statuses, some), min_size=1, max_size=40)
 )
 
 
-def of(entries: list[tuple[int, int]]) -> DailySummary:
+def of(entries: Entries) -> DailySummary:
     """The summary of (status, microseconds) pairs."""
-    durations = [us for _, us in entries]
+    durations = [us for _, us in entries if us is not None]
     return DailySummary(
         len(entries),
         sum(400 <= status < 500 for status, _ in entries),
         sum(status >= 500 for status, _ in entries),
+        len(entries) - len(durations),
         sum(durations),
-        min(durations),
-        max(durations),
+        min(durations, default=None),
+        max(durations, default=None),
         LatencyHistogram.of(durations),
     )
 
 
 @given(requests)
-def test_requests_one_by_one_add_up_in_any_order_and_can_be_taken_out(entries: list[tuple[int, int]]) -> None:
+def test_requests_one_by_one_add_up_in_any_order_and_can_be_taken_out(entries: Entries) -> None:
     singles, whole = [of([entry]) for entry in entries], of(entries)
     assert reduce(add, singles) == reduce(add, reversed(singles)) == whole
     assert (whole + whole).subtract(whole, (whole.duration_min_us, whole.duration_max_us)) == whole
 
 
+@given(requests, requests)
+def test_what_is_taken_out_leaves_the_rest(entries: Entries, others: Entries) -> None:
+    rest = of(others)
+    extremes = (rest.duration_min_us, rest.duration_max_us)
+    assert (of(entries) + rest).subtract(of(entries), extremes) == rest
+
+
 @given(requests)
-def test_percentiles_are_nearest_ranks(entries: list[tuple[int, int]]) -> None:
-    exact = sorted(us for _, us in entries)
-    for percent, found in zip(PERCENTILES, of(entries).percentiles_us(), strict=True):
+def test_percentiles_are_nearest_ranks(entries: Entries) -> None:
+    exact = sorted(us for _, us in entries if us is not None)
+    summary = of(entries)
+    assert summary.timed_requests == len(exact)
+    for percent, found in zip(PERCENTILES, summary.percentiles_us(), strict=True):
+        if found is None:
+            assert not exact
+            continue
         wanted = exact[-(-percent * len(exact) // 100) - 1]
         assert abs(found - wanted) * 10_000 <= wanted
         assert exact[0] <= found <= exact[-1]

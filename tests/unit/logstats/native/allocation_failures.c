@@ -22,12 +22,33 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #undef record
 #include "encoding.c"
 #include "histogram.c"
-#include "line.c"
+#include "json.c"
+#include "program.c"
+#include "values.c"
+
+typedef struct { uint8_t bytes[4096]; size_t length; } file;
+static file native, columns; /* programs */
+
+static int feed_text(aggregator *a, const char *text) { return aggregator_feed(a, (const uint8_t *)text, strlen(text)); }
+
+/* Values that have to be joined, in columns that change. */
+static int work_in_columns(void) {
+    const char *header = "#Fields: date time x-host-header sc-status";
+    const line_format format = {columns.bytes, (const uint8_t *)header, columns.length, strlen(header), INT64_MAX};
+    aggregator *a;
+    int failed = aggregator_new(&format, 10, 100, 1, 1, &a);
+    failed = failed || feed_text(a, "2024-09-03\t12:00:00\ta.example.com\t200\n") ||
+        feed_text(a, "#Fields: time date sc-status x-host-header\n12:00:00\t2024-09-03\t200\ta.example.com\n");
+    failed = failed || a->counts.accepted != 2;
+    aggregator_free(a);
+    return failed;
+}
 
 /* Customers and days enough to grow every table; durations enough to leave the list, whole milliseconds and others. */
 static int work(void) {
-    aggregator *a = aggregator_new(2000, 100);
-    if (!a) return -1;
+    const line_format format = {native.bytes, NULL, native.length, 0, INT64_MAX};
+    aggregator *a;
+    if (aggregator_new(&format, 2000, 100, 1, 1, &a)) return -1;
     int failed = 0;
     char line[128];
     for (int round = 0; round < 2 && !failed; round++) {
@@ -57,10 +78,20 @@ static int work(void) {
     kernel_free(encoded);
     kernel_free(sum);
     aggregator_free(a);
-    return failed;
+    return failed || work_in_columns();
 }
 
-int main(void) {
+static void read_file(const char *name, file *out) {
+    FILE *in = fopen(name, "rb");
+    out->length = in ? fread(out->bytes, 1, sizeof out->bytes, in) : 0;
+    if (in) fclose(in);
+}
+
+/* The files are the programs of a format like the native one, and of one in columns. */
+int main(int count, char **files) {
+    if (count != 3) return 2;
+    read_file(files[1], &native);
+    read_file(files[2], &columns);
     long failures = 0;
     for (;; failures++) {
         until_failure = failures + 1;

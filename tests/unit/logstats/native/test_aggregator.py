@@ -15,7 +15,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from logstats.domain.line import LogLine, parse_line
+from logstats.domain.reader import Reader, Request
+from logstats.formats import presets
 from logstats.native import REASONS, Aggregator
 from logstats.native import aggregator as aggregator_module
 from logstats.native.library import bind
@@ -199,8 +200,8 @@ def test_agrees_on_customers_of_every_length(character: str, characters: int) ->
 
 
 def test_nothing_is_nothing() -> None:
-    assert by_kernel([]) == by_kernel([b"", b""]) == aggregate(b"") == Aggregate({}, 0, 0, {}, [])
-    assert by_kernel([b"\n\r\n\n\r"]) == Aggregate({}, 4, 0, {}, [])
+    assert by_kernel([]) == by_kernel([b"", b""]) == aggregate(b"") == Aggregate({}, 0, 0, 0, {}, [])
+    assert by_kernel([b"\n\r\n\n\r"]) == Aggregate({}, 4, 0, 0, {}, [])
 
 
 # ---- Counters --------------------------------------------------------------------------------------
@@ -215,10 +216,11 @@ def test_nothing_is_nothing() -> None:
 def test_one_duration_is_counted_however_often(duration: bytes, count: int) -> None:
     """Counters of whole milliseconds are a byte wide and overflow into a table."""
     line = b"2024-09-03 12:00:00 cust_1 /a 503 %b\n" % duration
-    parsed = parse_line(line[:-1])
-    assert isinstance(parsed, LogLine)
-    us = parsed.duration_us
-    numbers = (count, 0, count, us * count, us, us)
+    read = Reader(presets()["logstats"]).read(line[:-1])
+    assert isinstance(read, Request)
+    us = read.duration_us
+    assert us is not None
+    numbers = (count, 0, count, 0, us * count, us, us)
     expected = {(b"cust_1", 19_969): (numbers, encode(Counter({bucket(us): count})))}
     assert by_kernel([line * count]).summaries == expected
     if count < 1000:
@@ -262,7 +264,7 @@ def test_many_distinct_durations() -> None:
         b"2024-09-03 12:00:00 c /a 200 %d.%06d\n" % divmod(i * 1_439_999, 1_000_000) for i in range(60_000)
     )
     [(numbers, histogram)] = by_kernel([data]).summaries.values()
-    assert numbers == (60_000, 0, 0, 1_439_999 * sum(range(60_000)), 0, 1_439_999 * 59_999)
+    assert numbers == (60_000, 0, 0, 0, 1_439_999 * sum(range(60_000)), 0, 1_439_999 * 59_999)
     assert histogram == encode(Counter(bucket(i * 1_439_999) for i in range(60_000)))
 
 
@@ -290,7 +292,7 @@ def test_sums_beyond_two_to_the_64() -> None:
         aggregator.feed(piece[: count * len(line)])
         left -= count
     [(_, _, numbers, histogram)] = aggregator.drain()
-    assert numbers == (lines, 0, 0, lines * 86_399_999_999, 86_399_999_999, 86_399_999_999)
+    assert numbers == (lines, 0, 0, 0, lines * 86_399_999_999, 86_399_999_999, 86_399_999_999)
     assert lines * 86_399_999_999 > 2**64
     assert histogram == encode(Counter({bucket(86_399_999_999): lines}))
 
@@ -316,13 +318,13 @@ def test_rejects_are_kept_up_to_the_cap_and_all_are_counted() -> None:
     aggregator = Aggregator(max_rejects=3, max_reject_bytes=5)
     aggregator.feed(b"a\n\n\nbb\r\ncccccc\n")
     assert list(aggregator.rejects()) == [
-        (1, "field_count", b"a"),
-        (4, "field_count", b"bb"),
-        (5, "field_count", b"ccccc"),
+        (1, "layout", b"a"),
+        (4, "layout", b"bb"),
+        (5, "layout", b"ccccc"),
     ]
     aggregator.feed(b"d\ne\n")
     assert list(aggregator.rejects()) == []
-    assert aggregator.counts.rejected_by_reason == {"field_count": 5}
+    assert aggregator.counts.rejected_by_reason == {"layout": 5}
     assert aggregator.counts.lines == 7
 
 
@@ -331,7 +333,7 @@ def test_rejects_of_many_lines() -> None:
     expected = aggregate(data, max_rejects=15_000)
     assert by_kernel([data], max_rejects=15_000) == expected
     assert MAX_REJECT_BYTES < 1000
-    assert by_kernel([b"x" * 1000]).rejects == [(1, "field_count", b"x" * MAX_REJECT_BYTES)]
+    assert by_kernel([b"x" * 1000]).rejects == [(1, "layout", b"x" * MAX_REJECT_BYTES)]
 
 
 def test_memory_follows_the_summaries_not_the_lines() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from logstats.native import build
+from logstats.formats import presets
+from logstats.native import build, compile_format
 
 ROOT = Path(__file__).parents[4]
 
@@ -25,7 +26,11 @@ def test_every_allocation_may_fail(tmp_path: Path) -> None:
     source = Path(__file__).parent / "allocation_failures.c"
     flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{build.HERE}"]
     subprocess.run([sys.executable, "-m", "ziglang", "cc", *flags, source, "-o", program], check=True)
-    done = subprocess.run([program], capture_output=True, check=False, text=True)
+    programs = []
+    for name in ("logstats", "aws-cloudfront"):
+        programs.append(tmp_path / name)
+        programs[-1].write_bytes(compile_format(presets()[name]))
+    done = subprocess.run([program, *programs], capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     failures = int(done.stdout)
     assert failures > 50

@@ -11,6 +11,7 @@ from processor.dataflow.flow import ShardDay
 from processor.dataflow.report import PartReport
 from processor.dataflow.worker_errors import WorkerErrors
 from processor.reading.objects import LocalFile
+from tests.ingests import readable
 from tests.logs import as_bytes, random_lines
 
 LINES = random_lines(3, 2_000, customers=300)
@@ -31,7 +32,7 @@ def test_many_summaries_are_handed_on_piece_by_piece_and_each_once(
     path = tmp_path / "a.log"
     path.write_bytes(as_bytes(LINES))
     errors = WorkerErrors()
-    part = source.LogSource(LocalFile.at(path), 4, errors).build_part("read", "0", None)
+    part = source.LogSource(readable(LocalFile.at(path)), 4, errors).build_part("read", "0", None)
     handed_on = list(batches(part))
     assert errors.error is None
     pieces = [[item for item in items if isinstance(item, ShardDay)] for items in handed_on]

@@ -90,3 +90,20 @@ def test_the_deletion_of_what_was_written_without_versions_withdraws_what_has_no
     assert decide_withdrawal(row(version=None), gone) == Outcome.WITHDRAWN
     assert decide_withdrawal(row(version="v1"), gone) == Outcome.STALE
     assert decide_withdrawal(row(version=None, sequencer="E0"), gone) == Outcome.STALE
+
+
+@pytest.mark.parametrize("left_out", [Outcome.IGNORED, Outcome.UNRECOGNISED])
+@pytest.mark.parametrize(
+    ("delivered", "outcome"),
+    [
+        ({"version": "v1", "content_digest": None}, None),
+        ({"version": "v1"}, Outcome.INGESTED),
+        ({}, Outcome.INGESTED),
+        ({"sequencer": "A0"}, Outcome.STALE),
+    ],
+)
+def test_what_was_left_out_is_read_again(
+    left_out: Outcome, delivered: dict[str, str | None], outcome: Outcome | None
+) -> None:
+    known = row(outcome=left_out, content_digest=None)
+    assert decide(known, delivery(lambda: False, **delivered)) is outcome

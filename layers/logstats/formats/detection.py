@@ -1,0 +1,116 @@
+"""Detect the format of a log by its first lines: what each preset reads of them."""
+
+from dataclasses import dataclass
+
+from logstats.domain.format import Format
+from logstats.domain.layouts import LayoutError, reach
+from logstats.domain.reader import Reader, RejectReason, Request, Skipped
+from logstats.formats.declarations import presets
+
+SAMPLE_BYTES = 64 * 1024
+SAMPLE_LINES = 100
+_FORMLESS = (RejectReason.TOO_LONG, RejectReason.ENCODING, RejectReason.LAYOUT)
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one preset reads of a sample.
+
+    Attributes
+    ----------
+    accepted, skipped, rejected
+        How many lines it takes for requests, for none, and for broken requests.
+    timed
+        How many of the requests have a duration.
+    divided
+        How many of the rejected lines have the declared form, so that only a value is wrong.
+    length
+        How many values it finds in the first line that it accepts, or else in the first that it rejects.
+    problem
+        The first line that it rejects: its number, its bytes, and why.
+    """
+
+    name: str
+    accepted: int
+    skipped: int
+    rejected: int
+    timed: int
+    divided: int
+    length: int
+    problem: tuple[int, bytes, RejectReason] | None
+
+    @property
+    def fits(self) -> bool:
+        """Return whether it reads something, and at least half of what it does not skip."""
+        return 0 < self.accepted >= self.rejected
+
+
+def detect(sample: bytes, *, complete: bool) -> str | None:
+    """Return the preset that reads the first lines of an object best; None if none does.
+
+    It reads the most lines of all, and at least half of those that it does not skip. Of equals it is the one that gives
+    durations, then the one that finds more values in a line, then the native one.
+
+    Parameters
+    ----------
+    sample
+        The first bytes of the object's plain text; of more than 64 KiB or 100 lines the rest does not matter.
+    complete
+        Whether the object ends with the sample. If not, its last line may be cut, and does not count.
+    """
+    return best(readings(sample, complete=complete))
+
+
+def best(found: list[Reading]) -> str | None:
+    """Return the name of the preset that `detect` takes."""
+    fitting = [reading for reading in found if reading.fits]
+    return max(fitting, key=lambda it: (it.accepted, it.timed > 0, it.length)).name if fitting else None
+
+
+def nearest(found: list[Reading]) -> Reading:
+    """Return the reading that comes nearest to a fitting one, where none fits."""
+    return max(found, key=lambda it: (it.accepted, it.divided, it.length))
+
+
+def readings(sample: bytes, *, complete: bool) -> list[Reading]:
+    """Return what each preset reads of a sample, in the order of `presets`."""
+    complete = complete and len(sample) <= SAMPLE_BYTES
+    lines = whole_lines(sample[:SAMPLE_BYTES], complete=complete)[:SAMPLE_LINES]
+    return [_read(name, declared, lines) for name, declared in presets().items()]
+
+
+def whole_lines(text: bytes, *, complete: bool) -> list[bytes]:
+    """Return the lines of the start of a file, without its byte order mark; if it goes on, without the last one."""
+    lines = text.removeprefix(_BOM).split(b"\n")
+    if not complete or not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _read(name: str, declared: Format, lines: list[bytes]) -> Reading:
+    reader = Reader(declared)
+    verdicts = [(number, line, reader.read(line)) for number, line in enumerate(lines, 1)]
+    requests = [(line, verdict) for _, line, verdict in verdicts if isinstance(verdict, Request)]
+    rejects = [(n, line, verdict) for n, line, verdict in verdicts if isinstance(verdict, RejectReason)]
+    read = [line for line, _ in requests] or [line for _, line, _ in rejects]
+    return Reading(
+        name,
+        accepted=len(requests),
+        skipped=sum(isinstance(verdict, Skipped) for *_, verdict in verdicts),
+        rejected=len(rejects),
+        timed=sum(request.duration_us is not None for _, request in requests),
+        divided=sum(reason not in _FORMLESS for *_, reason in rejects),
+        length=_length(declared, reader, read[0]) if read else 0,
+        problem=rejects[0] if rejects else None,
+    )
+
+
+def _length(declared: Format, reader: Reader, line: bytes) -> int:
+    try:
+        line.decode()
+        return sum(value is not None for value in reader.values(line).values())
+    except UnicodeDecodeError:
+        return 0
+    except LayoutError:
+        return max((reach(template, line) for template in declared.template), default=0)

@@ -1,0 +1,98 @@
+"""`logstats formats`: the presets, the declaration of one, and how a file is read."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from local.errors import UserError
+from local.tables import console
+from local.trial import read_start, table_of, try_lines
+from logstats.domain.reader import Request
+from logstats.formats import FormatError, customised, load, presets, source_of
+from logstats.formats.detection import SAMPLE_BYTES, Reading, best, nearest, readings
+
+_TEXT_SHOWN = 200
+
+formats = typer.Typer(
+    name="formats", add_completion=False, pretty_exceptions_enable=False, invoke_without_command=True
+)
+
+
+@formats.callback()
+def list_presets(context: typer.Context) -> None:
+    """Show the formats of logs that can be read, one of them, or how a file is read."""
+    if context.invoked_subcommand is None:
+        width = max(map(len, presets()))
+        for name, declared in presets().items():
+            typer.echo(f"{name:{width}}  {declared.summary}")
+
+
+@formats.command()
+def show(name: Annotated[str, typer.Argument(help="A preset.")]) -> None:
+    """Print the declaration of a preset: the start of one's own."""
+    try:
+        typer.echo(source_of(name), nl=False)
+    except FormatError as error:
+        raise UserError(str(error)) from None
+
+
+@formats.command("try")
+def try_format(
+    file: Annotated[str, typer.Argument(help="A log, compressed or not; - is stdin.")],
+    name: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME|FILE", help="A preset or a declaration; by default detected."),
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="'VALUE [PART]'", help="The customer, instead of the format's own.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(metavar="+HH:MM", help="The offset from UTC of times that say none.")
+    ] = None,
+    lines: Annotated[int, typer.Option(min=1, max=1000, help="How many lines are shown.")] = 10,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
+) -> None:
+    """Show how the first lines of a log are read, or why not; without --format, how much each preset reads.
+
+    Status 1 when no preset reads the log, or the format that is named reads none of the lines.
+    """
+    start, complete = read_start(file, lines)
+    try:
+        chosen, declared = load(name or _detect(file, start, complete=complete, quiet=as_json))
+        tried = try_lines(customised(declared, customer, zone), start, lines, complete=complete)
+    except FormatError as error:
+        raise UserError(str(error)) from None
+    if as_json:
+        typer.echo(json.dumps({"format": chosen, "lines": [each.as_json() for each in tried]}))
+    else:
+        console().print(table_of(tried))
+    if not any(isinstance(each.verdict, Request) for each in tried):
+        raise typer.Exit(1)
+
+
+def _detect(file: str, start: bytes, *, complete: bool, quiet: bool) -> str:
+    """Return the preset that reads a log best, after saying what each of them reads."""
+    found = readings(start, complete=complete)
+    chosen = best(found)
+    if chosen is None:
+        raise UserError(f"{file}: no preset reads it; {_nearest(found)}")
+    for reading in found:
+        if reading.accepted and not quiet:
+            said = f"{_reads(reading)}, {reading.timed} with a duration, and skips {reading.skipped}"
+            typer.echo(f"{said}: taken" if reading.name == chosen else said)
+    return chosen
+
+
+def _reads(reading: Reading) -> str:
+    return f"{reading.name} reads {reading.accepted} of {reading.accepted + reading.rejected} lines"
+
+
+def _nearest(found: list[Reading]) -> str:
+    reading = nearest(found)
+    if reading.problem is None:
+        return f"its first {SAMPLE_BYTES // 1024} KiB have no whole line"
+    number, line, reason = reading.problem
+    text = line[:_TEXT_SHOWN].decode(errors="replace")
+    return f"the nearest, {_reads(reading)}; line {number} is rejected ({reason}): {text}"

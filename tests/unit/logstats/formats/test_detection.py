@@ -1,0 +1,97 @@
+"""The format of a log is told by its first lines, whatever its name."""
+
+import pytest
+
+from logstats.domain.reader import RejectReason
+from logstats.formats import detect
+from logstats.formats.detection import SAMPLE_BYTES, SAMPLE_LINES, nearest, readings
+
+NATIVE = b"2024-09-03 12:00:00 cust_1 /a 200 0.1\n"
+COMBINED = b'192.0.2.10 - acme [03/Sep/2024:02:00:00 +0200] "GET /a HTTP/1.1" 200 1830 "-" "Agent/1 [en]"'
+INGRESS = b" 512 0.048 [ns-svc-80] [] 10.0.0.1:80, 10.0.0.2:80 0, 0 1.001, 1.003 502, 200 0123"
+JSON = b'{"a": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "preset"),
+    [
+        (NATIVE, "logstats"),
+        (COMBINED, "combined"),
+        (COMBINED.partition(b' "-"')[0], "combined"),
+        (b"www.example.com:80 " + COMBINED, "combined"),
+        (COMBINED + b" 131", "combined"),
+        (COMBINED + b" 0.131", "nginx"),
+        (COMBINED + b" 0.131 0.130", "nginx"),
+        (COMBINED + b' "192.0.2.1, 192.0.2.2"', "nginx"),
+        (COMBINED + b' "192.0.2.1" 0.131', "nginx"),
+        (COMBINED + INGRESS, "ingress-nginx"),
+        (COMBINED + b' 7 "api@docker" "http://10.0.3.17:8080" 48ms', "traefik-clf"),
+        (COMBINED + b" - something else", "combined"),
+    ],
+)
+def test_of_formats_that_are_alike_the_one_that_says_more(line: bytes, preset: str) -> None:
+    assert detect(line, complete=True) == preset
+
+
+def test_half_of_the_lines_are_enough() -> None:
+    assert detect(NATIVE + JSON, complete=True) == "logstats"
+    assert detect(NATIVE + JSON * 2, complete=True) is None
+    assert detect(b"\n\r\n\n" + NATIVE, complete=True) == "logstats"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [b"", b"\n\n", JSON, b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\0" * SAMPLE_BYTES, b"[" + b"1," * SAMPLE_BYTES],
+)
+def test_what_is_no_log(log: bytes) -> None:
+    assert detect(log, complete=True) is None
+
+
+def test_the_first_100_lines_of_64_kib_decide() -> None:
+    assert detect(NATIVE * SAMPLE_LINES + JSON * 1000, complete=True) == "logstats"
+    assert detect(JSON * SAMPLE_LINES + NATIVE * 1000, complete=True) is None
+    long = b"2024-09-03 12:00:00 cust_1 /" + b"a" * (SAMPLE_BYTES - 40) + b" 200 0.1\n"
+    assert detect(long + JSON * 10, complete=True) == "logstats"
+    assert detect(b" " * 20 + long, complete=True) is None
+
+
+def test_a_line_that_may_be_cut_does_not_count() -> None:
+    assert detect(NATIVE[:-1], complete=True) == "logstats"
+    assert detect(NATIVE[:-1], complete=False) is None
+    assert detect(NATIVE + NATIVE[:10], complete=False) == "logstats"
+
+
+def test_a_byte_order_mark_does_not_matter() -> None:
+    assert detect(b"\xef\xbb\xbf" + NATIVE, complete=True) == "logstats"
+
+
+def test_lines_that_are_skipped_decide_nothing() -> None:
+    header = b"#Version: 1.0\n#Fields: date time cs-method cs-uri-stem cs-username sc-status time-taken\n"
+    assert detect(header, complete=True) is None
+    assert detect(header + b"2024-09-03 00:00:00 GET /a acme 200 12\n", complete=True) == "iis"
+
+
+def test_what_each_preset_reads() -> None:
+    found = {
+        each.name: each for each in readings(NATIVE * 3 + NATIVE.replace(b"0.1", b"-") + JSON, complete=True)
+    }
+    native = found["logstats"]
+    assert (native.accepted, native.skipped, native.rejected, native.timed) == (4, 0, 1, 3)
+    assert native.problem == (5, JSON[:-1], RejectReason.LAYOUT)
+    assert (found["gcp-lb"].accepted, found["gcp-lb"].skipped, found["gcp-lb"].rejected) == (0, 1, 4)
+    assert not found["gcp-lb"].fits
+
+
+@pytest.mark.parametrize(
+    ("line", "preset"),
+    [
+        (COMBINED.replace(b"Sep", b"sep"), "combined"),
+        (b'{"started_at": "today", "response": {"status": 200}, "request": {"uri": "/"}}', "kong"),
+        (NATIVE.replace(b"200", b"2xx"), "logstats"),
+        (b"hello", "logstats"),
+    ],
+)
+def test_the_nearest_is_the_one_that_understands_most(line: bytes, preset: str) -> None:
+    found = readings(line, complete=True)
+    assert not any(each.fits for each in found)
+    assert nearest(found).name == preset
