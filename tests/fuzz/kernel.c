@@ -1,9 +1,19 @@
-/* Fuzz targets of the kernel, for libFuzzer (LLVM): compiled with -DTARGET=feed or -DTARGET=decode. */
+/* Fuzz targets of the kernel, for libFuzzer (LLVM): compiled with -DTARGET=feed, load or decode. */
 #include "logstats.h"
+#include "programs.h" /* the presets, compiled: written by run.py */
 
 #include <stdlib.h>
 
 #define CHECK(condition) do { if (!(condition)) abort(); } while (0)
+
+/* Code that no compiler has written is refused, or reads lines all the same. */
+void load(const uint8_t *data, size_t size) {
+    const line_format format = {.program = data, .program_length = size, .latest = INT64_MAX};
+    aggregator *a;
+    if (aggregator_new(&format, 0, 0, 1, 3, &a)) return;
+    CHECK(!aggregator_feed(a, data, size));
+    aggregator_free(a);
+}
 
 /* Histograms and batches come from the database: of any bytes, only those that mean something may be added up. */
 void decode(const uint8_t *data, size_t size) {
@@ -34,23 +44,27 @@ void decode(const uint8_t *data, size_t size) {
     }
 }
 
-/* Any bytes are lines, read or rejected, in one block or two. */
+/* Any bytes are lines of any format, read, skipped or rejected, in one block or two; the first byte chooses the format. */
 void feed(const uint8_t *data, size_t size) {
-    aggregator *a = aggregator_new(4, 64, 1, 3);
-    CHECK(a);
-    const uint8_t *line_end = memchr(data, '\n', size);
-    const size_t first = line_end ? (size_t)(line_end - data) + 1 : size;
+    const span_of_code code = programs[data[0] % PROGRAMS];
+    const line_format format = {.program = code.at, .program_length = code.length, .latest = INT64_MAX};
+    aggregator *a;
+    CHECK(!aggregator_new(&format, 4, 64, 1, 3, &a));
+    data++;
+    size--;
+    const uint8_t *line_end = size ? memchr(data, '\n', size) : NULL;
+    const size_t first = line_end ? (size_t)(line_end - data) + 1 : size, rest = size - first;
     /* Exactly as long as what is fed, so that a look beyond is seen. */
-    uint8_t *block = malloc(first), *other = malloc(size - first + !(size - first));
+    uint8_t *block = malloc(first + !first), *other = malloc(rest + !rest);
     CHECK(block && other);
     memcpy(block, data, first);
-    memcpy(other, data + first, size - first);
-    CHECK(!aggregator_feed(a, block, first) && !aggregator_feed(a, other, size - first));
+    memcpy(other, data + first, rest);
+    CHECK(!aggregator_feed(a, block, first) && !aggregator_feed(a, other, rest));
     free(block);
     free(other);
     line_counts counts;
     aggregator_counts(a, &counts);
-    uint64_t known = counts.accepted, summaries = 0, requests = 0;
+    uint64_t known = counts.accepted + counts.skipped, summaries = 0, requests = 0;
     for (int reason = 0; reason < REASONS; reason++) known += counts.rejected[reason];
     CHECK(known <= counts.physical_lines);
     batch_key key;

@@ -12,13 +12,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from logstats.formats import detect, presets
 from logstats.native import Aggregator, build
+from logstats.native.program import compile_format
 from tests.events import created
 from tests.logs import as_bytes, random_lines
 
 FOLDER = Path("build/fuzz")
 PARSERS = ("address", "event")
-TARGETS = ("feed", "decode", *PARSERS)
+TARGETS = ("feed", "load", "decode", *PARSERS)
+PROGRAMS = {name: compile_format(declared) for name, declared in presets().items()}
+SAMPLES = Path("tests/samples")
 FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
 
 
@@ -30,8 +34,24 @@ def compile_kernel(target: str) -> Path:
             "error: fuzzing needs clang with libFuzzer (Debian and Ubuntu: clang); FUZZ_CC names another"
         )
     output = FOLDER / target / "fuzzer"
+    codes = [", ".join(str(byte) for byte in code) for code in PROGRAMS.values()]
+    (FOLDER / "programs.h").write_text(
+        "typedef struct { const uint8_t *at; size_t length; } span_of_code;\n"
+        + "".join(f"static const uint8_t code_{i}[] = {{{code}}};\n" for i, code in enumerate(codes))
+        + f"#define PROGRAMS {len(codes)}\nstatic const span_of_code programs[] = {{"
+        + ", ".join(f"{{code_{i}, sizeof code_{i}}}" for i in range(len(codes)))
+        + "};\n"
+    )
     sources = [str(build.HERE / source) for source in build.SOURCES]
-    command = [compiler, *FLAGS, f"-DTARGET={target}", f"-I{build.HERE}", "tests/fuzz/kernel.c", *sources]
+    command = [
+        compiler,
+        *FLAGS,
+        f"-DTARGET={target}",
+        f"-I{build.HERE}",
+        f"-I{FOLDER}",
+        "tests/fuzz/kernel.c",
+        *sources,
+    ]
     subprocess.run([*command, "-o", str(output)], check=True)
     return output
 
@@ -40,7 +60,11 @@ def seeds(target: str) -> Iterator[bytes]:
     """Yield what a target starts from: something of every kind that it reads."""
     lines = as_bytes(random_lines(1, 30))
     if target == "feed":
-        yield lines
+        for log in (lines, *(path.read_bytes() for path in sorted(SAMPLES.glob("*.log")))):
+            number = list(PROGRAMS).index(str(detect(log, complete=True)))
+            yield from (bytes([number]) + part for part in as_parts(log))
+    elif target == "load":
+        yield from PROGRAMS.values()
     elif target == "decode":
         aggregator = Aggregator()
         aggregator.feed(lines)
@@ -64,6 +88,12 @@ def seeds(target: str) -> Iterator[bytes]:
         bridge = {"source": "aws.s3", "detail-type": "Object Deleted", "time": "t", "detail": detail}
         sns = {"Type": "Notification", "Message": json.dumps(event)}
         yield from (json.dumps(each).encode() for each in (event, bridge, sns, {"Event": "s3:TestEvent"}))
+
+
+def as_parts(log: bytes) -> Iterator[bytes]:
+    """Yield a log in a few lines at a time: short inputs are mutated better."""
+    lines = log.splitlines(keepends=True)
+    yield from (b"".join(lines[:2] + lines[at : at + 3]) for at in range(0, len(lines), 3))
 
 
 def fuzz(target: str, seconds: int) -> int:
