@@ -8,11 +8,13 @@ import mmap
 from collections import Counter
 from collections.abc import Iterator
 
-from logstats.native import Aggregator
+from logstats.formats import presets
+from logstats.native import Aggregator, compile_format
 from logstats.native.batch import batch_add, batch_copy_rows, batch_count
 from logstats.native.histogram import histogram_combine, histogram_values_at
 from logstats.native.library import kernel_free
 from tests.blocks import block
+from tests.declarations import block_of
 from tests.reference import MAX_REJECT_BYTES, MILLISECONDS, aggregate, encode, told_by
 
 PAGE = mmap.PAGESIZE
@@ -72,6 +74,20 @@ def check_lines(memory: GuardedMemory) -> None:
             assert told_by(aggregator) == expected, data
 
 
+def check_formats(memory: GuardedMemory) -> None:
+    """Read lines of every format, whole and cut, at both ends of the memory."""
+    for declared in presets().values():
+        program = compile_format(declared)
+        for seed in range(10):
+            data = block_of(declared, seed, 4)[-PAGE:]
+            for piece in (data, data[: len(data) - seed], data[: len(data) // 2], data[seed:]):
+                expected = aggregate(piece, declared=declared)
+                for put in (memory.at_end, memory.at_start):
+                    aggregator = Aggregator(1000, MAX_REJECT_BYTES, program)
+                    aggregator.feed(put(piece))
+                    assert told_by(aggregator) == expected, piece
+
+
 def check_histograms(memory: GuardedMemory) -> None:
     """Read every prefix of some encodings; combine each with the whole."""
     for buckets in (
@@ -113,6 +129,7 @@ def check_batches(memory: GuardedMemory) -> None:
 def main() -> None:
     memory = GuardedMemory(1)
     check_lines(memory)
+    check_formats(memory)
     check_histograms(memory)
     check_batches(memory)
     print("all within bounds")

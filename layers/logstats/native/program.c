@@ -224,6 +224,7 @@ static void load_meaning(loader *in, program *p) {
     p->timestamp = several_values(in, 0);
     p->form = (enum form)below(in, FORMS);
     p->zone = (int32_t)number(in, 4) * NS_PER_SECOND;
+    if (p->zone < -NS_PER_DAY || p->zone > NS_PER_DAY) in->failed = 1;
     p->customer = several_values(in, 1);
     p->part = (enum part)below(in, PARTS);
     p->index = (int16_t)number(in, 2);

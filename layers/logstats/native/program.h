@@ -15,9 +15,9 @@ typedef struct {
 } log_line;
 
 #define MAX_VALUES 64       /* each has a bit */
-#define NONE 255            /* instead of a value's number: there is none, or it is not wanted */
+#define NONE 255            /* instead of a value's number: it is not wanted */
 
-typedef struct { span until; uint8_t value, is_quoted, is_simple; } hole; /* simple: up to one byte */
+typedef struct { span until; uint8_t value, is_quoted, is_simple; } hole; /* simple: not quoted, up to one byte */
 typedef struct {
     span lead, separator;
     const hole *holes;
@@ -47,10 +47,12 @@ typedef struct {
 
 typedef struct program program;
 
-/* Returns 0, NO_MEMORY or PROGRAM_MALFORMED. A byte more than `columns` can be given, the `#Fields:` line in force. */
+/* Returns 0, NO_MEMORY or PROGRAM_MALFORMED: whatever the code is, a program that was loaded is safe to run. */
 int program_load(const uint8_t *code, size_t length, program **);
 void program_free(program *);
-int program_set_columns(program *, const uint8_t *line, size_t length); /* 0, or -1 when out of memory */
+
+/* The `#Fields:` line in force, empty if there is none; to set it returns 0, or -1 when out of memory. */
+int program_set_columns(program *, const uint8_t *line, size_t length);
 span program_columns(const program *);
 
 /* Whether what the program reads is the native format, all of which the fast path may read. */
