@@ -4,6 +4,7 @@ moto answers the same, but takes some 10 ms per call, which is too slow for thou
 """
 
 # ruff: noqa: N803, ARG002 - boto3 names the parameters
+import datetime as dt
 import hashlib
 import io
 from dataclasses import dataclass, field
@@ -54,7 +55,8 @@ class VersionedBucket:
 
     def head_object(self, *, Bucket: str, Key: str, VersionId: str | None = None) -> dict[str, Any]:
         version, data = self._find("HeadObject", Key, VersionId)
-        return {"VersionId": version, "ETag": _etag(data), "ContentLength": len(data)}
+        modified = {"LastModified": dt.datetime.now(dt.UTC)}
+        return {"VersionId": version, "ETag": _etag(data), "ContentLength": len(data), **modified}
 
     def get_object(
         self,

@@ -30,6 +30,7 @@ from tests import oracle, tables
 from tests.events import created
 from tests.faults.bucket import VersionedBucket
 from tests.faults.schedule import Event, Schedule, Step
+from tests.ingests import NATIVE
 
 _PROCESSOR = str(Path(handler.__file__).parent)
 _DELIVERIES = 8
@@ -95,7 +96,7 @@ def body_of(event: Event) -> dict[str, Any]:
 @contextmanager
 def wired(bucket: VersionedBucket) -> Iterator[None]:
     """The handler, on a bucket in memory, with withdrawals and short pauses."""
-    settings = ProcessorSettings(withdraw_removed_objects=True)
+    settings = ProcessorSettings(withdraw_removed_objects=True, log_formats=NATIVE)
     with (
         mock.patch.object(handler, "_s3", return_value=bucket),
         mock.patch.object(handler, "_settings", return_value=settings),
@@ -142,7 +143,7 @@ def deliver_and_die(database: str, folder: str, bucket: VersionedBucket, step: S
     """In a process of its own: SIGKILL before a statement, or before an instruction."""
     engine = create_engine(DatabaseSettings(url=database, tls="disable", iam_auth=False), max_overflow=-1)
     with wired(bucket):
-        ingestor = Ingestor(engine, LocalRejectStore(Path(folder)), workers=1)
+        ingestor = Ingestor(engine, LocalRejectStore(Path(folder)), workers=1, formats=NATIVE)
         if step.fault == "kill":
             Countdown(engine).arm(step.at, _die)
         else:
@@ -161,7 +162,7 @@ class Runner:
     def __post_init__(self) -> None:
         self.engine = create_engine(self.database, max_overflow=-1)
         self._side = create_engine(self.database, isolation_level="AUTOCOMMIT")
-        self._ingestor = Ingestor(self.engine, LocalRejectStore(self.folder), workers=1)
+        self._ingestor = Ingestor(self.engine, LocalRejectStore(self.folder), workers=1, formats=NATIVE)
         self._countdown = Countdown(self.engine)
         self._processes = multiprocessing.get_context("forkserver")
         self._processes.set_forkserver_preload(["tests.faults.runner"])

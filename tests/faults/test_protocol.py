@@ -30,6 +30,7 @@ from tests import oracle, tables
 from tests.faults.bucket import VersionedBucket
 from tests.faults.runner import Countdown, body_of, cut, process, wired
 from tests.faults.schedule import Event
+from tests.ingests import NATIVE
 from tests.logs import as_bytes, random_lines
 
 CONTENTS = [tuple(random_lines(seed, count, customers=2, days=2)) for seed, count in enumerate((0, 3, 5, 5))]
@@ -73,7 +74,7 @@ class Protocol(RuleBasedStateMachine):
         self.events: list[Event] = []
         self.removed: list[Event] = []
         self.known: dict[str, Known] = {}
-        self.ingestor = Ingestor(self.engine, LocalRejectStore(self.folder), workers=1)
+        self.ingestor = Ingestor(self.engine, LocalRejectStore(self.folder), workers=1, formats=NATIVE)
         self.countdown = Countdown(self.engine)
         self.wiring = wired(self.bucket)
         self.wiring.__enter__()

@@ -47,6 +47,7 @@ def ingestor(ingestor: Ingestor) -> Ingestor:
         ("b.log.gz", bz2.compress(PLAIN)),
         ("c", lzma.compress(PLAIN)),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_names_do_not_matter(ingestor: Ingestor, tmp_path: Path, name: str, data: bytes) -> None:
     summary = ingest(ingestor, tmp_path / name, data)
@@ -68,6 +69,7 @@ def test_names_do_not_matter(ingestor: Ingestor, tmp_path: Path, name: str, data
         ("array.json", ARRAY, "unrecognised"),
         ("array.json.gz", gzip.compress(ARRAY), "unrecognised"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_each_kind_of_object_has_one_clear_outcome(
     ingestor: Ingestor, tmp_path: Path, name: str, data: bytes, outcome: str

@@ -31,6 +31,7 @@ LARGE = random.Random(1).randbytes(3 << 20).hex().encode()
         (b"BZh91 is how this line begins\n", None),
         (SMALL, None),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_first_bytes_tell_the_compression(stored: bytes, name: str | None) -> None:
     found = compression_of(stored)

@@ -170,7 +170,11 @@ def broken(compress: Callable[[bytes], bytes]) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [(name, data) for name, compress in COMPRESS.items() for data in broken(compress).values()],
+    [
+        pytest.param(name, data, id=f"{name}, {what}")
+        for name, compress in COMPRESS.items()
+        for what, data in broken(compress).items()
+    ],
 )
 def test_a_broken_stream_is_an_error(name: str, data: bytes) -> None:
     for step in (1 << 20, 7):
