@@ -203,6 +203,25 @@ def test_an_undeliverable_message_that_cannot_be_kept_comes_again(
     assert "not valid gzip" in undeliverable(s3)
 
 
+def test_rejected_lines_that_cannot_be_deleted_now_are_left_at_once(
+    s3: S3Double, engine: sa.Engine, pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A later ingest deletes them, so this one does not try again and again."""
+    s3.put(BUCKET, "a.log", as_bytes(A) + b"broken\n")
+    assert deliver(created("a.log")) == []
+    s3.put(BUCKET, "a.log", as_bytes(B))
+    s3.fault = faults(then="slow down", method="DELETE")
+    assert deliver(created("a.log", "v2", "02")) == []
+    assert "cannot be deleted" in caplog.text
+    assert pauses == []
+    assert tables.leftovers(engine)["attempts"] == 1
+    s3.fault = faults()
+    s3.put(BUCKET, "b.log", as_bytes(A))
+    assert deliver(created("b.log")) == []
+    assert [key for bucket, key in s3.objects if bucket == REJECTS] == []
+    tables.check(engine, [*A, *B])
+
+
 def test_without_a_sequencer_only_the_current_version_counts(s3: S3Double, engine: sa.Engine) -> None:
     """S3 sends one; whoever sends messages by hand may not."""
     first, second = s3.put(BUCKET, "a.log", as_bytes(A)), s3.put(BUCKET, "a.log", as_bytes(B))
