@@ -20,9 +20,10 @@ LINES = random_lines(1, 100)
 def advisory_locks(engine: sa.Engine) -> int:
     held = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
     with engine.connect() as connection:
-        return connection.execute(
+        count: int = connection.execute(
             sa.text(f"{held} WHERE locktype = 'advisory' AND datname = current_database()")
         ).scalar_one()
+    return count
 
 
 @pytest.mark.parametrize("problem", [None, RuntimeError("of the dataflow")])

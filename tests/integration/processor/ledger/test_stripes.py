@@ -1,18 +1,37 @@
 """The locks of customers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from processor.ledger import stripes
+from tests import tables
+
+CUSTOMERS = [f"cust_{number}" for number in range(5_000)]
+"""Some on each stripe."""
+HELD = f"SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = {stripes._CLASS} AND granted"
+
+
+def lock_customers(engine: sa.Engine) -> None:
+    with Session(engine) as session, session.begin():
+        stripes.lock_customers(session, CUSTOMERS)
+
+
+@pytest.mark.parametrize("taken", [0, 17, stripes.STRIPES - 1])
+def test_stripes_are_taken_in_ascending_order(engine: sa.Engine, taken: int) -> None:
+    """Whoever waits for one has those before it, and none behind it: so nobody waits for each other."""
+    with ThreadPoolExecutor(1) as threads:
+        with engine.connect() as holder:
+            holder.execute(sa.select(stripes.lock(taken)))
+            waiting = threads.submit(lock_customers, engine)
+            tables.wait_for_waiting(engine)
+            assert sorted(holder.scalars(sa.text(HELD))) == list(range(taken + 1))
+        waiting.result(20)
 
 
 def test_whoever_locks_all_leaves_no_stripe_to_others(engine: sa.Engine) -> None:
-    """Of a few thousand customers, some are on each stripe."""
-    numbers = sa.func.generate_series(1, 5_000).column_valued("number")
-    found = sa.select(stripes.stripe_of(sa.func.concat("cust_", numbers))).distinct().subquery()
-    free = sa.func.pg_try_advisory_xact_lock(stripes._CLASS, found.c.stripe)
     with Session(engine) as session, session.begin(), engine.connect() as other:
         stripes.lock_all(session)
-        tried = other.execute(sa.select(found.c.stripe, free)).all()
-    assert sorted(stripe for stripe, _ in tried) == list(range(stripes.STRIPES))
-    assert not any(is_free for _, is_free in tried)
+        assert sorted(other.scalars(sa.text(HELD))) == list(range(stripes.STRIPES))
