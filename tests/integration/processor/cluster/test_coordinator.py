@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -179,16 +178,22 @@ def wait_for_member(engine: sa.Engine, attempt_id: int) -> None:
 def test_who_joins_gives_up_with_process_0(
     database_variables: DatabaseSettings, engine: sa.Engine, log: Path
 ) -> None:
-    """The member waits for process 0 without end; its attempt's session ends."""
+    """The session of its attempt ends; the member would wait for process 0 without end."""
     layout, file = Layout(tuple(free_addresses()), 1), LocalFile.at(log)
-    with engine.connect() as coordinating, ThreadPoolExecutor(1) as threads:
+    command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(layout.addresses)]
+    with engine.connect() as coordinating:
         attempt_id = attempts.begin(coordinating, file.bucket, file.key)
         membership.announce(engine, attempt_id, layout.name(file))
-        joining = threads.submit(cluster.join, engine, str(log), layout, 1)
-        wait_for_member(engine, attempt_id)
-        coordinating.invalidate()
-        with pytest.raises(ClusterError, match="process 0 has given up"):
-            joining.result(60)
+        joining = subprocess.Popen(
+            [*command, "--process-id", "1", "--workers", "1"], stderr=subprocess.PIPE, text=True
+        )
+        try:
+            wait_for_member(engine, attempt_id)
+            coordinating.invalidate()
+            _, err = joining.communicate(timeout=60)
+        finally:
+            joining.kill()
+    assert (joining.returncode, err) == (1, "process 1: process 0 has given up\n")
     assert membership.count_members(engine, attempt_id) == 0
 
 
