@@ -7,24 +7,27 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from processor.capacity import BYTES_PER_SECOND, TooLargeError, check_size
+from processor.capacity import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND, TooLargeError, check_size
 from processor.context import Context
+from processor.dataflow import staging
+from processor.dataflow.report import PartReport
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
 from processor.reading.objects import LocalFile
 from processor.reading.s3 import create_client
-from processor.reject_stores import S3RejectStore
+from processor.reject_stores import LocalRejectStore, S3RejectStore
 from processor.requests import EventRequest
 from tests import tables
 from tests.faults.conftest import LINES
 from tests.faults.runner import pause_within_commit
-from tests.ingests import readable
+from tests.ingests import log_file, readable
 from tests.logs import as_bytes
 from tests.s3_double import S3Double
 
@@ -146,6 +149,67 @@ def test_while_s3_is_silent(ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch,
         client.close()
 
 
+def test_between_the_last_byte_and_the_commit(
+    ingestor: Ingestor, log: LocalFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing waits for the database then, which could be cancelled: no commit is begun."""
+    stage = staging.stage
+
+    def stage_slowly(*arguments: Any) -> list[PartReport]:  # noqa: ANN401 - passed on
+        reports = stage(*arguments)
+        time.sleep(deadline.remaining())
+        return reports
+
+    with monkeypatch.context() as patched:
+        patched.setattr("processor.ingest.stage", stage_slowly)
+        with stopped_in_time() as deadline:
+            ingestor.ingest_file(log, Context(deadline))
+    tables.check(ingestor.engine)
+    assert_the_next_delivery_succeeds(ingestor, log)
+
+
+def test_while_a_withdrawal_asks_what_is_current(ingestor: Ingestor, log: LocalFile) -> None:
+    """As S3 is asked about an object that a backfill has confirmed."""
+    ingestor.ingest_file(log)
+    silent = threading.Event()
+    withdrawal = Withdrawal(log.bucket, log.key, None, "01", lambda: silent.wait(20))
+    with stopped_in_time() as deadline:
+        ingestor.withdraw(withdrawal, Context(deadline))
+    silent.set()
+    tables.check(ingestor.engine, LINES)
+    assert ingestor.withdraw(withdrawal).outcome == "withdrawn"
+    tables.check(ingestor.engine)
+
+
+class SlowStore(LocalRejectStore):
+    """A store that writes when it is released."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.released, self.undone = threading.Event(), threading.Event()
+
+    def put(self, name: str, data: bytes) -> None:
+        self.released.wait()
+        super().put(name, data)
+
+    def delete(self, uri: str) -> None:
+        super().delete(uri)
+        if self.released.is_set():
+            self.undone.set()
+
+
+def test_rejected_lines_that_are_kept_too_late_are_deleted(ingestor: Ingestor, tmp_path: Path) -> None:
+    """Their attempt has been discarded by then: nobody else would find them."""
+    store = SlowStore(tmp_path / "slow")
+    log = log_file(tmp_path / "rejecting.log", as_bytes(LINES) + b"broken\n")
+    with stopped_in_time() as deadline:
+        replace(ingestor, rejects=store).ingest_file(log, Context(deadline))
+    tables.check(ingestor.engine)
+    store.released.set()
+    assert store.undone.wait(5)
+    assert list((tmp_path / "slow").iterdir()) == []
+
+
 def test_what_the_whole_time_would_do_for_is_left_to_the_next_delivery(log: LocalFile) -> None:
     small = readable(log)
     big = replace(small, stored=replace(log, size=BYTES_PER_SECOND * 100))
@@ -155,6 +219,13 @@ def test_what_the_whole_time_would_do_for_is_left_to_the_next_delivery(log: Loca
         check_size(big, 1, deadline)
     with pytest.raises(TooLargeError, match="need about 100 s, and the function has 60 s; ingest it from"):
         check_size(big, 1, Deadline(time.monotonic() + 50, 60))
+
+
+def test_a_compressed_object_is_read_by_one_core_and_grows(log: LocalFile) -> None:
+    big = replace(log, key="a.log.gz", size=GZIP_BYTES_PER_SECOND * 100)
+    with pytest.raises(TooLargeError, match="need about 100 s, and the function has 99 s"):
+        check_size(big, 4, Deadline(time.monotonic() + 99, 99))
+    check_size(big, 4, Deadline(time.monotonic() + 150, 150))
 
 
 def test_a_call_that_nobody_waits_for_any_longer_is_undone() -> None:

@@ -15,7 +15,12 @@ import pytest
 import sqlalchemy as sa
 
 from logstats.database import create_engine
+from logstats.domain.batch import SummaryBatch
+from logstats.native import Aggregator
 from logstats.settings import DatabaseSettings
+from processor.dataflow import sink as sink_module
+from processor.dataflow.sink import StagingSink
+from processor.dataflow.worker_errors import WorkerErrors
 from processor.ingest import Ingestor
 from processor.ledger import attempts
 from processor.ledger.delivery import Withdrawal
@@ -226,6 +231,31 @@ def test_an_attempt_is_not_collected_while_rows_are_staged_for_it(
         assert not collected, "collected while it was locked"
     thread.join()
     assert collected == [dead]
+
+
+def test_a_worker_that_holds_much_stages_nothing_for_a_collected_attempt(
+    engine: sa.Engine, ingestor: Ingestor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the rest staged in the end: nobody would ever collect it."""
+    monkeypatch.setattr(sink_module, "_BATCH_BYTES", 1)
+    with engine.connect() as dying:
+        dead = attempts.begin(dying, "b", "dead")
+        dying.invalidate()
+    collected: list[int] = []
+    deadline = time.monotonic() + 20
+    with engine.connect() as connection:
+        while not collected and time.monotonic() < deadline:
+            collected = attempts.garbage_collect(connection, ingestor.rejects)
+    assert collected == [dead]
+    aggregator, errors = Aggregator(), WorkerErrors()
+    aggregator.feed(as_bytes(LINES))
+    sink = StagingSink(engine, dead, errors)
+    worker = sink.build("stage", 0, 1)
+    worker.write_batch([SummaryBatch(batch) for _, _, batch in aggregator.drain_batches(1)])
+    assert isinstance(errors.error, attempts.LostAttemptError)
+    with pytest.raises(attempts.LostAttemptError), engine.begin() as connection:
+        sink.finish(connection)
+    assert set(tables.leftovers(engine).values()) == {0}
 
 
 def test_what_is_committed_is_never_collected(ingestor: Ingestor, log: LocalFile) -> None:

@@ -43,7 +43,8 @@ def test_all_under_the_prefix_and_nothing_else(
         (f"s3://{BUCKET}/2024/c.parquet", "ignored"),
     ]
     assert tables.statistics(engine) == oracle.statistics([*A, *B])
-    assert tables.ledger(engine, "2024/c.parquet").outcome == "ignored"
+    ignored = tables.ledger(engine, "2024/c.parquet")
+    assert (ignored.outcome, ignored.version, ignored.size_bytes) == ("ignored", "v1", len(b"PAR1"))
     assert [bucket for bucket, _ in s3.objects].count(REJECTS) == 1
     assert backfill.run(f"s3://{BUCKET}/2024", processes=1) == 0
     assert [outcome for _, outcome in settled(capsys.readouterr().out)] == [
@@ -57,8 +58,8 @@ def test_all_under_the_prefix_and_nothing_else(
 def test_a_large_object_is_read_by_a_cluster(
     s3: S3Double, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(backfill, "CLUSTER_BYTES", 1_000_000)
     s3.put(BUCKET, "large.log", as_bytes(LARGE), COPIES)
+    monkeypatch.setattr(backfill, "CLUSTER_BYTES", COPIES * len(as_bytes(LARGE)))
     s3.put(BUCKET, "small.log", as_bytes(A))
     assert backfill.run(f"s3://{BUCKET}", processes=2) == 0
     assert [outcome for _, outcome in settled(capsys.readouterr().out)] == ["ingested", "ingested"]

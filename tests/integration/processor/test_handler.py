@@ -157,6 +157,13 @@ def test_a_kept_message_is_processed_when_its_announcement_is_redriven(
     assert deliver(announced_by_eventbridge("undeliverable/gone.json"), event) == ["0"]
 
 
+def test_only_the_bucket_of_rejected_lines_keeps_messages(s3: "S3Client", engine: sa.Engine) -> None:
+    """Elsewhere, a log may have such a name."""
+    assert deliver(upload(s3, "undeliverable/a.log", A, "01")) == []
+    assert undeliverable(s3) == {}
+    tables.check(engine, A)
+
+
 def test_deliveries_that_repeat_change_nothing(s3: "S3Client", engine: sa.Engine) -> None:
     event = upload(s3, "a.log", A, "01")
     assert deliver(event) == deliver(event) == deliver(event, event) == []
@@ -236,6 +243,13 @@ def test_a_deletion_changes_nothing_unless_a_setting_says_so(s3: "S3Client", eng
 @pytest.fixture
 def withdrawing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
+
+
+@pytest.mark.usefixtures("withdrawing")
+def test_the_deletion_of_what_is_no_log_is_not_noted(s3: "S3Client", engine: sa.Engine) -> None:
+    assert deliver(records(removed("notes.txt", "marker", "02"))) == []
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM log_objects")) == 0
 
 
 @pytest.mark.usefixtures("withdrawing")

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -62,7 +63,10 @@ def test_the_tables_equal_brute_force_and_the_same_file_again_changes_nothing(
     assert again == replace(summary, outcome="unchanged", seconds=again.seconds)
     tables.check(ingestor.engine, LINES)
     assert tables.merged_rows(ingestor.engine) == before
-    assert tables.ledger(ingestor.engine, str(path)).outcome == "ingested"
+    row = tables.ledger(ingestor.engine, str(path))
+    assert (row.outcome, row.size_bytes) == ("ingested", path.stat().st_size)
+    assert row.seconds is not None
+    assert 0 < row.seconds < summary.seconds
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -77,6 +81,14 @@ def test_an_ingest_takes_no_more_connections_than_it_says(
     ingest(replace(ingestor, workers=2), tmp_path / "a.log", LINES)
     assert tables.statistics(ingestor.engine) == oracle.statistics(LINES)
     assert 2 <= max(taken) <= CONNECTIONS_PER_PROCESSOR
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_every_worker_reads_in_a_thread_of_its_own(ingestor: Ingestor, tmp_path: Path) -> None:
+    readers: set[int] = set()
+    noting = replace(ingestor, workers=3, progress=lambda _: readers.add(threading.get_ident()))
+    ingest(noting, tmp_path / "a.log", LINES)
+    assert len(readers) == 3
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -152,6 +164,22 @@ def test_rejected_lines_are_kept_as_long_as_they_count(ingestor: Ingestor, tmp_p
     ingestor.withdraw(Withdrawal("file", str(tmp_path / "a.log")))
     assert kept() == ["other"]
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
+
+
+def test_where_rejected_lines_are_kept_is_noted_before_they_are(ingestor: Ingestor, tmp_path: Path) -> None:
+    """A crash between the two leaves them to those who collect, not to nobody."""
+    noted: list[tuple[str, list[str | None]]] = []
+
+    class Watching(LocalRejectStore):
+        def put(self, name: str, data: bytes) -> None:
+            with ingestor.engine.connect() as connection:
+                uris = connection.scalars(sa.text("SELECT rejects_uri FROM attempts")).all()
+            noted.append((self.uri(name), list(uris)))
+            super().put(name, data)
+
+    ingest(replace(ingestor, rejects=Watching(tmp_path / "rejected")), tmp_path / "a.log", b"broken\n")
+    ((uri, uris),) = noted
+    assert uris == [uri]
 
 
 def test_rejected_lines_that_cannot_be_deleted_now_are_deleted_later(
@@ -352,6 +380,26 @@ def test_a_lost_batch_is_an_error_and_commits_nothing(
     with pytest.raises(IntegrityError, match=r"4000 lines were accepted, but \d+ are staged"):
         ingest(ingestor, tmp_path / "a.log", LINES)
     tables.check(ingestor.engine)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("total_requests = 1", "fewer requests are stored than are to be subtracted"),
+        ("total_requests = total_requests + 1", "requests are stored that no log object contributed"),
+    ],
+)
+def test_statistics_that_are_not_their_contributions_are_not_subtracted_from(
+    ingestor: Ingestor, tmp_path: Path, change: str, problem: str
+) -> None:
+    """`logstats verify --mend` helps; until then nothing is made worse."""
+    ingest(ingestor, tmp_path / "a.log", LINES)
+    with ingestor.engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE daily_statistics SET {change}"))
+    before = tables.merged_rows(ingestor.engine)
+    with pytest.raises(IntegrityError, match=problem):
+        ingestor.withdraw(Withdrawal("file", str(tmp_path / "a.log")))
+    assert tables.merged_rows(ingestor.engine) == before
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The runbook's "Restore from a snapshot": an old dump and a backfill give the tables that were lost."""
 
 import importlib.util
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,6 +126,10 @@ def test_an_operators_words_on_the_task(
     assert tables.merged_rows(engine) == []
     status, _, err = run(f"s3://{BUCKET}/other.log", "--withdraw")
     assert (status, err) == (1, f"s3://{BUCKET}/other.log: the ledger does not know this log object\n")
+    deliver(engine, s3, "b.log", A, "01")
+    for more, outcome in (([], "unchanged"), (["--again"], "replaced")):
+        status, out, _ = run(f"s3://{BUCKET}/b", *more)
+        assert (status, json.loads(out)["outcome"]) == (0, outcome)
     for wrong in (["--mend"], [], [f"s3://{BUCKET}/", "--verify"], ["--verify", "--again"]):
         with pytest.raises(SystemExit):
             run(*wrong)

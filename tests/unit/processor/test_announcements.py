@@ -27,3 +27,11 @@ def test_a_name_that_is_no_text_is_no_event(path: list[str], value: object) -> N
 def test_a_document_nested_too_deeply_is_no_event() -> None:
     with pytest.raises(UnknownMessageError):
         announcements("[" * 100_000)
+
+
+@pytest.mark.parametrize("prefix", ["", "s3:"])
+def test_an_events_name_may_have_the_prefix_of_the_notifications_configuration(prefix: str) -> None:
+    """S3 sends it without, other stores with the same interface as it was configured."""
+    record = created("logs", "a.log", "v1", "01")
+    record["eventName"] = f"{prefix}ObjectCreated:Put"
+    assert announcements(json.dumps({"Records": [record]}))[0].kind == "ObjectCreated:Put"

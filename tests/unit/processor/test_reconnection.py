@@ -28,7 +28,17 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
-@pytest.mark.parametrize("error", [LOST, LostAttemptError("collected")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        LOST,
+        LostAttemptError("collected"),
+        psycopg.errors.ConnectionFailure("a proxy has lost the server"),
+        psycopg.errors.AdminShutdown("terminating connection"),
+        psycopg.errors.CrashShutdown("terminating connection"),
+        psycopg.errors.CannotConnectNow("the database system is starting up"),
+    ],
+)
 def test_a_lost_connection_is_tried_again_with_growing_pauses(pauses: list[float], error: Exception) -> None:
     context = Context(NEVER)
     assert reconnection.run(losing(3, error), ENGINE, context) == "done"

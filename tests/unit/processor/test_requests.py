@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from processor.deadline import NEVER
+from processor.reading.objects import SourceError
 from processor.reading.s3 import S3Object
 from processor.requests import CurrentVersionRequest, EventRequest
 
@@ -38,3 +39,16 @@ def test_an_event_without_version_is_current_while_the_object_has_none(
     assert EventRequest(client, "b", "a.log", named, "01").delivery(NEVER).is_current()
     client.head_object.return_value["VersionId"] = "v2"
     assert not EventRequest(client, "b", "a.log", named, "01").delivery(NEVER).is_current()
+
+
+def test_an_object_that_is_replaced_again_and_again_is_given_up_after_five_versions() -> None:
+    versions = [
+        S3Object(cast("S3Client", Mock()), "b", "a.log", f"v{number}", "etag", 1) for number in range(9)
+    ]
+    head = Mock(side_effect=versions[1:])
+    request = CurrentVersionRequest(head, versions[0])
+    for number in range(1, 5):
+        request = request.next()
+        assert request.delivery(NEVER).version == f"v{number}"
+    with pytest.raises(SourceError, match=r"s3://b/a\.log: it was replaced 5 times while it was read"):
+        request.next()

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -21,7 +22,7 @@ from processor.cluster.members import ClusterError, Layout, member
 from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running
 from processor.ingest import Ingestor
-from processor.ledger import membership
+from processor.ledger import attempts, membership
 from processor.reading.objects import LocalFile, StoredObject
 from tests import tables
 from tests.logs import as_bytes, random_lines
@@ -165,6 +166,70 @@ def test_processes_find_each_other_through_the_database(
     joining.communicate(timeout=100)
     assert joining.returncode == 0
     tables.check(engine, LINES * COPIES)
+
+
+def wait_for_member(engine: sa.Engine, attempt_id: int) -> None:
+    deadline = time.monotonic() + 60
+    while not membership.count_members(engine, attempt_id):
+        assert time.monotonic() < deadline, "the member never comes"
+        time.sleep(0.05)
+
+
+def test_who_joins_gives_up_with_process_0(
+    database_variables: DatabaseSettings, engine: sa.Engine, log: Path
+) -> None:
+    """The session of its attempt ends; the member would wait for process 0 without end."""
+    layout, file = Layout(tuple(free_addresses()), 1), LocalFile.at(log)
+    command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(layout.addresses)]
+    with engine.connect() as coordinating:
+        attempt_id = attempts.begin(coordinating, file.bucket, file.key)
+        membership.announce(engine, attempt_id, layout.name(file))
+        joining = subprocess.Popen(
+            [*command, "--process-id", "1", "--workers", "1"], stderr=subprocess.PIPE, text=True
+        )
+        try:
+            wait_for_member(engine, attempt_id)
+            coordinating.invalidate()
+            _, err = joining.communicate(timeout=60)
+        finally:
+            joining.kill()
+    assert (joining.returncode, err) == (1, "process 1: process 0 has given up\n")
+    assert membership.count_members(engine, attempt_id) == 0
+
+
+def test_a_member_ends_with_the_process_that_has_started_it(
+    database_variables: DatabaseSettings, engine: sa.Engine, log: Path
+) -> None:
+    """It is killed, so it cannot end its member itself; that one waits for process 1 without end."""
+    command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(free_addresses())]
+    coordinating = subprocess.Popen([*command, "--process-id", "0", "--workers", "1"], cwd=log.parent)
+    wait_for_member(engine, 1)
+    members = psutil.Process(coordinating.pid).children(recursive=True)
+    coordinating.kill()
+    coordinating.wait()
+    _, left = psutil.wait_procs(members, timeout=20)
+    for member_left in left:
+        member_left.kill()
+    assert members
+    assert left == []
+
+
+def test_the_processes_of_a_machine_share_its_cores(
+    database: DatabaseSettings, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "usable_cores", lambda: 6)
+    for processes, workers, each in ((2, None, 3), (4, None, 1), (8, None, 1), (2, 5, 5)):
+        layout = on_this_machine(engine, database, "a.log", processes, workers, lambda _: None).layout
+        assert (len(set(layout.addresses)), layout.workers) == (processes, each)
+
+
+def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "nonsense")
+    command = [sys.executable, "-m", "processor.cluster", "a.log", "--addresses", "a:1", "--process-id", "0"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("process 0: DATABASE_URL")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from processor.ledger.delivery import Withdrawal
 from processor.ledger.mend import mend
 from processor.ledger.merge import IntegrityError
 from processor.ledger.verify import Difference, Verdict, Verification, check
+from processor.retention.expiry import expire
 from tests import oracle, tables
 from tests.ingests import ingest, log_file
 from tests.logs import random_lines
@@ -184,6 +185,29 @@ def test_what_is_left_of_closed_days_is_neither_a_difference_nor_mended(ingestor
     assert check(engine, lambda _: None, mending=True).mended == 1
     assert tables.merged_rows(engine) == before
     assert tables.customers(engine)["cust_2"][0] == "2024-09-04"
+
+
+def test_the_horizons_own_day_is_open(ingestor: Ingestor) -> None:
+    execute(ingestor.engine, "UPDATE retention SET horizon = '2024-09-05'")
+    execute(
+        ingestor.engine, "DELETE FROM contributions WHERE customer_id = 'cust_2' AND date <= '2024-09-05'"
+    )
+    day, customer = Verification(ingestor.engine).differences()
+    assert (day.customer_id, day.date) == ("cust_2", dt.date(2024, 9, 5))
+    assert day.problem == "nothing contributes to this row"
+    assert (customer.customer_id, customer.date) == ("cust_2", None)
+
+
+def test_a_customer_with_closed_days_only_is_mended_and_then_expires(ingestor: Ingestor) -> None:
+    """A run of the retention finds what is left of it by its row."""
+    engine, before = ingestor.engine, tables.customers(ingestor.engine)
+    execute(engine, "UPDATE retention SET horizon = '2024-10-01'")
+    execute(engine, "UPDATE customers SET total_requests = 1 WHERE customer_id = 'cust_2'")
+    assert check(engine, lambda _: None, mending=True).mended == 1
+    assert tables.customers(engine) == before
+    expired = expire(engine, dt.date(2024, 10, 1))
+    assert (expired.customer_days, expired.customers) == (len(oracle.statistics([*FIRST, *THIRD])), 3)
+    assert (tables.statistics(engine), tables.customers(engine)) == ({}, {})
 
 
 def test_the_same_histogram_of_another_version_is_no_difference() -> None:

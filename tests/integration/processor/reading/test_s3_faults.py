@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -10,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
+from processor import handler
+from processor.reading.s3 import S3Object
 from tests import events, tables
 from tests.integration.processor.conftest import REJECTS, deliver
 from tests.logs import as_bytes, random_lines
@@ -215,6 +219,48 @@ def test_an_undeliverable_message_that_cannot_be_kept_comes_again(
     s3.fault = faults()
     assert deliver(created("a.log.gz")) == []
     assert "not valid gzip" in undeliverable(s3)
+
+
+@pytest.mark.parametrize("name", ["ObjectRemoved:DeleteMarkerCreated", "ObjectCreated:Put"])
+def test_a_question_for_the_current_version_that_is_not_answered_fails_the_message_in_time(
+    s3: S3Double, engine: sa.Engine, said: io.StringIO, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is asked about a deletion after a backfill, and about an upload whose event has no sequencer."""
+    monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
+    s3.put(BUCKET, "a.log", as_bytes(A))
+    handler._ingestor().ingest_current(partial(S3Object.head, handler._s3(), BUCKET, "a.log"))
+    event = record("a.log", "v2", "02") | {"eventName": name}
+    if name.startswith("ObjectCreated"):
+        del event["s3"]["object"]["sequencer"]
+    s3.fault = faults(then="stall", method="HEAD")
+    started = time.monotonic()
+    assert deliver({"Records": [event]}, seconds=6) == ["0"]
+    assert time.monotonic() < started + 6
+    assert "the function's time is up" in said.getvalue()
+    tables.check(engine, A)
+    s3.fault = faults()
+    s3.released.set()
+    for asking in [thread for thread in threading.enumerate() if thread.name == "bounded"]:
+        asking.join(30)
+
+
+def test_rejected_lines_that_cannot_be_deleted_now_are_left_at_once(
+    s3: S3Double, engine: sa.Engine, pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A later ingest deletes them, so this one does not try again and again."""
+    s3.put(BUCKET, "a.log", as_bytes(A) + b"broken\n")
+    assert deliver(created("a.log")) == []
+    s3.put(BUCKET, "a.log", as_bytes(B))
+    s3.fault = faults(then="slow down", method="DELETE")
+    assert deliver(created("a.log", "v2", "02")) == []
+    assert "cannot be deleted" in caplog.text
+    assert pauses == []
+    assert tables.leftovers(engine)["attempts"] == 1
+    s3.fault = faults()
+    s3.put(BUCKET, "b.log", as_bytes(A))
+    assert deliver(created("b.log")) == []
+    assert [key for bucket, key in s3.objects if bucket == REJECTS] == []
+    tables.check(engine, [*A, *B])
 
 
 def test_without_a_sequencer_only_the_current_version_counts(s3: S3Double, engine: sa.Engine) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -118,15 +119,17 @@ def test_a_horizon_never_returns_and_is_not_in_the_future(engine: sa.Engine) -> 
 
 def test_customers_without_a_day_left_are_gone_and_revisions_advance(engine: sa.Engine, put: Put) -> None:
     line = "{} 12:00:00 {} /a 200 0.1".format
-    put("a.log", [line(DAYS[0], "old"), line(DAYS[2], "both"), line(DAYS[4], "both"), line(DAYS[5], "new")])
+    put("a.log", [line(DAYS[0], "old"), line(DAYS[2], "both"), line(HORIZON, "both"), line(DAYS[5], "new")])
     before = tables.revisions(engine)
+    previewed = expiry.preview(engine, HORIZON)
     removed = expiry.expire(engine, HORIZON)
+    assert removed == previewed
     assert (removed.customer_days, removed.customers) == (2, 1)
     after = tables.revisions(engine)
     assert after.keys() == {"both", "new"}
     assert after["both"] > max(before.values())
     assert after["new"] == before["new"], "nothing of it has changed"
-    assert tables.customers(engine)["both"] == (DAYS[4].isoformat(), DAYS[4].isoformat(), 1)
+    assert tables.customers(engine)["both"] == (HORIZON.isoformat(), HORIZON.isoformat(), 1)
 
 
 def test_what_is_staged_is_left_to_its_commit(engine: sa.Engine, put: Put) -> None:
@@ -256,6 +259,32 @@ def test_every_transaction_is_small_and_leaves_the_tables_consistent(
     assert max(steps) == 4
     assert sum(steps) == total.customer_days == 3 * 7
     check(engine, lines, HORIZON)
+
+
+def test_a_run_stops_between_two_transactions_when_its_time_is_up(
+    engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All customers are one batch, whose days need many transactions."""
+    monkeypatch.setattr(expiry, "_ROWS", 4)
+    put("a.log", lines_of(1))
+    clock = [0.0]
+    monkeypatch.setattr(expiry, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    stopped = expiry.expire(engine, HORIZON, until=2.5, progress=lambda _: clock.append(clock.pop() + 1))
+    assert (stopped.finished, stopped.contributions) == (False, 3 * 4)
+    finished = expiry.expire(engine, HORIZON, until=99, progress=lambda _: None)
+    assert (finished.finished, finished.contributions) == (True, 3 * 7 - 3 * 4)
+    check(engine, lines_of(1), HORIZON)
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Pacific/Kiritimati"])
+def test_today_is_the_day_in_utc(engine: sa.Engine, zone: str) -> None:
+    """Whatever the database's zone is; at any time, one of these two has another day."""
+    with engine.begin() as connection:
+        name = connection.execute(sa.text("SELECT current_database()")).scalar_one()
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET timezone = '{zone}'"))
+    engine.dispose()
+    before = dt.datetime.now(dt.UTC).date()
+    assert expiry.horizon_of(engine, 0) in (before, dt.datetime.now(dt.UTC).date())
 
 
 def test_without_a_horizon_nothing_is_guessed(engine: sa.Engine, put: Put) -> None:

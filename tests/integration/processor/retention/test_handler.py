@@ -2,11 +2,13 @@
 
 import datetime as dt
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, SettingsError
 from processor.ingest import Ingestor
 from processor.retention import expiry
@@ -88,12 +90,46 @@ def test_a_database_that_comes_back_is_waited_for(
     assert "The database does not answer; trying again in 0.1 s" in caplog.text
 
 
+@pytest.mark.parametrize(("patience", "seconds"), [(0.5, 900), (5, 75.5)])
 def test_a_database_that_does_not_come_back_is_an_error(
-    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, patience: float, seconds: float
 ) -> None:
+    """When patience is at its end, or the function's time but for the margin."""
     environment.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
-    environment.setattr(retention_handler, "_PATIENCE_SECONDS", 0.5)
+    environment.setattr(retention_handler, "_PATIENCE_SECONDS", patience)
     with pytest.raises(RetentionFailedError, match="OperationalError: connection failed"):
-        invoke()
+        invoke(seconds)
     assert 1 <= caplog.text.count("trying again") <= 5
+
+
+def test_another_error_of_the_database_is_not_waited_for(
+    environment: pytest.MonkeyPatch, engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment.setattr(retention_handler, "_PAUSE_SECONDS", 0.1)
+    environment.setattr(retention_handler, "_PATIENCE_SECONDS", 0.5)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE retention RENAME TO hidden"))
+    with pytest.raises(RetentionFailedError, match=r'relation "retention" does not exist'):
+        invoke()
+    assert "trying again" not in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [900, 10])
+def test_a_run_leaves_no_connection_that_would_keep_aurora_awake(
+    ingestor: Ingestor, environment: pytest.MonkeyPatch, tmp_path: Path, seconds: float
+) -> None:
+    """Nor does one whose time was not enough."""
+    ingest_days(ingestor, tmp_path / "a.log", dt.date(2024, 9, 4))
+    made: list[sa.Engine] = []
+
+    def create(settings: DatabaseSettings) -> sa.Engine:
+        made.append(create_engine(settings))
+        return made[-1]
+
+    environment.setattr(retention_handler, "create_engine", create)
+    with nullcontext() if seconds > 10 else pytest.raises(UnfinishedError):
+        invoke(seconds)
+    (engine,) = made
+    assert isinstance(engine.pool, sa.QueuePool)
+    assert engine.pool.checkedin() == engine.pool.checkedout() == 0

@@ -216,7 +216,8 @@ def test_rows_say_what_the_summaries_say(seed: int) -> None:
                 for column, value in row.items()
                 if column not in {"customer_id", "histogram", "duration_sum_us"}
             }
-            expected = dict(zip(COLUMNS, from_summary(summary), strict=True))
+            values = zip(COLUMNS, from_summary(summary), strict=True)
+            expected = {column: value for column, value in values if value is not None}
             assert row["customer_id"].decode() == customer
             assert row["histogram"] == expected.pop("histogram")
             assert numeric(row["duration_sum_us"]) == expected.pop("duration_sum_us")

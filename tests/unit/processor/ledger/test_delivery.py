@@ -8,6 +8,7 @@ from processor.ledger.delivery import (
     Delivery,
     Outcome,
     Withdrawal,
+    advance_withdrawal,
     decide,
     decide_withdrawal,
     precedes,
@@ -107,3 +108,17 @@ def test_what_was_left_out_is_read_again(
 ) -> None:
     known = row(outcome=left_out, content_digest=None)
     assert decide(known, delivery(lambda: False, **delivered)) is outcome
+
+
+def test_after_an_events_withdrawal_sequencers_tell_the_order_again() -> None:
+    """A newer upload need not be current, as one that came after a backfill must."""
+    known = row(sequencer=None, confirmed_current=True)
+    advance_withdrawal(known, Withdrawal("b", "k", None, "C0"))
+    known.outcome = "withdrawn"
+    newer = delivery(lambda: False, version="v3", sequencer="D0")
+    assert decide(known, newer) == Outcome.INGESTED
+
+
+def test_a_removed_object_that_is_no_log_stays_ignored() -> None:
+    ignored = row(outcome="ignored", version=None, sequencer=None, content_digest=None)
+    assert decide_withdrawal(ignored, Withdrawal("b", "k")) == Outcome.IGNORED
