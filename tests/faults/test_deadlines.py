@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from processor.capacity import BYTES_PER_SECOND, GZIP_BYTES_PER_SECOND, TooLargeError, check_size
+from processor.capacity import BYTES_PER_SECOND, TooLargeError, check_size
 from processor.context import Context
 from processor.dataflow import staging
 from processor.dataflow.report import PartReport
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
+from processor.reading.compression import COMPRESSIONS
 from processor.reading.objects import LocalFile
 from processor.reading.s3 import create_client
 from processor.reject_stores import LocalRejectStore, S3RejectStore
@@ -222,7 +223,10 @@ def test_what_the_whole_time_would_do_for_is_left_to_the_next_delivery(log: Loca
 
 
 def test_a_compressed_object_is_read_by_one_core_and_grows(log: LocalFile) -> None:
-    big = replace(log, key="a.log.gz", size=GZIP_BYTES_PER_SECOND * 100)
+    gzip = COMPRESSIONS[0]
+    small = readable(log)
+    head, size = replace(small.head, compression=gzip), gzip.bytes_per_second * 100
+    big = replace(small, stored=replace(log, size=size), head=head)
     with pytest.raises(TooLargeError, match="need about 100 s, and the function has 99 s"):
         check_size(big, 4, Deadline(time.monotonic() + 99, 99))
     check_size(big, 4, Deadline(time.monotonic() + 150, 150))

@@ -246,13 +246,6 @@ def withdrawing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("withdrawing")
-def test_the_deletion_of_what_is_no_log_is_not_noted(s3: "S3Client", engine: sa.Engine) -> None:
-    assert deliver(records(removed("notes.txt", "marker", "02"))) == []
-    with engine.connect() as connection:
-        assert connection.scalar(sa.text("SELECT count(*) FROM log_objects")) == 0
-
-
-@pytest.mark.usefixtures("withdrawing")
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 1, 0, 1), (1, 0, 1)])
 def test_a_deletion_withdraws_and_leaves_a_tombstone(
     s3: "S3Client", engine: sa.Engine, order: tuple[int, ...]

@@ -43,7 +43,7 @@ def test_an_event_without_version_is_current_while_the_object_has_none(
 
 def test_an_object_that_is_replaced_again_and_again_is_given_up_after_five_versions() -> None:
     versions = [
-        S3Object(cast("S3Client", Mock()), "b", "a.log", f"v{number}", "etag", 1) for number in range(9)
+        S3Object(cast("S3Client", Mock()), "b", "a.log", f"v{number}", "etag", 1, 0) for number in range(9)
     ]
     head = Mock(side_effect=versions[1:])
     request = CurrentVersionRequest(head, versions[0])

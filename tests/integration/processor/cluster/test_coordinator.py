@@ -18,7 +18,7 @@ from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from processor.cluster import coordinator as cluster
 from processor.cluster.coordinator import Coordinator, on_this_machine
-from processor.cluster.members import ClusterError, Layout, member
+from processor.cluster.members import ClusterError, Layout, member, open_log
 from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running
 from processor.ingest import Ingestor
@@ -183,7 +183,7 @@ def test_who_joins_gives_up_with_process_0(
     command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(layout.addresses)]
     with engine.connect() as coordinating:
         attempt_id = attempts.begin(coordinating, file.bucket, file.key)
-        membership.announce(engine, attempt_id, layout.name(file))
+        membership.announce(engine, attempt_id, layout.name(open_log(str(log))))
         joining = subprocess.Popen(
             [*command, "--process-id", "1", "--workers", "1"], stderr=subprocess.PIPE, text=True
         )

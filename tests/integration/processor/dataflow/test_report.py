@@ -9,7 +9,10 @@ from processor.ledger.merge import IntegrityError
 
 
 def report(part: int) -> PartReport:
-    return PartReport(part, 7, 5, {"duration": 2}, 900, b"\x00digest", [(3, "duration", b"\xff broken")])
+    return PartReport(
+        *(part, 8, 5, 1, {"duration": 2}, 900),
+        *(b"\x00digest", b"#Fields: \xff", [(3, "duration", b"\xff broken")]),
+    )
 
 
 def test_a_coordinator_takes_the_reports_of_its_own_attempt(engine: sa.Engine) -> None:

@@ -174,10 +174,10 @@ def test_a_small_object_is_read_with_its_head(s3: S3Double, engine: sa.Engine) -
         return ""
 
     s3.fault = note
-    s3.put(BUCKET, "a.log", as_bytes(A))
+    s3.put(BUCKET, "a.log", as_bytes(A[:600]))
     assert deliver(created("a.log")) == []
     assert asked == ["HEAD", "GET"]
-    tables.check(engine, A)
+    tables.check(engine, A[:600])
 
 
 def test_damaged_gzip_is_given_up_and_the_repaired_object_counts(

@@ -1,21 +1,28 @@
-"""Processes that read another version, or share the work otherwise, are another cluster."""
+"""Processes that read another version, or otherwise, or share the work otherwise, are another cluster."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from processor.cluster.members import Layout
 from processor.reading.objects import LocalFile
+from processor.reading.rules import FormatRule
+from tests.ingests import log_file, readable
 
-LOG = LocalFile("/logs/a.log", 1_000, 1)
 LAYOUT = Layout(("a:1", "b:1"), 4)
 
 
-def test_a_cluster_is_named_after_its_processes_and_the_version_of_the_object() -> None:
+def test_a_cluster_is_named_after_its_processes_the_version_of_the_object_and_its_format(
+    tmp_path: Path,
+) -> None:
+    stored: LocalFile = log_file(tmp_path / "a.log", ["a line"])
+    log = readable(stored)
     names = [
-        LAYOUT.name(LOG),
-        LAYOUT.name(replace(LOG, modified_ns=2)),
-        LAYOUT.name(replace(LOG, size=1_001)),
-        replace(LAYOUT, workers=5).name(LOG),
-        replace(LAYOUT, addresses=("b:1", "a:1")).name(LOG),
+        LAYOUT.name(log),
+        LAYOUT.name(replace(log, stored=replace(stored, modified_ns=2))),
+        LAYOUT.name(replace(log, stored=replace(stored, size=1_001))),
+        LAYOUT.name(replace(log, rule=FormatRule(format="nginx"))),
+        replace(LAYOUT, workers=5).name(log),
+        replace(LAYOUT, addresses=("b:1", "a:1")).name(log),
     ]
     assert len(set(names)) == len(names)
-    assert Layout(("a:1", "b:1"), 4).name(replace(LOG)) == names[0]
+    assert Layout(("a:1", "b:1"), 4).name(replace(log)) == names[0]

@@ -53,7 +53,9 @@ def test_a_range_is_not_read_on_when_another_has_failed(tmp_path: Path) -> None:
     path, read = tmp_path / "a.log", list[int]()
     path.write_bytes(as_bytes(LINES))
     errors = WorkerErrors()
-    part = source.LogSource(LocalFile.at(path), 4, errors, read.append).build_part("read", "0", None)
+    part = source.LogSource(readable(LocalFile.at(path)), 4, errors, read.append).build_part(
+        "read", "0", None
+    )
     errors.fail(OSError("of another worker"))
     assert list(batches(part)) == []
     assert read == []
