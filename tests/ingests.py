@@ -17,9 +17,7 @@ NATIVE = (FormatRule(format="logstats"),)
 
 def readable(stored: StoredObject) -> ReadableLog:
     """A log object in the native format."""
-    log = recognise(stored, read_head(stored), NATIVE)
-    assert log is not None
-    return log
+    return recognise(stored, read_head(stored), NATIVE)
 
 
 def log_file(path: Path, data: bytes | Iterable[str]) -> LocalFile:

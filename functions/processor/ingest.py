@@ -23,11 +23,10 @@ from processor.deadline import Deadline
 from processor.ingest_summary import IngestSummary, summarise
 from processor.ledger import attempts
 from processor.ledger.commit import Content, commit, decide_unread
-from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
-from processor.ledger.withdrawal import leave_out, withdraw
+from processor.ledger.delivery import Outcome, SupersededError, Withdrawal
+from processor.ledger.withdrawal import ignore, withdraw
 from processor.reading.head import read_head
-from processor.reading.lines import digest
-from processor.reading.objects import LocalFile, StoredObject
+from processor.reading.objects import LocalFile
 from processor.reading.readable import ReadableLog, recognise
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
@@ -103,29 +102,22 @@ class Ingestor:
 
         stored = request.open(deadline)
         if any(fnmatchcase(stored.key, pattern) for pattern in self.ignore):
-            row = leave_out(engine, delivery, Outcome.IGNORED, stored.size, self.rejects)
+            row = ignore(engine, delivery, stored.size, self.rejects)
             return summarise(delivery, row, started)
-        head = read_head(stored)
-        log = recognise(stored, head, self.formats)
-        if log is None:
-            context.first_line = head.first_line
-            if delivery.version is None:  # then only the content tells whether it counts already
-                delivery = _identified(delivery, stored, _digest(stored, deadline))
-            row = leave_out(engine, delivery, Outcome.UNRECOGNISED, stored.size, self.rejects)
-            return summarise(delivery, row, started)
-
+        log = recognise(stored, read_head(stored), self.formats)
+        context.first_line = log.head.first_line
         check_size(log, self.workers or usable_cores(), deadline)
         with engine.connect() as connection:
             attempts.garbage_collect(connection, self.rejects)
             with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
                 context.size_bytes, parsing = log.size, time.monotonic()
-                if self.cluster:
+                if self.cluster and log.rule:
                     reports = self.cluster(log, attempt_id)
                 else:
                     reports = stage(engine, log, attempt_id, self._running(deadline), connection)
                 check_columns(reports, log.columns)
                 context.parse_seconds = time.monotonic() - parsing
-                content_digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
+                digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
 
                 rejects_uri = None
                 if kept := encode(rejected_lines(reports)):
@@ -138,7 +130,8 @@ class Ingestor:
 
                 deadline.check()
                 content = _content(log, reports, rejects_uri, started)
-                read = _identified(delivery, stored, content_digest)
+                version = digest if isinstance(stored, LocalFile) else delivery.version
+                read = replace(delivery, version=version, content_digest=digest)
                 committing = time.monotonic()
                 row = commit(connection, read, attempt_id, content, self.rejects)
                 context.commit_seconds = time.monotonic() - committing
@@ -154,19 +147,6 @@ class Ingestor:
         return Running(self.workers or usable_cores(), self.wait_for_system_duration, read)
 
 
-def _identified(delivery: Delivery, stored: StoredObject, content_digest: str) -> Delivery:
-    version = content_digest if isinstance(stored, LocalFile) else delivery.version
-    return replace(delivery, version=version, content_digest=content_digest)
-
-
-def _digest(stored: StoredObject, deadline: Deadline) -> str:
-    digests = bytearray()
-    for each in digest(stored):
-        digests += each
-        deadline.check()
-    return blake3(digests).hexdigest()
-
-
 def _content(
     log: ReadableLog, reports: Sequence[PartReport], rejects_uri: str | None, started: float
 ) -> Content:
@@ -175,6 +155,5 @@ def _content(
         reasons.update(report.rejected_by_reason)
     accepted = sum(report.accepted for report in reports)
     skipped = sum(report.skipped for report in reports)
-    return Content(
-        log.size, log.rule.format, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started
-    )
+    name = log.rule.format if log.rule else None
+    return Content(log.size, name, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started)

@@ -36,7 +36,7 @@ class IngestSummary:
 def summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -> IngestSummary:
     """Return the summary of a delivery or withdrawal whose outcome a row of the ledger carries."""
     source, seconds = source_of(request.bucket, request.key), round(time.monotonic() - started, 6)
-    if row.outcome not in (Outcome.INGESTED, Outcome.REPLACED, Outcome.UNCHANGED):
+    if row.outcome in (Outcome.STALE, Outcome.IGNORED, Outcome.WITHDRAWN):
         return IngestSummary(source, str(row.outcome), seconds=seconds)
     return IngestSummary(
         source,

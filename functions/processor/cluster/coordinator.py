@@ -65,9 +65,9 @@ class Coordinator:
         return in_order(reports, len(byte_ranges(log, self.layout.workers * processes)))
 
 
-def _only(rule: FormatRule) -> str:
+def _only(rule: FormatRule | None) -> str:
     """Return the setting by which members read the object as it is read here, whatever its name there."""
-    return json.dumps([rule.model_dump() | {"prefix": ""}])
+    return json.dumps([each.model_dump() | {"prefix": ""} for each in (rule,) if each])
 
 
 def on_this_machine(  # noqa: PLR0913, PLR0917 - the options of the command line

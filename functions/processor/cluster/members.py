@@ -56,7 +56,7 @@ def open_log(source: str) -> ReadableLog:
     location = s3_location(source)
     stored = S3Object.head(s3_client(), *location) if location else LocalFile.at(Path(source))
     log = recognise(stored, read_head(stored), load(ProcessorSettings).log_formats)
-    if log is None:
+    if log.rule is None:  # it has changed since the coordinator looked
         raise SourceError(f"{source}: its format is not recognised")
     return log
 

@@ -27,10 +27,10 @@ from processor.ledger.transaction import detach, find_row, in_transaction, lock_
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Hold what an attempt has found in a log object."""
+    """Hold what an attempt has found in a log object, which had no `format` if none was recognised."""
 
     size_bytes: int
-    format: str
+    format: str | None
     accepted: int
     skipped: int
     rejected_by_reason: dict[str, int]
@@ -74,6 +74,7 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
     outcome = decide(row, delivery)
     if outcome in (Outcome.INGESTED, Outcome.REPLACED):
         replaced = row.attempt_id
+        outcome = outcome if content.format else Outcome.UNRECOGNISED
         row.attempt_id, row.outcome = attempt_id, outcome
         row.content_digest, row.size_bytes = delivery.content_digest, content.size_bytes
         row.format, row.accepted, row.skipped = content.format, content.accepted, content.skipped

@@ -29,24 +29,22 @@ def withdraw(engine: sa.Engine, withdrawal: Withdrawal, rejects: RejectStore) ->
         return row
 
 
-def leave_out(
-    engine: sa.Engine, delivery: Delivery, outcome: Outcome, size_bytes: int, rejects: RejectStore
-) -> LogObject:
-    """Record a version of which nothing counts, for the reason that `outcome` names; return it as `commit` does.
+def ignore(engine: sa.Engine, delivery: Delivery, size_bytes: int, rejects: RejectStore) -> LogObject:
+    """Record a version that is no log, so that nothing of it counts; return it as `commit` does.
 
     What an earlier version has contributed is withdrawn, as it would be replaced.
     """
     with engine.connect() as connection:
-        row = in_transaction(connection, lambda session: _leave_out(session, delivery, outcome, size_bytes))
+        row = in_transaction(connection, lambda session: _ignore(session, delivery, size_bytes))
         attempts.garbage_collect(connection, rejects)
         return row
 
 
-def _leave_out(session: Session, delivery: Delivery, left_out: Outcome, size_bytes: int) -> LogObject:
+def _ignore(session: Session, delivery: Delivery, size_bytes: int) -> LogObject:
     row = lock_row(session, delivery)
     outcome = decide(row, delivery)
     if outcome not in (Outcome.UNCHANGED, Outcome.STALE):
-        outcome = left_out
+        outcome = Outcome.IGNORED
         _remove(session, row, outcome)
         row.size_bytes = size_bytes
     if outcome is not Outcome.STALE:

@@ -111,20 +111,6 @@ class _Digests:
         return complete
 
 
-def digest(log: StoredObject) -> Iterator[bytes]:
-    """Yield the digest of each chunk, as `feed_lines` does, of an object whose lines nobody reads."""
-    digests, block = _Digests(), memoryview(bytearray(BLOCK_BYTES))
-    opened = log.open_range(0, log.size)
-    try:
-        while count := fill(opened, block):
-            digests.add(block[:count])
-            yield digests.take()
-    finally:
-        opened.close()
-    digests.finish()
-    yield digests.take()
-
-
 def feed_lines(
     log: StoredObject, start: int, end: int, aggregator: Aggregator, compression: Compression | None = None
 ) -> Iterator[bytes]:

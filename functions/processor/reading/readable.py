@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from logstats.domain.format import FormatError
+from logstats.domain.format import FormatError, parse_format
 from logstats.formats import NATIVE
 from logstats.formats.detection import detect
 from logstats.native import Aggregator
@@ -17,14 +17,26 @@ _LATE = timedelta(days=1)
 """How long after an object was written its lines may be, for clocks and zones that are wrong."""
 
 
+_FITS_NOTHING = compile_format(
+    parse_format("""
+        layout = "text"
+        template = "\\n{value}"
+        timestamp = { value = "value", form = "iso8601" }
+        customer = { value = "value" }
+        status = { value = "value" }
+    """)
+)
+"""No line holds an LF: so each of an object whose format is not recognised is rejected, counted and kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadableLog:
-    """A log object whose format is known.
+    """A log object, and how its lines are read.
 
     Attributes
     ----------
     rule
-        The format, by name.
+        The format, by name; None if none is recognised.
     program
         The same, compiled.
     columns
@@ -33,7 +45,7 @@ class ReadableLog:
 
     stored: StoredObject
     head: Head
-    rule: FormatRule
+    rule: FormatRule | None
     program: bytes
     columns: bytes
 
@@ -69,8 +81,8 @@ class ReadableLog:
         return self.stored.open_range(start, end)
 
 
-def recognise(stored: StoredObject, head: Head, rules: Iterable[FormatRule]) -> ReadableLog | None:
-    """Return a log object with its format, or None if no format fits what it begins with.
+def recognise(stored: StoredObject, head: Head, rules: Iterable[FormatRule]) -> ReadableLog:
+    """Return a log object with its format, if one fits what it begins with.
 
     What begins with nothing is in the native one. A `SourceError` if the rule for it does not go with the format.
     """
@@ -79,7 +91,7 @@ def recognise(stored: StoredObject, head: Head, rules: Iterable[FormatRule]) -> 
         sample = head.sample
         found = detect(sample, complete=head.is_complete) if sample.strip() else NATIVE
         if found is None:
-            return None
+            return ReadableLog(stored, head, None, _FITS_NOTHING, b"")
         rule = rule.model_copy(update={"format": found})
     try:
         program = compile_format(rule.load())

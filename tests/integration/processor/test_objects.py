@@ -77,8 +77,9 @@ def test_each_kind_of_object_has_one_clear_outcome(
     for _ in range(2):
         context = Context()
         summary = ingestor.ingest_file(log_file(tmp_path / name, data), context)
-        assert (summary.outcome, summary.lines) == (outcome, 0)
-        assert bool(context.first_line) is (outcome == "unrecognised")
+        assert (summary.outcome, summary.accepted) == (outcome, 0)
+        assert summary.lines == summary.rejected
+        assert bool(summary.lines) is bool(context.first_line) is (outcome == "unrecognised")
         row = tables.ledger(ingestor.engine, str(tmp_path / name))
         assert (row.outcome, row.size_bytes) == (outcome, len(data))
         outcome = "unchanged" if outcome == "ingested" else outcome
@@ -94,8 +95,9 @@ def test_what_is_not_recognised_counts_nothing_and_is_read_again(ingestor: Inges
     assert ingest(ingestor, path, odd).outcome == "unrecognised"
     assert tables.statistics(ingestor.engine) == {}
     row = tables.ledger(ingestor.engine, str(path))
-    assert (row.format, row.lines, row.rejects_uri, row.content_digest) == (None, 0, None, None)
-    assert [each for each in (tmp_path / "rejected").rglob("*") if each.is_file()] == []
+    assert (row.format, row.lines, row.rejected_by_reason) == (None, 1, {"layout": 1})
+    (kept,) = [each for each in (tmp_path / "rejected").rglob("*") if each.is_file()]
+    assert json.loads(kept.read_text())["text"] == "no format at all"
     assert ingest(ingestor, path, odd).outcome == "unrecognised"
 
     declared = replace(ingestor, formats=(FormatRule(format="logstats"),))
