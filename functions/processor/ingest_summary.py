@@ -40,7 +40,7 @@ def summarise(request: Delivery | Withdrawal, row: LogObject, started: float) ->
         return IngestSummary(source, str(row.outcome), seconds=seconds)
     return IngestSummary(
         source,
-        row.outcome,
+        str(row.outcome),
         row.format,
         row.lines,
         row.accepted,

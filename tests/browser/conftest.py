@@ -93,7 +93,7 @@ def full_database(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFac
     for name, text in (
         ("first.log", "\n".join(lines[:half])),
         ("second.log", "\n".join(lines[half:])),
-        ("notes.txt", "no log"),
+        ("table.parquet", "no log"),
     ):
         (folder / name).write_text(text, encoding="utf-8")
         subprocess.run(

@@ -217,7 +217,7 @@ def test_ingested_files_are_listed_with_their_rejected_lines(page: Page, api: Ap
     files = page.locator(".files tbody tr")
     expect(files).to_have_count(3)
     assert [row.split("/")[-1] for row in files.locator("th").all_inner_texts()] == [
-        "notes.txt",
+        "table.parquet",
         "second.log",
         "first.log",
     ]

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import gzip
 import json
 import sys
 import time
@@ -207,7 +208,7 @@ def test_a_batch_that_the_database_refuses_shows_no_data(
 def test_a_batch_of_all_kinds_of_failures_names_each(
     s3: S3Double, variables: dict[str, str], log: Log, engine: sa.Engine
 ) -> None:
-    event = delivery(s3, "in.log.gz", BROKEN.encode())
+    event = delivery(s3, "in.log.gz", gzip.compress(BROKEN.encode())[:-5])
     (gone,) = sqs_event(created(BUCKET, "gone.log", "v1", "01"))["Records"]
     event["Records"].append({**gone, "messageId": "7"})
     event["Records"].append({**event["Records"][0], "messageId": "9", "body": BROKEN})

@@ -1,10 +1,19 @@
 """The errors of a flow's workers."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from processor.dataflow.worker_errors import WorkerErrors
+
+
+@pytest.fixture(autouse=True)
+def _usual_handler() -> Iterator[None]:
+    """Python's own, which is not there where whoever starts pytest ignores interrupts."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
 
 
 def test_the_first_error_is_the_one_that_is_told() -> None:
