@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from logstats.domain.format import Format
 from logstats.domain.layouts import LayoutError, reach
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
-from logstats.formats.declarations import presets
+from logstats.formats.declarations import NATIVE, presets
 
 SAMPLE_BYTES = 64 * 1024
 SAMPLE_LINES = 100
@@ -59,7 +59,10 @@ def detect(sample: bytes, *, complete: bool) -> str | None:
     complete
         Whether the object ends with the sample. If not, its last line may be cut, and does not count.
     """
-    return best(readings(sample, complete=complete))
+    lines = _sampled(sample, complete=complete)
+    if lines and _read(NATIVE, presets()[NATIVE], lines).accepted == len(lines):
+        return NATIVE  # no other preset reads any of its lines
+    return best(_readings(lines))
 
 
 def best(found: list[Reading]) -> str | None:
@@ -75,8 +78,15 @@ def nearest(found: list[Reading]) -> Reading:
 
 def readings(sample: bytes, *, complete: bool) -> list[Reading]:
     """Return what each preset reads of a sample, in the order of `presets`."""
+    return _readings(_sampled(sample, complete=complete))
+
+
+def _sampled(sample: bytes, *, complete: bool) -> list[bytes]:
     complete = complete and len(sample) <= SAMPLE_BYTES
-    lines = whole_lines(sample[:SAMPLE_BYTES], complete=complete)[:SAMPLE_LINES]
+    return whole_lines(sample[:SAMPLE_BYTES], complete=complete)[:SAMPLE_LINES]
+
+
+def _readings(lines: list[bytes]) -> list[Reading]:
     return [_read(name, declared, lines) for name, declared in presets().items()]
 
 

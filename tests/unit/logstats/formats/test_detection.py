@@ -3,8 +3,9 @@
 import pytest
 
 from logstats.domain.reader import RejectReason
-from logstats.formats import detect
+from logstats.formats import NATIVE, detect
 from logstats.formats.detection import SAMPLE_BYTES, SAMPLE_LINES, nearest, readings
+from tests.logs import random_lines
 
 NATIVE = b"2024-09-03 12:00:00 cust_1 /a 200 0.1\n"
 COMBINED = b'192.0.2.10 - acme [03/Sep/2024:02:00:00 +0200] "GET /a HTTP/1.1" 200 1830 "-" "Agent/1 [en]"'
@@ -95,3 +96,16 @@ def test_the_nearest_is_the_one_that_understands_most(line: bytes, preset: str) 
     found = readings(line, complete=True)
     assert not any(each.fits for each in found)
     assert nearest(found).name == preset
+
+
+def test_no_other_preset_reads_a_native_line() -> None:
+    """So that a log all of whose lines the native one reads need not be looked at by the others."""
+    lines = [line.encode() for line in random_lines(3, 50)]
+    lines += [
+        b"2024-09-03 12:00:00 - /a 200 -",
+        b'2024-09-03 12:00:00 "q" /a=b - 5.',
+        b"2024-09-03 12:00:00.5  /{} 499 1e-3",
+    ]
+    found = {reading.name: reading.accepted for reading in readings(b"\n".join(lines), complete=True)}
+    assert found.pop(NATIVE) == len(lines)
+    assert set(found.values()) == {0}
