@@ -3,7 +3,7 @@
 import pytest
 
 from logstats.domain.reader import RejectReason
-from logstats.formats import NATIVE, detect
+from logstats.formats import detect
 from logstats.formats.detection import SAMPLE_BYTES, SAMPLE_LINES, nearest, readings
 from tests.logs import random_lines
 
@@ -107,5 +107,5 @@ def test_no_other_preset_reads_a_native_line() -> None:
         b"2024-09-03 12:00:00.5  /{} 499 1e-3",
     ]
     found = {reading.name: reading.accepted for reading in readings(b"\n".join(lines), complete=True)}
-    assert found.pop(NATIVE) == len(lines)
+    assert found.pop("logstats") == len(lines)
     assert set(found.values()) == {0}
