@@ -178,9 +178,10 @@ openapi: setup  ## Renew the checked-in OpenAPI document of the API
 	@$(BIN)/python -m api.openapi > functions/api/openapi.json.new && mv functions/api/openapi.json.new functions/api/openapi.json
 
 .PHONY: bench
-bench: setup  ## Compare with DuckDB, Polars and the textbook flow (BENCH="--lines 1000000 10000000 --runs 5")
+bench: setup  ## Compare with DuckDB, Polars, GoAccess and the textbook flow (BENCH="--lines 1000000 10000000 --runs 5")
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks.run $(BENCH)
+	@$(BIN)/python -m benchmarks.formats
 
 .PHONY: bench-api
 bench-api: setup  ## Compare the API with a textbook one under load (wrk; BENCH="--runs 5 --seconds 10")

@@ -12,18 +12,27 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def used() -> tuple[float, int]:
+    """Return CPU seconds and peak memory, those of ended child processes too."""
+    usages = [resource.getrusage(who) for who in WHO]
+    peak = max(each.ru_maxrss for each in usages) * UNIT
+    return sum(each.ru_utime + each.ru_stime for each in usages), peak
+
 
 def main() -> None:
     name, file, threads = sys.argv[1:]
     peer = importlib.import_module(f"benchmarks.peers.{name}")
     with peer.prepared() if hasattr(peer, "prepared") else nullcontext(peer.aggregate) as aggregate:
-        started, cpu = time.perf_counter(), time.process_time()
+        (before, _), started = used(), time.perf_counter()
         result = aggregate(Path(file), int(threads))
-        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        seconds, (after, peak) = time.perf_counter() - started, used()
         rows = result() if callable(result) else result
-    digest = hashlib.sha256(repr(sorted(rows)).encode()).hexdigest()
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak, "rows": len(rows), "digest": digest}))
+    digest = None if rows is None else hashlib.sha256(repr(sorted(rows)).encode()).hexdigest()
+    print(json.dumps({"seconds": seconds, "cpu": after - before, "peak": peak, "digest": digest}))
 
 
 if __name__ == "__main__":

@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+
+def rewritten(page: str, figures: str, name: str = "figures") -> str:
+    """Return a page with new figures between the marks of that name."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n{figures}\n\n{end}{rest.split(end)[1]}"
 
 
-def rewritten(page: str, figures: str) -> str:
-    """Return a page with new figures between its marks."""
-    before, rest = page.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{figures}\n\n{END}{rest.split(END)[1]}"
-
-
-def renew(path: Path, figures: str) -> None:
+def renew(path: Path, figures: str, name: str = "figures") -> None:
     """Replace the figures of a page."""
-    path.write_text(rewritten(path.read_text("utf-8"), figures), "utf-8")
+    path.write_text(rewritten(path.read_text("utf-8"), figures, name), "utf-8")
 
 
 def table(*rows: Sequence[str]) -> str:

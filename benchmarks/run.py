@@ -1,13 +1,12 @@
 """Run the benchmarks and write docs/performance.md's figures: ``python -m benchmarks.run`` (``make bench``)."""
 
 import argparse
-import datetime as dt
 import json
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -19,13 +18,14 @@ from local.generator import Traffic
 PAGE = Path("docs/performance.md")
 CHART = Path("docs/performance.svg")
 FOLDER = Path(".local/bench")
-END = dt.date(2024, 10, 3)
 NAMES = {
     "ours": "logstats, result in memory",
     "committed": "logstats, committed to PostgreSQL",
+    "ours_zlib": "logstats with zlib",
     "duckdb_query": "DuckDB 2",
     "polars_query": "Polars 2",
     "textbook": "textbook Bytewax flow",
+    "goaccess": "GoAccess 1.7",
 }
 PEERS = (("ours", 2), ("ours", 1), ("committed", 2), ("duckdb_query", 2), ("polars_query", 2))
 CARDINALITIES = ((5_000_000, 1_000_000, 1), (1_000_000, 100, 365))
@@ -37,29 +37,36 @@ Results = Mapping[tuple[str, int], Runs]
 """The output of each run, by peer and number of threads."""
 
 
-def log(lines: int, *, customers: int = 50, days: int = 30) -> Path:
-    """Generate a log, once."""
-    path = FOLDER / f"{lines}-{customers}-{days}.log"
+def kept(path: Path, blocks: Callable[[], Iterable[bytes]]) -> Path:
+    """Write a file, once."""
     if not path.exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        with path.with_suffix(".partial").open("wb") as file:
-            for block in Traffic(42, END, days, customers).log(lines):
-                file.write(block)
-        path.with_suffix(".partial").rename(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.partial")
+        with partial.open("wb") as file:
+            file.writelines(blocks())
+        partial.rename(path)
     return path
 
 
-def compare(contenders: Sequence[tuple[str, int]], path: Path, runs: int) -> Results:
-    """Run the contenders in turn, several times; all must have the same result."""
+def log(lines: int, *, customers: int = 50, days: int = 30) -> Path:
+    """Generate a log, once."""
+    traffic = Traffic(days=days, customers=customers)
+    return kept(FOLDER / f"{lines}-{customers}-{days}.log", lambda: traffic.log(lines))
+
+
+def compare(
+    contenders: Sequence[tuple[str, int]], path: Path, runs: int, digests: set[str] | None = None
+) -> Results:
+    """Run the contenders in turn, several times; all must have the same result, and that of `digests` if there are any."""
     found: dict[tuple[str, int], Runs] = {contender: [] for contender in contenders}
-    digests = set()
+    digests = set() if digests is None else digests
     for _ in range(runs):
         for (peer, threads), results in found.items():
             busy = _wait_for_quiet()
             command = [sys.executable, "-m", "benchmarks.child", peer, str(path), str(threads)]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             result = json.loads(output.splitlines()[-1])
-            digests.add(result.pop("digest"))
+            digests |= {result.pop("digest")} - {None}
             results.append(result | {"busy": busy})
             print(path.name, peer, threads, f"{result['seconds']:.3f} s", file=sys.stderr, flush=True)
     if len(digests) > 1:
@@ -75,23 +82,23 @@ def _wait_for_quiet(patience: float = 5) -> float:
     return busy
 
 
-def seconds(runs: Runs) -> float:
-    """Return the median."""
-    return median(run["seconds"] for run in runs)
+def median_of(runs: Runs, key: str = "seconds") -> float:
+    """Return the median of what the runs have by a name."""
+    return median(run[key] for run in runs)
 
 
 def section(title: str, lines: int, results: Results) -> str:
     """Return a table of what the contenders took."""
-    first = seconds(next(iter(results.values())))
+    first = median_of(next(iter(results.values())))
     rows = [
         (
             NAMES[peer],
             str(threads),
-            f"{seconds(runs):.3f}",
-            f"{seconds(runs) / first:.1f}",
+            f"{median_of(runs):.3f}",
+            f"{median_of(runs) / first:.1f}",
             f"{min(run['seconds'] for run in runs):.3f}",
-            f"{median(run['cpu'] for run in runs):.2f}",
-            f"{lines / seconds(runs) / 1e6:.1f}",
+            f"{median_of(runs, 'cpu'):.2f}",
+            f"{lines / median_of(runs) / 1e6:.1f}",
             f"{max(run['peak'] for run in runs) / 1e6:.0f}",
         )
         for (peer, threads), runs in results.items()
@@ -100,6 +107,13 @@ def section(title: str, lines: int, results: Results) -> str:
     count = f"{len(every) // len(results)} run{'s' if len(every) > len(results) else ''} of each"
     busy = f"other processes used up to {max(run['busy'] for run in every):.0%} of the machine"
     return f"### {title}, {lines:,} lines\n\n{count}; {busy}.\n\n{table(HEADER, *rows)}"
+
+
+def machine() -> str:
+    """Say what machine this is, and how busy."""
+    cores = f"{psutil.cpu_count()} cores ({platform.processor() or platform.machine()})"
+    load = f"load {psutil.getloadavg()[0]:.1f} before the first run"
+    return f"Machine: {cores}, {platform.system()}, CPython {platform.python_version()}, {load}."
 
 
 def main() -> None:
@@ -125,14 +139,11 @@ def main() -> None:
     for lines, customers, days in CARDINALITIES:
         results = compare([("committed", 2)], log(lines, customers=customers, days=days), 1)
         sections.append(section(f"Customers: {customers:,}, days: {days}", lines, results))
-    machine = (
-        f"{psutil.cpu_count()} cores ({platform.processor() or platform.machine()}), {platform.system()}"
-    )
     what = "Seconds and CPU seconds are medians; CPU is that of the process alone, without the database's."
-    page = "\n\n".join((f"Machine: {machine}, CPython {platform.python_version()}. {what}", *sections))
+    page = "\n\n".join((f"{machine()} {what}", *sections))
     renew(PAGE, page)
     print(page)
-    widths = {f"{NAMES[peer]}, {threads}": seconds(runs) for (peer, threads), runs in largest.items()}
+    widths = {f"{NAMES[peer]}, {threads}": median_of(runs) for (peer, threads), runs in largest.items()}
     CHART.write_text(bars("Seconds by contender and threads, less is better", widths, digits=2), "utf-8")
 
 

@@ -14,7 +14,6 @@ from statistics import median
 from benchmarks.api import fixture, load
 from benchmarks.api.run import TARGET
 from benchmarks.api.servers import CACHED, UNCACHED, Server, running
-from benchmarks.run import END
 from local.generator import Traffic
 
 FILES = 20
@@ -29,7 +28,7 @@ def ingest(server: Server, url: str, siege: Future[dict[str, float]]) -> list[in
     with tempfile.TemporaryDirectory() as folder:
         while not siege.done():
             path = Path(folder) / f"{len(resident) % FILES}.log"
-            path.write_bytes(b"".join(Traffic(len(resident), END, 30, 50).log(LINES)))
+            path.write_bytes(b"".join(Traffic(len(resident)).log(LINES)))
             fixture.ingest(path, url)
             resident.append(server.resident_bytes())
     return resident

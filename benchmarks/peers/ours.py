@@ -8,6 +8,7 @@ from bytewax.run import cli_main
 
 from benchmarks.peers import Row
 from logstats.domain.batch import SummaryBatch
+from logstats.formats import presets
 from logstats.native import percentiles, records
 from processor.dataflow.flow import build_flow
 from processor.dataflow.report import PartReport
@@ -16,6 +17,7 @@ from processor.dataflow.worker_errors import WorkerErrors
 from processor.reading.head import read_head
 from processor.reading.objects import LocalFile
 from processor.reading.readable import recognise
+from processor.reading.rules import FormatRule
 
 Item = SummaryBatch | PartReport
 EPOCH = dt.date(1970, 1, 1)
@@ -45,11 +47,12 @@ class _RowSink(DynamicSink[Item]):
 
 
 def aggregate(path: Path, threads: int) -> list[Row]:
-    """From opening the file to rows with percentiles."""
+    """From opening the file, whose name has its format, to rows with percentiles; in a `.log` it is recognised."""
     errors, sink = WorkerErrors(), _RowSink()
     stored = LocalFile.at(path)
-    log = recognise(stored, read_head(stored), ())
-    assert log is not None
+    name = path.name.split(".")[1]
+    rules = [FormatRule(format=name)] if name in presets() else ()
+    log = recognise(stored, read_head(stored), rules)
     source = LogSource(log, threads, errors)
     flow = build_flow(source, sink, dt.timedelta.max)
     cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
