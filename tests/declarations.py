@@ -342,6 +342,15 @@ def _template(rng: random.Random, names: list[str], *, prefix: bool = False) -> 
     return out if prefix else out + rng.choice(("", "", " {…}"))
 
 
+def _alternatives(rng: random.Random, names: list[str]) -> list[str]:
+    """Templates, which may begin in the same way."""
+    names = rng.sample(names, len(names))
+    shared = rng.choice((0, 0, *range(1, len(names))))
+    start = _template(rng, names[:shared], prefix=True) if shared else ""
+    rest = names[shared:]
+    return [start + _template(rng, rng.sample(rest, len(rest))) for _ in range(rng.choice((1, 3)))]
+
+
 def declaration(seed: int) -> Format:
     """A random declaration."""
     rng = random.Random(seed)
@@ -394,7 +403,7 @@ def declaration(seed: int) -> Format:
             one(): rng.choice((["*"], ["a*", "2*"], ["?*"], ["*a*b*", "cust_?", "*.*"], ["200", "acme"]))
         }
     if layout == "text":
-        declared["template"] = [_template(rng, rng.sample(pool, 10)) for _ in range(rng.choice((1, 1, 3)))]
+        declared["template"] = _alternatives(rng, pool)
     if layout == "columns":
         declared["separator"] = rng.choice(("tab", "space"))
     if layout == "logfmt" and rng.random() < 0.4:

@@ -7,7 +7,7 @@ enum layout { TEXT, JSON, LOGFMT, COLUMNS, LAYOUTS };
 enum { TARGET = 254, PATH = 253 };          /* instead of a value's number: what a customer can also be made of */
 enum { NO_DURATION, SUM, BETWEEN, DURATIONS };
 enum { NO_REQUEST, REQUEST_LINE, TARGET_ALONE, REQUESTS };
-enum { VERSION = 1, MAX_LIST = 8 };
+enum { VERSION = 1, MAX_LIST = 8, MAX_SHARED = 32 };
 
 typedef struct { const span *at; uint32_t count; } texts;
 typedef struct { uint8_t at[MAX_LIST], count; } places; /* numbers of values, a few */
@@ -45,6 +45,9 @@ struct program {
 
     buffer fields, field_values; /* the `#Fields:` line in force, and which value each of its columns is */
     values values;
+    uint32_t reached;           /* holes of the last template that fitted; then where each began, and what was read before */
+    const uint8_t *began[MAX_SHARED + 1];
+    uint64_t present[MAX_SHARED + 1];
     buffer joined;              /* of a timestamp in several values */
     uint8_t line[MAX_LINE_BYTES + PADDING];    /* one at the end of its block */
     json_room json;
@@ -144,6 +147,18 @@ static byte_set stops_of(loader *in, const hole *holes, uint32_t count) {
     return set;
 }
 
+/* The last hole of a template ends otherwise, so it is not shared. */
+static uint32_t shared_holes(const template *a, const template *b) {
+    uint32_t shared = 0;
+    if (!is_equal(a->lead, b->lead)) return 0;
+    while (shared < MAX_SHARED && shared + 1 < a->count && shared + 1 < b->count) {
+        const hole *h = &a->holes[shared], *other = &b->holes[shared];
+        if (h->value != other->value || h->is_quoted != other->is_quoted || !is_equal(h->until, other->until)) break;
+        shared++;
+    }
+    return shared;
+}
+
 static void load_templates(loader *in, program *p) {
     p->template_count = number(in, 1);
     template *list = room(in, p->template_count, sizeof *list);
@@ -162,6 +177,7 @@ static void load_templates(loader *in, program *p) {
         }
         list[i].holes = holes;
         list[i].stops = stops_of(in, holes, list[i].count);
+        if (i && !in->failed) list[i].shared = shared_holes(&list[i - 1], &list[i]);
     }
     p->templates = list;
 }
@@ -310,15 +326,27 @@ static inline const uint8_t *next_text(scanner *s, const uint8_t *p, span text) 
     }
 }
 
-/* Take the values of a template from a line. Returns the position after it, or NULL if it does not fit; a `prefix` may
- * be followed by anything. */
-static const uint8_t *fit(program *p, const template *t, const uint8_t *at, const uint8_t *end, int is_prefix) {
-    p->values.present = 0;
-    if (!starts_with(at, end, t->lead)) return NULL;
+/* Take the values of a template from a line, those of the first `known` holes aside. Returns the position after it, or NULL
+ * if it does not fit; a `prefix` may be followed by anything. */
+static const uint8_t *fit(program *p, const template *t, uint32_t known, const uint8_t *at, const uint8_t *end,
+                          int is_prefix) {
+    if (known) {
+        at = p->began[known];
+        p->values.present = p->present[known];
+    } else {
+        p->reached = 0;
+        p->values.present = 0;
+        if (!starts_with(at, end, t->lead)) return NULL;
+        at += t->lead.length;
+    }
     scanner s = scan(at, end, t->stops);
-    at += t->lead.length;
-    for (const hole *h = t->holes, *last = h + t->count - 1; h <= last; h++) {
+    for (const hole *h = t->holes + known, *last = t->holes + t->count - 1; h <= last; h++) {
         const int is_final = h == last && !is_prefix;
+        p->reached = (uint32_t)(h - t->holes);
+        if (p->reached <= MAX_SHARED) {
+            p->began[p->reached] = at;
+            p->present[p->reached] = p->values.present;
+        }
         const uint8_t *stop;
         if (h->is_simple && !is_final) { /* nearly all */
             stop = next_of(&s, at, h->until.at[0], h->until.at[0]);
@@ -368,7 +396,7 @@ static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
 enum { MISFIT, FIT, VALUES_ONLY }; /* a line has the declared form, or not, or all but a single pair */
 
 static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
-    if (p->template_count && !(at = fit(p, p->templates, at, end, 1))) return MISFIT;
+    if (p->template_count && !(at = fit(p, p->templates, 0, at, end, 1))) return MISFIT;
     int result = VALUES_ONLY;
     for (;;) {
         while (at < end && is_blank(*at)) at++;
@@ -438,7 +466,9 @@ static int read_layout(program *p, const uint8_t *line, size_t length) {
     switch (p->layout) {
     case TEXT:
         for (uint32_t i = 0; i < p->template_count; i++)
-            if (fit(p, &p->templates[i], line, end, 0)) return FIT;
+            /* What the template before has not reached, this one does not reach either. */
+            if ((i == 0 || p->reached >= p->templates[i].shared) &&
+                fit(p, &p->templates[i], p->templates[i].shared, line, end, 0)) return FIT;
         return MISFIT;
     case JSON: return read_json(p->nodes, line, length, &p->json, &p->values);
     case LOGFMT: return read_logfmt(p, line, end);

@@ -23,6 +23,7 @@ typedef struct {
     const hole *holes;
     byte_set stops;         /* what holes can end with */
     uint32_t count;
+    uint32_t shared;        /* lead and holes that the template before begins with, too */
     int rest;
 } template;
 
