@@ -38,6 +38,7 @@ def test_what_a_worker_tells_is_written_in_one_piece(monkeypatch: pytest.MonkeyP
         raise SourceError("gone\nsince")
 
     pieces: list[str] = []
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@/nothing?host=/nowhere")
     monkeypatch.setattr("processor.cluster.members.stage", stage)
     monkeypatch.setattr("processor.cluster.members.open_log", lambda _: None)
     monkeypatch.setattr("processor.cluster.members.membership.join", lambda *_: nullcontext())
