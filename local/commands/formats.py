@@ -77,16 +77,16 @@ def _detect(file: str, start: bytes, *, complete: bool, quiet: bool) -> str:
     found = readings(start, complete=complete)
     chosen = best(found)
     if chosen is None:
-        raise UserError(f"{file}: no preset reads it; {_nearest(found)}")
+        raise UserError(f"{file}: no preset reads it; {_nearest(found) if start.strip() else 'it is empty'}")
     for reading in found:
         if reading.accepted and not quiet:
-            said = f"{_reads(reading)}, {reading.timed} with a duration, and skips {reading.skipped}"
+            said = f"{reading.name} {_reads(reading)}, {reading.timed} with a duration, and skips {reading.skipped}"
             typer.echo(f"{said}: taken" if reading.name == chosen else said)
     return chosen
 
 
 def _reads(reading: Reading) -> str:
-    return f"{reading.name} reads {reading.accepted} of {reading.accepted + reading.rejected} lines"
+    return f"reads {reading.accepted} of {reading.accepted + reading.rejected} lines"
 
 
 def _nearest(found: list[Reading]) -> str:
@@ -95,4 +95,4 @@ def _nearest(found: list[Reading]) -> str:
         return f"its first {SAMPLE_BYTES // 1024} KiB have no whole line"
     number, line, reason = reading.problem
     text = line[:_TEXT_SHOWN].decode(errors="replace")
-    return f"the nearest, {_reads(reading)}; line {number} is rejected ({reason}): {text}"
+    return f"the nearest, {reading.name}, {_reads(reading)}; line {number} is rejected ({reason}): {text}"

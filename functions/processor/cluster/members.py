@@ -73,7 +73,7 @@ def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -
     running = Running(
         layout.workers,
         load(ProcessorSettings).wait_for_system_duration,
-        lambda count: print(f"{_READ}{count}", flush=True),
+        lambda count: _tell(f"{_READ}{count}"),
         process_id,
         layout.addresses,
     )
@@ -89,15 +89,21 @@ def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -
         holder.dispose()
 
 
+def _tell(line: str) -> None:
+    """Write a line for the coordinator in one piece: `print` writes its end apart, and another worker's line may come between."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def member(source: str, layout: Layout, process_id: int, attempt_id: int) -> int:
     """Run a member, and return its exit status; its error goes to stdout too."""
     try:
         _run_member(source, layout, process_id, attempt_id)
     except SourceError as error:
-        print(f"{_ERROR}{' '.join(str(error).split())}", flush=True)
+        _tell(f"{_ERROR}{' '.join(str(error).split())}")
         return 1
     except Exception as error:  # noqa: BLE001 - whatever it is, the others must hear of it
-        print(f"{_ERROR}{failures.describe(error)}", flush=True)
+        _tell(f"{_ERROR}{failures.describe(error)}")
         print(failures.trace(error), file=sys.stderr, flush=True)
         return 1
     return 0

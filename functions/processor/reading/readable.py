@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from logstats.domain.format import FormatError, parse_format
+from logstats.domain.format import FormatError, Hole, Template, validate_format
 from logstats.formats import NATIVE
 from logstats.formats.detection import detect
 from logstats.native import Aggregator
@@ -18,13 +18,15 @@ _LATE = timedelta(days=1)
 
 
 _FITS_NOTHING = compile_format(
-    parse_format("""
-        layout = "text"
-        template = "\\n{value}"
-        timestamp = { value = "value", form = "iso8601" }
-        customer = { value = "value" }
-        status = { value = "value" }
-    """)
+    validate_format(
+        {
+            "layout": "text",
+            "template": Template(b"\n", (Hole("value", quoted=False, until=b""),), rest=False, separator=b""),
+            "timestamp": {"value": "value", "form": "iso8601"},
+            "customer": {"value": "value"},
+            "status": {"value": "value"},
+        }
+    )
 )
 """No line holds an LF: so each of an object whose format is not recognised is rejected, counted and kept."""
 

@@ -10,6 +10,14 @@ from logstats import formats
 from logstats.domain.format import Format, parse_format
 
 AUTO = "auto"
+_ANY = parse_format("""
+    layout = "logfmt"
+    timestamp = { value = "time", form = "iso8601" }
+    customer = { value = "customer" }
+    status = { value = "status" }
+    request = { target = "target" }
+""")
+"""It may have a value of any name: a rule whose format is not known yet is wrong only by its part or its zone."""
 
 
 class FormatRule(BaseModel):
@@ -50,6 +58,8 @@ class FormatRule(BaseModel):
             self.load()
         elif self.declaration is not None:
             raise ValueError("a declaration needs a name of its own as its format")
+        elif self.customer or self.zone:
+            formats.customised(_ANY, self.customer, self.zone)
         return self
 
     def load(self) -> Format:

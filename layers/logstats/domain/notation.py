@@ -60,6 +60,8 @@ class Part:
 
 def parse_template(text: str, *, prefix: bool = False) -> Template:
     """Read a template; a `FormatError` if it is none. A `prefix` may be followed by anything."""
+    if "\n" in text:
+        raise FormatError(f"no line has the line break of {text!r}")
     texts, names = _divide(text)
     rest = names[-1:] == ["…"]
     if rest:

@@ -1,6 +1,7 @@
 """Detect the format of a log by its first lines: what each preset reads of them."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from logstats.domain.format import Format
 from logstats.domain.layouts import LayoutError, reach
@@ -10,6 +11,7 @@ from logstats.formats.declarations import NATIVE, presets
 SAMPLE_BYTES = 64 * 1024
 SAMPLE_LINES = 100
 _FORMLESS = (RejectReason.TOO_LONG, RejectReason.ENCODING, RejectReason.LAYOUT)
+_YEAR_NS = 365 * 86_400 * 10**9
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -55,7 +57,8 @@ def detect(sample: bytes, *, complete: bool) -> str | None:
     Parameters
     ----------
     sample
-        The first bytes of the object's plain text; of more than 64 KiB or 100 lines the rest does not matter.
+        The first bytes of the object's plain text; of more than 64 KiB or 100 lines, blank ones apart, the rest does not
+        matter.
     complete
         Whether the object ends with the sample. If not, its last line may be cut, and does not count.
     """
@@ -81,12 +84,16 @@ def readings(sample: bytes, *, complete: bool) -> list[Reading]:
     return _readings(_sampled(sample, complete=complete))
 
 
-def _sampled(sample: bytes, *, complete: bool) -> list[bytes]:
+def _sampled(sample: bytes, *, complete: bool) -> list[tuple[int, bytes]]:
+    """Return the lines that are looked at, none of them blank, with their numbers."""
     complete = complete and len(sample) <= SAMPLE_BYTES
-    return whole_lines(sample[:SAMPLE_BYTES], complete=complete)[:SAMPLE_LINES]
+    numbered = enumerate(whole_lines(sample[:SAMPLE_BYTES], complete=complete), 1)
+    return list(
+        islice(((number, line) for number, line in numbered if line.removesuffix(b"\r")), SAMPLE_LINES)
+    )
 
 
-def _readings(lines: list[bytes]) -> list[Reading]:
+def _readings(lines: list[tuple[int, bytes]]) -> list[Reading]:
     return [_read(name, declared, lines) for name, declared in presets().items()]
 
 
@@ -98,9 +105,9 @@ def whole_lines(text: bytes, *, complete: bool) -> list[bytes]:
     return lines
 
 
-def _read(name: str, declared: Format, lines: list[bytes]) -> Reading:
+def _read(name: str, declared: Format, lines: list[tuple[int, bytes]]) -> Reading:
     reader = Reader(declared)
-    verdicts = [(number, line, reader.read(line)) for number, line in enumerate(lines, 1)]
+    verdicts = [(number, line, _plausible(reader.read(line))) for number, line in lines]
     requests = [(line, verdict) for _, line, verdict in verdicts if isinstance(verdict, Request)]
     rejects = [(n, line, verdict) for n, line, verdict in verdicts if isinstance(verdict, RejectReason)]
     read = [line for line, _ in requests] or [line for _, line, _ in rejects]
@@ -114,6 +121,13 @@ def _read(name: str, declared: Format, lines: list[bytes]) -> Reading:
         length=_length(declared, reader, read[0]) if read else 0,
         problem=rejects[0] if rejects else None,
     )
+
+
+def _plausible(verdict: Request | RejectReason | Skipped | None) -> Request | RejectReason | Skipped | None:
+    """Return what a line comes to; a request of 1970 has its time in another unit, such as seconds read as nanoseconds."""
+    if isinstance(verdict, Request) and verdict.timestamp_ns < _YEAR_NS:
+        return RejectReason.TIMESTAMP
+    return verdict
 
 
 def _length(declared: Format, reader: Reader, line: bytes) -> int:

@@ -60,6 +60,7 @@ def test_a_template_names_its_values() -> None:
     [
         ("", "'' has no holes"),
         ("text", "'text' has no holes"),
+        ("{a}\n", r"no line has the line break of '{a}\n'"),
         ("{…}", "'{…}' has no holes"),
         ("{a}{b}", "nothing stands between {a} and {b}"),
         ('{a}"{b}"', None),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from logstats.domain.reader import RejectReason
-from logstats.formats import detect
+from logstats.domain.reader import Reader, RejectReason, Request
+from logstats.formats import detect, presets
 from logstats.formats.detection import SAMPLE_BYTES, SAMPLE_LINES, nearest, readings
 from tests.logs import random_lines
 
@@ -51,6 +51,7 @@ def test_what_is_no_log(log: bytes) -> None:
 def test_the_first_100_lines_of_64_kib_decide() -> None:
     assert detect(NATIVE * SAMPLE_LINES + JSON * 1000, complete=True) == "logstats"
     assert detect(JSON * SAMPLE_LINES + NATIVE * 1000, complete=True) is None
+    assert detect(b"\n\r\n" * SAMPLE_LINES + NATIVE, complete=True) == "logstats"  # blank ones are none
     long = b"2024-09-03 12:00:00 cust_1 /" + b"a" * (SAMPLE_BYTES - 40) + b" 200 0.1\n"
     assert detect(long + JSON * 10, complete=True) == "logstats"
     assert detect(b" " * 20 + long, complete=True) is None
@@ -109,3 +110,21 @@ def test_no_other_preset_reads_a_native_line() -> None:
     found = {reading.name: reading.accepted for reading in readings(b"\n".join(lines), complete=True)}
     assert found.pop("logstats") == len(lines)
     assert set(found.values()) == {0}
+
+
+def test_times_in_another_unit_are_no_times() -> None:
+    line = b'{"ClientRequestHost":"a.example","EdgeResponseStatus":200,"EdgeStartTimestamp":%d,"EdgeEndTimestamp":%d}'
+    assert detect(line % (1725351302417000000, 1725351302465000000), complete=True) == "cloudflare"
+    assert detect(line % (1725351302, 1725351302), complete=True) is None
+    assert nearest(readings(line % (1725351302, 1725351302), complete=True)).name == "cloudflare"
+
+
+@pytest.mark.parametrize(
+    "prefix", [b"2024-09-03T08:15:02.368Z stdout F ", b"Sep  3 10:15:02 web nginx: ", b"www:443 "]
+)
+@pytest.mark.parametrize("end", [b"", b" 131", b" 0.131"])
+def test_what_is_written_before_a_line_is_never_in_its_customer(prefix: bytes, end: bytes) -> None:
+    line = prefix + COMBINED + end
+    read = Reader(presets()[str(detect(line, complete=True))]).read(line)
+    assert isinstance(read, Request)
+    assert read.customer_id == "acme"

@@ -33,6 +33,11 @@ def test_a_file_is_read_when_the_rule_is_made(tmp_path: Path) -> None:
     assert rule.load().timestamp.zone == -5_400
 
 
+def test_any_value_may_be_the_customer_of_a_format_that_is_not_known_yet() -> None:
+    assert FormatRule(customer="@target host[0]", zone="+02:00").format == "auto"
+    assert FormatRule(customer='"a.b".c').customer == '"a.b".c'
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -42,6 +47,8 @@ def test_a_file_is_read_when_the_rule_is_made(tmp_path: Path) -> None:
         ({"declaration": OWN}, "a declaration needs a name"),
         ({"format": "aws-alb", "customer": "nope"}, "customer.value: no template has {nope}"),
         ({"format": "aws-alb", "zone": "2"}, "'2' is no offset"),
+        ({"zone": "CET"}, "'CET' is no offset"),
+        ({"customer": "user hosts"}, "customer.part: 'hosts' is none of"),
     ],
 )
 def test_what_is_wrong_is_told_when_the_rule_is_made(values: dict[str, str], message: str) -> None:
