@@ -63,17 +63,23 @@ def commit(
     The connection is the session that began the attempt: were it lost, the attempt would be too. Return a detached copy
     of the ledger row, whose `outcome` is that of the delivery.
     """
-    row = in_transaction(connection, lambda session: _commit(session, delivery, attempt_id, content))
-    if row.outcome != Outcome.INGESTED:
+    row, discarded = in_transaction(
+        connection, lambda session: _commit(session, delivery, attempt_id, content)
+    )
+    if discarded is not None:
         attempts.garbage_collect(connection, rejects)
     return row
 
 
-def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Content) -> LogObject:
+def _commit(
+    session: Session, delivery: Delivery, attempt_id: int, content: Content
+) -> tuple[LogObject, int | None]:
+    """Return the row, and the attempt that is discarded: this one, or the one that it replaces, if there is one."""
     row = lock_row(session, delivery)
     outcome = decide(row, delivery)
+    discarded: int | None = attempt_id
     if outcome in (Outcome.INGESTED, Outcome.REPLACED):
-        replaced = row.attempt_id
+        discarded = row.attempt_id
         outcome = outcome if content.format else Outcome.UNRECOGNISED
         row.attempt_id, row.outcome = attempt_id, outcome
         row.content_digest, row.size_bytes = delivery.content_digest, content.size_bytes
@@ -84,21 +90,19 @@ def _commit(session: Session, delivery: Delivery, attempt_id: int, content: Cont
         row.rejects_uri = content.rejects_uri
         attempts.mark_committed(session, attempt_id)
         session.flush()
-        row.customer_days = merge(session, added=attempt_id, removed=replaced)
+        row.customer_days = merge(session, added=attempt_id, removed=discarded)
         row.expired = _check_complete(session, attempt_id, content)
         if row.expired:
             attempts.discard_closed(session, attempt_id)
         row.committed_at = dt.datetime.now(dt.UTC)
         row.seconds = time.monotonic() - content.started
-        if replaced is not None:
-            attempts.discard(session, replaced)
-    else:
-        attempts.discard(session, attempt_id)
+    if discarded is not None:
+        attempts.discard(session, discarded)
     if outcome is not Outcome.STALE:
         advance(row, delivery)
     session.flush()
     assert outcome is not None  # noqa: S101 - the content digest is known
-    return detach(session, row, outcome)
+    return detach(session, row, outcome), discarded
 
 
 def _check_complete(session: Session, attempt_id: int, content: Content) -> int:
