@@ -7,7 +7,9 @@ import pytest
 
 from local.cloud import cloud
 from local.cloud.state import State
+from local.cloud.synthesis import cloud_assembly
 from tests.e2e.enforced import Enforced
+from tests.infrastructure.templates import synthesised_here
 from tests.integration.local.cloud.conftest import free_port
 
 
@@ -15,6 +17,7 @@ from tests.integration.local.cloud.conftest import free_port
 def enforced(postgres_folder: Path) -> Iterator[Enforced]:
     state = State(postgres_folder / "enforced")
     state.logs.mkdir(parents=True)
+    cloud_assembly(context={"auth": "iam"}, synthesise=synthesised_here)
     started = cloud.running(state, (free_port(), free_port()), lambda _: None, enforce_iam=True)
     with started as running:
         yield Enforced(running, state.folder)
