@@ -59,8 +59,8 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 	@$(BIN)/python -m cdk.bundling
 	@touch $@
 
-# More workers than cores: half of the tests wait for a server or a clock.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(shell expr 2 + $$(getconf _NPROCESSORS_ONLN)) --dist worksteal
+# One more worker than cores: tests wait for servers and clocks.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN)) --dist worksteal
 
 .PHONY: test
 test: setup test-domain  ## Run all tests but those of the tiers below (no Docker, no account)

@@ -26,6 +26,7 @@ from tests.e2e.enforced import Answer
 from tests.integration.local.cloud.conftest import free_port
 from tests.logs import as_bytes, random_lines
 
+pytestmark = pytest.mark.walkthroughs  # its template names the issuer's port: it is synthesised each time
 STATS = "/customers/cust_1/stats?from=2024-09-01"
 PATHS = (STATS, "/customers", "/ingestions", "/ingestions/1", "/docs", "/openapi.json")
 LINES = random_lines(5, 60)
