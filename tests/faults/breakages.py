@@ -24,7 +24,7 @@ def _always(_row: object, delivery: Delivery) -> Outcome | None:
     return Outcome.INGESTED if delivery.content_digest else None
 
 
-def _only_add(session: Session, added: int | None, _removed: int | None) -> int:
+def _only_add(session: Session, added: int | None, removed: int | None) -> int:
     return _merge(session, added, None)
 
 
