@@ -26,7 +26,7 @@ LAYER_ROOT = "/opt/python"
 """Where Lambda puts a layer's `python/` folder."""
 
 _PACKAGED = {".pem", ".py", ".toml"}
-"""What the `logstats` package has besides its kernel."""
+"""The files of the `logstats` package besides its kernel."""
 _LEFT_OUT_FOLDERS = {".agents", "bin", "include", "__pycache__", "sboms", "test", "testing", "tests"}
 _LEFT_OUT_SUFFIXES = {".asm", ".c", ".cmd", ".cpp", ".h", ".hpp", ".obj", ".pxd", ".pyi", ".pyx"}
 _LEFT_OUT_FILES = {

@@ -1,4 +1,7 @@
-"""The database in two forms: Aurora PostgreSQL, and an existing PostgreSQL by its URL."""
+"""The database in two forms, which offer the same: Aurora PostgreSQL, and an existing PostgreSQL by its URL.
+
+Both stand in one module, so that what functions may ask of either is read side by side.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

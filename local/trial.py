@@ -76,7 +76,7 @@ def read_start(file: str, lines: int) -> tuple[bytes, bool]:
 
 def _plain_text(file: str, stored: BinaryIO) -> Iterator[bytes]:
     """Yield the plain text of a file, or of stdin; its first bytes tell how it is compressed."""
-    from processor.reading.compression import compression_of, decompress  # noqa: PLC0415
+    from processor.reading.compression import compression_of, decompress  # noqa: PLC0415 - to show or list, none of it is needed
 
     blocks = iter(partial(stored.read, SAMPLE_BYTES), b"")
     first = next(blocks, b"")

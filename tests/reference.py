@@ -1,4 +1,4 @@
-"""What the kernel must say about a block: the scalar reader, line by line, and a histogram without cleverness."""
+"""Tell what the kernel must say about a block: the scalar reader, line by line, and a histogram without cleverness."""
 
 import datetime as dt
 from collections import Counter, defaultdict

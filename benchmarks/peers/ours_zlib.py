@@ -32,5 +32,5 @@ class _Zlib:
 
 def aggregate(path: Path, threads: int) -> list[Row]:
     gzip, *others = compression.COMPRESSIONS
-    compression.COMPRESSIONS = (replace(gzip, decompressor=_Zlib, error=zlib.error), *others)  # type: ignore[assignment]
+    compression.COMPRESSIONS = (replace(gzip, decompressor=_Zlib, error=zlib.error), *others)  # type: ignore[assignment]  # as many as there were
     return ours.aggregate(path, threads)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from local.commands.reading import CustomerOption, FormatOption, ZoneOption
 from local.errors import UserError
 from local.tables import console
 from local.trial import read_start, table_of, try_lines
@@ -40,16 +41,9 @@ def show(name: Annotated[str, typer.Argument(help="A preset.")]) -> None:
 @formats.command("try")
 def try_format(
     file: Annotated[str, typer.Argument(help="A log, compressed or not; - is stdin.")],
-    name: Annotated[
-        str | None,
-        typer.Option("--format", metavar="NAME|FILE", help="A preset or a declaration; by default detected."),
-    ] = None,
-    customer: Annotated[
-        str | None, typer.Option(metavar="'VALUE [PART]'", help="The customer, instead of the format's own.")
-    ] = None,
-    zone: Annotated[
-        str | None, typer.Option(metavar="+HH:MM", help="The offset from UTC of times that say none.")
-    ] = None,
+    name: FormatOption = None,
+    customer: CustomerOption = None,
+    zone: ZoneOption = None,
     lines: Annotated[int, typer.Option(min=1, max=1000, help="How many lines are shown.")] = 10,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.folder import LOCAL_FOLDER
+from local.commands.reading import CustomerOption, FormatOption, ZoneOption
 from local.display import progress_bar, visible
 from local.errors import UserError
 from logstats.database import create_engine
@@ -42,16 +43,9 @@ def ingest(
         int, typer.Option(min=1, max=64, help="Processes: a Bytewax cluster on this machine.")
     ] = 1,
     database_url: DatabaseUrlOption = None,
-    read_as: Annotated[
-        str | None,
-        typer.Option("--format", metavar="NAME|FILE", help="A preset or a declaration; by default detected."),
-    ] = None,
-    customer: Annotated[
-        str | None, typer.Option(metavar="'VALUE [PART]'", help="The customer, instead of the format's own.")
-    ] = None,
-    zone: Annotated[
-        str | None, typer.Option(metavar="+HH:MM", help="The offset from UTC of times that say none.")
-    ] = None,
+    read_as: FormatOption = None,
+    customer: CustomerOption = None,
+    zone: ZoneOption = None,
     name: Annotated[
         str | None, typer.Option(help="The file's name in the ledger. [default: its path]")
     ] = None,

@@ -1,3 +1,5 @@
+"""The page in a real browser: what its parts show, draw and ask for. One page, whose parts depend on each other: one module."""
+
 import csv
 import datetime as dt
 import io

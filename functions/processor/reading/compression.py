@@ -13,7 +13,7 @@ from isal import igzip_lib
 from processor.reading.objects import SourceError
 
 _MOST_MEMORY = 256 << 20
-"""What a stream of xz may ask for; its highest level needs 65 MiB. Zstandard has a limit of its own, 128 MiB."""
+"""The most that a stream of xz may ask for; its highest level needs 65 MiB. Zstandard has a limit of its own, 128 MiB."""
 _SKIPPABLE = tuple(bytes([0x50 + i]) + b"\x2a\x4d\x18" for i in range(16))
 
 

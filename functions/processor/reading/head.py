@@ -30,7 +30,7 @@ class Head:
 
     @property
     def first_line(self) -> bytes:
-        """What the object begins with, for people."""
+        """The line with which the object begins, for people."""
         return self.sample.lstrip().partition(b"\n")[0]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from logstats.domain.format import FormatError, Hole, Template, validate_format
+from logstats.domain.format import validate_format
+from logstats.domain.notation import FormatError, Hole, Template
 from logstats.formats import NATIVE
 from logstats.formats.detection import detect
 from logstats.native import Aggregator
@@ -86,7 +87,7 @@ class ReadableLog:
 def recognise(stored: StoredObject, head: Head, rules: Iterable[FormatRule]) -> ReadableLog:
     """Return a log object with its format, if one fits what it begins with.
 
-    What begins with nothing is in the native one. A `SourceError` if the rule for it does not go with the format.
+    One that begins with nothing is in the native one. A `SourceError` if the rule for it does not go with the format.
     """
     rule = rule_of(rules, stored.key)
     if rule.format == AUTO:

@@ -1,7 +1,7 @@
 """Declare how a line becomes a request: the model of a format, from a TOML file.
 
 `docs/formats.md` describes the language. `logstats.domain.reader` is its readable definition; the compiled kernel runs the same
-declarations, faster.
+declarations, faster. The whole model is in this module, so that a declaration can be read beside what makes it wrong.
 """
 
 import tomllib
@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from logstats.domain.notation import (
     FormatError,
-    Hole,
     Part,
     Template,
     parse_part,
@@ -21,22 +20,10 @@ from logstats.domain.notation import (
     parse_zone,
 )
 
-__all__ = [
-    "FormatError",
-    "Hole",
-    "Part",
-    "Template",
-    "parse_format",
-    "parse_part",
-    "parse_path",
-    "parse_template",
-    "parse_zone",
-]
-
 Form = Literal["iso8601", "clf", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"]
 Unit = Literal["s", "ms", "us", "ns", "suffix"]
 TARGET, PATH = "@target", "@path"
-"""What a customer can also be made of: the request's target as written, and the path of it."""
+"""Names of what a customer can also be made of: the request's target as written, and the path of it."""
 
 
 def _templates(value: object) -> object:
@@ -75,7 +62,7 @@ class _Declared(BaseModel):
 
 
 class Timestamp(_Declared):
-    """When a request was: values joined by a space, their form, and the offset from UTC, in seconds, where they say none."""
+    """Say when a request was: values joined by a space, their form, and the offset from UTC, in seconds, where they say none."""
 
     value: Names
     form: Form
@@ -83,21 +70,21 @@ class Timestamp(_Declared):
 
 
 class Customer(_Declared):
-    """Whose request it was: the first value that is there, or a part of it."""
+    """Say whose request it was: the first value that is there, or a part of it."""
 
     value: Names
     part: Annotated[Part, BeforeValidator(parse_part)] | None = None
 
 
 class Status(_Declared):
-    """The status code, and what is written where none was sent (an empty text: nothing)."""
+    """Say where the status code is, and what is written where none was sent (an empty text: nothing)."""
 
     value: Name
     closed: Texts = ()
 
 
 class Duration(_Declared):
-    """How long a request took: a sum of values in a unit, or the time from one value to another."""
+    """Say how long a request took: a sum of values in a unit, or the time from one value to another."""
 
     value: Names | None = None
     unit: Unit | None = None
@@ -114,7 +101,7 @@ class Duration(_Declared):
 
 
 class Request(_Declared):
-    """What was asked for: ``METHOD target PROTOCOL`` in one value, or method and target apart.
+    """Say what was asked for: ``METHOD target PROTOCOL`` in one value, or method and target apart.
 
     A line whose path is missing is rejected if a path is `required`.
     """

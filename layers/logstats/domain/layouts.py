@@ -1,14 +1,15 @@
 """Divide a line into its values, by the layout that its format declares.
 
 A value is text as it is written (in JSON: as it is decoded), or None where there is none. Here `-` and an empty text are
-values; `logstats.domain.reader` takes them for absent.
+values; `logstats.domain.reader` takes them for absent. The four layouts stand together, since each takes values in the same ways.
 """
 
 import json
 import re
 from typing import NoReturn, Protocol
 
-from logstats.domain.format import Format, Hole, Template, parse_path
+from logstats.domain.format import Format
+from logstats.domain.notation import Hole, Template, parse_path
 
 Values = dict[str, str | None]
 FIELDS = b"#Fields:"

@@ -41,7 +41,7 @@ class Template:
     holes: tuple[Hole, ...]
     rest: bool
     separator: bytes
-    """What the last value may not contain if the line ends with it: the character before it; empty for any."""
+    """Not to be found in the last value if the line ends with it: the character before it; empty for any."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Read log lines as a format declares them: the readable definition of what a line comes to.
 
 The compiled kernel (`logstats.native`) decides the same from the same declaration, faster; differential property tests
-hold the two together.
+hold the two together. All rules are in this one module, in the order in which they are asked.
 """
 
 import re

@@ -5,8 +5,9 @@ import re
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
-from logstats.domain.format import Form, Part, Unit
+from logstats.domain.format import Form, Unit
 from logstats.domain.line import MAX_DURATION_US, MAX_YEAR
+from logstats.domain.notation import Part
 
 _NUMBER = re.compile(r"(?P<mantissa>[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE](?P<sign>[+-]?)(?P<exponent>[0-9]+))?")
 _WITH_UNIT = re.compile(r"(?P<number>[0-9.eE+-]*)(?P<unit>ns|us|µs|ms|s)")

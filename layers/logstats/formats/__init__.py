@@ -3,7 +3,8 @@
 `docs/formats.md` describes the declarations.
 """
 
-from logstats.domain.format import Format, FormatError
+from logstats.domain.format import Format
+from logstats.domain.notation import FormatError
 from logstats.formats.declarations import NATIVE, customised, load, presets, source_of
 from logstats.formats.detection import detect
 

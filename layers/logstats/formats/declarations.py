@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from logstats.domain.format import Format, FormatError, parse_format, validate_format
+from logstats.domain.format import Format, parse_format, validate_format
+from logstats.domain.notation import FormatError
 
 NATIVE = "logstats"
 _FOLDER = Path(__file__).parent

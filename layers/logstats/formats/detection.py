@@ -17,7 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one preset reads of a sample.
+    """Tell what one preset reads of a sample.
 
     Attributes
     ----------

@@ -50,7 +50,7 @@ def compile_format(declared: Format) -> bytes:
 
 
 def _compile(declared: Format, *, is_native: bool) -> bytes:
-    names = _names(declared)
+    names = declared.names
     numbers: dict[object, int] = {}
     for name in names:
         numbers.setdefault(_key(declared, name), len(numbers))
@@ -68,17 +68,6 @@ def _compile(declared: Format, *, is_native: bool) -> bytes:
         raise FormatError(f"a text or a list of the format is too long: {error}") from None
 
 
-def _names(declared: Format) -> list[str]:
-    """Return the values that the kernel needs: those that the declaration asks for but the method."""
-    request, duration = declared.request, declared.duration
-    names = [*declared.only, *declared.timestamp.value, *declared.customer.value, declared.status.value]
-    if duration:
-        names += duration.value or (duration.start or "", duration.end or "")
-    if request:
-        names.append(request.value or request.target or "")
-    return [name for name in dict.fromkeys(names) if name not in (TARGET, PATH)]
-
-
 def _key(declared: Format, name: str) -> object:
     """Return what a value is known by: two names can be the same path in a document."""
     return parse_path(name) if declared.layout == "json" else name
@@ -87,16 +76,16 @@ def _key(declared: Format, name: str) -> object:
 # ---- Layouts ----------------------------------------------------------------------------------------
 
 
-def _text(declared: Format, _names: list[str], number: Number) -> bytes:
+def _text(declared: Format, _names: tuple[str, ...], number: Number) -> bytes:
     return _list(declared.template, lambda template: _template(template, number))
 
 
-def _logfmt(declared: Format, names: list[str], number: Number) -> bytes:
+def _logfmt(declared: Format, names: tuple[str, ...], number: Number) -> bytes:
     prefix = (declared.prefix,) if declared.prefix else ()
     return _list(prefix, lambda template: _template(template, number)) + _texts(names)
 
 
-def _columns(declared: Format, names: list[str], _number: Number) -> bytes:
+def _columns(declared: Format, names: tuple[str, ...], _number: Number) -> bytes:
     return _SEPARATORS[declared.separator or "space"] + _texts(names)
 
 
@@ -113,7 +102,7 @@ def _template(template: Template, number: Number) -> bytes:
     return head + struct.pack("<H", len(holes)) + b"".join(holes)
 
 
-def _json(_declared: Format, names: list[str], number: Number) -> bytes:
+def _json(_declared: Format, names: tuple[str, ...], number: Number) -> bytes:
     """Write the tree of all paths: of each node its value, and by which keys and indices its children are reached."""
     nodes: list[tuple[int, dict[_Step, int]]] = [(_NONE, {})]
     for name in names:

@@ -198,7 +198,7 @@ def test_columns_that_change_within_a_log_are_read_as_by_one(
 
     def counted(*arguments: object) -> object:
         runs.append(arguments)
-        return stage(*arguments)  # type: ignore[arg-type]
+        return stage(*arguments)  # type: ignore[arg-type]  # passed on as they come
 
     monkeypatch.setattr("processor.ingest.stage", counted)
     first = FIRST + w3c(lambda customer, status: f"{customer} {status}", 3_000)

@@ -1,4 +1,4 @@
-"""What a message announces: anything but an event of S3 is refused, whatever it is (`tests/fuzz` looks for more)."""
+"""A message announces objects: anything but an event of S3 is refused, whatever it is (`tests/fuzz` looks for more)."""
 
 import json
 from typing import Any

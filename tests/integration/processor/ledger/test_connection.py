@@ -1,4 +1,4 @@
-"""What waits for the database is ended in time."""
+"""Waits for the database end in time."""
 
 import time
 

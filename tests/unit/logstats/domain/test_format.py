@@ -2,7 +2,8 @@
 
 import pytest
 
-from logstats.domain.format import FormatError, parse_format, validate_format
+from logstats.domain.format import parse_format, validate_format
+from logstats.domain.notation import FormatError
 
 TEXT = """
 layout = "text"

@@ -216,12 +216,12 @@ def write(document: object, *, ascii_only: bool) -> str:
 
 
 def expected(document: object, steps: list[str | int]) -> str | None:
-    """What Python's own document has there."""
+    """Take what Python's own document has there."""
     for step in steps:
         if not isinstance(document, dict if isinstance(step, str) else list):
             return None
         try:
-            document = document[step]  # type: ignore[index]
+            document = document[step]  # type: ignore[index]  # the path leads through lists and objects only
         except LookupError:
             return None
     if isinstance(document, bool):
@@ -232,7 +232,7 @@ def expected(document: object, steps: list[str | int]) -> str | None:
 
 
 @given(st.lists(st.tuples(KEYS, DOCUMENTS), max_size=4).map(Pairs), st.booleans())
-def test_a_document_is_what_python_reads(document: Pairs, ascii_only: bool) -> None:  # noqa: FBT001
+def test_a_document_is_what_python_reads(document: Pairs, ascii_only: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     text = write(document, ascii_only=ascii_only)
     try:
         line = text.encode()

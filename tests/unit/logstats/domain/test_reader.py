@@ -1,4 +1,4 @@
-"""What a line comes to by its declaration, whatever the layout."""
+"""Lines come to what their declaration says, whatever the layout."""
 
 import json
 from typing import Any
@@ -65,7 +65,7 @@ def test_a_comment_is_skipped(line: bytes) -> None:
         *(("xhttp", False), ("HTTP", False), ("-", False), ("", False), (None, False), ("http\ud800", False)),
     ],
 )  # fmt: skip
-def test_a_line_that_matches_no_pattern_is_skipped(kind: str | None, taken: bool) -> None:  # noqa: FBT001
+def test_a_line_that_matches_no_pattern_is_skipped(kind: str | None, taken: bool) -> None:  # noqa: FBT001 - a parameter of the test
     assert isinstance(read(kind=kind), Request) is taken
     assert read(kind=kind, day="nonsense") is (RejectReason.TIMESTAMP if taken else SKIPPED)
 

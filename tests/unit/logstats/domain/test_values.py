@@ -1,4 +1,4 @@
-"""What values say: moments, durations, parts of addresses."""
+"""Values say moments, durations, parts of addresses."""
 
 import datetime as dt
 from typing import get_args

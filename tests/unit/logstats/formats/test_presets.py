@@ -17,7 +17,7 @@ from logstats.formats import NATIVE, customised, detect, load, presets, source_o
 SAMPLES = Path(__file__).parents[3] / "samples"
 DAY_NS = 86_400 * 10**9
 OPTIONS: dict[str, dict[str, str]] = {"haproxy": {"zone": "+02:00"}}
-"""What a preset cannot know of a sample."""
+"""Options for what a preset cannot know of a sample."""
 PRESETS = {
     "apache-combined": "combined",
     "aws-alb": "aws-alb",

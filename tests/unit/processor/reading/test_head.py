@@ -1,4 +1,4 @@
-"""What the first bytes of an object tell."""
+"""The first bytes of an object tell its compression, and are a sample of it."""
 
 import bz2
 import gzip

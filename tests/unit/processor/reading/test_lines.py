@@ -86,7 +86,7 @@ def lines_of(memory: Memory, bounds: list[int]) -> list[bytes]:
     found = []
     for start, end in pairwise(bounds):
         recorder = Recorder()
-        list(feed_lines(memory, start, end, recorder))  # type: ignore[arg-type]
+        list(feed_lines(memory, start, end, recorder))  # type: ignore[arg-type]  # it takes what an aggregator is fed
         pieces = recorder.fed.split(b"\n")
         found += pieces[:-1] if recorder.fed.endswith(b"\n") or not recorder.fed else pieces
     return found
