@@ -48,4 +48,4 @@ def test_concurrent_ingests_notice_a_reversed_lock_order(engine: sa.Engine, tmp_
 def test_the_state_machine_notices(engine: sa.Engine, tmp_path: Path, breakage: str) -> None:
     machine = make_machine(engine, tmp_path)
     with broken(breakage), pytest.raises(AssertionError):
-        run(machine, 300, 30, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
+        run(machine, 1_000, 30, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
