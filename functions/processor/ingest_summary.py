@@ -13,7 +13,8 @@ class IngestSummary:
     """Tell what came of a log object, from opening the source to the commit.
 
     `lines` are `accepted`, `rejected` and `skipped`: the last are no requests by the `format`. The days of `expired` ones
-    among the accepted were closed, so they do not count (docs/decisions/0007).
+    among the accepted were closed, so they do not count (docs/decisions/0007). `same_content_as` is the source of another object
+    that counts and has the same content. Of a `conflict` it is all that of what counts, and goes on counting.
     """
 
     source: str
@@ -27,13 +28,16 @@ class IngestSummary:
     customer_days: int = 0
     seconds: float = 0
     expired: int = 0
+    same_content_as: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields in their order."""
         return asdict(self)
 
 
-def summarise(request: Delivery | Withdrawal, row: LogObject, started: float) -> IngestSummary:
+def summarise(
+    request: Delivery | Withdrawal, row: LogObject, started: float, same: tuple[str, str] | None = None
+) -> IngestSummary:
     """Return the summary of a delivery or withdrawal whose outcome a row of the ledger carries."""
     source, seconds = source_of(request.bucket, request.key), round(time.monotonic() - started, 6)
     if row.outcome in (Outcome.STALE, Outcome.IGNORED, Outcome.WITHDRAWN):
@@ -50,4 +54,5 @@ def summarise(request: Delivery | Withdrawal, row: LogObject, started: float) ->
         row.customer_days,
         seconds,
         row.expired,
+        source_of(*same) if same else None,
     )

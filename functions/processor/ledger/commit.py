@@ -40,18 +40,21 @@ class Content:
 
 
 def decide_unread(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
-    """Decide a delivery that needs no reading: its version counts already, or is older than the one that counts.
+    """Decide a delivery that changes nothing: its version or content counts already, or must not count.
 
     Return as `commit` does; None if the object must be read.
     """
+    if delivery.version is None and delivery.sequencer is None:
+        return None  # only the content can tell
     with Session(engine, expire_on_commit=False) as session, session.begin():
         row = session.scalar(find_row(delivery).with_for_update())
         outcome = decide(row, delivery)
-        if row is None or outcome is None:
+        if row is None or outcome in (None, Outcome.INGESTED, Outcome.REPLACED):
             return None
         if outcome is Outcome.UNCHANGED:
             advance(row, delivery)
         session.flush()
+        assert outcome is not None  # noqa: S101 - see above
         return detach(session, row, outcome)
 
 
@@ -98,7 +101,7 @@ def _commit(
         row.seconds = time.monotonic() - content.started
     if discarded is not None:
         attempts.discard(session, discarded)
-    if outcome is not Outcome.STALE:
+    if outcome not in (Outcome.STALE, Outcome.CONFLICT):
         advance(row, delivery)
     session.flush()
     assert outcome is not None  # noqa: S101 - the content digest is known
