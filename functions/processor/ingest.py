@@ -31,7 +31,7 @@ from processor.reading.content import digest_chunks
 from processor.reading.head import read_head
 from processor.reading.objects import LocalFile, SourceError
 from processor.reading.readable import ReadableLog, recognise
-from processor.reading.rotation import rotated_file
+from processor.reading.rotation import known_by_beginning
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
 from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
@@ -70,13 +70,24 @@ class Ingestor:
         find = partial(LocalFile.at, Path(file.path), file.key)
         return self.ingest(FileRequest(find, file, self.force, self.replaces), context)
 
-    def ingest_rotated(self, path: Path, name: str | None, context: Context | None = None) -> IngestSummary:
-        """Ingest a file that is known by how it begins, whatever it is called now; one without a beginning is `unchanged`."""
-        find = partial(rotated_file, path, name, self.formats)
+    def ingest_rotated(
+        self, find: Callable[[], LocalFile], name: str | None = None, context: Context | None = None
+    ) -> IngestSummary:
+        """Ingest a file that is known by how it begins, whatever it is called now; one without a beginning is `unchanged`.
+
+        A `name` stands for its folder and its name without what a rotation adds.
+        """
         file = find()
-        if file is None:
-            return IngestSummary(str(path), Outcome.UNCHANGED)
-        return self.ingest(FileRequest(find, file, self.force, self.replaces), context)
+        if self._ignores(file.key):
+            return self.ingest_file(file, context)
+
+        def find_known() -> LocalFile | None:
+            return known_by_beginning(find(), name, self.formats)
+
+        known = known_by_beginning(file, name, self.formats)
+        if known is None:
+            return IngestSummary(file.key, Outcome.UNCHANGED)
+        return self.ingest(FileRequest(find_known, known, self.force, self.replaces), context)
 
     def ingest_current(self, head: Callable[[], S3Object], context: Context | None = None) -> IngestSummary:
         """Ingest the current version of an S3 object, which no event has named."""
@@ -120,12 +131,13 @@ class Ingestor:
             return _summarise(engine, delivery, row, started)
 
         stored = request.open(deadline)
-        if any(fnmatchcase(stored.key, pattern) for pattern in self.ignore):
+        if self._ignores(stored.key):
             row = ignore(engine, delivery, stored.size, self.rejects)
             return summarise(delivery, row, started)
         log = recognise(stored, read_head(stored), self.formats)
         context.first_line = log.head.first_line
         if isinstance(stored, LocalFile) and (row := self._decide_unparsed(engine, request, delivery, log)):
+            context.counts_since = row.committed_at
             return _summarise(engine, delivery, row, started)
         check_size(log, self.workers or usable_cores(), deadline)
         with engine.connect() as connection:
@@ -154,9 +166,12 @@ class Ingestor:
                 read = request.read(delivery, log, digests, content.size_bytes)
                 committing = time.monotonic()
                 row = commit(connection, read, attempt_id, content, self.rejects)
-                context.commit_seconds = time.monotonic() - committing
+                context.commit_seconds, context.counts_since = time.monotonic() - committing, row.committed_at
             same = find_same_content(connection, row)
         return summarise(delivery, row, started, same)
+
+    def _ignores(self, key: str) -> bool:
+        return any(fnmatchcase(key, pattern) for pattern in self.ignore)
 
     def _decide_unparsed(
         self, engine: sa.Engine, request: Request, delivery: Delivery, log: ReadableLog

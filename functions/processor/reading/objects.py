@@ -131,7 +131,7 @@ class LocalFile:
             found.encode()
             status = path.stat()
             if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-                raise SourceError(f"{path}: it is neither a file nor a folder nor a pipe")
+                raise SourceError(f"{path}: it is neither a file nor a folder")
             with path.open("rb"):
                 pass
         except UnicodeEncodeError:

@@ -41,13 +41,12 @@ def base_name(name: str) -> str:
     return found["stem"] + (found["extension"] or "") if found else name
 
 
-def rotated_file(path: Path, name: str | None, rules: Iterable[FormatRule]) -> LocalFile | None:
-    """Find a file that is known by its beginning; None while it has none, since nothing but headers has been written yet.
+def known_by_beginning(file: LocalFile, name: str | None, rules: Iterable[FormatRule]) -> LocalFile | None:
+    """Let a file be known by its beginning; None while it has none, since nothing but headers has been written yet.
 
     A `name` stands for its folder and its name. Where the first 64 KiB hold no request, the first rejected line is the
-    beginning. A `SourceError` if there is no file that can be read.
+    beginning. A `SourceError` if it cannot be read.
     """
-    file = LocalFile.at(path, name)
     known_as = name or str(Path(file.path).with_name(base_name(Path(file.path).name)))
     prefix = f"{known_as}@"
     log = recognise(replace(file, key=prefix), read_head(file), rules)
