@@ -128,7 +128,8 @@ class Ingestor:
         started, deadline = time.monotonic(), context.deadline
         delivery = request.delivery(deadline)
         if row := decide_unread(engine, delivery):
-            return _summarise(engine, delivery, row, started)
+            with engine.connect() as connection:
+                return summarise(delivery, row, started, find_same_content(connection, row))
 
         stored = request.open(deadline)
         if self._ignores(stored.key):
@@ -136,54 +137,69 @@ class Ingestor:
             return summarise(delivery, row, started)
         log = recognise(stored, read_head(stored), self.formats)
         context.first_line = log.head.first_line
-        if isinstance(stored, LocalFile) and (row := self._decide_unparsed(engine, request, delivery, log)):
-            context.counts_since = row.committed_at
-            return _summarise(engine, delivery, row, started)
         check_size(log, self.workers or usable_cores(), deadline)
         with engine.connect() as connection:
-            attempts.garbage_collect(connection, self.rejects)
-            with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
-                context.size_bytes, parsing = log.size, time.monotonic()
-                if self.cluster and log.rule and not log.is_content_plain_text:
-                    reports = self.cluster(log, attempt_id)
-                else:
-                    reports = stage(engine, log, attempt_id, self._running(deadline), connection)
-                check_columns(reports, log.columns)
-                context.parse_seconds = time.monotonic() - parsing
-
-                rejects_uri = None
-                if kept := encode(rejected_lines(reports)):
-                    # Not after the key, which may be long or lead elsewhere; other databases have the same ids.
-                    name = f"{attempt_id}-{token_hex(8)}.jsonl"
-                    rejects_uri = self.rejects.uri(name)
-                    attempts.note_rejects(connection, attempt_id, rejects_uri)
-                    put = partial(self.rejects.put, name, kept)
-                    deadline.run_within(put, partial(self.rejects.delete, rejects_uri))
-
-                deadline.check()
-                content = _content(log, reports, rejects_uri, started)
-                digests = b"".join(report.digests for report in reports)
-                read = request.read(delivery, log, digests, content.size_bytes)
-                committing = time.monotonic()
-                row = commit(connection, read, attempt_id, content, self.rejects)
-                context.commit_seconds, context.counts_since = time.monotonic() - committing, row.committed_at
-            same = find_same_content(connection, row)
-        return summarise(delivery, row, started, same)
-
-    def _ignores(self, key: str) -> bool:
-        return any(fnmatchcase(key, pattern) for pattern in self.ignore)
+            row = None
+            if isinstance(stored, LocalFile):
+                row = self._decide_unparsed(connection, request, delivery, log)
+            row = row or self._count(engine, connection, request, delivery, log, context, started)
+            context.counts_since = row.committed_at
+            return summarise(delivery, row, started, find_same_content(connection, row))
 
     def _decide_unparsed(
-        self, engine: sa.Engine, request: Request, delivery: Delivery, log: ReadableLog
+        self, connection: sa.Connection, request: Request, delivery: Delivery, log: ReadableLog
     ) -> LogObject | None:
         """Decide a file that has not grown since it counted by its digest, which costs less than its lines."""
-        row = read_row(engine, delivery)
+        row = read_row(connection, delivery)
         if row is None or row.attempt_id is None or self.force:
             return None
         is_size_known = not (log.is_content_plain_text and log.head.compression)
         if is_size_known and log.size > (row.size_bytes or 0):
             return None
-        return decide_unread(engine, request.read(delivery, log, *digest_chunks(log)))
+        return decide_unread(connection, request.read(delivery, log, *digest_chunks(log)))
+
+    def _count(  # noqa: PLR0913, PLR0917 - what an ingest knows by then
+        self,
+        engine: sa.Engine,
+        connection: sa.Connection,
+        request: Request,
+        delivery: Delivery,
+        log: ReadableLog,
+        context: Context,
+        started: float,
+    ) -> LogObject:
+        """Read the lines, stage what they come to, and commit it."""
+        deadline = context.deadline
+        attempts.garbage_collect(connection, self.rejects)
+        with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
+            context.size_bytes, parsing = log.size, time.monotonic()
+            if self.cluster and log.rule and not log.is_content_plain_text:
+                reports = self.cluster(log, attempt_id)
+            else:
+                reports = stage(engine, log, attempt_id, self._running(deadline), connection)
+            check_columns(reports, log.columns)
+            context.parse_seconds = time.monotonic() - parsing
+
+            rejects_uri = None
+            if kept := encode(rejected_lines(reports)):
+                # Not after the key, which may be long or lead elsewhere; other databases have the same ids.
+                name = f"{attempt_id}-{token_hex(8)}.jsonl"
+                rejects_uri = self.rejects.uri(name)
+                attempts.note_rejects(connection, attempt_id, rejects_uri)
+                put = partial(self.rejects.put, name, kept)
+                deadline.run_within(put, partial(self.rejects.delete, rejects_uri))
+
+            deadline.check()
+            content = _content(log, reports, rejects_uri, started)
+            digests = b"".join(report.digests for report in reports)
+            read = request.read(delivery, log, digests, content.size_bytes)
+            committing = time.monotonic()
+            row = commit(connection, read, attempt_id, content, self.rejects)
+            context.commit_seconds = time.monotonic() - committing
+        return row
+
+    def _ignores(self, key: str) -> bool:
+        return any(fnmatchcase(key, pattern) for pattern in self.ignore)
 
     def _running(self, deadline: Deadline) -> Running:
         """Return how the dataflow runs here: between two chunks it tells the progress, and stops if the time is up."""
@@ -193,12 +209,6 @@ class Ingestor:
             deadline.check()
 
         return Running(self.workers or usable_cores(), self.wait_for_system_duration, read)
-
-
-def _summarise(engine: sa.Engine, delivery: Delivery, row: LogObject, started: float) -> IngestSummary:
-    """Summarise what was decided without reading the lines."""
-    with engine.connect() as connection:
-        return summarise(delivery, row, started, find_same_content(connection, row))
 
 
 def _content(

@@ -66,9 +66,7 @@ _idle: dict[dt.timedelta, list[tuple[_Input, _Output, Dataflow]]] = defaultdict(
 
 
 @contextmanager
-def _flow(
-    source: LogSource, sink: StagingSink, wait_for_system_duration: dt.timedelta
-) -> Iterator[Dataflow]:
+def _flow(source: LogSource, sink: StagingSink, wait_for_system_duration: dt.timedelta) -> Iterator[Dataflow]:
     """Yield a flow from a source to a sink: a description, which holds no state of its runs."""
     idle = _idle[wait_for_system_duration]
     try:

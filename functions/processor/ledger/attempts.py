@@ -30,15 +30,18 @@ _COLLECTED = 20
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
+_BEGIN = sa.insert(Attempt).returning(
+    Attempt.id,
+    # Before the row can be seen, so that nobody takes the attempt for a dead one.
+    sa.func.pg_advisory_lock(sa.literal_column(str(LOCKS), sa.BigInteger).op("|")(Attempt.id)),
+)
+
+
 def begin(connection: sa.Connection, bucket: str, key: str) -> int:
     """Begin an attempt and return its id. The connection must stay open until the commit."""
-    with Session(connection) as session, session.begin():
-        attempt = Attempt(bucket=bucket, key=key, started_at=dt.datetime.now(dt.UTC))
-        session.add(attempt)
-        session.flush()
-        # Before the row can be seen, so that nobody takes the attempt for a dead one.
-        session.execute(sa.select(sa.func.pg_advisory_lock(LOCKS | attempt.id)))
-        return attempt.id
+    with connection.begin():
+        row = {"bucket": bucket, "key": key, "started_at": dt.datetime.now(dt.UTC)}
+        return int(connection.execute(_BEGIN, row).one().id)
 
 
 @contextmanager

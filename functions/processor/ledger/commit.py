@@ -39,14 +39,14 @@ class Content:
     """`time.monotonic()` when the source was opened."""
 
 
-def decide_unread(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
+def decide_unread(database: sa.Engine | sa.Connection, delivery: Delivery) -> LogObject | None:
     """Decide a delivery that changes nothing: its version or content counts already, or must not count.
 
     Return as `commit` does; None if the object must be read.
     """
     if delivery.version is None and delivery.sequencer is None:
         return None  # only the content can tell
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with Session(database, expire_on_commit=False) as session, session.begin():
         row = session.scalar(find_row(delivery).with_for_update())
         outcome = decide(row, delivery)
         if row is None or outcome in (None, Outcome.INGESTED, Outcome.REPLACED):
@@ -93,8 +93,9 @@ def _commit(
         row.rejects_uri = content.rejects_uri
         attempts.mark_committed(session, attempt_id)
         session.flush()
-        row.customer_days = merge(session, added=attempt_id, removed=discarded)
+        customer_days = merge(session, added=attempt_id, removed=discarded)
         row.expired = _check_complete(session, attempt_id, content)
+        row.customer_days = customer_days
         if row.expired:
             attempts.discard_closed(session, attempt_id)
         row.committed_at = dt.datetime.now(dt.UTC)
@@ -108,18 +109,23 @@ def _commit(
     return detach(session, row, outcome), discarded
 
 
+_STAGED = sa.select(
+    sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0),
+    sa.cast(
+        sa.func.coalesce(sa.func.sum(Contribution.total_requests).filter(~is_open(Contribution.date)), 0),
+        sa.BigInteger,
+    ),
+    HORIZON,
+).where(Contribution.attempt_id == sa.bindparam("attempt_id"))
+"""The accepted lines that are staged, those of them that are of closed days, and the retention horizon."""
+
+
 def _check_complete(session: Session, attempt_id: int, content: Content) -> int:
     """Every accepted line is staged: a lost batch must not become a wrong number. Return how many are of closed days.
 
     The merge has locked the stripes, so this is the horizon that it has seen.
     """
-    lines = sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0)
-    closed = sa.func.sum(Contribution.total_requests).filter(~is_open(Contribution.date))
-    staged, expired, horizon = session.execute(
-        sa.select(lines, sa.cast(sa.func.coalesce(closed, 0), sa.BigInteger), HORIZON).where(
-            Contribution.attempt_id == attempt_id
-        )
-    ).one()
+    staged, expired, horizon = session.execute(_STAGED, {"attempt_id": attempt_id}).one()
     if staged != content.accepted:
         raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
     if horizon is None:  # then nothing has been merged

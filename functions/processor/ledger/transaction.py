@@ -40,9 +40,9 @@ def find_row(delivery: Delivery | Withdrawal) -> sa.Select[LogObject]:
     return sa.select(LogObject).where(LogObject.bucket == delivery.bucket, LogObject.key == delivery.key)
 
 
-def read_row(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
+def read_row(connection: sa.Connection, delivery: Delivery) -> LogObject | None:
     """Return the object's row as it is now, if it has one."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with Session(connection, expire_on_commit=False) as session, session.begin():
         return session.scalar(find_row(delivery))
 
 
