@@ -15,7 +15,8 @@ from local.errors import UserError
 
 COMMANDS = {
     "generate": "Write a random request log, in random order; the same options give the same bytes.",
-    "ingest": "Ingest a log object into the daily statistics.",
+    "ingest": "Ingest log objects into the daily statistics.",
+    "watch": "Ingest the files that are new or have grown, again and again until Ctrl-C or SIGTERM.",
     "formats": "Show the formats of logs that can be read, one of them, or how a file is read.",
     "stats": "Show the daily statistics of a customer.",
     "rejects": "Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept.",

@@ -16,6 +16,7 @@ from local.ingestion import line_of, problem_of
 from local.termination import noticed
 from processor.bulk import Result, ingest_all
 from processor.dataflow.source import Progress
+from processor.dataflow.staging import usable_cores
 from processor.ingest import Ingestor
 from processor.reading.objects import SourceError
 from processor.sources import Source
@@ -23,8 +24,23 @@ from processor.sources import Source
 _INTERRUPTED = 130
 
 
+AT_ONCE = 2 * usable_cores()
+"""While one log object waits for the database, another one is read."""
+
+
 class _StoppedError(SourceError):
     """Somebody wants this to end at once."""
+
+
+def stoppable(signals: list[int], advance: Progress = lambda _: None) -> Progress:
+    """Return a progress that passes counts on, and ends an ingest at once when the second signal has come."""
+
+    def read(count: int) -> None:
+        if len(signals) > 1:
+            raise _StoppedError("it was stopped")
+        advance(count)
+
+    return read
 
 
 @dataclass(slots=True)
@@ -44,8 +60,8 @@ class _Part:
 def ingest_many(
     sources: Iterator[Source],
     ingestor_of: Callable[[Source, Progress], Ingestor],
-    at_once: int,
     *,
+    at_once: int = AT_ONCE,
     as_json: bool,
 ) -> None:
     """Ingest sources, and tell what came of each: status 1 if one has failed.
@@ -59,13 +75,7 @@ def ingest_many(
 
         def made(source: Source) -> Ingestor:
             part = parts[source.name] = _Part(source.size, advance)
-
-            def read(count: int) -> None:
-                if len(signals) > 1:
-                    raise _StoppedError("it was stopped")
-                part.advance(count)
-
-            return ingestor_of(source, read)
+            return ingestor_of(source, stoppable(signals, part.advance))
 
         wanted = takewhile(lambda _: not signals, sources if listed is None else listed)
         try:

@@ -13,19 +13,15 @@ from local.commands.reading import CustomerOption, FormatOption, NameOption, Rot
 from local.display import progress_bar, visible
 from local.errors import UserError
 from local.ingestion import Naming, client, find_all, is_single, problem_of, settings_of
-from local.many import ingest_many
+from local.many import AT_ONCE, ingest_many
 from logstats.database import create_engine
 from processor.bulk import Result, ingest_all
 from processor.dataflow.source import Progress
-from processor.dataflow.staging import usable_cores
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Outcome
 from processor.reject_stores import reject_store
 from processor.sources import Source
-
-_AT_ONCE = 2 * usable_cores()
-"""While one object waits for the database, another one is read."""
 
 
 def ingest(
@@ -71,7 +67,7 @@ def ingest(
     if only and only.problem:
         raise UserError(str(only.problem))
     with open_database(database_url) as database:
-        engine = create_engine(database, pool_size=2 * _AT_ONCE, max_overflow=-1)
+        engine = create_engine(database, pool_size=2 * AT_ONCE, max_overflow=-1)
         ingestor = Ingestor(
             engine,
             reject_store(settings, client),
@@ -94,7 +90,7 @@ def ingest(
 
         try:
             if only is None:
-                ingest_many(found, ingestor_of, 1 if processes > 1 else _AT_ONCE, as_json=as_json)
+                ingest_many(found, ingestor_of, at_once=1 if processes > 1 else AT_ONCE, as_json=as_json)
                 return
             with progress_bar("Bytes", only.size) as progress:
                 (result,) = ingest_all([only], lambda source: ingestor_of(source, progress))
