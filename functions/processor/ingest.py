@@ -2,13 +2,11 @@
 
 import datetime as dt
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from secrets import token_hex
 
 import sqlalchemy as sa
 
@@ -20,9 +18,9 @@ from processor.dataflow.report import ColumnsChangedError, PartReport, check_col
 from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running, stage, usable_cores
 from processor.deadline import Deadline
-from processor.ingest_summary import IngestSummary, summarise
+from processor.ingest_summary import IngestSummary, content_of, summarise
 from processor.ledger import attempts
-from processor.ledger.commit import Content, commit, decide_unread
+from processor.ledger.commit import commit, decide_unread
 from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
 from processor.ledger.duplicates import find_same_content
 from processor.ledger.transaction import read_row
@@ -34,7 +32,7 @@ from processor.reading.readable import ReadableLog, recognise
 from processor.reading.rotation import known_by_beginning
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
-from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
+from processor.reject_stores import LocalRejectStore, S3RejectStore, keep
 from processor.requests import CurrentVersionRequest, FileRequest, Request
 from processor.settings import IGNORED_KEYS
 
@@ -180,17 +178,9 @@ class Ingestor:
             check_columns(reports, log.columns)
             context.parse_seconds = time.monotonic() - parsing
 
-            rejects_uri = None
-            if kept := encode(rejected_lines(reports)):
-                # Not after the key, which may be long or lead elsewhere; other databases have the same ids.
-                name = f"{attempt_id}-{token_hex(8)}.jsonl"
-                rejects_uri = self.rejects.uri(name)
-                attempts.note_rejects(connection, attempt_id, rejects_uri)
-                put = partial(self.rejects.put, name, kept)
-                deadline.run_within(put, partial(self.rejects.delete, rejects_uri))
-
+            rejects_uri = keep(self.rejects, connection, attempt_id, reports, deadline)
             deadline.check()
-            content = _content(log, reports, rejects_uri, started)
+            content = content_of(log, reports, rejects_uri, started)
             digests = b"".join(report.digests for report in reports)
             read = request.read(delivery, log, digests, content.size_bytes)
             committing = time.monotonic()
@@ -209,16 +199,3 @@ class Ingestor:
             deadline.check()
 
         return Running(self.workers or usable_cores(), self.wait_for_system_duration, read)
-
-
-def _content(
-    log: ReadableLog, reports: Sequence[PartReport], rejects_uri: str | None, started: float
-) -> Content:
-    reasons: Counter[str] = Counter()
-    for report in reports:
-        reasons.update(report.rejected_by_reason)
-    accepted = sum(report.accepted for report in reports)
-    skipped = sum(report.skipped for report in reports)
-    name = log.rule.format if log.rule else None
-    size = sum(report.size_bytes for report in reports)
-    return Content(size, name, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started)

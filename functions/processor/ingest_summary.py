@@ -1,11 +1,16 @@
 """Summarise what came of a log object, for logs, metrics and the command line."""
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from logstats.models import LogObject
+from processor.dataflow.report import PartReport
+from processor.ledger.commit import Content
 from processor.ledger.delivery import Delivery, Outcome, Withdrawal
 from processor.reading.objects import source_of
+from processor.reading.readable import ReadableLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,20 @@ class IngestSummary:
     def as_dict(self) -> dict[str, object]:
         """Return the fields in their order."""
         return asdict(self)
+
+
+def content_of(
+    log: ReadableLog, reports: Sequence[PartReport], rejects_uri: str | None, started: float
+) -> Content:
+    """Return what the byte ranges of a log object hold together; it was opened when `time.monotonic()` was `started`."""
+    reasons: Counter[str] = Counter()
+    for report in reports:
+        reasons.update(report.rejected_by_reason)
+    accepted = sum(report.accepted for report in reports)
+    skipped = sum(report.skipped for report in reports)
+    name = log.rule.format if log.rule else None
+    size = sum(report.size_bytes for report in reports)
+    return Content(size, name, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started)
 
 
 def summarise(

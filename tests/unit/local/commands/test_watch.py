@@ -25,7 +25,7 @@ def test_what_the_page_shows_is_a_valid_call() -> None:
     started = re.search(r"^ExecStart=\S+/logstats (.*)$", unit, re.MULTILINE)
     assert started
     found = parsed(shlex.split(started[1]))
-    assert (found["sources"], found["rotated"]) == (("/var/log/nginx/access.log*",), True)
+    assert (found["sources"], found["rotated"]) == (["/var/log/nginx/access.log*"], True)
     python, flag, module, *arguments = yaml.safe_load(service)["services"]["watch"]["command"]
     assert (python, flag, module) == ("python3", "-m", "local")
     assert parsed(arguments)["sources"] == ["/logs/access.log*"]
