@@ -151,8 +151,7 @@ class Ingestor:
         row = read_row(connection, delivery)
         if row is None or row.attempt_id is None or self.force:
             return None
-        is_size_known = not (log.is_content_plain_text and log.head.compression)
-        if is_size_known and log.size > (row.size_bytes or 0):
+        if not log.is_content_decompressed and log.size > (row.size_bytes or 0):
             return None
         return decide_unread(connection, request.read(delivery, log, *digest_chunks(log)))
 
@@ -171,7 +170,7 @@ class Ingestor:
         attempts.garbage_collect(connection, self.rejects)
         with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
             context.size_bytes, parsing = log.size, time.monotonic()
-            if self.cluster and log.rule and not log.is_content_plain_text:
+            if self.cluster and log.rule and not log.is_content_decompressed:
                 reports = self.cluster(log, attempt_id)
             else:
                 reports = stage(engine, log, attempt_id, self._running(deadline), connection)

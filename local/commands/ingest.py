@@ -92,7 +92,7 @@ def ingest(
             if only is None:
                 ingest_many(found, ingestor_of, at_once=1 if processes > 1 else AT_ONCE, as_json=as_json)
                 return
-            with progress_bar("Bytes", only.size) as progress:
+            with progress_bar("Bytes", only.size or None) as progress:
                 (result,) = ingest_all([only], lambda source: ingestor_of(source, progress))
         finally:
             engine.dispose()

@@ -139,3 +139,22 @@ def test_watch_ingests_what_comes_grows_and_returns(
         output, _ = process.communicate(timeout=60)
         assert (process.returncode, output) == (0, "")
     tables.check(engine, [*A, *B, *C, *A])
+
+
+def test_a_second_interrupt_ends_a_folder_at_once(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    block = gzip.compress(as_bytes(random_lines(seed=1, count=50_000)))
+    with (tmp_path / "logs/large.log").open("wb") as file:
+        file.writelines([block] * 200)
+    with started("ingest", str(tmp_path / "logs"), url=database.url) as process:
+        wait_for(lambda: bool(tables.leftovers(engine)["attempts"]))
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        assert "once more ends at once" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (130, "")
+    assert errors == "stopped: 0 log objects are done; run it again for the rest\n"
+    tables.check(engine)

@@ -37,7 +37,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
         log = source.log
         columns = log.columns if start else b""
         self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES, log.program, log.latest, columns)
-        self._chunks = ChunkDigests(of_plain_text=log.is_content_plain_text)
+        self._chunks = ChunkDigests(of_plain_text=log.is_content_decompressed)
         self._digests = bytearray()
         self._items = self._read(log, start, end)
 

@@ -77,7 +77,7 @@ def cut_at_line_end(file: LocalFile) -> LocalFile:
 
 def _content(log: ReadableLog, start: int = 0, end: int = sys.maxsize) -> Iterator[bytes]:
     """Yield what the digests are of, from `start` up to `end` at most, block by block."""
-    compression = log.head.compression if log.is_content_plain_text else None
+    compression = log.head.compression if log.is_content_decompressed else None
     opened = log.open_range(0, log.size) if compression else log.open_range(start, min(end, log.size))
     try:
         if compression is None:

@@ -73,9 +73,10 @@ class ReadableLog:
         return self.stored.modified_ns
 
     @property
-    def is_content_plain_text(self) -> bool:
-        """Tell whether the content is the plain text, however it is stored: a log that is known by its beginning."""
-        return isinstance(self.stored, LocalFile) and self.stored.is_by_beginning
+    def is_content_decompressed(self) -> bool:
+        """Tell whether the content is the plain text, though it is stored compressed: of a log that is known by its beginning."""
+        is_by_beginning = isinstance(self.stored, LocalFile) and self.stored.is_by_beginning
+        return is_by_beginning and self.head.compression is not None
 
     @property
     def latest(self) -> int:
