@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -18,7 +17,7 @@ from processor.ledger.delivery import Outcome
 from processor.ledger.merge import IntegrityError
 from processor.reading.objects import SourceError, s3_location
 from processor.reading.rules import FormatRule
-from processor.reading.s3 import S3Object, create_client
+from processor.reading.s3 import S3Object
 from processor.settings import ProcessorSettings
 from processor.sources import Source, broken, file_source, files_of, is_pattern, object_source, objects_under
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 80
 """Characters of the first line of what is not recognised."""
-
-client: "Callable[[], S3Client]" = cache(create_client)
-"""Return the one client of this process, which is made when it is needed first."""
 
 
 def settings_of(read_as: str | None, customer: str | None, zone: str | None) -> ProcessorSettings:
@@ -66,30 +62,35 @@ def is_single(source: str) -> bool:
     return not (os.path.isdir(source) or is_pattern(source))  # noqa: PTH112 - a text that may be no path
 
 
-def find_all(sources: Sequence[str], naming: Naming, ignore: Sequence[str]) -> Iterator[Source]:
+def find_all(
+    sources: Sequence[str], naming: Naming, ignore: Sequence[str], client: "Callable[[], S3Client]"
+) -> Iterator[Source]:
     """Yield the log objects that sources name, each once, and what is wrong with others, in the order of the sources."""
     seen: set[str] = set()
     for source in sources:
-        for found in find(source, naming, ignore):
+        objects = (
+            _find_objects(source, client)
+            if source.startswith("s3://")
+            else _find_files(source, naming, ignore)
+        )
+        for found in _or_nothing(source, objects):
             if found.name not in seen:
                 seen.add(found.name)
                 yield found
 
 
-def find(source: str, naming: Naming, ignore: Sequence[str]) -> Iterator[Source]:
+def _or_nothing(source: str, objects: Iterator[Source]) -> Iterator[Source]:
     """Yield the log objects that one source names; a broken one if there is none."""
     found = None
-    for found in _find(source, naming, ignore):
+    for found in objects:
         yield found
     if found is None:
         nothing = "no file matches it" if is_pattern(source) else "there is nothing in it"
         yield broken(source, SourceError(f"{source}: {nothing}"))
 
 
-def _find(source: str, naming: Naming, ignore: Sequence[str]) -> Iterator[Source]:
-    if source.startswith("s3://"):
-        yield from _find_objects(source)
-    elif pipes.is_pipe(source):
+def _find_files(source: str, naming: Naming, ignore: Sequence[str]) -> Iterator[Source]:
+    if pipes.is_pipe(source):
         yield pipes.pipe_source(source, naming.name, is_rotated=naming.is_rotated)
     else:
         for path in files_of(source, ignore):
@@ -99,7 +100,7 @@ def _find(source: str, naming: Naming, ignore: Sequence[str]) -> Iterator[Source
                 yield file_source(path, naming.name, is_rotated=naming.is_rotated)
 
 
-def _find_objects(source: str) -> Iterator[Source]:
+def _find_objects(source: str, client: "Callable[[], S3Client]") -> Iterator[Source]:
     bucket, _, prefix = source.removeprefix("s3://").partition("/")
     try:
         if bucket and source.endswith("/"):

@@ -58,7 +58,7 @@ class _Part:
 
 
 def ingest_many(
-    sources: Iterator[Source],
+    sources: Iterable[Source],
     ingestor_of: Callable[[Source, Progress], Ingestor],
     *,
     at_once: int = AT_ONCE,

@@ -3,6 +3,8 @@
 import json
 import sys
 from dataclasses import replace
+from functools import cache
+from itertools import chain, islice
 from typing import Annotated
 
 import typer
@@ -12,7 +14,7 @@ from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.reading import CustomerOption, FormatOption, NameOption, RotatedOption, ZoneOption
 from local.display import progress_bar, visible
 from local.errors import UserError
-from local.ingestion import Naming, client, find_all, is_single, problem_of, settings_of
+from local.ingestion import Naming, find_all, is_single, problem_of, settings_of
 from local.many import AT_ONCE, ingest_many
 from logstats.database import create_engine
 from processor.bulk import Result, ingest_all
@@ -20,6 +22,7 @@ from processor.dataflow.source import Progress
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Outcome
+from processor.reading.s3 import create_client
 from processor.reject_stores import reject_store
 from processor.sources import Source
 
@@ -62,10 +65,12 @@ def ingest(
     alone = len(sources) == 1 and is_single(sources[0])
     _check(sources, name, processes, alone=alone, rotated=rotated)
     settings = settings_of(read_as, customer, zone)
-    found = find_all(sources, Naming(name, rotated), settings.ignore)
-    only = next(found) if alone else None
-    if only and only.problem:
-        raise UserError(str(only.problem))
+    client = cache(create_client)
+    found = find_all(sources, Naming(name, rotated), settings.ignore, client)
+    first = list(islice(found, 2))
+    if len(first) == 1 and first[0].problem:
+        raise UserError(str(first[0].problem))
+    only = first[0] if alone else None
     with open_database(database_url) as database:
         engine = create_engine(database, pool_size=2 * AT_ONCE, max_overflow=-1)
         ingestor = Ingestor(
@@ -90,7 +95,9 @@ def ingest(
 
         try:
             if only is None:
-                ingest_many(found, ingestor_of, at_once=1 if processes > 1 else AT_ONCE, as_json=as_json)
+                ingest_many(
+                    chain(first, found), ingestor_of, at_once=1 if processes > 1 else AT_ONCE, as_json=as_json
+                )
                 return
             with progress_bar("Bytes", only.size or None) as progress:
                 (result,) = ingest_all([only], lambda source: ingestor_of(source, progress))

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from functools import cache
 from itertools import takewhile
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.reading import CustomerOption, FormatOption, NameOption, RotatedOption, ZoneOption
 from local.display import visible
 from local.errors import UserError
-from local.ingestion import Naming, client, line_of, settings_of
+from local.ingestion import Naming, line_of, settings_of
 from local.many import AT_ONCE, stoppable
 from local.termination import noticed
 from local.watching import Watch
@@ -24,6 +25,7 @@ from logstats.database import create_engine
 from processor.bulk import ingest_all
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Outcome
+from processor.reading.s3 import create_client
 from processor.reject_stores import reject_store
 
 _COUNTS = (Outcome.INGESTED, Outcome.REPLACED)
@@ -61,7 +63,7 @@ def watch(
         engine = create_engine(database, pool_size=2 * AT_ONCE, max_overflow=-1)
         ingestor = Ingestor(
             engine,
-            reject_store(settings, client),
+            reject_store(settings, cache(create_client)),
             settings.wait_for_system_duration,
             progress=stoppable(signals),
             formats=settings.log_formats,

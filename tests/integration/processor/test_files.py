@@ -44,7 +44,7 @@ def test_what_has_grown_counts_and_another_log_under_the_same_name_is_a_conflict
     assert ingest(ingestor, path, b"") == "ingested"
     assert ingest(ingestor, path, OLD) == "replaced"
     others: tuple[bytes | list[str], ...] = (NEW, OLD[:200], [*NEW, *OLD], b"")
-    for other in others:
+    for other in (*others, *others):
         assert ingest(ingestor, path, other) == "conflict"
         tables.check(ingestor.engine, OLD)
     row = tables.ledger(ingestor.engine, str(path))
@@ -135,12 +135,10 @@ def test_a_file_that_grows_while_it_is_read_counts_up_to_its_last_whole_line(
     when_read(monkeypatch, lambda: append(path, rest))
 
     def run() -> str:
-        request = (
-            ingestor.ingest_rotated(partial(LocalFile.at, path))
-            if rotated
-            else ingestor.ingest_file(LocalFile.at(path))
-        )
-        return request.outcome
+        find = partial(LocalFile.at, path)
+        summary = ingestor.ingest_rotated(find) if rotated else ingestor.ingest_file(find())
+        assert summary.lines == summary.accepted
+        return summary.outcome
 
     assert run() == ("unchanged" if rotated and not counts else "ingested")
     tables.check(ingestor.engine, counts)
