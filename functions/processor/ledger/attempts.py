@@ -99,7 +99,7 @@ def note_rejects(connection: sa.Connection, attempt_id: int, uri: str) -> None:
 
 def mark_committed(session: Session, attempt_id: int) -> None:
     """Take an attempt off the list of those that may be collected."""
-    session.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(committed=True))
+    session.connection().execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(committed=True))
 
 
 def discard(session: Session, attempt_id: int) -> None:

@@ -5,6 +5,18 @@ import sqlalchemy as sa
 from logstats.models import LogObject
 from processor.ledger.delivery import Outcome
 
+_OTHER = (
+    sa.select(LogObject.bucket, LogObject.key)
+    .where(
+        LogObject.content_digest == sa.bindparam("digest"),
+        LogObject.size_bytes > sa.literal_column("0"),  # as the index says it
+        LogObject.attempt_id.is_not(None),
+        LogObject.outcome != Outcome.UNRECOGNISED,
+        LogObject.id != sa.bindparam("own"),
+    )
+    .limit(1)
+)
+
 
 def find_same_content(connection: sa.Connection, row: LogObject) -> tuple[str, str] | None:
     """Return bucket and key of another object that counts and has the same content, if that is not empty.
@@ -13,13 +25,6 @@ def find_same_content(connection: sa.Connection, row: LogObject) -> tuple[str, s
     """
     if row.outcome not in (Outcome.INGESTED, Outcome.REPLACED, Outcome.UNCHANGED) or not row.size_bytes:
         return None
-    other = sa.select(LogObject.bucket, LogObject.key).where(
-        LogObject.content_digest == row.content_digest,
-        LogObject.size_bytes > sa.literal_column("0"),  # as the index says it
-        LogObject.attempt_id.is_not(None),
-        LogObject.outcome != Outcome.UNRECOGNISED,
-        LogObject.id != row.id,
-    )
     with connection.begin():
-        found = connection.execute(other.limit(1)).one_or_none()
-    return found and (found.bucket, found.key)
+        found = connection.execute(_OTHER, {"digest": row.content_digest, "own": row.id}).one_or_none()
+    return (found.bucket, found.key) if found else None
