@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from cdk import ROOT
-from cdk.database import AuroraParameters, ExistingParameters
+from cdk.database import AuroraParameters
+from cdk.existing import ExistingParameters
 from cdk.parameters import ParametersError, read
 
 OWN = """layout = "json"

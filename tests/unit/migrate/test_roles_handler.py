@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from migrate.roles import statements
 from migrate.roles_handler import PHYSICAL_ID, handler
@@ -19,15 +19,18 @@ PROPERTIES = {"Cluster": "arn:cluster", "Secret": "arn:secret", "Database": "log
 
 
 class DataApi:
-    """Takes statements; fails with the given codes first."""
+    """Takes statements; fails with the given codes, or errors, first."""
 
-    def __init__(self, *codes: str) -> None:
-        self.codes = list(codes)
+    def __init__(self, *failures: str | Exception) -> None:
+        self.failures = list(failures)
         self.calls: list[dict[str, str]] = []
 
     def execute_statement(self, **call: str) -> dict[str, Any]:
-        if self.codes:
-            error = {"Error": {"Code": self.codes.pop(0), "Message": "says the database"}}
+        if self.failures:
+            failure = self.failures.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            error = {"Error": {"Code": failure, "Message": "says the database"}}
             raise ClientError(error, "ExecuteStatement")  # type: ignore[arg-type]
         self.calls.append(call)
         return {}
@@ -79,17 +82,18 @@ def test_delete_leaves_the_roles(listener: Listener, monkeypatch: pytest.MonkeyP
 def test_a_database_that_starts_or_resumes_is_waited_for(
     listener: Listener, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
-    api = DataApi("DatabaseUnavailableException", "DatabaseResumingException")
+    silent = ReadTimeoutError(endpoint_url="https://rds-data")
+    api = DataApi("DatabaseUnavailableException", "DatabaseResumingException", "ThrottlingException", silent)
     assert call(listener, monkeypatch, api) == ("SUCCESS", "")
-    assert len(pauses) == 2
+    assert len(pauses) == 4
     assert [made["sql"] for made in api.calls] == statements("logstats")
 
 
 def test_a_database_that_never_answers_is_given_up_in_time_for_an_answer(
     listener: Listener, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
-    status, reason = call(listener, monkeypatch, DataApi(*["DatabaseResumingException"] * 9), seconds=12)
-    assert (status, pauses) == ("FAILED", [])
+    status, reason = call(listener, monkeypatch, DataApi(*["DatabaseResumingException"] * 9), seconds=11.5)
+    assert (status, pauses) == ("FAILED", [0.5])
     assert "DatabaseResumingException" in reason
 
 
