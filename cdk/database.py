@@ -138,7 +138,7 @@ class AuroraDatabase(Construct):
         )
         if aurora.snapshot_identifier:
             server.restore(self.cluster, aurora.snapshot_identifier)
-        server.add_log_groups(self.cluster, identifier, environment.log_retention)
+        server.add_log_groups(self, self.cluster, identifier, environment.log_retention)
         if not aurora.deletion_protection:
             acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
         DatabaseRoles(self, "Roles", self.cluster, NAME, layers, environment.log_retention)

@@ -1,6 +1,7 @@
 """Aurora's server: its version, its parameters, what it logs, and what it begins with."""
 
 from aws_cdk import aws_rds as rds
+from constructs import Construct
 
 from cdk.environment import LogRetention
 from cdk.logs import log_group
@@ -28,7 +29,9 @@ def engine(version: str) -> rds.IClusterEngine:
     )
 
 
-def add_log_groups(cluster: rds.DatabaseCluster, identifier: str, retention: LogRetention) -> None:
+def add_log_groups(
+    scope: Construct, cluster: rds.DatabaseCluster, identifier: str, retention: LogRetention
+) -> None:
     """Make the groups of a cluster's logs before it does: those that RDS makes itself are kept for ever."""
     for log in LOGS:
         word = log.title().replace("-", "")

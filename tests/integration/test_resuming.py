@@ -16,7 +16,7 @@ from processor import backfill
 from processor.context import Context
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
-from processor.ledger.withdrawal import Withdrawal
+from processor.ledger.delivery import Withdrawal
 from processor.reading.objects import FILE_BUCKET
 from processor.reject_stores import LocalRejectStore
 from processor.retention.handler import RetentionFailedError

@@ -15,11 +15,13 @@ from migrate.roles import OWNER
 from tests.database_roles import MASTER, as_user, database_with_roles, execute
 
 RUNBOOK = (Path(__file__).parents[3] / "docs/runbook.md").read_text("utf-8")
-SQL = re.compile(r'\bsql "([^"]*)"|`((?:SELECT|TRUNCATE|CREATE|ALTER|UPDATE|DELETE)[^`]* [^`]*)`')
+SQL = re.compile(
+    r'(?<!logstats )\bsql "([^"$]*)"|`((?:SELECT|TRUNCATE|CREATE|ALTER|UPDATE|DELETE)[^`]* [^`]*)`'
+)
 STATEMENTS = [one or other for one, other in SQL.findall(RUNBOOK)]
 
 
-@pytest.fixture(scope="module", params=[16, 18])
+@pytest.fixture(scope="module", params=[pytest.param(16, marks=pytest.mark.nightly), 18])
 def aurora(
     request: pytest.FixtureRequest, server: EmbeddedPostgres, postgres_folder: Path
 ) -> Iterator[EmbeddedPostgres]:
