@@ -35,9 +35,7 @@ def add_log_groups(
     """Make the groups of a cluster's logs before it does: those that RDS makes itself are kept for ever."""
     for log in LOGS:
         word = log.title().replace("-", "")
-        group = log_group(
-            cluster.node.scope, f"{word}Logs", retention, f"/aws/rds/cluster/{identifier}/{log}"
-        )
+        group = log_group(scope, f"{word}Logs", retention, f"/aws/rds/cluster/{identifier}/{log}")
         cluster.node.add_dependency(group)
 
 

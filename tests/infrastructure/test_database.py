@@ -17,7 +17,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     environments = copy.deepcopy(COMMITTED["environments"])
     environments["prod"]["database"] |= {
         "snapshot_identifier": SNAPSHOT,
-        "engine_version": "19.2",
+        "engine_version": "17.9",
         "zones": ["us-east-1b", "us-east-1d"],
     }
     folder: Path = tmp_path_factory.mktemp("changed")
@@ -71,8 +71,8 @@ def test_the_logs_of_a_restored_database_have_groups_too(changed: dict[str, Any]
 
 
 def test_another_major_version_has_parameters_of_its_family(changed: dict[str, Any]) -> None:
-    assert of(changed, "AWS::RDS::DBCluster")["EngineVersion"] == "19.2"
-    assert of(changed, "AWS::RDS::DBClusterParameterGroup")["Family"] == "aurora-postgresql19"
+    assert of(changed, "AWS::RDS::DBCluster")["EngineVersion"] == "17.9"
+    assert of(changed, "AWS::RDS::DBClusterParameterGroup")["Family"] == "aurora-postgresql17"
     assert only("prod", "AWS::RDS::DBClusterParameterGroup")["Properties"]["Family"] == "aurora-postgresql18"
 
 
