@@ -25,16 +25,11 @@ LOCKS = 0x61747470 << 32
 _WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
 """Staged rows need not be safe on disk before the commit, which is behind it in the log and waits for both. The
 attempt's own row must be: its id must never come again."""
-_IDLE_LIMIT = "idle_session_timeout"
-_SPARED = sa.func.set_config(_IDLE_LIMIT, "0", False)  # noqa: FBT003 - the session: it is silent while the log object is read
-_NO_LONGER_SPARED = sa.func.set_config(
-    _IDLE_LIMIT,
-    sa.select(sa.column("reset_val"))
-    .select_from(sa.table("pg_settings"))
-    .where(sa.column("name") == _IDLE_LIMIT)
-    .scalar_subquery(),
-    False,  # noqa: FBT003 - as above
+_SPARED, _NO_LONGER_SPARED = (
+    sa.func.set_config("idle_session_timeout", value, False)  # noqa: FBT003 - of the session
+    for value in ("0", sa.null())
 )
+"""An attempt's session is silent while the log object is read; null is what the session began with."""
 _COLLECTED = 20
 """Attempts that one collection looks at."""
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)

@@ -28,10 +28,10 @@ def test_idle_nothing_has_a_price_by_the_hour() -> None:
 
 def test_each_object_keeps_the_database_awake_for_little_more_than_its_pause() -> None:
     """24 objects a day: their sessions end after seconds, and no longer after six minutes."""
-    assert (cost.IDLE_SESSION_SECONDS, cost.PAUSE_SECONDS) == (
+    assert (
         IDLE_SESSION_SECONDS,
         AuroraParameters().pause_after_seconds,
-    )
+    ) == (cost.IDLE_SESSION_SECONDS, cost.PAUSE_SECONDS)
     quiet = replace(LOADS[1], request_hours=0)
     assert quiet.awake_hours == pytest.approx(24 * (300 + 10 + 1.5) / 3600 + 10 / 3600)
 
