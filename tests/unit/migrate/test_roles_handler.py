@@ -1,5 +1,7 @@
 """The function that creates the roles: patient with a database that starts, plain about one that fails."""
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -102,3 +104,11 @@ def test_a_failure_says_why(listener: Listener, monkeypatch: pytest.MonkeyPatch,
     assert (status, pauses) == ("FAILED", [])
     assert reason.startswith("The database roles were not created: ")
     assert "says the database" in reason
+
+
+def test_it_needs_no_package_that_lambdas_runtime_does_not_have() -> None:
+    """It has no layer of packages, but that of `logstats`."""
+    packages = ("pydantic", "pydantic_settings", "sqlalchemy", "psycopg", "alembic", "aws_lambda_powertools")
+    missing = "".join(f"sys.modules[{name!r}] = None; " for name in packages)
+    program = f"import sys; {missing}import migrate.roles_handler"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
