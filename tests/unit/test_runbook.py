@@ -147,6 +147,15 @@ def test_messages_that_are_asked_for_are_written() -> None:
     assert all(message in code for message in messages)
 
 
+def test_every_block_is_read_by_a_shell() -> None:
+    scripts = [block.body for block in blocks(PAGE) if block.language == "sh"]
+    assert len(scripts) > 20
+    done = subprocess.run(
+        ["bash", "-n"], input="\n".join(scripts), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def fields_of(kind: type) -> set[str]:
     return {field.name for field in dataclasses.fields(kind)}
 
