@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from processor import backfill, sources
+from processor.reading.s3 import list_objects
 from tests import oracle, tables
 from tests.integration.processor.conftest import REJECTS
 from tests.logs import as_bytes, random_lines
@@ -73,7 +74,7 @@ def test_what_fails_is_named_and_the_rest_goes_on(
     s3: S3Double, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Here an object that is deleted between the listing and the reading, and a corrupt archive."""
-    listed = sources.list_objects
+    listed = list_objects
     monkeypatch.setattr(
         sources,
         "list_objects",
