@@ -140,7 +140,10 @@ def _show(summary: IngestSummary) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(show_header=False, box=None)
-    for name, value in summary.as_dict().items():
+    shown = summary.as_dict()
+    if summary.same_content_as is None:
+        del shown["same_content_as"]
+    for name, value in shown.items():
         if isinstance(value, dict):
             for reason, count in value.items():
                 table.add_row(f"  {reason}", f"{count:,}")

@@ -93,9 +93,8 @@ def _commit(
         row.rejects_uri = content.rejects_uri
         attempts.mark_committed(session, attempt_id)
         session.flush()
-        customer_days = merge(session, added=attempt_id, removed=discarded)
+        row.customer_days = merge(session, added=attempt_id, removed=discarded)
         row.expired = _check_complete(session, attempt_id, content)
-        row.customer_days = customer_days
         if row.expired:
             attempts.discard_closed(session, attempt_id)
         row.committed_at = dt.datetime.now(dt.UTC)
@@ -125,7 +124,7 @@ def _check_complete(session: Session, attempt_id: int, content: Content) -> int:
 
     The merge has locked the stripes, so this is the horizon that it has seen.
     """
-    staged, expired, horizon = session.execute(_STAGED, {"attempt_id": attempt_id}).one()
+    staged, expired, horizon = session.connection().execute(_STAGED, {"attempt_id": attempt_id}).one()
     if staged != content.accepted:
         raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
     if horizon is None:  # then nothing has been merged
