@@ -18,6 +18,7 @@ COMMANDS = {
     "ingest": "Ingest a log object into the daily statistics.",
     "formats": "Show the formats of logs that can be read, one of them, or how a file is read.",
     "stats": "Show the daily statistics of a customer.",
+    "report": "Print the report of a day: totals, customers below the objective, the largest changes, what was not read.",
     "rejects": "Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept.",
     "serve": "Serve the API until Ctrl-C.",
     "up": "Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL.",
