@@ -86,7 +86,9 @@ def _total(overview: Row) -> Section:
     slowest = f"p99 {_seconds(total['duration_p99'])}{_change(overview['change_p99'])}, median {_seconds(total['duration_p50'])}"
     items: list[Line] = [
         (plural(total["total_requests"], "request") + _change(overview["change_requests"]),),
-        (plural(total["active_customers"], "active customer"),),
+        (
+            f"{plural(total['active_customers'], 'active customer')}, {overview['new_customers']:,} of them new",
+        ),
         (f"uptime {_uptime(total)}{_points(overview['change_uptime_percentage'])}",),
         (
             f"{plural(total['server_errors'], 'server error')}, {plural(total['client_errors'], 'client error')}",

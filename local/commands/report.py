@@ -21,6 +21,7 @@ from report import render
 from report.client import AUTHORIZERS, ReportError, content, request
 from report.content import Ask, compose
 
+
 def report(
     *,
     date: Annotated[

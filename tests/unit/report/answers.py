@@ -82,6 +82,7 @@ class Api:
             "change_requests": None,
             "change_uptime_percentage": None,
             "change_p99": None,
+            "new_customers": 0,
             "silent_customers": {"count": len(silent), "customers": list(silent)},
             "ledger": {
                 "objects": len(files),

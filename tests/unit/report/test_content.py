@@ -44,12 +44,13 @@ def test_the_totals_have_their_change_against_the_day_before() -> None:
         change_requests=0.234,
         change_uptime_percentage=-0.5,
         change_p99=0.1,
+        new_customers=1,
     )
     found = section(report(api), "Totals")
     assert found.lead == "The changes are against 2024-10-02."
     assert lines(found) == [
         "1,234 requests (+23.4 %)",
-        "2 active customers",
+        "2 active customers, 1 of them new",
         "uptime 99.027 % (-0.500 points)",
         "12 server errors, 7 client errors",
         "p99 0.990 s (+10.0 %), median 0.400 s",
@@ -60,7 +61,7 @@ def test_without_a_day_before_nothing_is_compared() -> None:
     document = report(Api([row("a", 1)]))
     found = section(document, "Totals")
     assert found.lead == "There is nothing on the day before to compare with."
-    assert lines(found)[:2] == ["1 request", "1 active customer"]
+    assert lines(found)[:2] == ["1 request", "1 active customer, 0 of them new"]
     assert [
         each.heading
         for each in document.sections
@@ -131,7 +132,8 @@ def test_changes_have_their_direction_and_new_customers_none(heading: str, expec
 
 def test_without_a_change_it_says_none() -> None:
     found = section(
-        report(Api([row("a", change_requests=0.0, change_p99=0.0)], before=counts(9))), "Largest rises in requests"
+        report(Api([row("a", change_requests=0.0, change_p99=0.0)], before=counts(9))),
+        "Largest rises in requests",
     )
     assert (found.lead, lines(found)) == ("None.", [])
 
