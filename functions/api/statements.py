@@ -49,13 +49,22 @@ REVISIONS = sa.select(Customer.customer_id, Customer.revision).where(
 )
 """The revisions of customers; a customer without statistics has no row."""
 
+
+def wanted() -> sa.TableValuedAlias:
+    """Return the parameter `customers`, a list of ids, as a table: each `customer_id` with its `number`, from 1 on."""
+    ids = sa.bindparam("customers", type_=sa.ARRAY(CustomerId))
+    columns = sa.column("customer_id", CustomerId)
+    return sa.func.unnest(ids).table_valued(columns, with_ordinality="number").render_derived("wanted")
+
+
+def starting(column: sa.SQLColumnExpression[str]) -> sa.ColumnElement[bool]:
+    """Compare ids, in byte order, with the parameters `prefix` and `end`, the first after all that start with it."""
+    return sa.and_(column >= sa.bindparam("prefix"), column < sa.bindparam("end"))
+
+
 CUSTOMERS = (
     sa.select(Customer.customer_id, Customer.first_date, Customer.last_date, Customer.total_requests)
-    .where(
-        Customer.customer_id > sa.bindparam("after"),
-        Customer.customer_id >= sa.bindparam("prefix"),
-        Customer.customer_id < sa.bindparam("end"),
-    )
+    .where(Customer.customer_id > sa.bindparam("after"), starting(Customer.customer_id))
     .order_by(Customer.customer_id)
     .limit(_LIMIT)
 )

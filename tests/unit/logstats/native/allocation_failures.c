@@ -24,6 +24,7 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #include "histogram.c"
 #include "json.c"
 #include "program.c"
+#include "totals.c"
 #include "values.c"
 
 typedef struct { uint8_t bytes[4096]; size_t length; } file;
