@@ -8,6 +8,7 @@ than the deployment's authoriser would: a signer for IAM, one scope for tokens, 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
+import base64
 import json
 import logging
 import time
@@ -100,7 +101,8 @@ def request(path: str, query: Mapping[str, str], authorizer: Mapping[str, Any]) 
 
 def content(path: str, answer: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
     """Return the content of an answer; a `ReportError` if it is not 200."""
-    body = json.loads(answer["body"])
+    text = answer["body"]
+    body = json.loads(base64.b64decode(text) if answer.get("isBase64Encoded") else text)
     if answer["statusCode"] != 200:
         raise ReportError(f"GET {path} is answered {answer['statusCode']}: {body['detail']}")
     return body

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
-from report.document import SHOWN, Document, Line, Section, Verbatim, cut, plural
+from report.document import Document, Line, Section, Verbatim, cut, plural
 from report.files import files_section
 
 Ask = Callable[[str, Mapping[str, str]], Any]
@@ -17,6 +17,8 @@ Ask = Callable[[str, Mapping[str, str]], Any]
 Row = Mapping[str, Any]
 """A customer's day as `GET /customers` answers it, or the total of a day as `GET /overview` does."""
 
+CHANGES = 5
+"""Customers in each list of the largest changes."""
 PAGE = 1_000
 """The API's longest page, and so the most customers that are counted below the objective."""
 
@@ -36,7 +38,7 @@ def compose(ask: Ask, date: dt.date, objective: Decimal) -> Document:
     """
     day = {"from": str(date), "to": str(date)}
 
-    def customers(sort: str, limit: int = SHOWN) -> list[Row]:
+    def customers(sort: str, limit: int = CHANGES) -> list[Row]:
         found: list[Row] = ask("/customers", {**day, "sort": sort, "limit": str(limit)})["customers"]
         return found
 
@@ -118,12 +120,11 @@ def _changes(heading: str, rows: Sequence[Row], field: str, sign: int) -> Sectio
 
 
 def _silent(silent: Row, date: dt.date) -> Section:
-    before = date - dt.timedelta(days=1)
     items: list[Line] = [
-        (Verbatim(each["customer_id"]), f": {plural(each['requests_before'], 'request')}")
+        (Verbatim(each["customer_id"]), f": {plural(each['requests_before'], 'request')} before")
         for each in silent["customers"]
     ]
-    lead = f"{plural(silent['count'], 'customer')} with requests on {before} and none on {date}."
+    lead = f"{plural(silent['count'], 'customer')} with requests on the day before and none on {date}."
     return Section("Silent customers", lead, cut(items, silent["count"] - len(items)))
 
 

@@ -145,8 +145,13 @@ def test_silent_customers_are_counted_beyond_those_that_are_named() -> None:
     ]
     api = Api([row("a")], silent_customers={"count": 250, "customers": silent})
     found = section(report(api), "Silent customers")
-    assert found.lead == "250 customers with requests on 2024-10-02 and none on 2024-10-03."
-    assert lines(found) == ["s0: 9 requests", "s1: 8 requests", "s2: 7 requests", "and 247 more"]
+    assert found.lead == "250 customers with requests on the day before and none on 2024-10-03."
+    assert lines(found) == [
+        "s0: 9 requests before",
+        "s1: 8 requests before",
+        "s2: 7 requests before",
+        "and 247 more",
+    ]
 
 
 def test_a_day_without_requests_says_so_and_which_was_the_last() -> None:
@@ -163,7 +168,7 @@ def test_a_day_without_requests_says_so_and_which_was_the_last() -> None:
     assert document.sections[0].lead == (
         "No request on this day has been counted. The last day with requests is 2024-10-02."
     )
-    assert "gone: 9 requests" in text(document)
+    assert "gone: 9 requests before" in text(document)
 
 
 def test_an_empty_database_has_no_last_day() -> None:
