@@ -1,6 +1,7 @@
 """The morning report: a function that a schedule invokes every day, and its topic. Only when `report` is set."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -40,7 +41,7 @@ class ReportParameters:
     """
 
     hour: Annotated[int, Field(ge=0, le=23)] = 6
-    time_zone: ZoneInfo = ZoneInfo("UTC")
+    time_zone: ZoneInfo = Field(default_factory=partial(ZoneInfo, "UTC"))  # some images have no zones
     objective: Objective = Decimal("99.9")
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
 

@@ -37,9 +37,11 @@ def report(
     ] = "text",
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Print the report of a day: totals, customers below the objective, the largest changes, and what was not read."""
+    """Print the report of a day: totals, customers below the objective, the largest changes, what was not read."""
     day: dt.date = (
-        valid("--date", CalendarDate, date) if date else dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+        valid("--date", CalendarDate, date)
+        if date is not None
+        else dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     )
     wanted: Decimal = valid("--objective", Objective, objective)
     try:
