@@ -6,7 +6,6 @@ The day is one of UTC, as all days here.
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from itertools import takewhile
 from typing import Any
 
 from report.document import Document, Line, Section, Verbatim, cut, plural
@@ -19,8 +18,8 @@ Row = Mapping[str, Any]
 
 CHANGES = 5
 """Customers in each list of the largest changes."""
-PAGE = 1_000
-"""The API's longest page, and so the most customers that are counted below the objective."""
+PAGES = 10
+"""Of customers below the objective, that are counted; each has 1,000."""
 
 
 def compose(ask: Ask, date: dt.date, objective: Decimal) -> Document:
@@ -38,8 +37,8 @@ def compose(ask: Ask, date: dt.date, objective: Decimal) -> Document:
     """
     day = {"from": str(date), "to": str(date)}
 
-    def customers(sort: str, limit: int = CHANGES) -> list[Row]:
-        found: list[Row] = ask("/customers", {**day, "sort": sort, "limit": str(limit)})["customers"]
+    def changed(sort: str) -> list[Row]:
+        found: list[Row] = ask("/customers", {**day, "sort": sort, "limit": str(CHANGES)})["customers"]
         return found
 
     overview = ask("/overview", day)
@@ -47,8 +46,7 @@ def compose(ask: Ask, date: dt.date, objective: Decimal) -> Document:
     rest = [_silent(overview["silent_customers"], date), files_section(ask, overview["ledger"], date)]
     if not overview["total"]["total_requests"]:
         return Document(title, "no requests", [_nothing(ask("/overview", {})), *rest])
-    worst = [*takewhile(lambda row: misses(row, objective), customers("uptime_percentage", PAGE))]
-    least = "at least " if len(worst) == PAGE else ""
+    worst, least = _below(ask, day, objective)
     count = f"{least}{len(worst):,} of {plural(overview['total']['active_customers'], 'customer')}"
     heading = f"Customers below {objective} % uptime, worst first"
     sections = [
@@ -57,14 +55,27 @@ def compose(ask: Ask, date: dt.date, objective: Decimal) -> Document:
     ]
     if overview["before"]:
         sections += [
-            _changes("Largest rises in requests", customers("-change_requests"), "change_requests", 1),
-            _changes("Largest falls in requests", customers("change_requests"), "change_requests", -1),
-            _changes("Largest rises in p99", customers("-change_p99"), "change_p99", 1),
+            _changes("Largest rises in requests", changed("-change_requests"), "change_requests", 1),
+            _changes("Largest falls in requests", changed("change_requests"), "change_requests", -1),
+            _changes("Largest rises in p99", changed("-change_p99"), "change_p99", 1),
         ]
     return Document(title, f"{count} below {objective} %", [*sections, *rest])
 
 
-def misses(row: Row, objective: Decimal) -> bool:
+def _below(ask: Ask, day: Mapping[str, str], objective: Decimal) -> tuple[list[Row], str]:
+    """Return the customers below an objective, worst first, and `at least ` if there may be even more."""
+    query, worst = {**day, "sort": "uptime_percentage", "limit": "1000"}, []
+    for _ in range(PAGES):
+        page = ask("/customers", query)
+        failing = [row for row in page["customers"] if _misses(row, objective)]
+        worst += failing
+        if len(failing) < len(page["customers"]) or page["next"] is None:
+            return worst, ""
+        query["after"] = page["next"]
+    return worst, "at least "
+
+
+def _misses(row: Row, objective: Decimal) -> bool:
     """Tell whether a day's uptime is below an objective; in integers, so that 99.9 % of 1,000 are 999."""
     served = row["total_requests"] - row["server_errors"]
     return bool(served * 100_000 < int(objective * 1_000) * row["total_requests"])

@@ -103,4 +103,9 @@ class Api:
         known = [each for each in self.customers if each[field] is not None]
         found = sorted(known, key=lambda each: each[field], reverse=descending)
         found += [each for each in self.customers if each[field] is None]
-        return {"customers": found[: int(query["limit"])], "next": None}
+        first, limit = int(query.get("after", 0)), int(query["limit"])
+        following = first + limit
+        return {
+            "customers": found[first:following],
+            "next": str(following) if following < len(found) else None,
+        }

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from report.content import PAGE, compose
+from report.content import PAGES, compose
 from report.document import Document, Section
-from report.files import PAGES
+from report.files import PAGES as PAGES_OF_FILES
 from report.render import text
 from tests.unit.report.answers import DATE, Api, Row, counts, file, row
 
@@ -104,10 +104,17 @@ def test_the_worst_come_first_and_the_rest_is_counted() -> None:
     assert document.summary == "12 of 13 customers below 99.9 %"
 
 
-def test_more_than_a_page_of_customers_is_said_to_be_more() -> None:
-    document = report(Api([row(f"c{number}", 1, 1) for number in range(PAGE + 5)]))
-    assert document.summary == "at least 1,000 of 1,005 customers below 99.9 %"
-    assert lines(section(document, "Customers below"))[-1] == "and at least 990 more"
+@pytest.mark.parametrize(("failing", "asked"), [(999, 1), (1_000, 2), (2_345, 3)])
+def test_pages_of_customers_are_followed_until_one_meets_the_objective(failing: int, asked: int) -> None:
+    api = Api([*(row(f"c{number}", 1, 1) for number in range(failing)), row("good"), row("better")])
+    assert report(api).summary == f"{failing:,} of {failing + 2:,} customers below 99.9 %"
+    assert len([query for path, query in api.asked if path == "/customers"]) == asked
+
+
+def test_more_customers_than_are_counted_are_said_to_be_more() -> None:
+    document = report(Api([row(f"c{number}", 1, 1) for number in range(PAGES * 1_000 + 5)]))
+    assert document.summary == "at least 10,000 of 10,005 customers below 99.9 %"
+    assert lines(section(document, "Customers below"))[-1] == "and at least 9,990 more"
 
 
 CHANGES: list[Row] = [
@@ -213,4 +220,4 @@ def test_pages_of_the_ledger_are_followed_to_the_day_and_no_further_than_is_bear
         }
 
     compose(ask, DATE, Decimal(99))
-    assert asked == [None, *(f"after {number}" for number in range(1, PAGES))]
+    assert asked == [None, *(f"after {number}" for number in range(1, PAGES_OF_FILES))]

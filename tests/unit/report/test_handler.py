@@ -44,12 +44,12 @@ def sns(monkeypatch: pytest.MonkeyPatch) -> Sns:
         "API_FUNCTION": "arn:api",
         "API_AUTH": "jwt",
         "ENVIRONMENT": "production0000ab",
-        "OBJECTIVE": "99.9",
+        "OBJECTIVE": "99.999",
         "TOPIC": TOPIC,
     }.items():
         monkeypatch.setenv(name, value)
     topic = Sns()
-    customers = [row(f"c{number}", 1, 1) for number in range(1_005)]
+    customers = [row(f"c{number}", 1, 1) for number in range(10_005)]
     monkeypatch.setattr(boto3, "client", {"lambda": Function(Api(customers)), "sns": topic}.__getitem__)
     return topic
 
@@ -60,7 +60,9 @@ def test_the_report_is_published_with_a_subject_that_sns_takes(sns: Sns) -> None
     assert message["TopicArn"] == TOPIC
     assert message["Message"].startswith("API report of Thursday, 2024-10-03 (UTC)\n")
     subject = message["Subject"]
-    assert subject == "logstats production0000ab, 2024-10-03: at least 1,000 of 1,005 customers below 99.9 %"
+    assert (
+        subject == "logstats production0000ab, 2024-10-03: at least 10,000 of 10,005 customers below 99.999 %"
+    )
     assert subject.isascii()
     assert subject.isprintable()
     assert len(subject) < 100
