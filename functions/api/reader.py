@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Executable, Row, event
+from sqlalchemy import Executable, Row, event, func, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -131,9 +131,16 @@ class Reader:
         await self._engine.dispose()
 
 
+_FOR_MANY_ROWS = select(func.set_config("plan_cache_mode", "force_custom_plan", True), func.set_config("jit", "off", True))
+
+
 async def begin_snapshot(connection: AsyncConnection) -> None:
-    """Let all statements that follow on a connection see what the first of them sees."""
+    """Let all statements that follow on a connection see the same, until it is closed.
+
+    They read many rows: so each is planned for its own parameters, as a plan for any would not fit.
+    """
     await connection.execution_options(isolation_level="REPEATABLE READ")
+    await connection.execute(_FOR_MANY_ROWS)
 
 
 async def copy(
