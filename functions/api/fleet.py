@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api import ranking
+from api import fleet_statements, ranking
 from api.changes import Measures, changes
 from api.cursors import Cursor
 from api.histograms import TooManyHistogramsError, percentiles, within
@@ -101,7 +101,7 @@ async def page(
     kept = found[:limit]
     rows = await _rows(connection, selection, ranges, [customer_id for customer_id, _ in kept])
     more = len(found) > limit
-    return rows, Cursor(*reversed(kept[-1])) if more else None
+    return rows, Cursor(kept[-1][1], kept[-1][0]) if more else None
 
 
 async def batches(connection: AsyncConnection, selection: Selection) -> AsyncIterator[list[dict[str, Any]]]:
@@ -159,9 +159,9 @@ async def _percentiles_of_all(
     if days is None:
         return {}
     asked = {**parameters, "first": days.first, "last": days.last, "limit": MAX_HISTOGRAMS + 1}
-    if (await connection.execute(ranking.COUNT_HISTOGRAMS, asked)).scalar_one() > MAX_HISTOGRAMS:
+    if (await connection.execute(fleet_statements.COUNT_HISTOGRAMS, asked)).scalar_one() > MAX_HISTOGRAMS:
         raise TooManyHistogramsError(f"there are more than {MAX_HISTOGRAMS:,} of them in {days.days} days")
-    found = (await connection.execute(ranking.EXTREMES, asked)).all()
+    found = (await connection.execute(fleet_statements.EXTREMES, asked)).all()
     values = await percentiles(connection, [row[0] for row in found], days)
     return {
         customer_id: within(merged, least, most)[number]
@@ -178,7 +178,8 @@ async def _rows(
     if selection.with_days and ranges.now.days > MAX_CHART_DAYS:
         raise RangeTooLongError(f"daily_requests are given for at most {MAX_CHART_DAYS} days")
     rows = [
-        fields(customer_id, now[number]) | changes(_measures(now[number]), _measures(before.get(number)))
+        fields(customer_id, now[number])
+        | changes(_measures(now[number]), _measures(before[number]) if number in before else None)
         for number, customer_id in enumerate(customers)
     ]
     if selection.with_days and rows:
@@ -187,9 +188,7 @@ async def _rows(
     return rows
 
 
-def _measures(row: Sequence[Any] | None) -> Any:
-    if row is None:
-        return None
+def _measures(row: Sequence[Any]) -> Measures:
     _date, total, _client, server, _untimed, _sum, *_others, p99, _longest = row
     return Measures(total, server, p99)
 
@@ -201,7 +200,7 @@ async def _summaries(
     if not customers:
         return {}
     asked = {"customers": list(customers), "first": days.first, "last": days.last}
-    found = (await connection.execute(ranking.SUMMARIES, asked)).all()
+    found = (await connection.execute(fleet_statements.SUMMARIES, asked)).all()
     merged = await percentiles(connection, customers, days)
     return {
         number - 1: (*columns, *within(merged[number - 1], least, most), most)
@@ -213,6 +212,6 @@ async def _daily(connection: AsyncConnection, customers: Sequence[str], days: Da
     """Return each customer's requests on every day of a range."""
     asked = {"customers": list(customers), "first": days.first, "last": days.last}
     requests = [[0] * days.days for _ in customers]
-    for number, date, count in (await connection.execute(ranking.DAILY_REQUESTS, asked)).all():
+    for number, date, count in (await connection.execute(fleet_statements.DAILY_REQUESTS, asked)).all():
         requests[number - 1][(date - days.first).days] = count
     return requests

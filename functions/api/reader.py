@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Executable, Row, event, func, select
+from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -131,7 +131,9 @@ class Reader:
         await self._engine.dispose()
 
 
-_FOR_MANY_ROWS = select(func.set_config("plan_cache_mode", "force_custom_plan", True), func.set_config("jit", "off", True))
+_FOR_MANY_ROWS = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)"
+)
 
 
 async def begin_snapshot(connection: AsyncConnection) -> None:
@@ -153,7 +155,7 @@ async def copy(
     compiled = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]  # all that are used here are clauses
     values = compiled.construct_params(parameters)
     arguments = [values[name] for name in compiled.positiontup]
-    driver = (await connection.get_raw_connection()).driver_connection
+    driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         await driver.copy_from_query(str(compiled), *arguments, output=sink, format="binary")
     except _UNAVAILABLE as error:

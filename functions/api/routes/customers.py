@@ -104,6 +104,7 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
     )
     async def customers(
         request: Request,
+        *,
         first: Annotated[
             CalendarDate | None,
             Query(

@@ -1,19 +1,73 @@
-"""The statements of the overview: all customers together over two ranges of days, one just before the other.
+"""The statements about all customers over a range of days, from `first` to `last`."""
 
-Their parameters are `since`, the first day of the range before, and `first` and `last`, those of the range.
-"""
+import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 
-from api.ranking import sums
+from api.statements import starting, wanted
 from logstats.models import Customer, DailyStatistics, LogObject
 
 MAX_SILENT = 100
 """Silent customers that are named."""
 
-_FIRST, _LAST = sa.bindparam("first"), sa.bindparam("last")
-_SINCE = sa.bindparam("since", type_=sa.Date)
+_FIRST: sa.BindParameter[dt.date] = sa.bindparam("first", type_=sa.Date)
+_LAST: sa.BindParameter[dt.date] = sa.bindparam("last", type_=sa.Date)
+_SINCE: sa.BindParameter[dt.date] = sa.bindparam("since", type_=sa.Date)
 _day = DailyStatistics
+
+COUNTS = ("total_requests", "client_errors", "server_errors", "untimed_requests")
+
+
+def sums() -> tuple[sa.Label[Any], ...]:
+    """Return the sums of the counts and of the durations, as parts of a statement, in the order of `rows.NUMBERS`."""
+    counts = (sa.cast(sa.func.sum(getattr(_day, each)), sa.BigInteger).label(each) for each in COUNTS)
+    return (
+        *counts,
+        sa.func.sum(_day.duration_sum_us, type_=_day.duration_sum_us.type).label("duration_sum_us"),
+    )
+
+
+# ---- Some customers, or all one by one -------------------------------------------------------------------------
+
+_wanted = wanted()
+_of_wanted = (
+    sa.select(_wanted.c.number)
+    .join_from(_wanted, _day, _day.customer_id == _wanted.c.customer_id)
+    .where(_day.date.between(_FIRST, _LAST))
+)
+SUMMARIES = _of_wanted.add_columns(
+    sa.func.min(_day.date),
+    *sums(),
+    sa.func.min(_day.duration_min_us),
+    sa.func.max(_day.duration_max_us),
+).group_by(_wanted.c.number)
+"""What the customers of `statements.wanted` have over a range, by their numbers; no row for one without requests."""
+DAILY_REQUESTS = _of_wanted.add_columns(_day.date, _day.total_requests)
+"""Their requests on each day of a range."""
+EXTREMES = (
+    sa.select(
+        _day.customer_id,
+        sa.func.min(_day.duration_min_us),
+        sa.func.max(_day.duration_max_us),
+    )
+    .where(
+        _day.date.between(_FIRST, _LAST),
+        starting(_day.customer_id),
+    )
+    .group_by(_day.customer_id)
+)
+"""All customers with requests in a range, with their shortest and longest duration."""
+_histograms = (
+    sa.select(_day.date)
+    .where(_day.date.between(_FIRST, _LAST))
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+    .subquery()
+)
+COUNT_HISTOGRAMS = sa.select(sa.func.count()).select_from(_histograms)
+"""How many histograms a range has, counted up to a limit."""
+
+# ---- All customers together, over a range of days and the one before it, which begins `since` a day ------------------
 
 DAYS = (
     sa.select(
@@ -67,14 +121,14 @@ ACTIVITY = (
 """How many customers were active, silent and new; a row for each silent one that is named, or one row without any."""
 
 
-def _sum(column: sa.SQLColumnExpression[int]) -> sa.ColumnElement[int]:
-    return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger).label(column.key)
+def _sum(name: str) -> sa.ColumnElement[int]:
+    return sa.cast(sa.func.coalesce(sa.func.sum(getattr(LogObject, name)), 0), sa.BigInteger).label(name)
 
 
 _NUMBERS = ("lines", "accepted", "rejected", "skipped", "expired")
 LEDGER = sa.select(
     sa.func.count().label("objects"),
-    *(_sum(getattr(LogObject, name)) for name in _NUMBERS),
+    *map(_sum, _NUMBERS),
     sa.func.count().filter(LogObject.outcome == "unrecognised").label("unrecognised"),
 ).where(
     LogObject.committed_at >= sa.bindparam("since", type_=sa.DateTime(timezone=True)),
