@@ -60,7 +60,7 @@ EXTREMES = (
 """All customers with requests in a range, with their shortest and longest duration."""
 _histograms = (
     sa.select(_day.date)
-    .where(_day.date.between(_FIRST, _LAST))
+    .where(_day.date.between(_FIRST, _LAST), starting(_day.customer_id))
     .limit(sa.bindparam("limit", type_=sa.Integer))
     .subquery()
 )
