@@ -34,6 +34,10 @@ class DateRange:
             return None
         return DateRange(self.first - dt.timedelta(self.days), self.first - dt.timedelta(1))
 
+    def __str__(self) -> str:
+        """Return the days for people."""
+        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+
     def __contains__(self, date: dt.date) -> bool:
         """Tell whether a day is in the range."""
         return self.first <= date <= self.last

@@ -19,6 +19,15 @@ def valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotate
 
 
 FirstDayOption = Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First UTC day.")]
+NewestDayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="YYYY-MM-DD",
+        show_default=False,
+        help="First UTC day; without it, the last day with data.",
+    ),
+]
 LastDayOption = Annotated[
     str | None,
     typer.Option(
@@ -36,3 +45,12 @@ def days(first: str, last: str | None) -> tuple[dt.date, dt.date | None]:
     except ValueError as error:
         raise UserError(f"--to: {error}.") from None
     return first_day, last_day
+
+
+def newest_days(first: str | None, last: str | None) -> tuple[dt.date | None, dt.date | None]:
+    """Return the same where `--from` may be missing: then both are None, for the last day with data."""
+    if first is not None:
+        return days(first, last)
+    if last is not None:
+        raise UserError("--to: give --from too.")
+    return None, None
