@@ -158,9 +158,14 @@ async def copy(
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         await driver.copy_from_query(str(compiled), *arguments, output=sink, format="binary")
-    except _UNAVAILABLE as error:
+    except asyncpg.PostgresError as error:
         if _is_disconnect(error):
             await connection.invalidate()
+        raise
+    except (
+        BaseException
+    ):  # a COPY that is left amid its rows, or by the deadline: asyncpg may wait for its end for ever
+        await connection.invalidate()
         raise
 
 
