@@ -27,7 +27,8 @@ _OF_GROUPS = (
     .join_from(_wanted, DailyStatistics, DailyStatistics.customer_id == _wanted.c.customer_id)
     .where(DailyStatistics.date.between(sa.bindparam("first"), sa.bindparam("last")))
 )
-_OF_DAY = sa.select(sa.literal_column("0"), DailyStatistics.histogram)
+_group: sa.ColumnElement[int] = sa.literal_column("0")
+_OF_DAY = sa.select(_group, DailyStatistics.histogram)
 
 
 class TooManyHistogramsError(Exception):
@@ -76,7 +77,9 @@ async def total(connection: AsyncConnection, date: dt.date) -> LatencyHistogram:
         if len(rows) > _PIECE_BYTES:
             await merge()
 
-    day = sa.literal_column(f"DATE '{date}'")  # a parameter would be two more round trips
+    day: sa.ColumnElement[dt.date] = sa.literal_column(
+        f"DATE '{date}'"
+    )  # a parameter would be two more round trips
     await copy(connection, _OF_DAY.where(DailyStatistics.date == day), {}, collect)
     await merge()
     if rows:

@@ -9,8 +9,8 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.changes import Measures, changes
+from api.fleet_statements import ACTIVITY, DAYS, LEDGER
 from api.histograms import TooManyHistogramsError, total
-from api.overview_statements import ACTIVITY, DAYS, LEDGER
 from api.ranges import DateRange, resolve
 from api.ranking import PERCENTILE_FIELDS
 from api.representation import Format, fields
@@ -18,12 +18,14 @@ from api.revisions import revision_of_all
 from api.statistics import RenderedAnswer
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import PERCENTILES, DailySummary
+from logstats.rows import to_summary
 
 MAX_HISTOGRAMS = 2_000_000
 """What is merged for the percentiles of an overview."""
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 _NO_DAYS = DateRange(dt.date.max, dt.date.max)
+_NO_DURATIONS = LatencyHistogram().encoded
 _NOTHING = DailySummary(0, 0, 0, 0, 0, None, None, LatencyHistogram())
 
 
@@ -71,7 +73,8 @@ class OverviewQuery:
         since = _midnight(days.first if days else dt.date(1970, 1, 1))
         last = self.last or dt.date.max
         until = _NEVER if last == dt.date.max else _midnight(last + dt.timedelta(1))
-        return dict((await connection.execute(LEDGER, {"since": since, "until": until})).one()._mapping)
+        found = await connection.execute(LEDGER, {"since": since, "until": until})
+        return dict(found.mappings().one())
 
     async def _compared(self, connection: AsyncConnection, range_: DateRange) -> dict[str, Any]:
         before = range_.before
@@ -109,8 +112,7 @@ class OverviewQuery:
         """Return the days with requests of both ranges."""
         rows = (await connection.execute(DAYS, parameters)).all()
         days = [
-            Day(date, DailySummary(*counts, sum_us, least, most, LatencyHistogram()), customers)
-            for date, *counts, sum_us, least, most, customers in rows
+            Day(date, to_summary((*numbers, _NO_DURATIONS)), customers) for date, *numbers, customers in rows
         ]
         if not self.percentiles:
             return days

@@ -34,22 +34,33 @@ class DateRange:
             return None
         return DateRange(self.first - dt.timedelta(self.days), self.first - dt.timedelta(1))
 
+    def __str__(self) -> str:
+        """Return the days for people."""
+        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+
     def __contains__(self, date: dt.date) -> bool:
         """Tell whether a day is in the range."""
         return self.first <= date <= self.last
 
 
+async def newest_day(connection: AsyncConnection) -> dt.date | None:
+    """Return the last day with data; None if there are none."""
+    newest: dt.date | None = (await connection.execute(_LAST_DAY)).scalar_one()
+    return newest
+
+
+async def resolve_from(connection: AsyncConnection, first: dt.date, last: dt.date | None) -> DateRange:
+    """Return the range from a day to another; without that, to the last day with data, or else of one day."""
+    if last is None:
+        last = max(first, await newest_day(connection) or first)
+    return DateRange(first, last)
+
+
 async def resolve(
     connection: AsyncConnection, first: dt.date | None, last: dt.date | None
 ) -> DateRange | None:
-    """Return the range that two parameters mean.
-
-    Without `last` it ends with the last day that has data, or with `first` if there are none from there on; without
-    `first` it is that last day alone: None if there is no data at all.
-    """
-    if first is not None and last is not None:
-        return DateRange(first, last)
-    newest: dt.date | None = (await connection.execute(_LAST_DAY)).scalar_one()
-    if first is None:
-        return None if newest is None else DateRange(newest, newest)
-    return DateRange(first, max(first, newest or first))
+    """Return the same; without a first day the last day with data alone, and None if there are no data."""
+    if first is not None:
+        return await resolve_from(connection, first, last)
+    newest = await newest_day(connection)
+    return None if newest is None else DateRange(newest, newest)

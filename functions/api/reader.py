@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Executable, Row, event
+from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -131,9 +131,18 @@ class Reader:
         await self._engine.dispose()
 
 
+_FOR_MANY_ROWS = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)"
+)
+
+
 async def begin_snapshot(connection: AsyncConnection) -> None:
-    """Let all statements that follow on a connection see what the first of them sees."""
+    """Let all statements that follow on a connection see the same, until it is closed.
+
+    They read many rows: so each is planned for its own parameters, as a plan for any would not fit.
+    """
     await connection.execution_options(isolation_level="REPEATABLE READ")
+    await connection.execute(_FOR_MANY_ROWS)
 
 
 async def copy(
@@ -146,12 +155,17 @@ async def copy(
     compiled = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]  # all that are used here are clauses
     values = compiled.construct_params(parameters)
     arguments = [values[name] for name in compiled.positiontup]
-    driver = (await connection.get_raw_connection()).driver_connection
+    driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         await driver.copy_from_query(str(compiled), *arguments, output=sink, format="binary")
-    except _UNAVAILABLE as error:
+    except asyncpg.PostgresError as error:
         if _is_disconnect(error):
             await connection.invalidate()
+        raise
+    except (
+        BaseException
+    ):  # a COPY that is left amid its rows, or by the deadline: asyncpg may wait for its end for ever
+        await connection.invalidate()
         raise
 
 

@@ -31,7 +31,11 @@ async def revision_of_all(connection: AsyncConnection) -> str:
 class Query(Protocol):
     """A question about all customers, which equals another that has the same answer."""
 
-    form: Format
+    def __hash__(self) -> int: ...
+
+    @property
+    def form(self) -> Format:
+        """How the answer is written."""
 
     async def revision(self, connection: AsyncConnection) -> str:
         """Return the revision of all that the answer depends on."""

@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 
-from logstats.models import DailyStatistics
+from logstats.models import Base
 
 CONCURRENT: Final = ("daily_statistics_by_date",)
 _LOCK = 0x6C6F6774  # any fixed number; concurrent deploys wait for each other
@@ -25,7 +25,12 @@ _VALID = sa.text(
 
 def build(engine: sa.Engine) -> list[str]:
     """Build the indexes that are missing or invalid; return their names. One caller at a time does so."""
-    wanted = [index for index in DailyStatistics.__table__.indexes if index.name in CONCURRENT]
+    wanted = [
+        index
+        for table in Base.metadata.tables.values()
+        for index in table.indexes
+        if index.name in CONCURRENT
+    ]
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.detach()  # closed at the end: nobody else has these settings, or the lock
         connection.execute(sa.text("SET statement_timeout = 0"))  # a big table takes its time

@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field, StringConstraints
 from api import conditional
 from api.authorisation import Rule, ruled
 from api.cursors import parse as parse_cursor
-from api.fleet import MAX_CHART_DAYS, Order, Selection
+from api.fleet import Order, Selection
 from api.fleet_pages import RankingQuery, csv_of_all
+from api.fleet_rows import MAX_CHART_DAYS
 from api.histograms import TooManyHistogramsError
 from api.negotiation import matches, preferred
 from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, check_order, end_of
@@ -104,6 +105,7 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
     )
     async def customers(
         request: Request,
+        *,
         first: Annotated[
             CalendarDate | None,
             Query(

@@ -13,7 +13,7 @@ from api.histograms import TooManyHistogramsError
 from api.overview import OverviewQuery
 from api.parameters import CalendarDate, check_order
 from api.problems import REFUSALS, refuse
-from api.representation import MEDIA_TYPES, Changes, Count, CustomerStatistics, Seconds
+from api.representation import MEDIA_TYPES, Changes, Count, Seconds
 from api.revisions import CachedAnswers
 from api.settings import Auth
 
@@ -144,6 +144,7 @@ def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
     )
     async def overview(
         request: Request,
+        *,
         first: Annotated[
             CalendarDate | None,
             Query(

@@ -11,6 +11,8 @@ typedef struct {
     uint64_t counts[BUCKETS];
     uint64_t used[WORDS];          /* a bit for each bucket whose count is not zero */
     uint64_t blocks[WORDS / 64 + 1]; /* a bit for each word of these */
+    uint64_t pages[PAGES][PAGE];   /* counts of whole milliseconds that came in pages, beside those above */
+    uint64_t used_pages[PAGES / 64];
     uint64_t total;
 } totals;
 
@@ -25,22 +27,52 @@ static int add_total(totals *to, uint64_t count) {
     return to->total > INT64_MAX ? HISTOGRAM_TOO_MANY : 0;
 }
 
+/* Add the page that comes next, unless a bucket of the list is in it. Returns 1 if it is not added. */
+static int add_page(totals *to, reader *in) {
+    if (in->page == PAGES || !is_at_page(in, in->page) || in->list.bucket <= last_of_page(in->page)) return 1;
+    uint32_t counts[PAGE];
+    unpack(in->packed, counts, in->bits);
+    uint64_t *sums = to->pages[in->page];
+    for (int i = 0; i < PAGE; i++) sums[i] += counts[i];
+    to->used_pages[in->page / 64] |= UINT64_C(1) << in->page % 64;
+    return next_page(in);
+}
+
 static int add_histogram(totals *to, const uint8_t *data, size_t length) {
     reader in;
     if (open_histogram(&in, data, length)) return HISTOGRAM_MALFORMED;
     for (int64_t bucket; (bucket = next_bucket(&in)) != NO_BUCKET;) {
-        if (open_page(&in)) continue;
-        uint64_t count;
-        if (take_bucket(&in, &count)) return HISTOGRAM_MALFORMED;
-        add_count(to, (uint64_t)bucket, count);
+        int failed = add_page(to, &in);
+        if (failed > 0 && !open_page(&in)) {
+            uint64_t count;
+            failed = take_bucket(&in, &count);
+            if (!failed) add_count(to, (uint64_t)bucket, count);
+        }
+        if (failed < 0) return HISTOGRAM_MALFORMED;
     }
     return total_of(&in) > INT64_MAX ? HISTOGRAM_MALFORMED : add_total(to, total_of(&in));
+}
+
+/* Add what came in pages to the other counts. */
+static void close_pages(totals *from) {
+    for (size_t word = 0; word < PAGES / 64; word++) {
+        for (uint64_t bits = from->used_pages[word]; bits; bits &= bits - 1) {
+            const int page = (int)(64 * word) + __builtin_ctzll(bits);
+            for (int i = 0; i < PAGE; i++) {
+                const uint64_t count = from->pages[page][i];
+                if (count) add_count(from, (uint64_t)millisecond_bucket(page * PAGE + i), count);
+            }
+            memset(from->pages[page], 0, sizeof from->pages[page]);
+        }
+        from->used_pages[word] = 0;
+    }
 }
 
 /* Empty the totals bucket by bucket, in ascending order; a failure of `take` is returned at the end. */
 typedef int taker(void *state, uint64_t bucket, uint64_t count);
 static inline int empty(totals *from, taker *take, void *state) {
     int failed = 0;
+    close_pages(from);
     for (size_t block = 0; block <= WORDS / 64; block++) {
         for (uint64_t words = from->blocks[block]; words; words &= words - 1) {
             const size_t word = 64 * block + (size_t)__builtin_ctzll(words);
