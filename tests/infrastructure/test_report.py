@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cdk import ROOT
+from cdk import ROOT, outputs
 from cdk.app import synthesise
 from cdk.parameters import ParametersError, read
 from tests.infrastructure.templates import as_list, template
@@ -23,12 +23,18 @@ def context(environment: str, report: object, **more: object) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
-    """Those of prod, whose API has an alias, with a report; cdk-nag has passed."""
+def stack(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The template of prod, whose API has an alias, with a report; cdk-nag has passed."""
     folder = tmp_path_factory.mktemp("report")
     report = {"hour": 6, "time_zone": "Europe/Berlin", "objective": 99.95, "email": "team@example.com"}
     synthesise(context("prod", report), folder)
-    found: Resources = json.loads((folder / "logstats-prod.template.json").read_text())["Resources"]
+    found: dict[str, Any] = json.loads((folder / "logstats-prod.template.json").read_text())
+    return found
+
+
+@pytest.fixture
+def resources(stack: dict[str, Any]) -> Resources:
+    found: Resources = stack["Resources"]
     return found
 
 
@@ -113,6 +119,11 @@ def test_the_topic_is_encrypted_takes_tls_only_and_has_the_subscriber(resources:
         {"Bool": {"aws:SecureTransport": "false"}},
     )
     assert resolved(policy["Topics"]) == [topic]
+
+
+def test_the_outputs_name_the_topic(stack: dict[str, Any], resources: Resources) -> None:
+    named = resolved(stack["Outputs"][outputs.REPORT_TOPIC]["Value"])
+    assert named == only(resources, "AWS::SNS::Topic")[0]
 
 
 def test_it_runs_every_day_at_its_hour_and_what_fails_for_good_is_kept(resources: Resources) -> None:
