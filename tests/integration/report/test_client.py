@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,8 @@ from mangum import Mangum
 from api.app import create_app
 from api.settings import ApiSettings, Auth
 from logstats.settings import DatabaseSettings
-from report.client import AUTHORIZERS, content, request
+from report.client import AUTHORIZERS, ApiFunction, content, request
+from tests.unit.report.test_client import Lambda
 
 QUESTIONS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/overview", {"from": "2024-10-03", "to": "2024-10-03"}),
@@ -50,3 +52,18 @@ def test_nobody_else_is(database: DatabaseSettings, auth: Auth, authorizer: dict
         refused = answer(request("/overview", {}, authorizer), CONTEXT)
     assert refused["statusCode"] in {401, 403}
     assert "detail" in json.loads(refused["body"])
+
+
+def test_a_database_that_is_away_is_waited_for(
+    database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    away = DatabaseSettings(url="postgresql://u@127.0.0.1:1/away", tls="disable", iam_auth=False)
+    answers = []
+    for settings in (away, database):
+        with function(settings, "iam") as answer:
+            answers.append(answer(request("/overview", {}, AUTHORIZERS["iam"]), CONTEXT))
+    client: Any = Lambda(*answers)
+    assert ApiFunction(client, "arn", "iam", time.monotonic() + 60).get("/overview", {})["days"] == []
+    assert pauses == [ApiSettings().retry_after_seconds]
