@@ -37,7 +37,7 @@ def report(
     ] = "text",
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Print the report of a day: totals, customers below the objective, the largest changes, what was not read."""
+    """Print the morning report of a day, for e-mail, a chat or a browser."""
     day: dt.date = (
         valid("--date", CalendarDate, date)
         if date is not None
