@@ -37,7 +37,7 @@ def report(
     ] = "text",
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Print the morning report of a day, for e-mail, a chat or a browser."""
+    """Print the morning report of a day."""
     day: dt.date = (
         valid("--date", CalendarDate, date)
         if date is not None
