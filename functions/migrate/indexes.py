@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateIndex
 from logstats.models import Base
 
 CONCURRENT: Final = ("daily_statistics_by_date",)
-_LOCK = 0x6C6F6774  # any fixed number; concurrent deploys wait for each other
+LOCK = 0x6C6F6774  # any fixed number; concurrent deploys wait for each other
 _PAUSE_SECONDS = 0.2
 
 _VALID = sa.text(
@@ -36,7 +36,7 @@ def build(engine: sa.Engine) -> list[str]:
         connection.execute(sa.text("SET statement_timeout = 0"))  # a big table takes its time
         connection.execute(sa.text("SET lock_timeout = 0"))  # and so do the transactions that must end first
         # Whoever waited within a statement would have a snapshot, for whose end the build would wait.
-        while not connection.scalar(sa.text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+        while not connection.scalar(sa.text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
             time.sleep(_PAUSE_SECONDS)
         return [str(index.name) for index in wanted if _build(connection, index)]
 
