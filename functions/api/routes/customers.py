@@ -41,6 +41,7 @@ _Prefix = Annotated[
 _After = Annotated[
     str, StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS + 40, pattern=NO_CONTROL_CHARACTERS)
 ]
+_FILE = 'attachment; filename="customers.csv"'
 _OF_A_RANGE = ("to", "sort", "days", "format")
 
 
@@ -168,6 +169,8 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
             for name in _OF_A_RANGE:
                 if name in request.query_params:
                     refuse("needs_from", name, "Input should come with 'from'", request.query_params[name])
+            if len(after) > MAX_CUSTOMER_ID_CHARACTERS:
+                refuse("cursor", "after", "Input should be the `next` of an answer", after)
             return await _list(reader, prefix, after, limit or DEFAULT_LIMIT)
         selection = _selection(first, last, sort, prefix, after, with_days=days)
         form = form or preferred(request.headers.get("accept", ""))
@@ -185,6 +188,8 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
         if answer.following is not None:
             query = [pair for pair in request.query_params.multi_items() if pair[0] != "after"]
             headers["Link"] = f'<?{urlencode([*query, ("after", answer.following)])}>; rel="next"'
+        if form is Format.CSV:
+            headers["Content-Disposition"] = _FILE
         return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[form])
 
     return routes
@@ -231,7 +236,7 @@ async def _stream(reader: Reader, selection: Selection, if_none_match: str | Non
     """Answer with all customers as CSV; what can go wrong shows with the first of them, before the status is sent."""
     pieces = csv_of_all(reader, selection)
     tag = etag((await anext(pieces)).decode(), Format.CSV)
-    headers = {"ETag": tag, **conditional.HEADERS}
+    headers = {"ETag": tag, **conditional.HEADERS, "Content-Disposition": _FILE}
     if matches(if_none_match, tag):
         await pieces.aclose()
         return Response(status_code=304, headers=headers)
