@@ -24,6 +24,7 @@ from cdk.database import AuroraParameters
 from cdk.monitoring import MonitoringParameters
 from cdk.parameters import Parameters
 from cdk.processor import ProcessorParameters
+from cdk.report import ReportParameters
 from logstats.metrics import METRICS, OUTCOME, ROUTE, SERVICE
 from tests.infrastructure.templates import template
 from tests.walkthrough import blocks
@@ -37,6 +38,7 @@ OF_CONSTRUCTS = {
     "api": ApiParameters,
     "database": AuroraParameters,
     "monitoring": MonitoringParameters,
+    "report": ReportParameters,
     "backfill": BackfillParameters,
 }
 STAND_IN = """#!{python}
