@@ -158,6 +158,7 @@ def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str,
         "default_transaction_read_only": "on",
         "statement_timeout": f"{round(api.answer_seconds * 1000)}ms",
         "idle_session_timeout": f"{api.idle_seconds}s",
+        "idle_in_transaction_session_timeout": f"{api.idle_seconds}s",  # of who does not read what is streamed
     }
     arguments: dict[str, Any] = {
         "connection_class": _Connection,
