@@ -236,6 +236,13 @@ async def test_trap_09_a_silent_database_is_given_up_in_time(
         await pid(reading)
 
 
+async def read_slowly(reading: Reader, statement: sa.TextClause) -> None:
+    async with reading.snapshot() as connection:
+        await connection.execute(statement)
+        await asyncio.sleep(1.5)
+        await connection.execute(statement)
+
+
 async def test_a_snapshot_sees_the_same_throughout_and_one_that_nobody_reads_is_ended(
     database: DatabaseSettings,
 ) -> None:
@@ -250,8 +257,5 @@ async def test_a_snapshot_sees_the_same_throughout_and_one_that_nobody_reads_is_
             async with reading.snapshot() as connection:
                 assert (await connection.execute(count)).scalar_one() == 0
             with pytest.raises(DatabaseUnavailableError):
-                async with reading.snapshot() as connection:
-                    await connection.execute(count)
-                    await asyncio.sleep(1.5)
-                    await connection.execute(count)
+                await read_slowly(reading, count)
         assert await pid(reading)
