@@ -126,6 +126,7 @@ class Reader:
 
         There is no deadline but that of each statement. The rest is as for `run`.
         """
+        await self.rows(_NOTHING)  # a dead connection is replaced
         with _translated_errors():
             async with self._turns, self._engine.connect() as connection:
                 await begin_snapshot(connection)
@@ -136,6 +137,7 @@ class Reader:
         await self._engine.dispose()
 
 
+_NOTHING = text("SELECT 1")
 _FOR_MANY_ROWS = text(
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)"
 )
