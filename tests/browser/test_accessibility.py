@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Api
 
 VIEWS = {
-    "customers": "",
+    "customers": "?from=2024-09-04&to=2024-10-03",
     "report": "?customer=acme&from=2023-10-05&to=2024-10-03&objective=98",
     "nothing": "?customer=nobody",
     "error": "?customer=acme&from=2024-10-03&to=2024-10-01",

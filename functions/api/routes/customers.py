@@ -20,7 +20,6 @@ from api.histograms import TooManyHistogramsError
 from api.negotiation import matches, preferred
 from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, check_order, end_of
 from api.problems import REFUSALS, refuse
-from api.ranges import RangeTooLongError
 from api.ranking import MERGED_FIELDS, SORT_FIELDS
 from api.reader import Reader
 from api.representation import MEDIA_TYPES, Changes, Count, CustomerStatistics, Format
@@ -65,7 +64,7 @@ class RankedCustomer(CustomerStatistics, Changes):
 
     daily_requests: list[Count] | None = Field(
         default=None,
-        description="Requests on each day of the range, 0 on a day without; only with `days=true`.",
+        description="Requests on each of the last days up to the end of the range, 0 on a day without; as many as `days` says.",
         examples=[[12, 0, 7]],
     )
 
@@ -149,11 +148,14 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
             _After, Query(description="The `next` of the page before; without it, the first page.")
         ] = "",
         days: Annotated[
-            bool,
+            int | None,
             Query(
-                description=f"Add `daily_requests` to each row, for a range of at most {MAX_CHART_DAYS} days; JSON only."
+                ge=1,
+                le=MAX_CHART_DAYS,
+                description="Add `daily_requests` to each row, of so many days up to `to`, however long the range is; JSON only.",
+                examples=[30],
             ),
-        ] = False,
+        ] = None,
         form: Annotated[
             Format | None,
             Query(
@@ -169,7 +171,7 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
                 if name in request.query_params:
                     refuse("needs_from", name, "Input should come with 'from'", request.query_params[name])
             return await _list(reader, prefix, after, limit or DEFAULT_LIMIT)
-        selection = _selection(first, last, sort, prefix, after, with_days=days)
+        selection = _selection(first, last, sort, prefix, after, charted=days or 0)
         form = form or preferred(request.headers.get("accept", ""))
         known = request.headers.get("if-none-match")
         if form is Format.CSV and limit is None:
@@ -195,8 +197,6 @@ def _refusals(sort: str) -> Iterator[None]:
     """Refuse what turns out to be too much."""
     try:
         yield
-    except RangeTooLongError as error:
-        refuse("too_many_days", "days", str(error), "true")
     except TooManyHistogramsError as error:
         others = ", ".join(field for field in SORT_FIELDS if field not in MERGED_FIELDS)
         refuse("too_many_histograms", "sort", f"{error}; choose fewer days, or sort by one of {others}", sort)
@@ -210,7 +210,7 @@ async def _list(reader: Reader, prefix: str, after: str, limit: int) -> Customer
 
 
 def _selection(
-    first: dt.date, last: dt.date | None, sort: str, prefix: str, after: str, *, with_days: bool
+    first: dt.date, last: dt.date | None, sort: str, prefix: str, after: str, *, charted: int
 ) -> Selection:
     """Return what is selected; refuse what the parameters show only together."""
     order, cursor = Order.parse(sort), None
@@ -224,7 +224,7 @@ def _selection(
             cursor = parse_cursor(after, order.field)
         except ValueError as error:
             refuse("cursor", "after", str(error), after)
-    return Selection(first, last, order, prefix, end_of(prefix), cursor, with_days)
+    return Selection(first, last, order, prefix, end_of(prefix), cursor, charted)
 
 
 async def _stream(reader: Reader, selection: Selection, if_none_match: str | None) -> Response:
