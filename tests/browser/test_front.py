@@ -71,9 +71,16 @@ def test_the_front_opens_on_the_last_day_with_data_against_the_day_before(page: 
     assert ranked(page) == [row["customer_id"] for row in customers]
     assert values(page, '.ranking [data-field="duration_p99"]') == [row["duration_p99"] for row in customers]
     expect(page.locator('[aria-pressed="true"]')).to_have_text("1 day")
-    silent = overview["silent_customers"]
-    assert silent["count"] > 0
-    expect(page.locator("#silent-title")).to_contain_text(f"{silent['count']} customer")
+    expect(page.locator("#silent")).to_be_hidden()
+
+
+def test_a_day_without_requests_names_who_fell_silent(page: Page, api: Api) -> None:
+    day = str(LAST_DAY - dt.timedelta(60))
+    open_page(page, api, **{"from": day, "to": day})
+    expect(page.locator("#silent-title")).to_have_text("1 customer fell silent")
+    expect(page.locator("#silent-list li")).to_contain_text("acme")
+    expect(page.locator("#ranking")).to_have_text("No customer has requests in this range.")
+    expect(page.locator("#all-totals")).to_contain_text("Uptime\N{EN DASH}")
 
 
 def test_yesterday_comes_before_a_day_that_is_not_over(page: Page, server: EmbeddedPostgres) -> None:
