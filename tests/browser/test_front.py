@@ -61,7 +61,7 @@ def test_the_front_opens_on_the_last_day_with_data_against_the_day_before(page: 
     open_page(page, api)
     expect(page.locator("#range")).to_have_text("3 Oct 2024, UTC")
     overview = api.get("overview", **DAY)
-    expect(page.locator("#all-p99 data")).to_be_visible()
+    expect(page.locator("#all-totals .p99 data")).to_be_visible()
     names = (
         "total_requests active_customers uptime_percentage server_errors client_errors duration_p99".split()
     )
@@ -153,7 +153,7 @@ def test_what_was_read_and_what_was_not_is_said(page: Page, api: Api) -> None:
 def test_any_number_of_customers(page: Page, serve: Callable[[int], Api], count: int) -> None:
     api = serve(count)
     open_page(page, api)
-    expect(page.locator("#all-p99 data")).to_be_visible()
+    expect(page.locator("#all-totals .p99 data")).to_be_visible()
     assert values(page, "#all-totals data")[:2] == [100 * count, count]
     expect(page.locator(".ranking tbody tr")).to_have_count(min(count, 50))
     print(

@@ -35,7 +35,7 @@ export async function showFront(state, range, page) {
   };
   const [[total, drawn]] = await Promise.all([counts(), showRanking(byId("ranking"), state, range, page)]);
   askOverview({ from, to, percentiles: true }, signal).then(showTiles).catch((error) => {
-    if (error.status === 422) byId("all-p99").replaceChildren(h("small", {}, "too many histograms for one answer"));
+    if (error.status === 422) byId("all-totals").querySelector(".p99 dd").replaceChildren(h("small", {}, "too many histograms for one answer"));
     else page.failed(error);
   });
   return { drawn, words: `${plural(total.total_requests, "request")} of ${plural(total.active_customers, "customer")}` };
@@ -79,7 +79,7 @@ function showTiles(overview) {
     ["p99", merged ? data("duration_p99", duration(total.duration_p99)) : "…", merged ? versus(percentChange(overview.change_p99)) : [], "p99"],
   ];
   byId("all-totals").replaceChildren(
-    ...tiles.map(([name, value, beside, kind = ""]) => h("div", { class: `tile ${kind}` }, h("dt", {}, name), h("dd", kind === "p99" ? { id: "all-p99" } : {}, value, ...beside))),
+    ...tiles.map(([name, value, beside, kind = ""]) => h("div", { class: `tile ${kind}` }, h("dt", {}, name), h("dd", {}, value, ...beside))),
   );
   byId("compared").textContent = before
     ? `Compared with ${before.from === before.to ? dayName(before.from) : `${dayName(before.from)} – ${dayName(before.to)}`}.`

@@ -155,7 +155,12 @@ def test_an_address_reads_as_what_it_was_written_from() -> None:
 def test_what_an_address_says_wrongly_is_left_out() -> None:
     (state,) = call(
         "state.js",
-        [["readState", "?customer=&from=soon&to=2024-02-30&sort=a;b&prefix=&interval=year&scale=x&objective=200&token=t"]],
+        [
+            [
+                "readState",
+                "?customer=&from=soon&to=2024-02-30&sort=a;b&prefix=&interval=year&scale=x&objective=200&token=t",
+            ]
+        ],
     )
     nothing = dict.fromkeys(("customer", "from", "to", "sort", "prefix", "interval"))
     assert state == {**nothing, "log": False, "objective": 99.9}
