@@ -334,8 +334,7 @@ static int reject(aggregator *a, enum reason reason, const uint8_t *line, size_t
 
 /* One line by the program. Returns the position after it, or NULL when out of memory. */
 static const uint8_t *any_line(aggregator *a, const uint8_t *line, const uint8_t *end) {
-    const uint8_t *feed = memchr(line, '\n', (size_t)(end - line));
-    const uint8_t *stop = feed ? feed : end, *next = feed ? feed + 1 : end;
+    const uint8_t *stop = program_line_end(a->program, line, end), *next = stop < end ? stop + 1 : end;
     size_t length = (size_t)(stop - line);
     a->counts.physical_lines++;
     if (length && line[length - 1] == '\r') length--;
@@ -458,6 +457,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
 int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
     if (a->order) return AGGREGATOR_DRAINING;
     const uint8_t *p = data, *end = data + length;
+    program_begin(a->program);
     while (p < end) {
         log_line line;
         uint64_t hash;
