@@ -43,9 +43,8 @@ struct program {
 
     buffer fields, field_values; /* the `#Fields:` line in force, and which value each of its columns is */
     values values;
-    uint32_t reached;           /* holes of the last template that fitted; then where each began, and what was read before */
+    uint32_t reached;           /* holes of the last template that fitted, as far as another goes on from there; and where */
     const uint8_t *began[MAX_SHARED + 1];
-    uint64_t present[MAX_SHARED + 1];
     buffer joined;              /* of a timestamp in several values */
     uint8_t line[MAX_LINE_BYTES + PADDING];    /* one at the end of its block */
     marks marks;
@@ -164,11 +163,17 @@ static void load_templates(loader *in, program *p) {
             holes[j].until = load_literal(in);
             const span until = holes[j].until.text;
             holes[j].is_simple = !holes[j].is_quoted && until.length == 1;
-            if (!in->failed && until.length) holes[j].set = set_with(&p->marks, until.at[0]);
+            if (holes[j].value != NONE) list[i].present |= UINT64_C(1) << holes[j].value % MAX_VALUES;
+            if (in->failed || until.length == 0) continue;
+            holes[j].first = until.at[0];
+            holes[j].set = set_with(&p->marks, until.at[0]);
         }
         list[i].holes = holes;
         if (i && !in->failed) list[i].shared = shared_holes(&list[i - 1], &list[i]);
     }
+    for (uint32_t i = 1; i < p->template_count && !in->failed; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (list[i].shared < list[j].count) list[j].holes[list[i].shared].is_resumed = 1;
     p->templates = list;
 }
 
@@ -288,8 +293,11 @@ int program_is_native(const program *p) { return p->is_native; }
 
 /* ---- Layouts ----------------------------------------------------------------------------------- */
 
+static inline void put(program *p, unsigned value, span text) {
+    if (value != NONE) p->values.at[value] = text;
+}
+
 static inline void set(program *p, unsigned value, span text) {
-    if (value >= MAX_VALUES) return;
     p->values.at[value] = text;
     p->values.present |= UINT64_C(1) << value;
 }
@@ -315,7 +323,7 @@ static inline int is_there(const literal *l, const uint8_t *at, const uint8_t *e
 static inline const uint8_t *next_text(const program *p, const hole *h, const uint8_t *at, const uint8_t *end) {
     if (h->until.text.length == 0) return at;
     for (;; at++) {
-        at = next_byte(&p->marks, h->set, h->until.text.at[0], at, end);
+        at = next_byte(&p->marks, h->set, h->first, at, end);
         if (at == end || is_there(&h->until, at, end)) return at;
     }
 }
@@ -327,10 +335,10 @@ static inline const uint8_t *fit_quoted(program *p, const hole *h, const uint8_t
     if (*at == '"') {
         stop = closing_quote(p, ++at, end);
         if (stop >= end) return NULL;
-        set(p, h->value, between(at, stop));
+        put(p, h->value, between(at, stop));
     } else {
         if (*at != '-') return NULL;
-        set(p, h->value, between(at, at + 1));
+        put(p, h->value, between(at, at + 1));
     }
     return stop + 1;
 }
@@ -352,40 +360,38 @@ static const uint8_t *fit_last(program *p, const template *t, const hole *h, con
         if (!is_there(&h->until, stop, end)) return NULL;
         if (t->separator.length && find_text(at, end, t->separator)) return NULL;
     }
-    set(p, h->value, unquoted(between(at, stop)));
+    put(p, h->value, unquoted(between(at, stop)));
     return stop == end ? end : stop + h->until.text.length;
+}
+
+static inline void note_resumption(program *p, const hole *h, uint32_t number, const uint8_t *at) {
+    if (!h->is_resumed) return;
+    p->reached = number;
+    p->began[number] = at;
 }
 
 /* Take the values of a template from a line, those of the first `known` holes aside. Returns the position after it, or NULL
  * if it does not fit; a `prefix` may be followed by anything. */
 static const uint8_t *fit(program *p, const template *t, uint32_t known, const uint8_t *at, const uint8_t *end,
                           int is_prefix) {
-    if (known) {
-        at = p->began[known];
-        p->values.present = p->present[known];
-    } else {
-        p->reached = 0;
-        p->values.present = 0;
-        if (!starts_with(at, end, t->lead)) return NULL;
-        at += t->lead.length;
-    }
-    unsigned set_in_view = MAX_SETS; /* of several holes that the same byte ends, the marks are looked up once */
-    const uint8_t *view = at;
+    p->reached = known;
+    if (known) at = p->began[known];
+    else if (!starts_with(at, end, t->lead)) return NULL;
+    else at += t->lead.length;
+    const uint8_t *view = at; /* where the 64 marks begin that are in view: mostly several holes end with the same byte */
     uint64_t marked = 0;
-    for (const hole *h = t->holes + known, *last = t->holes + t->count - 1; h <= last; h++) {
-        p->reached = (uint32_t)(h - t->holes);
-        if (p->reached <= MAX_SHARED) {
-            p->began[p->reached] = at;
-            p->present[p->reached] = p->values.present;
-        }
-        if (h == last && !is_prefix) return fit_last(p, t, h, at, end);
+    unsigned set_in_view = MAX_SETS;
+    const uint32_t last = t->count - !is_prefix;
+    for (uint32_t i = known; i < last; i++) {
+        const hole *h = &t->holes[i];
+        note_resumption(p, h, i, at);
+        const uint8_t *stop;
         if (h->is_simple) { /* nearly all */
             if (set_in_view != h->set) {
                 set_in_view = h->set;
                 view = at;
                 marked = at < end ? marks_from(&p->marks, h->set, at) : 0;
             }
-            const uint8_t *stop;
             do {
                 while (!marked) {
                     if ((view += ROW) >= end) return NULL;
@@ -394,8 +400,8 @@ static const uint8_t *fit(program *p, const template *t, uint32_t known, const u
                 stop = view + __builtin_ctzll(marked);
                 marked &= marked - 1;
                 if (stop >= end) return NULL;
-            } while (*stop != h->until.text.at[0]);
-            if (h->value != NONE) set(p, h->value, unquoted(between(at, stop)));
+            } while (*stop != h->first);
+            put(p, h->value, unquoted(between(at, stop)));
             at = stop + 1;
             continue;
         }
@@ -404,13 +410,18 @@ static const uint8_t *fit(program *p, const template *t, uint32_t known, const u
             at = fit_quoted(p, h, at, end);
             if (!at || !is_there(&h->until, at, end)) return NULL;
         } else {
-            const uint8_t *stop = next_text(p, h, at, end);
+            stop = next_text(p, h, at, end);
             if (stop == end && h->until.text.length) return NULL;
-            set(p, h->value, unquoted(between(at, stop)));
+            put(p, h->value, unquoted(between(at, stop)));
             at = stop;
         }
         at += h->until.text.length;
     }
+    if (!is_prefix) {
+        note_resumption(p, &t->holes[last], last, at);
+        at = fit_last(p, t, &t->holes[last], at, end);
+    }
+    p->values.present = t->present;
     return at;
 }
 

@@ -19,12 +19,19 @@ typedef struct {
 #define NONE 255            /* instead of a value's number: it is not wanted */
 
 typedef struct { span text; uint64_t start, mask; } literal;
-typedef struct { literal until; uint8_t value, is_quoted, is_simple, set; } hole; /* simple: not quoted, up to one byte; set: of the first byte */
+typedef struct {
+    literal until;
+    uint8_t value, is_quoted;
+    uint8_t is_simple;      /* not quoted, and ended by one byte */
+    uint8_t first, set;     /* byte of `until`, and the set that has it */
+    uint8_t is_resumed;     /* a later template that begins alike goes on here */
+} hole;
 typedef struct {
     span lead, separator;
-    const hole *holes;
+    hole *holes;
     uint32_t count;
     uint32_t shared;        /* lead and holes that the template before begins with, too */
+    uint64_t present;       /* the values that a line has of which it fits */
     int rest;
 } template;
 
