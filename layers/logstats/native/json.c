@@ -147,8 +147,9 @@ static inline int is_same(const uint8_t *a, const uint8_t *b, size_t length) {
     return first_of((vector)(load16(a) != load16(b))) >= length;
 }
 
-/* Whether a document has the shape. In equal text stand the same keys, brackets, commas and words. A string without escapes and
- * a number are what they were, so the document is as valid as the one that was parsed. No text has the byte at the end of the line. */
+/* Whether a document has the shape. Then its keys, brackets, commas and words are the same, and each number is one, and each string
+ * ends with the quote that the next text begins with: so it is as valid as the one that was parsed, and the same values are present.
+ * No text has the line feed that may be read behind the line. */
 static int has_shape(const json *j, const uint8_t *p, const uint8_t *end, values *out) {
     const shape *s = &j->shape;
     const uint8_t *text = s->text;
@@ -157,7 +158,7 @@ static int has_shape(const json *j, const uint8_t *p, const uint8_t *end, values
         text += next->length;
         p += next->length;
         const uint8_t *stop = next->is_string ? next_mark(j->marks, STRING_ENDS, p, end) : end_of_number(p);
-        if (!stop || (next->is_string && *stop != '"')) return 0;
+        if (!stop) return 0;
         if (next->value != NONE) out->at[next->value] = between(p, stop);
         p = stop;
     }
@@ -165,8 +166,8 @@ static int has_shape(const json *j, const uint8_t *p, const uint8_t *end, values
     return end - p == s->rest && is_same(p, text, s->rest);
 }
 
-/* A shape is learned while a document is parsed: `at` is where the text of the next piece begins, NULL if there are too many, or
- * a value depends on more than the last string or number of its path. */
+/* A shape is learned while a document is parsed. `at` is where the text of the next piece begins; NULL if there is too much, or
+ * if a wanted value is a word, which is in no piece. */
 typedef struct { shape *shape; const uint8_t *at; uint8_t *text; } learner;
 
 static void learn_text(learner *l, const uint8_t *stop) {
@@ -240,10 +241,7 @@ element:
 
 value:
     if (p >= end) return 0;
-    if (wanted && out->present & wanted->below) { /* of equal keys the last counts */
-        out->present &= ~wanted->below;
-        learned.at = NULL;
-    }
+    if (wanted) out->present &= ~wanted->below; /* of equal keys the last counts */
     if (*p == '"') {
         const uint8_t *stop = end_of_string(j, ++p, end, &escaped);
         if (!stop) return 0;
