@@ -153,11 +153,13 @@ static inline int is_same(const uint8_t *a, const uint8_t *b, size_t length) {
 static int has_shape(const json *j, const uint8_t *p, const uint8_t *end, values *out) {
     const shape *s = &j->shape;
     const uint8_t *text = s->text;
+    cursor quotes = cursor_at(j->marks, STRING_ENDS, p);
     for (const piece *next = s->pieces, *last = next + s->count; next < last; next++) {
         if (!is_same(p, text, next->length)) return 0;
         text += next->length;
         p += next->length;
-        const uint8_t *stop = next->is_string ? next_mark(j->marks, STRING_ENDS, p, end) : end_of_number(p);
+        if (p >= end) return 0;
+        const uint8_t *stop = next->is_string ? seek(&quotes, p, end) : end_of_number(p);
         if (!stop) return 0;
         if (next->value != NONE) out->at[next->value] = between(p, stop);
         p = stop;

@@ -56,4 +56,27 @@ static inline const uint8_t *next_byte(const marks *m, unsigned set, uint8_t byt
     return from;
 }
 
+/* For many searches of one set, none of which starts before the last one: among the 64 marks in view the next is found sooner. */
+typedef struct { const marks *marks; unsigned set; const uint8_t *view; uint64_t bits; } cursor;
+
+static inline cursor cursor_at(const marks *m, unsigned set, const uint8_t *from) {
+    return (cursor){m, set, from, marks_from(m, set, from)};
+}
+
+/* The same as next_mark; `from` is before the end. */
+static inline const uint8_t *seek(cursor *c, const uint8_t *from, const uint8_t *end) {
+    const size_t ahead = (size_t)(from - c->view);
+    if (ahead < ROW) c->bits &= UINT64_MAX << ahead;
+    else {
+        c->view = from;
+        c->bits = marks_from(c->marks, c->set, from);
+    }
+    while (!c->bits) {
+        if ((c->view += ROW) >= end) return end;
+        c->bits = marks_from(c->marks, c->set, c->view);
+    }
+    from = c->view + __builtin_ctzll(c->bits);
+    return from < end ? from : end;
+}
+
 #endif
