@@ -45,8 +45,8 @@ static const uint8_t *end_of_escaped(const json *j, const uint8_t *p, const uint
 }
 
 /* The closing quote of the string that starts at p, behind the opening one; or NULL. */
-static inline const uint8_t *end_of_string(const json *j, const uint8_t *p, const uint8_t *end, int *escaped) {
-    p = next_mark(j->marks, STRING_ENDS, p, end);
+static inline const uint8_t *end_of_string(const json *j, cursor *quotes, const uint8_t *p, const uint8_t *end, int *escaped) {
+    p = seek(quotes, p, end);
     *escaped = *p != '"';
     return *escaped ? end_of_escaped(j, p, end) : p;
 }
@@ -150,9 +150,10 @@ static inline int is_same(const uint8_t *a, const uint8_t *b, size_t length) {
 /* Whether a document has the shape. Then its keys, brackets, commas and words are the same, and each number is one, and each string
  * ends with the quote that the next text begins with: so it is as valid as the one that was parsed, and the same values are present.
  * No text has the line feed that may be read behind the line. */
-static int has_shape(const json *j, const uint8_t *p, const uint8_t *end, values *out) {
+static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out) {
     const shape *s = &j->shape;
     const uint8_t *text = s->text;
+    uint8_t *scratch = j->decoded;
     cursor quotes = cursor_at(j->marks, STRING_ENDS, p);
     for (const piece *next = s->pieces, *last = next + s->count; next < last; next++) {
         if (!is_same(p, text, next->length)) return 0;
@@ -160,16 +161,22 @@ static int has_shape(const json *j, const uint8_t *p, const uint8_t *end, values
         p += next->length;
         if (p >= end) return 0;
         const uint8_t *stop = next->is_string ? seek(&quotes, p, end) : end_of_number(p);
+        const int escaped = stop && *stop == '\\';
+        if (escaped) stop = end_of_escaped(j, stop, end);
         if (!stop) return 0;
-        if (next->value != NONE) out->at[next->value] = between(p, stop);
+        if (next->value != NONE) {
+            span *value = &out->at[next->value];
+            *value = escaped ? decoded(p, stop, scratch) : between(p, stop);
+            if (escaped) scratch += value->length;
+        }
         p = stop;
     }
     out->present = s->present;
     return end - p == s->rest && is_same(p, text, s->rest);
 }
 
-/* A shape is learned while a document is parsed. `at` is where the text of the next piece begins; NULL if there is too much, or
- * if a wanted value is a word, which is in no piece. */
+/* A shape is learned while a document is parsed. `at` is where the text of the next piece begins; NULL if none is learned, because
+ * there is too much of it, or a wanted value is a word, which is in no piece. */
 typedef struct { shape *shape; const uint8_t *at; uint8_t *text; } learner;
 
 static void learn_text(learner *l, const uint8_t *stop) {
@@ -197,8 +204,10 @@ static inline void learn_piece(learner *l, const uint8_t *start, const uint8_t *
 
 static void learn_rest(learner *l, const uint8_t *end, uint64_t present) {
     const uint8_t *before = l->at;
-    if (before) learn_text(l, end);
-    l->shape->rest = l->at ? (uint32_t)(end - before) : 0;
+    if (!before) return;
+    learn_text(l, end);
+    if (!l->at) return;
+    l->shape->rest = (uint32_t)(end - before);
     l->shape->present = present;
 }
 
@@ -213,9 +222,16 @@ int read_json(json *j, const uint8_t *line, size_t length, values *out) {
     const node *wanted;
     int escaped;
 
-    if (j->shape.rest && has_shape(j, line, end, out)) return 1;
-    learner learned = {&j->shape, line, j->shape.text};
-    j->shape.count = j->shape.rest = 0;
+    /* Where most documents differ, to compare and to learn would only take time. */
+    const int may_be_known = j->surprises < MAX_SURPRISES || j->surprises % MAX_SURPRISES == 0;
+    if (may_be_known && j->shape.rest && has_shape(j, line, end, out)) {
+        j->surprises = 0;
+        return 1;
+    }
+    learner learned = {&j->shape, may_be_known ? line : NULL, j->shape.text};
+    if (may_be_known) j->shape.count = j->shape.rest = 0;
+    j->surprises++;
+    cursor quotes = cursor_at(j->marks, STRING_ENDS, line);
     out->present = 0;
     p = skip_blanks(p, end);
     if (p == end || *p != '{') return 0;
@@ -226,7 +242,7 @@ int read_json(json *j, const uint8_t *line, size_t length, values *out) {
 key:
     if (p >= end || *p != '"') return 0;
     {
-        const uint8_t *stop = end_of_string(j, ++p, end, &escaped);
+        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
         if (!stop) return 0;
         wanted = NULL;
         if (top->node) wanted = find_key(nodes, top->node, escaped ? decoded(p, stop, scratch) : between(p, stop));
@@ -245,7 +261,7 @@ value:
     if (p >= end) return 0;
     if (wanted) out->present &= ~wanted->below; /* of equal keys the last counts */
     if (*p == '"') {
-        const uint8_t *stop = end_of_string(j, ++p, end, &escaped);
+        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
         if (!stop) return 0;
         if (wanted && wanted->value != NONE) {
             const span text = escaped ? decoded(p, stop, scratch) : between(p, stop);
