@@ -119,7 +119,6 @@ void aggregator_free(aggregator *a) {
 /* ---- Summaries --------------------------------------------------------------------------------- */
 
 static inline uint16_t load2(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
-static inline uint32_t load4(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 
 /* Hashes start from a key, and multiply by it. The tables' key is random, so that nobody can choose customers or
  * durations that meet in one place; that of the shards is the same everywhere. */
