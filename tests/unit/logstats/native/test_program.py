@@ -19,6 +19,8 @@ from tests.reference import Aggregate, aggregate, by_kernel
 
 LINES = 40
 """Lines of a random block; the nightly profile tries 2 500 blocks a preset, more than two million lines."""
+DOCUMENTS = 200
+"""Of a block of JSON documents; nightly more than a million are compared with what Python's `json` makes of them."""
 seeds = st.integers(0, 2**64 - 1)
 LATEST = 1_725_500_000
 _RUN_ALWAYS = native_program()[:1] + b"\0" + native_program()[2:]
@@ -167,7 +169,7 @@ def document(rng: random.Random, depth: int) -> str:
 def documents(seed: int) -> bytes:
     rng = random.Random(seed)
     lines = []
-    for _ in range(LINES):
+    for _ in range(DOCUMENTS):
         members = [f'"{rng.choice(MEMBERS)}":{document(rng, 4)}' for _ in range(rng.randrange(6))]
         members[rng.randrange(len(members) + 1) :] = ['"t":"2024-09-03T12:00:00Z"', '"s":200', '"u":"12"']
         rng.shuffle(members)
@@ -204,7 +206,7 @@ def alike(seed: int) -> bytes:
         return rng.choice(SCALARS if odd else SCALARS[:6]).encode()
 
     lines = []
-    for _ in range(LINES):
+    for _ in range(DOCUMENTS):
         text = _VALUE.sub(value, rng.choices(shapes, (5, 1))[0])
         if rng.random() < 0.1:
             at = rng.randrange(len(text) + 1)
