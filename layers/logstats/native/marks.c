@@ -21,10 +21,11 @@ typedef _Bool wide_bits __attribute__((ext_vector_type(ROW)));
 #else
 typedef uint8_t wide;
 #define BITS(row, comparison) ({ \
+    const uint8_t *bytes_of_row = row; \
     uint64_t word = 0; \
-    for (int i = 0; i < ROW; i++) { \
-        const wide v = (row)[i]; \
-        word |= (uint64_t)(comparison) << i; \
+    for (int place = 0; place < ROW; place++) { \
+        const wide v = bytes_of_row[place]; \
+        word |= (uint64_t)(comparison) << place; \
     } \
     word; \
 })
