@@ -29,9 +29,7 @@ class RunAhead(Generic[T]):
     An error is raised where its item would have come. Nobody waits for an item beyond the deadline.
     """
 
-    def __init__(
-        self, items: Iterator[T], close: Callable[[], object], deadline: Deadline = NEVER
-    ) -> None:
+    def __init__(self, items: Iterator[T], close: Callable[[], object], deadline: Deadline = NEVER) -> None:
         self._items, self._close_items, self._deadline = items, close, deadline
         self._ready: Queue[T | _End] = Queue()
         self._room = Semaphore(_BLOCKS)
