@@ -16,6 +16,7 @@ SOURCES = (
     "json.c",
     "marks.c",
     "program.c",
+    "text.c",
     "values.c",
 )
 FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=default", "-Wall", "-Wextra", "-Werror", "-s")

@@ -141,7 +141,7 @@ static inline void take(values *out, const node *wanted, span value) {
 /* ---- Shapes ------------------------------------------------------------------------------------ */
 
 /* 16 bytes behind each text can be read. */
-static inline int is_same(const uint8_t *a, const uint8_t *b, size_t length) {
+static inline int has_text(const uint8_t *a, const uint8_t *b, size_t length) {
     for (; length > 16; a += 16, b += 16, length -= 16)
         if (first_of((vector)(load16(a) != load16(b))) < 16) return 0;
     return first_of((vector)(load16(a) != load16(b))) >= length;
@@ -156,7 +156,7 @@ static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out)
     uint8_t *scratch = j->decoded;
     cursor quotes = cursor_at(j->marks, STRING_ENDS, p);
     for (const piece *next = s->pieces, *last = next + s->count; next < last; next++) {
-        if (!is_same(p, text, next->length)) return 0;
+        if (!has_text(p, text, next->length)) return 0;
         text += next->length;
         p += next->length;
         if (p >= end) return 0;
@@ -172,7 +172,7 @@ static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out)
         p = stop;
     }
     out->present = s->present;
-    return end - p == s->rest && is_same(p, text, s->rest);
+    return end - p == s->rest && has_text(p, text, s->rest);
 }
 
 /* A shape is learned while a document is parsed. `at` is where the text of the next piece begins; NULL if none is learned, because

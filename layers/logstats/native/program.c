@@ -7,7 +7,7 @@ enum layout { TEXT, JSON, LOGFMT, COLUMNS, LAYOUTS };
 enum { TARGET = 254, PATH = 253 };          /* instead of a value's number: what a customer can also be made of */
 enum { NO_DURATION, SUM, BETWEEN, DURATIONS };
 enum { NO_REQUEST, REQUEST_LINE, TARGET_ALONE, REQUESTS };
-enum { VERSION = 1, MAX_LIST = 8, MAX_SHARED = 32 };
+enum { VERSION = 1, MAX_LIST = 8 };
 
 typedef struct { const span *at; uint32_t count; } texts;
 typedef struct { uint8_t at[MAX_LIST], count; } places; /* numbers of values, a few */
@@ -42,12 +42,9 @@ struct program {
     int needs_target, needs_path;
 
     buffer fields, field_values; /* the `#Fields:` line in force, and which value each of its columns is */
-    values values;
-    uint32_t reached;           /* holes of the last template that fitted, as far as another goes on from there; and where */
-    const uint8_t *began[MAX_SHARED + 1];
+    divided_line divided;
     buffer joined;              /* of a timestamp in several values */
     uint8_t line[MAX_LINE_BYTES + PADDING];    /* one at the end of its block */
-    marks marks;
     json json;
 };
 
@@ -166,7 +163,7 @@ static void load_templates(loader *in, program *p) {
             if (holes[j].value != NONE) list[i].present |= UINT64_C(1) << holes[j].value % MAX_VALUES;
             if (in->failed || until.length == 0) continue;
             holes[j].first = until.at[0];
-            holes[j].set = set_with(&p->marks, until.at[0]);
+            holes[j].set = set_with(&p->divided.marks, until.at[0]);
         }
         list[i].holes = holes;
         if (i && !in->failed) list[i].shared = shared_holes(&list[i - 1], &list[i]);
@@ -214,10 +211,10 @@ static void load_nodes(loader *in, program *p) {
 static void load_layout(loader *in, program *p) {
     p->layout = (enum layout)below(in, LAYOUTS);
     in->values = p->value_count = below(in, MAX_VALUES + 1);
-    p->json.marks = &p->marks;
-    p->marks.controls_end_strings = p->layout == JSON;
+    p->json.marks = &p->divided.marks;
+    p->divided.marks.controls_end_strings = p->layout == JSON;
     if (p->layout == JSON) load_nodes(in, p);
-    else if (p->layout == COLUMNS) p->separators = set_with(&p->marks, p->separator = (uint8_t)number(in, 1));
+    else if (p->layout == COLUMNS) p->separators = set_with(&p->divided.marks, p->separator = (uint8_t)number(in, 1));
     else load_templates(in, p);
     if (p->layout == LOGFMT && p->template_count > 1) in->failed = 1;
     if (p->layout == LOGFMT || p->layout == COLUMNS) p->names = several_texts(in, p->value_count).at;
@@ -293,136 +290,13 @@ int program_is_native(const program *p) { return p->is_native; }
 
 /* ---- Layouts ----------------------------------------------------------------------------------- */
 
-static inline void put(program *p, unsigned value, span text) {
-    if (value != NONE) p->values.at[value] = text;
-}
-
 static inline void set(program *p, unsigned value, span text) {
-    p->values.at[value] = text;
-    p->values.present |= UINT64_C(1) << value;
+    p->divided.values.at[value] = text;
+    p->divided.values.present |= UINT64_C(1) << value;
 }
 
 static inline span get(const program *p, unsigned value) {
-    return p->values.present >> value & 1 ? p->values.at[value] : (span){NULL, 0};
-}
-
-/* The next quote that no backslash precedes, or the end. */
-static inline const uint8_t *closing_quote(const program *p, const uint8_t *at, const uint8_t *end) {
-    for (;; at += 2) {
-        at = next_mark(&p->marks, STRING_ENDS, at, end);
-        if (at == end || *at == '"') return at;
-    }
-}
-
-static inline int is_there(const literal *l, const uint8_t *at, const uint8_t *end) {
-    return (size_t)(end - at) >= l->text.length && ((load8(at) ^ l->start) & l->mask) == 0 &&
-        (l->text.length <= 8 || memcmp(at + 8, l->text.at + 8, l->text.length - 8) == 0);
-}
-
-/* The next text that ends a hole, which may be empty, or the end. */
-static inline const uint8_t *next_text(const program *p, const hole *h, const uint8_t *at, const uint8_t *end) {
-    if (h->until.text.length == 0) return at;
-    for (;; at++) {
-        at = next_byte(&p->marks, h->set, h->first, at, end);
-        if (at == end || is_there(&h->until, at, end)) return at;
-    }
-}
-
-/* A value in quotes, or a dash without; returns the position after it, or NULL. */
-static inline const uint8_t *fit_quoted(program *p, const hole *h, const uint8_t *at, const uint8_t *end) {
-    if (at == end) return NULL;
-    const uint8_t *stop = at;
-    if (*at == '"') {
-        stop = closing_quote(p, ++at, end);
-        if (stop >= end) return NULL;
-        put(p, h->value, between(at, stop));
-    } else {
-        if (*at != '-') return NULL;
-        put(p, h->value, between(at, at + 1));
-    }
-    return stop + 1;
-}
-
-/* The last value of a line and what ends it; the same. */
-static const uint8_t *fit_last(program *p, const template *t, const hole *h, const uint8_t *at, const uint8_t *end) {
-    if (h->is_quoted) {
-        at = fit_quoted(p, h, at, end);
-        if (!at || (t->rest && at == end)) return at;
-        if (!is_there(&h->until, at, end)) return NULL;
-        at += h->until.text.length;
-        return t->rest || at == end ? at : NULL;
-    }
-    const uint8_t *stop;
-    if (t->rest) stop = next_text(p, h, at, end);
-    else {
-        if ((size_t)(end - at) < h->until.text.length) return NULL;
-        stop = end - h->until.text.length;
-        if (!is_there(&h->until, stop, end)) return NULL;
-        if (t->separator.length && find_text(at, end, t->separator)) return NULL;
-    }
-    put(p, h->value, unquoted(between(at, stop)));
-    return stop == end ? end : stop + h->until.text.length;
-}
-
-static inline void note_resumption(program *p, const hole *h, uint32_t number, const uint8_t *at) {
-    if (!h->is_resumed) return;
-    p->reached = number;
-    p->began[number] = at;
-}
-
-/* Take the values of a template from a line, those of the first `known` holes aside. Returns the position after it, or NULL
- * if it does not fit; a `prefix` may be followed by anything. */
-static const uint8_t *fit(program *p, const template *t, uint32_t known, const uint8_t *at, const uint8_t *end,
-                          int is_prefix) {
-    p->reached = known;
-    if (known) at = p->began[known];
-    else if (!starts_with(at, end, t->lead)) return NULL;
-    else at += t->lead.length;
-    const uint8_t *view = at; /* where the 64 marks begin that are in view: mostly several holes end with the same byte */
-    uint64_t marked = 0;
-    unsigned set_in_view = MAX_SETS;
-    const uint32_t last = t->count - !is_prefix;
-    for (uint32_t i = known; i < last; i++) {
-        const hole *h = &t->holes[i];
-        note_resumption(p, h, i, at);
-        const uint8_t *stop;
-        if (h->is_simple) { /* nearly all */
-            if (set_in_view != h->set) {
-                set_in_view = h->set;
-                view = at;
-                marked = at < end ? marks_from(&p->marks, h->set, at) : 0;
-            }
-            do {
-                while (!marked) {
-                    if ((view += ROW) >= end) return NULL;
-                    marked = marks_from(&p->marks, h->set, view);
-                }
-                stop = view + __builtin_ctzll(marked);
-                marked &= marked - 1;
-                if (stop >= end) return NULL;
-            } while (*stop != h->first);
-            put(p, h->value, unquoted(between(at, stop)));
-            at = stop + 1;
-            continue;
-        }
-        set_in_view = MAX_SETS;
-        if (h->is_quoted) {
-            at = fit_quoted(p, h, at, end);
-            if (!at || !is_there(&h->until, at, end)) return NULL;
-        } else {
-            stop = next_text(p, h, at, end);
-            if (stop == end && h->until.text.length) return NULL;
-            put(p, h->value, unquoted(between(at, stop)));
-            at = stop;
-        }
-        at += h->until.text.length;
-    }
-    if (!is_prefix) {
-        note_resumption(p, &t->holes[last], last, at);
-        at = fit_last(p, t, &t->holes[last], at, end);
-    }
-    p->values.present = t->present;
-    return at;
+    return p->divided.values.present >> value & 1 ? p->divided.values.at[value] : (span){NULL, 0};
 }
 
 static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
@@ -430,7 +304,7 @@ static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
 enum { MISFIT, FIT, VALUES_ONLY }; /* a line has the declared form, or not, or all but a single pair */
 
 static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
-    if (p->template_count && !(at = fit(p, p->templates, 0, at, end, 1))) return MISFIT;
+    if (p->template_count && !(at = fit(&p->divided, p->templates, 0, at, end, 1))) return MISFIT;
     int result = VALUES_ONLY;
     for (;;) {
         while (at < end && is_blank(*at)) at++;
@@ -441,7 +315,7 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
         const span key = between(start, at++);
         span value;
         if (at < end && *at == '"') {
-            const uint8_t *stop = closing_quote(p, at + 1, end);
+            const uint8_t *stop = closing_quote(&p->divided, at + 1, end);
             value = between(at + 1, stop < end ? stop : end);
             at = stop < end ? stop + 1 : end;
         } else {
@@ -457,7 +331,7 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
 
 static int read_columns(program *p, const uint8_t *at, const uint8_t *end) {
     for (size_t i = 0; i < p->field_values.length; i++) {
-        const uint8_t *stop = next_byte(&p->marks, p->separators, p->separator, at, end);
+        const uint8_t *stop = next_byte(&p->divided.marks, p->separators, p->separator, at, end);
         const unsigned value = p->field_values.bytes[i];
         if (value != NONE) set(p, value, unquoted(between(at, stop)));
         if (stop == end) return FIT;
@@ -494,15 +368,15 @@ span program_columns(const program *p) { return (span){p->fields.bytes, p->field
 
 static int read_layout(program *p, const uint8_t *line, size_t length) {
     const uint8_t *end = line + length;
-    p->values.present = 0;
+    p->divided.values.present = 0;
     switch (p->layout) {
     case TEXT:
         for (uint32_t i = 0; i < p->template_count; i++)
             /* What the template before has not reached, this one does not reach either. */
-            if ((i == 0 || p->reached >= p->templates[i].shared) &&
-                fit(p, &p->templates[i], p->templates[i].shared, line, end, 0)) return FIT;
+            if ((i == 0 || p->divided.reached >= p->templates[i].shared) &&
+                fit(&p->divided, &p->templates[i], p->templates[i].shared, line, end, 0)) return FIT;
         return MISFIT;
-    case JSON: return read_json(&p->json, line, length, &p->values);
+    case JSON: return read_json(&p->json, line, length, &p->divided.values);
     case LOGFMT: return read_logfmt(p, line, end);
     default: return read_columns(p, line, end);
     }
@@ -635,22 +509,22 @@ static int is_ascii(const uint8_t *line, size_t length) {
     return first_of((vector)(all >= 0x80)) == 16;
 }
 
-void program_begin(program *p) { p->marks.start = p->marks.end = NULL; }
+void program_begin(program *p) { p->divided.marks.start = p->divided.marks.end = NULL; }
 
 /* Mark a stretch from a line on: what follows is needed soon. */
 static void mark_from(program *p, const uint8_t *line, size_t least, const uint8_t *end) {
     const size_t left = (size_t)(end - line), most = least > STRETCH ? least : STRETCH;
-    mark(&p->marks, line, left < most ? end : line + most);
+    mark(&p->divided.marks, line, left < most ? end : line + most);
 }
 
 static inline int is_marked(const program *p, const uint8_t *from, const uint8_t *to) {
-    return from >= p->marks.start && to <= p->marks.end;
+    return from >= p->divided.marks.start && to <= p->divided.marks.end;
 }
 
 const uint8_t *program_line_end(program *p, const uint8_t *line, const uint8_t *end) {
     if (!is_marked(p, line, line + 1)) mark_from(p, line, 0, end);
-    const uint8_t *stop = next_mark(&p->marks, LINE_FEEDS, line, p->marks.end);
-    if (stop < p->marks.end) return stop;
+    const uint8_t *stop = next_mark(&p->divided.marks, LINE_FEEDS, line, p->divided.marks.end);
+    if (stop < p->divided.marks.end) return stop;
     stop = memchr(stop, '\n', (size_t)(end - stop));
     return stop ? stop : end;
 }
@@ -665,10 +539,10 @@ int program_run(program *p, const uint8_t *line, size_t length, const uint8_t *r
     if (readable - end < PADDING) {
         memset(p->line + length, 0, PADDING);
         line = memcpy(p->line, line, length);
-        mark(&p->marks, line, line + length + PADDING);
+        mark(&p->divided.marks, line, line + length + PADDING);
     } else if (!is_marked(p, line, end)) mark_from(p, line, length, readable);
     end = line + length;
-    const int is_plain = p->marks.is_plain || next_mark(&p->marks, NOT_PLAIN, line, end) == end;
+    const int is_plain = p->divided.marks.is_plain || next_mark(&p->divided.marks, NOT_PLAIN, line, end) == end;
     if (!is_plain && !is_ascii(line, length) && !is_utf8(line, length)) return ENCODING;
     const int fits = read_layout(p, line, length);
     if (fits == MISFIT) return LAYOUT;

@@ -54,6 +54,22 @@ typedef struct {
     span at[MAX_VALUES];
 } values;
 
+/* A line that is being divided: where its separators are, and the values that were found. */
+enum { MAX_SHARED = 32 };
+typedef struct {
+    marks marks;
+    values values;
+    uint32_t reached;       /* holes of the last template that fitted, as far as another goes on from there; and where */
+    const uint8_t *began[MAX_SHARED + 1];
+} divided_line;
+
+/* Take the values of a template from a line, those of the first `known` holes aside. Returns the position after it, or NULL
+ * if it does not fit; a `prefix` may be followed by anything. */
+const uint8_t *fit(divided_line *, const template *, uint32_t known, const uint8_t *at, const uint8_t *end, int is_prefix);
+
+/* The next quote that no backslash precedes, or the end. */
+const uint8_t *closing_quote(const divided_line *, const uint8_t *at, const uint8_t *end);
+
 typedef struct program program;
 
 /* Returns 0, NO_MEMORY or PROGRAM_MALFORMED: whatever the code is, a program that was loaded is safe to run. */
