@@ -223,14 +223,14 @@ int read_json(json *j, const uint8_t *line, size_t length, values *out) {
     int escaped;
 
     /* Where most documents differ, to compare and to learn would only take time. */
-    const int may_be_known = j->surprises < MAX_SURPRISES || j->surprises % MAX_SURPRISES == 0;
+    const int may_be_known = j->misses < MAX_MISSES || j->misses % MAX_MISSES == 0;
     if (may_be_known && j->shape.rest && has_shape(j, line, end, out)) {
-        j->surprises = 0;
+        j->misses = 0;
         return 1;
     }
     learner learned = {&j->shape, may_be_known ? line : NULL, j->shape.text};
     if (may_be_known) j->shape.count = j->shape.rest = 0;
-    j->surprises++;
+    j->misses++;
     cursor quotes = cursor_at(j->marks, STRING_ENDS, line);
     out->present = 0;
     p = skip_blanks(p, end);

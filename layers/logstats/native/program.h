@@ -96,7 +96,7 @@ int program_run(program *, const uint8_t *line, size_t length, const uint8_t *re
 
 /* The shape of a document: the text before each string and number, then the rest. A log has documents of few shapes. One of
  * known shape is compared with it, instead of being parsed. */
-enum { MAX_PIECES = 64, MAX_SHAPE_BYTES = 4096, MAX_SURPRISES = 16 };
+enum { MAX_PIECES = 64, MAX_SHAPE_BYTES = 4096, MAX_MISSES = 16 };
 typedef struct { uint32_t length; uint8_t value, is_string; } piece; /* of the text, and what follows it */
 typedef struct {
     uint32_t count, rest;
@@ -110,7 +110,7 @@ typedef struct {
     const node *nodes;
     const marks *marks;
     shape shape;            /* of a document that was parsed; rest is 0 if it is not known */
-    uint32_t surprises;     /* documents in a row that did not have it: after MAX_SURPRISES it is seldom tried */
+    uint32_t misses;     /* documents in a row that did not have it: after MAX_MISSES it is seldom tried */
     uint8_t decoded[MAX_LINE_BYTES + PADDING]; /* strings that had escapes */
 } json;
 
