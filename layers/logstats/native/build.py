@@ -17,6 +17,7 @@ SOURCES = (
     "marks.c",
     "program.c",
     "text.c",
+    "totals.c",
     "values.c",
 )
 FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=default", "-Wall", "-Wextra", "-Werror", "-s")
