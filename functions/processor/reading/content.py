@@ -30,7 +30,7 @@ def digest_chunks(log: ReadableLog) -> tuple[bytes, int]:
     for block in _content(log):
         digests.add(block)
     digests.finish()
-    return digests.take(), digests.size
+    return b"".join(iter(digests.take, b"")), digests.size
 
 
 def begins_with(log: ReadableLog, chunk_digests: bytes, size: int, digest: str) -> bool:
