@@ -7,6 +7,7 @@ import typer
 
 from local.commands.reading import CustomerOption, FormatOption, ZoneOption
 from local.errors import UserError
+from local.plain import Command, Group
 from local.tables import console
 from local.trial import read_start, table_of, try_lines
 from logstats.domain.reader import Request
@@ -16,21 +17,26 @@ from logstats.formats.detection import SAMPLE_BYTES, Reading, best, nearest, rea
 _TEXT_SHOWN = 200
 
 formats = typer.Typer(
-    name="formats", add_completion=False, pretty_exceptions_enable=False, invoke_without_command=True
+    name="formats",
+    cls=Group,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
 )
 
 
 @formats.callback()
 def list_presets(context: typer.Context) -> None:
-    """Show the formats of logs that can be read, one of them, or how a file is read."""
+    """Show the formats that can be read, and how a file is read."""
     if context.invoked_subcommand is None:
         width = max(map(len, presets()))
         for name, declared in presets().items():
             typer.echo(f"{name:{width}}  {declared.summary}")
 
 
-@formats.command()
-def show(name: Annotated[str, typer.Argument(help="A preset.")]) -> None:
+@formats.command(cls=Command)
+def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A preset.")]) -> None:
     """Print the declaration of a preset: the start of one's own."""
     try:
         typer.echo(source_of(name), nl=False)
@@ -38,19 +44,19 @@ def show(name: Annotated[str, typer.Argument(help="A preset.")]) -> None:
         raise UserError(str(error)) from None
 
 
-@formats.command("try")
+@formats.command("try", cls=Command)
 def try_format(
-    file: Annotated[str, typer.Argument(help="A log, compressed or not; - is stdin.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A log, compressed or not; - is stdin.")],
     name: FormatOption = None,
     customer: CustomerOption = None,
     zone: ZoneOption = None,
-    lines: Annotated[int, typer.Option(min=1, max=1000, help="How many lines are shown.")] = 10,
+    lines: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="How many lines are shown.")] = 10,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
 ) -> None:
-    """Show how the first lines of a log are read, or why not; without --format, how much each preset reads.
+    """Show how the first lines of a log are read, or why not.
 
-    Status 1 when no preset reads the log, or the format that is named reads none of the lines.
+    Without --format it says how much each preset reads, and takes the best. Status 1 when no preset reads the log, or the format that is named reads none of the lines.
     """
     start, complete = read_start(file, lines)
     try:

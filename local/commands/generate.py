@@ -1,37 +1,45 @@
 """`logstats generate`: write a random, reproducible request log."""
 
 import datetime as dt
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-from typer import Exit, Option
+from typer import Option
 
 from local.display import progress_bar
 from local.errors import UserError
 from local.generator import Traffic
 
 _END = dt.datetime(2024, 10, 3)  # noqa: DTZ001 - only its date counts
-_CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
 
 def generate(
     output: Annotated[
         Path | None, Option("--output", "-o", metavar="PATH", help="The file to write; by default stdout.")
     ] = None,
-    lines: Annotated[int, Option(min=0, help="The number of lines.")] = 10_000,
-    seed: Annotated[int, Option(min=0, help="The same seed gives the same log.")] = 42,
+    lines: Annotated[int, Option(metavar="N", min=0, help="The number of lines.")] = 10_000,
+    seed: Annotated[int, Option(metavar="N", min=0, help="The same seed gives the same log.")] = 42,
     end: Annotated[
         dt.datetime,
-        Option(formats=["%Y-%m-%d"], metavar="DATE", show_default="2024-10-03", help="The last day."),
+        Option(
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            show_default=False,
+            help="The last day that has requests. [default: 2024-10-03]",
+        ),
     ] = _END,
-    days: Annotated[int, Option(min=1, help="The number of days, the last one included.")] = 30,
-    customers: Annotated[int, Option(min=1, help="The number of customers, cust_1 and so on.")] = 50,
+    days: Annotated[int, Option(metavar="N", min=1, help="The number of days, the last one included.")] = 30,
+    customers: Annotated[
+        int, Option(metavar="N", min=1, help="The number of customers, cust_1 and so on.")
+    ] = 50,
 ) -> None:
-    """Write a random request log, in random order; the same options give the same bytes."""
+    """Write a random request log; the same options repeat it.
+
+    The lines are in random order. The same options give the same bytes on every machine.
+    """
     try:
         traffic = Traffic(seed, end.date(), days, customers)
     except ValueError as error:
@@ -42,8 +50,7 @@ def generate(
             with progress_bar("Generating", lines) if show else nullcontext(lambda _: None) as progress:
                 _write(traffic.log(lines), file, progress)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
-        raise Exit(_CLOSED_PIPE) from None
+        raise
     except OSError as error:
         raise UserError(f"{output or 'stdout'}: {error.strerror}") from None
 

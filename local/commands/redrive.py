@@ -25,14 +25,17 @@ _LOCAL_STACK = outputs.stack_name("local")
 def redrive(
     *,
     stack: Annotated[
-        str, typer.Option("--stack", help="The stack whose queues they are; on AWS: logstats-dev, ...")
+        str,
+        typer.Option(
+            "--stack", metavar="NAME", help="The stack whose queues they are; on AWS: logstats-dev, ..."
+        ),
     ] = _LOCAL_STACK,
     state: StateOption = LOCAL_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print the count as one line of JSON.")] = False,
 ) -> None:
-    """Deliver the messages of the dead-letter queue again, after the cause was fixed.
+    """Deliver the messages of the dead-letter queue again.
 
-    A message is deleted there when the queue has taken it: one that is moved twice counts once.
+    Do it after the cause was removed. A message is deleted there when the queue has taken it: one that is moved twice counts once.
     """
     client = _clients(stack, state)
     moved = 0

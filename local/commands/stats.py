@@ -28,11 +28,11 @@ _BARS = "▁▂▃▄▅▆▇█"
 def stats(
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
     *,
-    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First UTC day.")],
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day, YYYY-MM-DD.")],
     last: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="YYYY-MM-DD", show_default=False, help="Last UTC day; without it, all later days."
+            "--to", metavar="DATE", show_default=False, help="Last UTC day; without it, all later days."
         ),
     ] = None,
     as_json: Annotated[

@@ -29,15 +29,11 @@ from local.cloud.uploads import Failures, deliver_missed, upload
 from local.commands.folder import LOCAL_FOLDER, StateOption
 from local.display import visible
 from local.errors import UserError
-from local.tables import print_days
+from local.tables import FEWER_COLUMNS, print_days
 from local.termination import stopped_by_exception
 from logstats.models import DailyStatistics
 
 _FAVOURITE = "cust_1"
-_COLUMNS = (
-    *("date", "total_requests", "uptime_percentage"),
-    *("duration_mean", "duration_p50", "duration_p99", "duration_max"),
-)
 
 
 def up(
@@ -47,10 +43,14 @@ def up(
         typer.Option("--upload", metavar="FILE", help="A log to upload first.", dir_okay=False, exists=True),
     ] = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65535, envvar="LOGSTATS_API_PORT", help="The API's port.")
+        int,
+        typer.Option(metavar="PORT", min=1, max=65535, envvar="LOGSTATS_API_PORT", help="The API's port."),
     ] = 8888,
     emulator_port: Annotated[
-        int, typer.Option(min=1, max=65535, envvar="LOGSTATS_EMULATOR_PORT", help="The emulated AWS's port.")
+        int,
+        typer.Option(
+            metavar="PORT", min=1, max=65535, envvar="LOGSTATS_EMULATOR_PORT", help="The emulated AWS's port."
+        ),
     ] = 4566,
     enforce_iam: Annotated[
         bool,
@@ -62,7 +62,10 @@ def up(
     ] = False,
     state: StateOption = LOCAL_FOLDER,
 ) -> None:
-    """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
+    """Run the local cloud until Ctrl-C.
+
+    That is the AWS stack on an emulator, with the embedded PostgreSQL. It keeps what it has ingested.
+    """
     here, status = State(state.resolve()), Console(stderr=True).status("")
     report = partial(_tell, status)
     with (
@@ -112,7 +115,7 @@ def _show(cloud: Cloud, state: State) -> None:
     if example := _example(cloud):
         customer, last = example
         path = f"/customers/{quote(customer, safe='')}/stats?from="
-        print_days(customer, json.loads(cloud.get(f"{path}{last - dt.timedelta(days=6)}")), _COLUMNS)
+        print_days(customer, json.loads(cloud.get(f"{path}{last - dt.timedelta(days=6)}")), FEWER_COLUMNS)
         path += str(last - dt.timedelta(days=30))
     typer.echo(
         f"{_who_may_call(cloud)}\n\n{_calls(cloud, state, path)}"
