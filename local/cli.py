@@ -43,11 +43,7 @@ class Commands(Group):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - Typer's, private
         """Return the command that the arguments name, instead of its line of help."""
         name, command, rest = super().resolve_command(ctx, args)
-        if not name or not command:
-            return name, None, rest
-        if name not in _WITHOUT_DATABASE and not ctx.resilient_parsing:
-            _start_database_early(rest)
-        return name, load(name), rest
+        return name, load(name) if name and command else None, rest
 
 
 def load(name: str) -> Any:  # noqa: ANN401 - Typer's type is private
@@ -68,12 +64,14 @@ def load(name: str) -> Any:  # noqa: ANN401 - Typer's type is private
 
 
 def _start_database_early(arguments: list[str]) -> None:
-    """Start the embedded PostgreSQL while the command is imported, if it has data, and it seems that it will be asked for.
+    """Start the embedded PostgreSQL while a command is imported, if it has data, and it seems that it will be asked for.
 
-    A command that then does not ask for it leaves it to the end of the process, which stops it.
+    If it then is not, it is stopped when the process ends.
     """
-    named = any(argument.partition("=")[0] in {"--database-url", "--help"} for argument in arguments)
-    if not named and "DATABASE_URL" not in os.environ and (LOCAL_FOLDER / "postgres" / "PG_VERSION").exists():
+    asks = bool(arguments) and arguments[0] in COMMANDS.keys() - _WITHOUT_DATABASE
+    names = {argument.partition("=")[0] for argument in arguments} & {"--database-url", "--help"}
+    has_data = (LOCAL_FOLDER / "postgres" / "PG_VERSION").exists()
+    if asks and not names and has_data and "DATABASE_URL" not in os.environ:
         Thread(target=_start_database).start()
 
 
@@ -118,6 +116,7 @@ def main() -> None:
     """Run the command line; `LOGSTATS_TRACEBACK=1` shows where an unexpected error came from."""
     try:
         with stopped_by_exception():
+            _start_database_early(sys.argv[1:])
             app()
     except KeyboardInterrupt:
         sys.exit(130)

