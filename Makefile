@@ -55,7 +55,7 @@ $(SETUP): $(VENV)/bin/uv requirements.txt pyproject.toml
 	@echo "Installing the pinned packages"
 	@$(INSTALL) --require-hashes -r requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q -j 0 -x '/aws_cdk/' $(VENV)/lib || true  # what is not Python is not imported
+	@$(BIN)/python -W ignore -m compileall -q -j 0 -x '/aws_cdk/' $(VENV)/lib || true  # what is not Python is not imported
 	@touch $@
 
 $(DEVELOPMENT): $(SETUP) requirements-dev.txt

@@ -10,10 +10,12 @@ from local.errors import UserError
 from local.plain import Command, Group
 from local.tables import console
 from local.trial import read_start, table_of, try_lines
+from logstats.domain.format import PATH, TARGET, Format
 from logstats.domain.reader import Request
 from logstats.formats import FormatError, customised, load, presets, source_of
 from logstats.formats.detection import SAMPLE_BYTES, Reading, best, nearest, readings
 
+_NOBODY = "-"
 _TEXT_SHOWN = 200
 
 formats = typer.Typer(
@@ -61,15 +63,25 @@ def try_format(
     start, complete = read_start(file, lines)
     try:
         chosen, declared = load(name or _detect(file, start, complete=complete, quiet=as_json))
-        tried = try_lines(customised(declared, customer, zone), start, lines, complete=complete)
+        read_as = customised(declared, customer, zone)
+        tried = try_lines(read_as, start, lines, complete=complete)
     except FormatError as error:
         raise UserError(str(error)) from None
     if as_json:
         typer.echo(json.dumps({"format": chosen, "lines": [each.as_json() for each in tried]}))
     else:
         console().print(table_of(tried))
-    if not any(isinstance(each.verdict, Request) for each in tried):
+    customers = {each.verdict.customer_id for each in tried if isinstance(each.verdict, Request)}
+    if not customers:
         raise typer.Exit(1)
+    if customers == {_NOBODY}:
+        typer.echo(f"No line has a customer; say with --customer where it is: {_places(read_as)}.", err=True)
+
+
+def _places(declared: Format) -> str:
+    """Return the values that a customer can be."""
+    named = [*dict.fromkeys(name for template in declared.template for name in template.names)]
+    return ", ".join((named or ["the name of a value"]) + ([TARGET, PATH] if declared.request else []))
 
 
 def _detect(file: str, start: bytes, *, complete: bool, quiet: bool) -> str:
