@@ -41,7 +41,7 @@ $(VENV)/bin/uv: requirements-bootstrap.txt
 	    echo "No suitable Python found: CPython 3.12 or 3.11 with the venv module is needed." >&2; \
 	    echo "Install one (Debian and Ubuntu: python3 and python3-venv; macOS: python@3.12; or pyenv)" >&2; \
 	    echo "or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; fi
-	@echo "The first time takes about @@MINUTES@@ minutes: 350 MB are fetched, and @@GIGABYTES@@ GB written to $(VENV) and build."
+	@echo "The first time takes about three minutes; it fetches 350 MB and writes 2 GB, all into this folder."
 	@echo "Creating $(VENV) with $$($(PYTHON) --version) ($(PYTHON))"
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt

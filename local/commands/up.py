@@ -146,10 +146,13 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
     endpoint, trusted = cloud.emulator.endpoint, cloud.emulator.ca_bundle
     upload = (
         f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION} "
-        f"{_aws()} --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/"
+        f"{_program('aws')} --endpoint-url {endpoint} s3 cp FILE s3://{cloud.bucket}/"
     )
     upload = f"AWS_CA_BUNDLE={shlex.quote(str(trusted))} {upload}" if trusted else upload
-    aws = f"  S3             {endpoint}\n  upload a log   {upload}\n"
+    aws = (
+        f"  your own log   {_program('logstats')} ingest FILE, in another terminal; or upload it:\n"
+        f"  upload a log   {upload}\n  S3             {endpoint}\n"
+    )
     if cloud.issuer:
         token = _write_tokens(cloud.issuer, state.folder / "tokens")
         return (
@@ -165,11 +168,11 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
     )
 
 
-def _aws() -> str:
-    """Return the AWS command line of this environment as a shell takes it, as short as it may be."""
-    program = Path(sys.executable).with_name("aws")
+def _program(name: str) -> str:
+    """Return a program of this environment as a shell takes it, as short as it may be."""
+    program = Path(sys.executable).with_name(name)
     if not program.exists():
-        return "aws"
+        return name
     here = Path.cwd()
     return shlex.quote(str(program.relative_to(here) if program.is_relative_to(here) else program))
 
