@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
 from cdk import outputs
 from local.cloud.deployment import outputs_of
 from local.cloud.emulator import Endpoint
 from local.cloud.state import State
 from local.commands.folder import LOCAL_FOLDER, StateOption
+from local.display import progress_console
 from local.errors import UserError
 from local.redrive import in_flight, move
 
@@ -42,7 +42,7 @@ def redrive(
     try:
         found = outputs_of(client("cloudformation"), stack)
         sqs, dead_letters = client("sqs"), found[outputs.DEAD_LETTER_QUEUE_URL]
-        with Console(stderr=True).status("") as status:
+        with progress_console().status("") as status:
             for count in move(sqs, dead_letters, found[outputs.QUEUE_URL]):
                 moved += count
                 status.update(_told(moved))

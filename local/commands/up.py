@@ -14,7 +14,6 @@ from urllib.parse import quote
 import sqlalchemy as sa
 import typer
 from botocore.exceptions import BotoCoreError
-from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
@@ -27,7 +26,7 @@ from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
 from local.cloud.uploads import Failures, deliver_missed, upload
 from local.commands.folder import LOCAL_FOLDER, StateOption
-from local.display import visible
+from local.display import progress_console, visible
 from local.errors import UserError
 from local.tables import FEWER_COLUMNS, print_days
 from local.termination import stopped_by_exception
@@ -66,7 +65,7 @@ def up(
 
     That is the AWS stack on an emulator, with the embedded PostgreSQL. It keeps what it has ingested.
     """
-    here, status = State(state.resolve()), Console(stderr=True).status("")
+    here, status = State(state.resolve()), progress_console().status("")
     report = partial(_tell, status)
     with (
         stopped_by_exception(),
