@@ -18,7 +18,8 @@ from local.termination import stopped_by_exception
 
 COMMANDS = {
     "generate": "Write a random request log; the same options repeat it.",
-    "ingest": "Ingest a log object into the daily statistics.",
+    "ingest": "Ingest log objects into the daily statistics.",
+    "watch": "Ingest the files that are new or have grown, until Ctrl-C.",
     "formats": "Show the formats that can be read, and how a file is read.",
     "top": "Show customers over some days, worst first or in another order.",
     "overview": "Show all customers over some days, against the days before.",

@@ -85,19 +85,30 @@ class LineBuffer:
         return end - (stop - start)
 
 
-class _Digests:
-    """The BLAKE3 digests of chunks that are read block by block."""
+class ChunkDigests:
+    """The BLAKE3 digests of chunks that are read block by block: of the stored bytes, or of the plain text.
 
-    def __init__(self) -> None:
+    Attributes
+    ----------
+    size
+        How many bytes have been digested.
+    """
+
+    def __init__(self, *, of_plain_text: bool = False) -> None:
         self._hasher, self._length = blake3(), 0
         self._complete = b""
+        self.of_plain_text, self.size = of_plain_text, 0
 
-    def add(self, block: memoryview) -> None:
-        """Digest a block, which does not go beyond the chunk."""
-        self._hasher.update(block)
-        self._length += len(block)
-        if self._length == CHUNK_BYTES:
-            self.finish()
+    def add(self, block: memoryview | bytes) -> None:
+        """Digest a block."""
+        self.size += len(block)
+        while block:
+            piece = block[: CHUNK_BYTES - self._length]
+            block = block[len(piece) :]
+            self._hasher.update(piece)
+            self._length += len(piece)
+            if self._length == CHUNK_BYTES:
+                self.finish()
 
     def finish(self) -> None:
         """Complete the digest of a last, shorter chunk."""
@@ -111,22 +122,26 @@ class _Digests:
         return complete
 
 
-def feed_lines(
-    log: StoredObject, start: int, end: int, aggregator: Aggregator, compression: Compression | None = None
+def feed_lines(  # noqa: PLR0913, PLR0917 - a range, and how it is read
+    log: StoredObject,
+    start: int,
+    end: int,
+    aggregator: Aggregator,
+    compression: Compression | None = None,
+    digests: ChunkDigests | None = None,
 ) -> Iterator[bytes]:
     """Feed an aggregator the lines that a byte range owns.
 
     The start is a multiple of `CHUNK_BYTES`; a compressed object has only one range. Yield the 32-byte BLAKE3 digest of each
-    chunk of the stored bytes, as it is read; and no bytes with every block of plain text that completes none, so that the
-    caller comes to its turn. A `SourceError` if the object cannot be read or decompressed.
+    chunk of the stored bytes, as it is read, unless the `digests` are others; and no bytes with every block of plain text that
+    completes none, so that the caller comes to its turn. A `SourceError` if the object cannot be read or decompressed.
     """
     opened = log.open_range(max(start - 1, 0), end)
-    digests = _Digests()
+    digests = digests or ChunkDigests()
     try:
         if compression:
-            yield from _feed_compressed(
-                opened, aggregator, digests, compression, source_of(log.bucket, log.key)
-            )
+            name = source_of(log.bucket, log.key)
+            yield from _feed_compressed(opened, aggregator, digests, compression, name)
             return
         first = bytearray(1)
         at_line_start = start == 0 or fill(opened, memoryview(first)) == 0 or first == _LF
@@ -159,20 +174,29 @@ def _finish_last_line(log: StoredObject, at: int, lines: LineBuffer) -> Iterator
     lines.finish()
 
 
+def stored_blocks(opened: ByteRange) -> Iterator[bytes]:
+    """Yield the bytes of a range in blocks that a decompressor takes at once."""
+    block = memoryview(bytearray(min(_STORED_BYTES, BLOCK_BYTES)))
+    while count := fill(opened, block):
+        yield bytes(block[:count])
+
+
 def _feed_compressed(
-    opened: ByteRange, aggregator: Aggregator, digests: _Digests, compression: Compression, name: str
+    opened: ByteRange, aggregator: Aggregator, digests: ChunkDigests, compression: Compression, name: str
 ) -> Iterator[bytes]:
     lines = LineBuffer(aggregator, at_line_start=True, at_start=True)
 
     def blocks() -> Iterator[bytes]:
-        block = memoryview(bytearray(min(_STORED_BYTES, BLOCK_BYTES)))
-        while count := fill(opened, block):
-            digests.add(block[:count])
-            yield bytes(block[:count])
+        for block in stored_blocks(opened):
+            if not digests.of_plain_text:
+                digests.add(block)
+            yield block
 
-    for plain in decompress(compression, blocks(), BLOCK_BYTES, name):
-        lines.space(BLOCK_BYTES)[: len(plain)] = plain
-        lines.advance(len(plain))
+    for text in decompress(compression, blocks(), BLOCK_BYTES, name):
+        if digests.of_plain_text:
+            digests.add(text)
+        lines.space(BLOCK_BYTES)[: len(text)] = text
+        lines.advance(len(text))
         yield digests.take()
     digests.finish()
     yield digests.take()
