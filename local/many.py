@@ -11,7 +11,7 @@ from itertools import takewhile
 
 import typer
 
-from local.display import visible
+from local.display import progress_console, visible
 from local.ingestion import line_of, problem_of
 from local.termination import noticed
 from processor.bulk import Result, ingest_all
@@ -129,8 +129,7 @@ def _bar(sources: Iterable[Source] | None) -> Iterator[Progress]:
     if sources is None:
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import (  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415 - slow to import
         BarColumn,
         DownloadColumn,
         TimeRemainingColumn,
@@ -139,7 +138,7 @@ def _bar(sources: Iterable[Source] | None) -> Iterator[Progress]:
     from rich.progress import Progress as Bar  # noqa: PLC0415
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    shown = Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    shown = Bar(*columns, console=progress_console(), transient=True, redirect_stdout=sys.stdout.isatty())
     with shown as progress:
         task = progress.add_task("", total=sum(source.size for source in sources))
         yield lambda count: progress.advance(task, count)

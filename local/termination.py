@@ -63,7 +63,9 @@ def _handling(handler: Any) -> Iterator[None]:  # noqa: ANN401 - a function or o
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread receives signals, or may choose what they do
         return
-    previous = {number: signal.signal(number, handler) for number in _STOPPING}
+    hangup = getattr(signal, "SIGHUP", None)  # that `nohup` has it ignored is what its caller wants
+    told = [each for each in _STOPPING if each != hangup or signal.getsignal(each) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, handler) for number in told}
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """`logstats ingest`: log objects from files, folders, pipes and S3."""
 
 import json
-import sys
 from dataclasses import replace
 from functools import cache
 from itertools import chain, islice
@@ -36,10 +35,11 @@ def ingest(
         ),
     ],
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Worker threads. [default: the usable cores]")
+        int | None,
+        typer.Option(metavar="N", min=1, max=256, help="Worker threads. [default: the usable cores]"),
     ] = None,
     processes: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes: a Bytewax cluster on this machine.")
+        int, typer.Option(metavar="N", min=1, max=64, help="Processes: a Bytewax cluster on this machine.")
     ] = 1,
     database_url: DatabaseUrlOption = None,
     read_as: FormatOption = None,
@@ -135,9 +135,10 @@ def _tell_one(result: Result, *, as_json: bool) -> None:
 
 
 def _show(summary: IngestSummary) -> None:
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
+
+    from local.tables import console  # noqa: PLC0415 - it imports all of these
 
     table = Table(show_header=False, box=None)
     shown = summary.as_dict()
@@ -151,4 +152,4 @@ def _show(summary: IngestSummary) -> None:
             table.add_row(name, f"{value:,}")
         else:
             table.add_row(name, Text("-" if value is None else visible(str(value))))
-    Console(file=sys.stdout).print(table)
+    console().print(table)

@@ -46,9 +46,9 @@ def watch(
     rotated: RotatedOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each summary as one line of JSON.")] = False,
 ) -> None:
-    """Ingest the files that are new or have grown, again and again until Ctrl-C or SIGTERM.
+    """Ingest the files that are new or have grown, until Ctrl-C.
 
-    It looks at sizes and times only, and forgets them when it ends: the ledger knows what counts. A file that cannot be read is
+    SIGTERM ends it, too. It looks at sizes and times only, and forgets them when it ends: the ledger knows what counts. A file that cannot be read is
     told once, and read again when it changes.
     """
     if unfit := [source for source in sources if source.startswith("s3://") or pipes.is_pipe(source)]:
