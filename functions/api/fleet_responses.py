@@ -16,7 +16,6 @@ from api.histograms import TooManyHistogramsError
 from api.negotiation import matches
 from api.parameters import check_order
 from api.problems import refuse
-from api.ranges import RangeTooLongError
 from api.ranking import MERGED_FIELDS, SORT_FIELDS
 from api.reader import Reader
 from api.representation import MEDIA_TYPES, Format
@@ -95,8 +94,6 @@ def refusals(sort: str) -> Iterator[None]:
     """Refuse what turns out to be too much."""
     try:
         yield
-    except RangeTooLongError as error:
-        refuse("too_many_days", "days", str(error), "true")
     except TooManyHistogramsError as error:
         others = ", ".join(field for field in SORT_FIELDS if field not in MERGED_FIELDS)
         refuse("too_many_histograms", "sort", f"{error}; choose fewer days, or sort by one of {others}", sort)

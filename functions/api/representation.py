@@ -95,7 +95,7 @@ class RankedCustomer(CustomerStatistics, Changes):
 
     daily_requests: list[Count] | None = Field(
         default=None,
-        description="Requests on each day of the range, 0 on a day without; only with `days=true`.",
+        description="Requests on each of the last days up to the end of the range, 0 on a day without; as many as `days` says.",
         examples=[[12, 0, 7]],
     )
 

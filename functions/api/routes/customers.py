@@ -109,11 +109,14 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
             _After, Query(description="The `next` of the page before; without it, the first page.")
         ] = "",
         days: Annotated[
-            bool,
+            int | None,
             Query(
-                description=f"Add `daily_requests` to each row, for a range of at most {MAX_CHART_DAYS} days; JSON only."
+                ge=1,
+                le=MAX_CHART_DAYS,
+                description="Add `daily_requests` to each row, of so many days up to `to`, however long the range is; JSON only.",
+                examples=[30],
             ),
-        ] = False,
+        ] = None,
         form: Annotated[
             Format | None,
             Query(
@@ -133,7 +136,7 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
             return await _list(reader, prefix, after, limit or DEFAULT_LIMIT)
         check_range(first, last)
         order = Order.parse(sort)
-        selection = Selection(first, last, order, prefix, end_of(prefix), cursor(after, order), days)
+        selection = Selection(first, last, order, prefix, end_of(prefix), cursor(after, order), days or 0)
         form = form or preferred(request.headers.get("accept", ""))
         if form is Format.CSV and limit is None and "aws.event" not in request.scope:
             with refusals(sort):
