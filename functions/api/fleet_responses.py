@@ -44,13 +44,8 @@ def cursor(text: str, order: Order) -> Cursor | None:
 
 
 def _check_columns(selection: Selection) -> None:
-    if selection.with_days:
-        refuse(
-            "json_only",
-            "days",
-            "Input should be false in CSV, whose columns do not depend on the range",
-            "true",
-        )
+    if selection.charted:
+        refuse("json_only", "days", "Input should be left out where the answer is CSV", selection.charted)
 
 
 async def page(answers: CachedAnswers, query: RankingQuery, request: Request) -> Response:
