@@ -247,8 +247,6 @@ def test_csv_has_all_customers_with_the_same_values_or_a_page_with_a_link_to_the
         ("from=2024-09-01&after=9999999999999999999:a", "after"),
         ("from=2024-09-01&after=-:a", "after"),
         ("from=2024-09-01&interval=day", "interval"),
-        ("from=2024-09-01&days=5&format=csv", "days"),
-        ("from=2024-09-01&days=5&format=csv&limit=5", "days"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_its_name(
