@@ -14,7 +14,9 @@ SOURCES = (
     "encoding.c",
     "histogram.c",
     "json.c",
+    "marks.c",
     "program.c",
+    "text.c",
     "totals.c",
     "values.c",
 )

@@ -23,7 +23,9 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #include "encoding.c"
 #include "histogram.c"
 #include "json.c"
+#include "marks.c"
 #include "program.c"
+#include "text.c"
 #include "totals.c"
 #include "values.c"
 
