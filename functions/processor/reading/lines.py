@@ -12,7 +12,7 @@ from blake3 import blake3
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
 from processor.reading.compression import Compression, decompress
-from processor.reading.objects import StoredObject, fill, source_of
+from processor.reading.objects import ByteRange, StoredObject, fill, source_of
 from processor.reading.readahead import RunAhead
 
 CHUNK_BYTES = 4 << 20
