@@ -44,6 +44,10 @@ class AuroraParameters:
         Idle time before it pauses; only when `minimum_acu` is 0.
     backup_days
         Retention of automatic backups.
+    deletion_protection
+        Whether it is protected when a deployment is complete (`cdk.protection`).
+    engine_version
+        Of Aurora PostgreSQL.
     """
 
     kind: Literal["aurora"] = "aurora"
@@ -52,6 +56,7 @@ class AuroraParameters:
     pause_after_seconds: Annotated[int, Field(ge=300, le=86_400)] = 300
     backup_days: Annotated[int, Field(ge=1, le=35)] = 14
     deletion_protection: bool = True
+    engine_version: Annotated[str, Field(pattern=r"^(1[6-9]|[2-9]\d)\.\d+$")] = "18.4"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -135,12 +140,14 @@ class AuroraDatabase(Construct):
             backup=rds.BackupProps(retention=Duration.days(aurora.backup_days)),
             copy_tags_to_snapshot=True,
             cloudwatch_logs_exports=["postgresql"],
-            deletion_protection=aurora.deletion_protection,
             removal_policy=RemovalPolicy.SNAPSHOT if environment.retain_data else RemovalPolicy.DESTROY,
         )
         self.cluster.node.add_dependency(group)
-        if not aurora.deletion_protection:
-            acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
+        acknowledge(
+            self.cluster,
+            "RDS10",
+            "`cdk.protection` protects it at the end of a deployment, if the parameters say so",
+        )
         DatabaseRoles(self, "Roles", self.cluster, NAME, environment.log_retention)
         self.placement = Placement(network.vpc, network.subnets, [network.clients])
 

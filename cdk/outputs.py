@@ -13,6 +13,8 @@ SCHEMA_REVISION: Final = "SchemaRevision"
 ALARM_TOPIC: Final = "AlarmTopic"
 BACKFILL_COMMAND: Final = "BackfillCommand"
 """Only with ``-c backfill=true``."""
+FIREHOSE_ROLE: Final = "FirehoseRole"
+"""Only where `deliveries` has ``firehose``."""
 
 DATABASE_URL: Final = "DatabaseUrl"
 """Template parameter: the URL of an existing PostgreSQL."""
