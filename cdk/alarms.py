@@ -161,7 +161,7 @@ def watch_retention(monitoring: Monitoring, retention: Retention) -> None:
 
 
 def watch_cluster(monitoring: Monitoring, cluster: rds.DatabaseCluster, limits: MonitoringParameters) -> None:
-    """Raise an alarm when the database needs more than it may have."""
+    """Raise alarms when the database needs more than it may have, and when it refuses those who sign in."""
     monitoring.alarm(
         "DatabaseCapacity",
         cluster.metric("ACUUtilization", statistic="Average"),
@@ -169,4 +169,11 @@ def watch_cluster(monitoring: Monitoring, cluster: rds.DatabaseCluster, limits: 
         periods=3,
         missing=cloudwatch.TreatMissingData.IGNORE,
         meaning="The database is at its maximum capacity: ingests and answers get slower, and then fail.",
+    )
+    monitoring.alarm(
+        "DatabaseLogins",
+        cluster.metric("IamDbAuthConnectionFailure", statistic="Sum"),
+        above=limits.failed_logins,
+        periods=2,
+        meaning="The database refuses those who sign in with IAM: a right was changed, or somebody tries.",
     )

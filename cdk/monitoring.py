@@ -57,6 +57,8 @@ class MonitoringParameters:
         counts.
     silent_hours
         How many hours in a row may pass without a log object. None is no limit: only who uploads knows it.
+    failed_logins
+        How many sign-ins by IAM the database may refuse in five minutes: functions connect a few times a minute.
     """
 
     email: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+|none)$")] | None = None
@@ -76,6 +78,7 @@ class MonitoringParameters:
     client_errors_percent: Annotated[float, Field(gt=0, lt=100)] = 50
     client_errors: Annotated[int, Field(ge=1)] = 100
     silent_hours: Annotated[int, Field(ge=1, le=168)] | None = None
+    failed_logins: Annotated[int, Field(ge=0)] = 5
 
 
 class Monitoring(Construct):

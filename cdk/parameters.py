@@ -9,8 +9,9 @@ from pydantic.dataclasses import dataclass
 
 from cdk.api import ApiParameters
 from cdk.backfill import BackfillParameters
-from cdk.database import AuroraParameters, DatabaseParameters, ExistingParameters
+from cdk.database import AuroraParameters, DatabaseParameters
 from cdk.environment import STRICT, Environment
+from cdk.existing import ExistingParameters
 from cdk.monitoring import MonitoringParameters
 from cdk.processor import ProcessorParameters
 from logstats.settings import MAX_RETENTION_DAYS

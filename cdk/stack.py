@@ -35,7 +35,7 @@ class LogstatsStack(Stack):
             termination_protection=parameters.retain_data,
         )
         layers = Layers(self, "Layers", parameters.architecture)
-        database = create_database(self, "Database", parameters.database, parameters)
+        database = create_database(self, "Database", parameters.database, layers, parameters)
         migration = Migration(self, "Migration", database, layers, parameters.log_retention)
         ingest = Ingest(self, "Ingest", database, parameters.processor, parameters)
         api = Api(self, "Api", database, layers, parameters.api, parameters)

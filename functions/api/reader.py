@@ -42,6 +42,7 @@ class Reader:
 
     def __init__(self, database: DatabaseSettings, api: ApiSettings) -> None:
         self._answer_seconds = api.answer_seconds
+        self._turns = asyncio.Semaphore(api.pool_size)  # the pool's own queue lets others overtake
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=partial(asyncpg.connect, **connect_arguments(database, api)),
@@ -87,7 +88,11 @@ class Reader:
             If there is no answer, or none in time.
         """
         try:
-            async with asyncio.timeout_at(deadline or self.deadline()), self._engine.connect() as connection:
+            async with (
+                asyncio.timeout_at(deadline or self.deadline()),
+                self._turns,
+                self._engine.connect() as connection,
+            ):
                 try:
                     return await read(connection)
                 except (OSError, StatementError):

@@ -70,7 +70,7 @@ class DatabaseSettings(BaseSettings):
         a commit must not keep its locks.
     idle_session_timeout_seconds
         When the server ends a session that is silent; 0 is never. The connection of a frozen function would keep
-        Aurora awake. It must be longer than an ingest, whose attempt's session is silent while it reads.
+        Aurora awake. The session of an attempt, which is silent while the log object is read, is spared.
     """
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)

@@ -78,7 +78,10 @@ def _variant(given: Mapping[str, str], folder: Path) -> None:
 
 @lru_cache
 def template(variant: str) -> dict[str, Any]:
-    path = assembly(variant) / f"logstats-{environment_of(variant)}.template.json"
+    return load(assembly(variant) / f"logstats-{environment_of(variant)}.template.json")
+
+
+def load(path: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 
