@@ -11,6 +11,7 @@ from cdk import first_deployment
 from cdk.database import AuroraParameters
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
+from cdk.regions import REGIONS
 
 _STUCK = {"UPDATE_ROLLBACK_FAILED": "continue-update-rollback", "DELETE_FAILED": "delete-stack"}
 _UNRESERVED = 100
@@ -109,6 +110,15 @@ def memory(account: Account) -> Iterator[Finding]:
             )
 
 
+def region(account: Account) -> Iterator[Finding]:
+    """Ask what the template's rule asks first: whether the region has the Data API, and a certificate that functions trust."""
+    name = account.session.region_name
+    if isinstance(account.parameters.database, AuroraParameters) and name not in REGIONS:
+        yield Finding(
+            f"region: the stack cannot be in {name}: choose one of {', '.join(REGIONS)} (docs/decisions/0011)"
+        )
+
+
 def engine(account: Account) -> Iterator[Finding]:
     """Ask whether the region has the database's version, and whether it can pause there."""
     database = account.parameters.database
@@ -173,5 +183,5 @@ def alarms(account: Account) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Account], Iterator[Finding]], ...] = (
-    *(stack, bootstrap, concurrency, memory, engine, buckets, alarms),
+    *(stack, bootstrap, concurrency, memory, region, engine, buckets, alarms),
 )

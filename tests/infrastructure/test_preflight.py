@@ -181,6 +181,12 @@ def test_what_is_deployed_already_is_not_in_its_own_way() -> None:
     assert found(there) == []
 
 
+def test_a_region_that_the_template_refuses_is_known_before() -> None:
+    (line,) = check_account(Session(WELL, region="il-central-1"), parameters("dev"))  # type: ignore[arg-type]  # a double
+    assert line.text.startswith("region: the stack cannot be in il-central-1: choose one of ")
+    assert line.fails
+
+
 def test_what_does_not_stop_it_is_a_note() -> None:
     notes = found({**stack("ROLLBACK_COMPLETE")}, parameters("prod"))
     assert [note.fails for note in notes] == [False, False]
