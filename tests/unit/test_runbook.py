@@ -170,7 +170,9 @@ def unknown(text: str) -> list[str]:
     """What a text names as a parameter of `cdk.json`, by its construct or as a key of JSON, and is none."""
     dotted = re.findall(rf"`({'|'.join(PARAMETERS)})\.(\w+)`", text)
     keys = [
-        key for span in re.findall(r'`("\w+"[^`]*)`', text) for key in re.findall(r'"(\w+)"(?=:|$)', span)
+        key
+        for span in re.findall(r'`("\w+"[^`]*)`', text)
+        for key in re.findall(r'(?<!: )"(\w+)"(?=:|$)', span)
     ]
     keyword = re.findall(
         r"`(\w+)=(?:True|False)`", text
