@@ -15,9 +15,14 @@ from local.errors import UserError
 
 COMMANDS = {
     "generate": "Write a random request log, in random order; the same options give the same bytes.",
-    "ingest": "Ingest a log object into the daily statistics.",
+    "ingest": "Ingest log objects into the daily statistics.",
+    "watch": "Ingest the files that are new or have grown, again and again until Ctrl-C or SIGTERM.",
     "formats": "Show the formats of logs that can be read, one of them, or how a file is read.",
+    "top": "Show customers over some days, worst first or in another order.",
+    "overview": "Show all customers together over some days, against the days before.",
+    "export": "Write the statistics of every customer and day of a range as CSV.",
     "stats": "Show the daily statistics of a customer.",
+    "report": "Print the morning report of a day.",
     "rejects": "Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept.",
     "serve": "Serve the API until Ctrl-C.",
     "up": "Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL.",

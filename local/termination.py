@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,24 @@ def deferred() -> Iterator[None]:
     finally:
         if received:
             signal.raise_signal(received[0])
+
+
+@contextmanager
+def noticed(tell: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
+    """Yield a list to which each Ctrl-C, SIGTERM or SIGHUP is added; the first calls `tell`, others raise `KeyboardInterrupt`.
+
+    Who looks at the list ends what is at hand after the first, and begins nothing new.
+    """
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+        tell()
+
+    with _handling(note):
+        yield received
 
 
 @contextmanager

@@ -42,6 +42,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are read little
 #define HIGH UINT64_C(0x8080808080808080)
 #define LANES UINT64_C(0x00FF00FF00FF00FF)    /* the lower byte of each 16 bits */
 #define LANE_SUM UINT64_C(0x0001000100010001) /* times this, the highest 16 bits are the sum of all */
+static inline uint32_t load4(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 static inline uint64_t load8(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
 
 /* One bucket: its distance to the bucket before, then its count. Four bytes are written whatever the length. Nearly
@@ -176,5 +177,19 @@ int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id,
 /* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary; 0 without durations.
  * Returns the number of summaries, or BATCH_MALFORMED. */
 int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
+
+/* ---- Histograms as PostgreSQL sends them ------------------------------------------------------- */
+
+enum { ROWS_MALFORMED = -7 };
+
+/* Rows of COPY ... TO (FORMAT BINARY), without its header: a group (integer, not null) and an encoded histogram (bytea).
+ *
+ * The encoded sum of all rows, whatever their group; `consumed` is how long the rows are that were whole, with the trailer if
+ * it is there. Returns the sum's length, ROWS_MALFORMED or what histogram_combine returns. */
+int64_t rows_sum(const uint8_t *rows, size_t length, uint64_t *consumed, uint8_t **out);
+
+/* The p50, p90, p95 and p99, in microseconds, of the sum of each group from 0 to `groups` less one, into `out` of 4 numbers
+ * a group; 0 without durations. All rows must be whole. Returns `groups`, ROWS_MALFORMED or what histogram_combine returns. */
+int64_t rows_percentiles(const uint8_t *rows, size_t length, uint32_t groups, uint64_t *out);
 
 #endif

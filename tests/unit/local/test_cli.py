@@ -73,7 +73,7 @@ def test_an_error_shows_control_characters_escaped(
     monkeypatch.setattr("sys.argv", ["logstats", "ingest", "[red] \x1b[2J\u2028.log"])
     with pytest.raises(SystemExit, match="1"):
         cli.main()
-    assert capsys.readouterr().err == "logstats: [red] \\x1b[2J\\u2028.log: No such file or directory\n"
+    assert capsys.readouterr().err == "logstats: [red] \\x1b[2J\\u2028.log: no file matches it\n"
 
 
 @pytest.mark.parametrize("argument", ["x\x1b[2J", "--x\x1b[2J"])
