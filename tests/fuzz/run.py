@@ -81,7 +81,7 @@ def seeds(target: str) -> Iterator[bytes]:
         rows = [struct.pack(">HiiI", 2, 4, number % 4, len(each)) + each for number, each in enumerate(found)]
         yield from (b"".join(rows[at : at + 3]) + b"\xff\xff" for at in range(len(rows)))
     elif target == "address":
-        yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"
+        yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"  # pragma: allowlist secret
         yield b"postgres://u@/n?host=%2Ftmp%2Fsocket&port=5433&application_name=a&channel_binding=prefer"
     else:
         record = created("logs", "a b.log", "v1", "01")
