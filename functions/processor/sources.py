@@ -84,15 +84,41 @@ def files_of(source: str, ignore: Sequence[str]) -> Iterator[Path | SourceError]
     yielded as it is.
     """
     if is_pattern(source):
-        for found in sorted(glob.iglob(source, recursive=True)):  # noqa: PTH207 - of a path, pathlib would hide errors
-            if Path(found).is_dir():
-                yield from _files_in(found, ignore)
-            elif not _is_ignored(found, ignore):
-                yield Path(found)
-    elif Path(source).is_dir():
+        yield from _matching(source, ignore)
+    elif os.path.isdir(source):  # noqa: PTH112 - pathlib raises where a name is too long, or its folder may not be read
         yield from _files_in(source, ignore)
     else:
         yield Path(source)
+
+
+def _matching(pattern: str, ignore: Sequence[str]) -> Iterator[Path | SourceError]:
+    """Yield what a pattern matches. Links to folders are not followed by ``**``, for they may lead back to where they are."""
+    head, recursive, tail = f"/{pattern}/".partition("/**/")
+    if recursive:
+        roots = glob.iglob(head[1:] or ("/" if pattern.startswith("/") else "."))  # noqa: PTH207 - a text as it was given
+        for root in sorted(filter(os.path.isdir, roots)):
+            if tail:
+                yield from _matching_within(root, tail.removesuffix("/"), ignore)
+            else:
+                yield from _files_in(root, ignore)
+        return
+    for found in sorted(glob.iglob(pattern)):  # noqa: PTH207 - as above
+        if os.path.isdir(found):  # noqa: PTH112 - as above
+            yield from _files_in(found, ignore)
+        elif not _is_ignored(found, ignore):
+            yield Path(found)
+
+
+def _matching_within(root: str, pattern: str, ignore: Sequence[str]) -> Iterator[Path | SourceError]:
+    problems: list[OSError] = []
+    for folder, folders, _ in os.walk(root, onerror=problems.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from _matching(os.path.join(glob.escape(folder), pattern), ignore)  # noqa: PTH118 - as below
+    yield from map(_problem_of, problems)
+
+
+def _problem_of(error: OSError) -> SourceError:
+    return SourceError(f"{error.filename}: {error.strerror}")
 
 
 def _files_in(folder: str, ignore: Sequence[str]) -> Iterator[Path | SourceError]:
@@ -103,8 +129,7 @@ def _files_in(folder: str, ignore: Sequence[str]) -> Iterator[Path | SourceError
             path = os.path.join(parent, name)  # noqa: PTH118 - ten times as fast as pathlib
             if not name.startswith(".") and not _is_ignored(path, ignore):
                 yield Path(path)
-    for error in problems:
-        yield SourceError(f"{error.filename}: {error.strerror}")
+    yield from map(_problem_of, problems)
 
 
 def _is_ignored(path: str, ignore: Sequence[str]) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 FILE_BUCKET = "file"
+_LONGEST_KEY = 2_048
+"""Bytes: an entry of an index of PostgreSQL has room for 2,704, and a key on S3 for 1,024."""
 
 
 class SourceError(Exception):
@@ -122,6 +124,17 @@ class LocalFile:
     inode: int = field(repr=False)
     is_by_beginning: bool = False
     bucket: str = FILE_BUCKET
+
+    def __post_init__(self) -> None:
+        """Raise a `SourceError` if the ledger could not keep the key."""
+        try:
+            length = len(self.key.encode())
+        except UnicodeEncodeError:
+            raise SourceError(f"{self.key!a}: the name is not valid UTF-8") from None
+        if length > _LONGEST_KEY:
+            raise SourceError(
+                f"{self.key[:80]}...: the name has more than {_LONGEST_KEY:,} bytes; give a --name"
+            )
 
     @classmethod
     def at(cls, path: Path, name: str | None = None) -> "LocalFile":
