@@ -1,5 +1,6 @@
 """The `logstats` command line: every command in one place, every error one clear line."""
 
+import errno
 import gc
 import os
 import sys
@@ -13,7 +14,7 @@ from typer.main import get_command
 
 from local.commands.folder import LOCAL_FOLDER
 from local.errors import UserError
-from local.plain import Command, Group, fail
+from local.plain import Command, Group, fail, require_output
 from local.termination import stopped_by_exception
 
 COMMANDS = {
@@ -119,6 +120,7 @@ for _name, _help in COMMANDS.items():
 
 def main() -> None:
     """Run the command line; `LOGSTATS_TRACEBACK=1` shows where an unexpected error came from."""
+    require_output()
     try:
         with stopped_by_exception():
             _start_database_early(sys.argv[1:])
@@ -126,12 +128,16 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except UserError as error:
-        fail(str(error))
+        fail(str(error), error.status)
+    except UnicodeEncodeError as error:
+        fail(f"{error.object!a} is not valid UTF-8")
     except Exception as error:
         from logstats.settings import SettingsError  # noqa: PLC0415 - slow to import, and rarely raised
 
         if isinstance(error, SettingsError):
             fail(str(error))
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            fail(f"{error.filename or 'stdout, or a temporary file'}: {error.strerror}")
         if os.environ.get("LOGSTATS_TRACEBACK"):
             raise
         fail(f"unexpected {type(error).__name__}: {error} (LOGSTATS_TRACEBACK=1 shows where)")

@@ -21,6 +21,14 @@ def fail(message: str, status: int = 1) -> NoReturn:
     sys.exit(status)
 
 
+def require_output() -> None:
+    """Exit with an error if this process was started without a standard output; do without a standard error."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
+    if sys.stdout is None:
+        fail("standard output is closed; to see none, send it to /dev/null")
+
+
 class _Plain:
     """Show a command's parameters in the help as the documents write them."""
 

@@ -180,3 +180,25 @@ def test_a_usage_error_shows_control_characters_escaped(argument: str) -> None:
     result = CliRunner().invoke(cli.app, ["migrate", argument])
     assert result.exit_code == 2
     assert "x\\x1b[2J" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["formats"], ["formats", "show", "kong"], ["generate", "--lines", "9"]]
+)
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([LOGSTATS, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert re.match(rb"logstats: stdout.*: No space left on device\n", done.stderr)
+
+
+def test_a_closed_output_is_one_line_and_a_closed_error_output_goes_without() -> None:
+    closed = subprocess.run(["sh", "-c", '"$0" formats >&-', LOGSTATS], capture_output=True, check=False)
+    assert (closed.returncode, closed.stderr) == (
+        1,
+        b"logstats: standard output is closed; to see none, send it to /dev/null\n",
+    )
+    silent = subprocess.run(
+        ["sh", "-c", '"$0" formats show none 2>&-', LOGSTATS], capture_output=True, check=False
+    )
+    assert (silent.returncode, silent.stdout) == (1, b"")
