@@ -11,7 +11,7 @@ from api.parameters import CalendarDate
 from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.values import valid
 from local.display import progress_bar
-from local.errors import UserError
+from local.errors import UsageError, UserError
 from logstats.settings import MAX_RETENTION_DAYS
 from processor.retention import expiry
 from processor.retention.expiry import Expiry
@@ -45,7 +45,7 @@ def expire(
     """
     first: dt.date | None = valid("--before", CalendarDate, before) if before is not None else None
     if (days is None) == (first is None):
-        raise UserError("Give either --days or --before.")
+        raise UsageError("Give either --days or --before.")
     started = time.monotonic()
     found = _expire(days, first, database_url, dry_run=dry_run)
     seconds = round(time.monotonic() - started, 6)

@@ -8,6 +8,7 @@ import typer
 
 from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.folder import LOCAL_FOLDER
+from local.commands.reading import not_empty
 from local.display import visible
 from local.ledger import find
 from logstats.settings import load
@@ -20,7 +21,10 @@ from processor.settings import ProcessorSettings
 
 def forget(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.", callback=not_empty
+        ),
     ],
     database_url: DatabaseUrlOption = None,
     *,

@@ -10,9 +10,16 @@ import typer
 
 from local import pipes
 from local.commands.database import DatabaseUrlOption, open_database
-from local.commands.reading import CustomerOption, FormatOption, NameOption, RotatedOption, ZoneOption
+from local.commands.reading import (
+    CustomerOption,
+    FormatOption,
+    NameOption,
+    RotatedOption,
+    ZoneOption,
+    not_empty,
+)
 from local.display import progress_bar, visible
-from local.errors import UserError
+from local.errors import UsageError, UserError
 from local.ingestion import Naming, find_all, is_single, problem_of, settings_of
 from local.many import AT_ONCE, ingest_many
 from logstats.database import create_engine
@@ -32,6 +39,7 @@ def ingest(
         typer.Argument(
             metavar="SOURCE...",
             help="Files, folders, patterns, s3://bucket/key, s3://bucket/prefix/, or - for standard input.",
+            callback=not_empty,
         ),
     ],
     workers: Annotated[
@@ -107,18 +115,18 @@ def ingest(
 
 
 def _check(sources: list[str], name: str | None, processes: int, *, alone: bool, rotated: bool) -> None:
-    """Raise a `UserError` if the options do not go with the sources."""
+    """Raise a `UsageError` if the options do not go with the sources."""
     piped = [source for source in sources if pipes.is_pipe(source)]
     if name is not None and any(source.startswith("s3://") for source in sources):
-        raise UserError("--name is for files: an object on S3 has its key")
+        raise UsageError("--name is for files: an object on S3 has its key")
     if name is not None and not alone and not rotated:
-        raise UserError(
+        raise UsageError(
             "--name is for one file: several would be one log object; with --rotated it stands for their folder"
         )
     if name is None and (nameless := [source for source in piped if pipes.needs_name(source)]):
-        raise UserError(f"{nameless[0]}: give what comes through it a name: --name NAME")
+        raise UsageError(f"{nameless[0]}: give what comes through it a name: --name NAME")
     if processes > 1 and piped:
-        raise UserError(f"{piped[0]}: --processes is for files, which all of them can read")
+        raise UsageError(f"{piped[0]}: --processes is for files, which all of them can read")
 
 
 def _tell_one(result: Result, *, as_json: bool) -> None:

@@ -75,7 +75,7 @@ def _totals(answer: dict[str, Any]) -> Table:
     table = Table(title=Text(_period(answer)), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("")
     for heading in ("now", _period(before) if before else "before", "change"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for field, changed in _COMPARED.items():
         table.add_row(
             _HEADINGS[field],
@@ -89,7 +89,7 @@ def _totals(answer: dict[str, Any]) -> Table:
 def _days(days: list[dict[str, Any]]) -> Table:
     table = Table(box=SIMPLE_HEAD)
     for field in _OF_A_DAY:
-        table.add_column(_HEADINGS[field], justify="right", no_wrap=True)
+        table.add_column(_HEADINGS[field], justify="right", overflow="fold")
     for day in days:
         table.add_row(*(cell(day[field]) for field in _OF_A_DAY))
     return table

@@ -1,8 +1,16 @@
 """Shared by the commands that read logs: the options that say in which format they are, and how they are named."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+
+def not_empty(value: Any) -> Any:  # noqa: ANN401 - a text or a list of them
+    """Return what was given; an empty text is a variable of a script that is not set, and means nothing."""
+    if value == "" or (isinstance(value, list) and "" in value):
+        raise typer.BadParameter("it is empty")
+    return value
+
 
 FormatOption = Annotated[
     str | None,
@@ -16,7 +24,8 @@ ZoneOption = Annotated[
     str | None, typer.Option("--zone", metavar="+HH:MM", help="The offset from UTC of times that say none.")
 ]
 NameOption = Annotated[
-    str | None, typer.Option("--name", help="The file's name in the ledger. [default: its path]")
+    str | None,
+    typer.Option("--name", help="The file's name in the ledger. [default: its path]", callback=not_empty),
 ]
 RotatedOption = Annotated[
     bool,

@@ -9,6 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.commands.database import DatabaseUrlOption, open_engine
+from local.commands.reading import not_empty
 from local.display import visible
 from local.errors import UserError
 from local.ledger import find
@@ -18,7 +19,10 @@ from processor.reading.s3 import create_client
 
 def rejects(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.", callback=not_empty
+        ),
     ],
     database_url: DatabaseUrlOption = None,
     *,

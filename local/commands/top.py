@@ -18,7 +18,7 @@ from local.commands.answers import read
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.values import LastDayOption, NewestDayOption, newest_days
 from local.display import visible
-from local.errors import UserError
+from local.errors import UsageError
 from local.tables import COLUMNS, cell, change, console
 
 _SMALLEST_FIRST = {"customer_id", "success_requests", "uptime_percentage", "change_uptime_percentage"}
@@ -58,7 +58,7 @@ def top(
     """Show customers over some days, worst first or in another order."""
     first_day, last_day = newest_days(first, last)
     if by not in SORT_FIELDS:
-        raise UserError(f"--by {by}: give one of {', '.join(SORT_FIELDS)}.")
+        raise UsageError(f"--by {by}: give one of {', '.join(SORT_FIELDS)}.")
     order = Order(by, descending=(by in _SMALLEST_FIRST) is reverse)
 
     async def ask(connection: AsyncConnection) -> tuple[DateRange | None, str]:
@@ -89,7 +89,7 @@ def _show(days: DateRange | None, customers: list[dict[str, Any]], by: str) -> N
         table.add_column(
             _HEADINGS[field],
             justify="left" if is_id else "right",
-            no_wrap=True,
+            no_wrap=is_id,
             overflow="ellipsis" if is_id else "fold",
         )
     for row in customers:

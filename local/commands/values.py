@@ -7,15 +7,15 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from api.parameters import CalendarDate, check_order
-from local.errors import UserError
+from local.errors import UsageError
 
 
 def valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotated type, and its value
-    """Return the value that a text stands for; a `UserError` names the option."""
+    """Return the value that a text stands for; a `UsageError` names the option."""
     try:
         return TypeAdapter(kind).validate_python(text)
     except ValidationError as error:
-        raise UserError(f"{name}: {error.errors()[0]['msg']}.") from None
+        raise UsageError(f"{name}: {error.errors()[0]['msg']}.") from None
 
 
 FirstDayOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day, YYYY-MM-DD.")]
@@ -37,13 +37,13 @@ LastDayOption = Annotated[
 
 
 def days(first: str, last: str | None) -> tuple[dt.date, dt.date | None]:
-    """Return the days that `--from` and `--to` stand for; a `UserError` names the option that is wrong."""
+    """Return the days that `--from` and `--to` stand for; a `UsageError` names the option that is wrong."""
     first_day: dt.date = valid("--from", CalendarDate, first)
     last_day: dt.date | None = None if last is None else valid("--to", CalendarDate, last)
     try:
         check_order(first_day, last_day or dt.date.max)
     except ValueError as error:
-        raise UserError(f"--to: {error}.") from None
+        raise UsageError(f"--to: {error}.") from None
     return first_day, last_day
 
 
@@ -52,5 +52,5 @@ def newest_days(first: str | None, last: str | None) -> tuple[dt.date | None, dt
     if first is not None:
         return days(first, last)
     if last is not None:
-        raise UserError("--to: give --from too.")
+        raise UsageError("--to: give --from too.")
     return None, None

@@ -13,9 +13,16 @@ import typer
 
 from local import pipes
 from local.commands.database import DatabaseUrlOption, open_database
-from local.commands.reading import CustomerOption, FormatOption, NameOption, RotatedOption, ZoneOption
+from local.commands.reading import (
+    CustomerOption,
+    FormatOption,
+    NameOption,
+    RotatedOption,
+    ZoneOption,
+    not_empty,
+)
 from local.display import visible
-from local.errors import UserError
+from local.errors import UsageError
 from local.ingestion import Naming, line_of, settings_of
 from local.many import AT_ONCE, stoppable
 from local.termination import noticed
@@ -33,7 +40,10 @@ _LISTENED_SECONDS = 0.2
 
 
 def watch(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, or patterns.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Files, folders, or patterns.", callback=not_empty),
+    ],
     every: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="From one round to the next.")
     ] = 60,
@@ -52,9 +62,9 @@ def watch(
     told once, and read again when it changes.
     """
     if unfit := [source for source in sources if source.startswith("s3://") or pipes.is_pipe(source)]:
-        raise UserError(f"{unfit[0]}: only files can be watched; an S3 bucket tells the stack by itself")
+        raise UsageError(f"{unfit[0]}: only files can be watched; an S3 bucket tells the stack by itself")
     if name is not None and not rotated:
-        raise UserError(
+        raise UsageError(
             "--name is for --rotated: it stands for the folder of files that are known by how they begin"
         )
     settings = settings_of(read_as, customer, zone)

@@ -113,7 +113,8 @@ def test_patterns_several_sources_and_what_names_nothing(
         (["{folder}", "--name", "x"], "--name is for one file"),
         (["-", "--name", "x", "--processes", "2"], "-: --processes is for files"),
         (["s3://bucket/a/", "--name", "x"], "--name is for files: an object on S3 has its key"),
-        (["/dev/null"], "/dev/null: it is neither a file nor a folder"),
+        (["{log}", "--name", ""], "Invalid value for '--name': it is empty"),
+        (["{log}", ""], "Invalid value for 'SOURCE...': it is empty"),
     ],
 )
 def test_options_that_do_not_go_with_the_sources_are_one_line(
@@ -122,9 +123,63 @@ def test_options_that_do_not_go_with_the_sources_are_one_line(
     (tmp_path / "a.log").write_bytes(as_bytes(A))
     given = [argument.format(log=tmp_path / "a.log", folder=tmp_path) for argument in arguments]
     done = run("ingest", *given, DATABASE_URL=database.url)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"logstats: {message}")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["ingest", "forget", "rejects"])
+def test_a_name_that_no_ledger_can_hold_is_one_line(
+    database: DatabaseSettings, tmp_path: Path, command: str
+) -> None:
+    """Also one that no file can have: it is wrong with one source, and the others go on."""
+    done = run(command, f"{tmp_path}/\udcff.log", DATABASE_URL=database.url)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "unexpected" not in done.stderr
+    done = run(command, "x" * 3_000, DATABASE_URL=database.url)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "unexpected" not in done.stderr
+
+
+def test_what_is_wrong_with_one_name_stops_no_other(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    write(tmp_path, a=A)
+    deep = tmp_path.joinpath(*("d" * 250 for _ in range(9)))
+    sources = (str(tmp_path / "a.log"), "x" * 3_000, "/dev/null", str(deep))
+    write(deep, b=B)
+    done = run("ingest", *sources, DATABASE_URL=database.url)
+    assert done.returncode == 1
+    assert sorted(line.rpartition(": ")[2] for line in done.stderr.splitlines()) == [
+        "File name too long",
+        "it is neither a file nor a folder",
+        "the name has more than 2,048 bytes; give a --name",
+    ]
+    tables.check(engine, A)
+
+
+def test_a_name_that_is_no_text_is_refused(database: DatabaseSettings, tmp_path: Path) -> None:
+    write(tmp_path, a=A)
+    for name, told in (("\udcff", "not valid UTF-8"), ("é" * 1_025, "more than 2,048 bytes")):
+        done = run("ingest", str(tmp_path / "a.log"), "--name", name, DATABASE_URL=database.url)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert told in done.stderr
+
+
+def test_a_pattern_follows_no_link_back_to_where_it_is(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    """`**` is any number of folders; a link to a folder is none of them, or two such links would never end."""
+    write(tmp_path / "[logs]", a=A)
+    write(tmp_path / "[logs]/deep/er", b=B)
+    write(tmp_path / "[logs]/.hidden", c=C)
+    for name in ("back", "again"):
+        (tmp_path / "[logs]/deep" / name).symlink_to(tmp_path / "[logs]")
+    for pattern in ("**/*.log", "**/deep/**/*.log", "*/**/*.log", "**"):
+        done = run("ingest", f"{tmp_path}/{pattern}", DATABASE_URL=database.url)
+        names = sorted(line.rpartition("/")[2] for line in done.stdout.splitlines())
+        assert (done.returncode, done.stderr, names) == (0, "", ["a.log", "b.log"][pattern.count("deep") :])
+    tables.check(engine, [*A, *B])
 
 
 def test_two_hosts_with_one_path(database: DatabaseSettings, engine: sa.Engine, tmp_path: Path) -> None:
