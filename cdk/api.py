@@ -24,6 +24,7 @@ from migrate.roles import READER
 USER = READER
 PROTECTED_ROUTES = (
     "/customers",
+    "/overview",
     "/customers/{proxy+}",  # greedy: an id may hold "/", which a gateway decodes before it matches
     "/ingestions",
     "/ingestions/{id}",

@@ -16,7 +16,7 @@ def statistics(lines: Iterable[str]) -> Statistics:
     for line in lines:
         day, _time, customer, _path, status, duration = line.split(" ")
         requests[customer, day].append((int(status), None if duration == "-" else Decimal(duration)))
-    return {key: _of_one_day(entries) for key, entries in requests.items()}
+    return {key: of_entries(entries) for key, entries in requests.items()}
 
 
 def repeated(lines: Iterable[str], times: int) -> Statistics:
@@ -38,7 +38,8 @@ def customers(statistics: Statistics) -> dict[str, tuple[str, str, int]]:
     return found
 
 
-def _of_one_day(entries: list[tuple[int, Decimal | None]]) -> dict[str, Any]:
+def of_entries(entries: list[tuple[int, Decimal | None]]) -> dict[str, Any]:
+    """The numbers of requests, each with its status and duration; without any there is no uptime."""
     durations = sorted(duration for _, duration in entries if duration is not None)
     count, timed = len(entries), len(durations)
     client = sum(400 <= status <= 499 for status, _ in entries)
@@ -50,7 +51,7 @@ def _of_one_day(entries: list[tuple[int, Decimal | None]]) -> dict[str, Any]:
         "failed_requests": client + server,
         "client_errors": client,
         "server_errors": server,
-        "uptime_percentage": float(100 * (1 - Fraction(server, count))),
+        "uptime_percentage": float(100 * (1 - Fraction(server, count))) if count else None,
         "duration_mean": float(sum(map(Fraction, durations)) / timed) if timed else None,
         **{
             f"duration_p{percent}": float(durations[math.ceil(Fraction(percent * timed, 100)) - 1])

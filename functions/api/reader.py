@@ -2,12 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Executable, Row, event
+from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -19,6 +20,9 @@ from logstats.settings import DatabaseSettings
 
 T = TypeVar("T")
 
+Sink = Callable[[bytes], Awaitable[None]]
+"""Takes what is copied, piece by piece."""
+
 _UNAVAILABLE = (
     OSError,  # refused, unreachable, reset; TimeoutError too
     asyncpg.InterfaceError,  # the connection is closed
@@ -29,8 +33,23 @@ _UNAVAILABLE = (
 )
 
 
+_ERRORS = (OSError, StatementError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a statement raises: the last two only if the driver is called without SQLAlchemy (`copy`)."""
+
+
 class DatabaseUnavailableError(Exception):
     """The database does not answer, or not in time."""
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """Raise `DatabaseUnavailableError` instead of the driver's many errors that mean it."""
+    try:
+        yield
+    except _ERRORS as error:
+        if isinstance(_cause(error), _UNAVAILABLE):
+            raise DatabaseUnavailableError(failures.describe(_cause(error))) from error
+        raise
 
 
 class Reader:
@@ -87,7 +106,7 @@ class Reader:
         DatabaseUnavailableError
             If there is no answer, or none in time.
         """
-        try:
+        with _translated_errors():
             async with (
                 asyncio.timeout_at(deadline or self.deadline()),
                 self._turns,
@@ -95,19 +114,66 @@ class Reader:
             ):
                 try:
                     return await read(connection)
-                except (OSError, StatementError):
+                except _ERRORS:
                     if not connection.invalidated:
                         raise
                 await connection.rollback()  # and it connects anew
                 return await read(connection)
-        except (OSError, StatementError) as error:
-            if isinstance(_cause(error), _UNAVAILABLE):
-                raise DatabaseUnavailableError(failures.describe(_cause(error))) from error
-            raise
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Provide a connection on which all statements see the same, for as long as it takes to read it all.
+
+        There is no deadline but that of each statement. The rest is as for `run`.
+        """
+        await self.rows(_NOTHING)  # a dead connection is replaced
+        with _translated_errors():
+            async with self._turns, self._engine.connect() as connection:
+                await begin_snapshot(connection)
+                yield connection
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
         await self._engine.dispose()
+
+
+_NOTHING = text("SELECT 1")
+_FOR_MANY_ROWS = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)"
+)
+
+
+async def begin_snapshot(connection: AsyncConnection) -> None:
+    """Let all statements that follow on a connection see the same, until it is closed.
+
+    They read many rows: so each is planned for its own parameters, as a plan for any would not fit.
+    """
+    await connection.execution_options(isolation_level="REPEATABLE READ")
+    await connection.execute(_FOR_MANY_ROWS)
+
+
+async def copy(
+    connection: AsyncConnection, statement: Executable, parameters: Mapping[str, Any], sink: Sink
+) -> None:
+    """Hand the rows of a statement to a sink as ``COPY ... TO STDOUT (FORMAT BINARY)`` writes them.
+
+    No object is made of a row, or of a value. A transaction must have begun, and goes on.
+    """
+    compiled = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]  # all that are used here are clauses
+    values = compiled.construct_params(parameters)
+    arguments = [values[name] for name in compiled.positiontup]
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        await driver.copy_from_query(str(compiled), *arguments, output=sink, format="binary")
+    except asyncpg.PostgresError as error:
+        if _is_disconnect(error):
+            await connection.invalidate()
+        raise
+    except (
+        BaseException
+    ):  # a COPY that is left amid its rows, or by the deadline: asyncpg may wait for its end for ever
+        await connection.invalidate()
+        raise
 
 
 def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str, Any]:
@@ -151,6 +217,9 @@ def _cause(error: BaseException) -> BaseException:
 
 def _recognise_disconnect(context: ExceptionContext) -> None:
     """Have the pool replace its connections, all of them: if one has been ended, so have the others."""
-    cause = _cause(context.sqlalchemy_exception or context.original_exception)
-    if isinstance(cause, _UNAVAILABLE) and not isinstance(cause, asyncpg.QueryCanceledError):
+    if _is_disconnect(_cause(context.sqlalchemy_exception or context.original_exception)):
         context.is_disconnect = True
+
+
+def _is_disconnect(error: BaseException) -> bool:
+    return isinstance(error, _UNAVAILABLE) and not isinstance(error, asyncpg.QueryCanceledError)

@@ -7,6 +7,7 @@ stays in `build/fuzz/TARGET/`, the corpora in `build/fuzz/TARGET/corpus/`.
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tests.logs import as_bytes, random_lines
 
 FOLDER = Path("build/fuzz")
 PARSERS = ("address", "event")
-TARGETS = ("feed", "load", "decode", *PARSERS)
+TARGETS = ("feed", "load", "decode", "rows", *PARSERS)
 PROGRAMS = {name: compile_format(declared) for name, declared in presets().items()}
 SAMPLES = Path("tests/samples")
 FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
@@ -73,6 +74,12 @@ def seeds(target: str) -> Iterator[bytes]:
         yield batches[0] + batches[0]
         aggregator.feed(lines)
         yield from (record[-1] * 2 for record in aggregator.drain())
+    elif target == "rows":
+        aggregator = Aggregator()
+        aggregator.feed(lines)
+        found = [histogram for *_, histogram in aggregator.drain()]
+        rows = [struct.pack(">HiiI", 2, 4, number % 4, len(each)) + each for number, each in enumerate(found)]
+        yield from (b"".join(rows[at : at + 3]) + b"\xff\xff" for at in range(len(rows)))
     elif target == "address":
         yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"
         yield b"postgres://u@/n?host=%2Ftmp%2Fsocket&port=5433&application_name=a&channel_binding=prefer"

@@ -7,6 +7,7 @@ from logstats.native.aggregator import REASONS, Aggregator
 from logstats.native.batch import Numbers, add_batches, copy_rows, count_summaries, percentiles, records
 from logstats.native.histogram import combine, encode, values_at
 from logstats.native.program import compile_format
+from logstats.native.totals import percentiles_of_groups, sum_rows
 
 __all__ = [
     "REASONS",
@@ -19,6 +20,8 @@ __all__ = [
     "count_summaries",
     "encode",
     "percentiles",
+    "percentiles_of_groups",
     "records",
+    "sum_rows",
     "values_at",
 ]

@@ -20,6 +20,7 @@ _ERRORS = {
     -3: "the histograms hold more values than can be counted",
     -4: "malformed batch of summaries",
     -6: "malformed program of a format",
+    -7: "malformed rows of histograms",
 }
 _NO_MEMORY = -5
 
