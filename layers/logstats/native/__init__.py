@@ -5,20 +5,34 @@ Its work is done without the GIL, but for brief calls (`library.bind`).
 
 from logstats.native.aggregator import REASONS, Aggregator
 from logstats.native.batch import Numbers, add_batches, copy_rows, count_summaries, percentiles, records
+from logstats.native.breakdown import (
+    CellNumbers,
+    add_cells,
+    breakdown_items,
+    combine_breakdowns,
+    sum_breakdowns,
+    sum_slots,
+)
 from logstats.native.histogram import combine, encode, values_at
 from logstats.native.program import compile_format
 
 __all__ = [
     "REASONS",
     "Aggregator",
+    "CellNumbers",
     "Numbers",
     "add_batches",
+    "add_cells",
+    "breakdown_items",
     "combine",
+    "combine_breakdowns",
     "compile_format",
     "copy_rows",
     "count_summaries",
     "encode",
     "percentiles",
     "records",
+    "sum_breakdowns",
+    "sum_slots",
     "values_at",
 ]

@@ -1,13 +1,23 @@
 """Bind the aggregator: blocks of lines in, batches of summaries out."""
 
 import ctypes
-import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logstats.native.batch import Record, records
-from logstats.native.library import Bytes, Function, Output, Pointer, Signed, Size, Unsigned, bind, checked
+from logstats.native.library import (
+    HASH_KEY,
+    Bytes,
+    Function,
+    Output,
+    Pointer,
+    Signed,
+    Size,
+    Unsigned,
+    bind,
+    checked,
+)
 from logstats.native.program import native_program
 
 REASONS = tuple(
@@ -17,8 +27,6 @@ REASONS = tuple(
 _REJECT = struct.Struct("=QII")
 _DRAINING = -2
 _FOREVER = (1 << 63) - 1
-_HASH_KEY = (secrets.randbits(64), secrets.randbits(64))
-"""Of this process: whoever knows the key can choose customers that make the kernel's tables slow (hash flooding)."""
 
 
 class _LineCounts(ctypes.Structure):
@@ -95,7 +103,7 @@ class Aggregator:
         line_format = _LineFormat(code, columns, len(code), len(columns), end)
         handle = Pointer()
         checked(
-            _new(ctypes.byref(line_format), max_rejects, max_reject_bytes, *_HASH_KEY, ctypes.byref(handle))
+            _new(ctypes.byref(line_format), max_rejects, max_reject_bytes, *HASH_KEY, ctypes.byref(handle))
         )
         self._handle = handle
 

@@ -17,8 +17,9 @@ from logstats.native.library import (
     returned,
 )
 
-_COUNTS = constant("summary_counts")
-_HEADER = struct.Struct(f"=iIII{_COUNTS}Q4Q")
+COUNTS = constant("summary_counts")
+"""How many numbers a summary or a cell counts of its requests."""
+_HEADER = struct.Struct(f"=iIII{COUNTS}Q4Q")
 """`summary_header`: day, lengths of customer and histogram, a gap; counts; halves of the sum, minimum, maximum."""
 
 Numbers = tuple[Any, ...]

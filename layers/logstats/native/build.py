@@ -8,7 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCES = ("aggregate.c", "batch.c", "encoding.c", "histogram.c", "json.c", "program.c", "values.c")
+SOURCES = (
+    "aggregate.c",
+    "batch.c",
+    "breakdown.c",
+    "cell.c",
+    "encoding.c",
+    "histogram.c",
+    "json.c",
+    "program.c",
+    "sums.c",
+    "values.c",
+)
 FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=default", "-Wall", "-Wextra", "-Werror", "-s")
 HERE = Path(__file__).parent
 

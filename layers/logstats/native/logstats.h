@@ -17,7 +17,7 @@
 #define MAX_DURATION_US UINT64_C(86400000000)
 
 enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3, NO_MEMORY = -5,
-       PROGRAM_MALFORMED = -6 };
+       PROGRAM_MALFORMED = -6, BREAKDOWN_MALFORMED = -7, BREAKDOWN_NEGATIVE = -8, BREAKDOWN_TOO_MANY = -9 };
 
 /* Index of the bucket that holds a duration. Values below 2^15 have a bucket each. */
 static inline uint32_t bucket_index(uint64_t us) {
@@ -176,5 +176,37 @@ int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id,
 /* The p50, p90, p95 and p99 of each summary, in microseconds, into `out` of 4 numbers a summary; 0 without durations.
  * Returns the number of summaries, or BATCH_MALFORMED. */
 int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
+
+/* ---- Breakdowns -------------------------------------------------------------------------------- */
+
+/* The encoding is described in breakdown.h and cell.h. What returns, returns BREAKDOWN_MALFORMED, BREAKDOWN_NEGATIVE if what
+ * is subtracted was not added, BREAKDOWN_TOO_MANY if 2^63 requests or more are added up, or NO_MEMORY. */
+
+/* a + b (sign > 0) or a - b (sign < 0); a sum can be bounded to the routes that an object may contribute. Returns the length,
+ * which is 0 if the two keep nothing in common. */
+int64_t breakdown_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, int sign, int is_bounded,
+                          uint8_t **out);
+
+/* A cell or a status code. `key` is the slot, the code, or where the route's name begins behind the items. */
+typedef struct {
+    uint32_t part, key, name_length, cell_at, cell_length, reserved;
+    uint64_t counts[COUNTS], sum_low, sum_high, values[5]; /* p50, p90, p95, p99 and the longest duration, in microseconds */
+} listed_item;
+
+/* All items, then the routes' names, of which `names` gets the length. Returns the length of both. */
+int64_t breakdown_items(const uint8_t *data, size_t length, uint8_t **out, size_t *names);
+
+/* The sum of two encoded cells. Returns its length; the item has its numbers. */
+int64_t cell_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, listed_item *item, uint8_t **out);
+
+/* The sum of many, or of one route of many; the seed and the multiplier are as in aggregator_new. Returns the length, which is
+ * 0 if they keep nothing in common. */
+int64_t breakdown_sum(const uint8_t *const *rows, const size_t *lengths, size_t count, const uint8_t *route,
+                      size_t route_length, uint64_t seed, uint64_t multiplier, uint8_t **out);
+
+/* Sum slots up in groups: of each row's 48 slots the group, negative for none; groups never descend. The items of groups with
+ * requests are filled in. Returns 0. */
+int64_t breakdown_slots(const uint8_t *const *rows, const size_t *lengths, size_t count, const int32_t *groups_of,
+                        uint32_t groups, listed_item *out);
 
 #endif
