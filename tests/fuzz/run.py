@@ -72,7 +72,7 @@ def seeds(target: str) -> Iterator[bytes]:
         yield from batches
         yield batches[0] + batches[0]
         aggregator.feed(lines)
-        yield from (record[-1] * 2 for record in aggregator.drain())
+        yield from (record[3] * 2 for record in aggregator.drain())
     elif target == "address":
         yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"
         yield b"postgres://u@/n?host=%2Ftmp%2Fsocket&port=5433&application_name=a&channel_binding=prefer"

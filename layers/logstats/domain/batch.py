@@ -27,7 +27,7 @@ class SummaryBatch:
 
     def __iter__(self) -> Iterator[tuple[str, DailySummary]]:
         """Yield each customer and its summary."""
-        for customer, _, numbers, histogram in native.records(self.encoded):
+        for customer, _, numbers, histogram, _ in native.records(self.encoded):
             summary = DailySummary(*numbers, LatencyHistogram(histogram))  # type: ignore[call-arg]  # as many
             yield customer.decode(), summary
 

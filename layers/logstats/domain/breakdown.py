@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Self
 
 from logstats import native
+from logstats.domain.route import DECLARED, NOT_FOUND_NAME, OTHER_NAME
 from logstats.native import CellNumbers
 from logstats.native.breakdown import ROUTES, SLOTS, STATUSES
 
@@ -22,9 +23,7 @@ SLOTS_A_DAY = 48
 MAX_ROUTES = 500
 """Of one log object, for a customer's day; those that are declared count, but are never left out."""
 NOT_FOUND, OTHER = "(not found)", "(other)"
-_NAMES = {b"\x01": NOT_FOUND, b"\x02": OTHER}
-_DECLARED = "="
-"""What the stored name of a declared route starts with."""
+_NAMES = {NOT_FOUND_NAME: NOT_FOUND, OTHER_NAME: OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class Breakdown:
         statuses: dict[int, int] = {}
         for part, key, numbers, encoded in native.breakdown_items(self.encoded):
             if isinstance(key, bytes):
-                name = _NAMES.get(key) or key.decode().removeprefix(_DECLARED)
+                name = _NAMES.get(key) or key.removeprefix(DECLARED).decode()
                 cell = Cell(numbers, encoded)
                 routes[name] = routes[name] + cell if name in routes else cell
             elif part == SLOTS:
@@ -169,7 +168,7 @@ def bounded_routes(names: Iterable[bytes]) -> set[bytes]:
 
     The smallest of a union are among the smallest of each of its parts: however an object is divided, the result is the same.
     """
-    ranked = sorted((not name.startswith(b"="), route_hash(name), name) for name in set(names))
+    ranked = sorted((not name.startswith(DECLARED), route_hash(name), name) for name in set(names))
     declared = sum(not undeclared for undeclared, _, _ in ranked)
     return set(map(itemgetter(2), ranked[: max(MAX_ROUTES, declared)]))
 

@@ -15,6 +15,7 @@ from logstats.native.breakdown import (
 )
 from logstats.native.histogram import combine, encode, values_at
 from logstats.native.program import compile_format
+from logstats.native.routes import compile_routes
 
 __all__ = [
     "REASONS",
@@ -27,6 +28,7 @@ __all__ = [
     "combine",
     "combine_breakdowns",
     "compile_format",
+    "compile_routes",
     "copy_rows",
     "count_summaries",
     "encode",

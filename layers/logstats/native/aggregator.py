@@ -45,6 +45,9 @@ class _LineFormat(ctypes.Structure):
         ("program_length", Size),
         ("columns_length", Size),
         ("latest", Signed),
+        ("parts", Unsigned),
+        ("routes", Bytes),
+        ("routes_length", Size),
     )
 
 
@@ -87,7 +90,8 @@ class Aggregator:
 
     One thread at a time may use it: the GIL is released while the kernel works. `max_rejects` rejected lines are kept, and
     `max_reject_bytes` of each. `program` is what `compile_format` returns, by default that of the native format; requests
-    later than `latest` (seconds since 1970) are rejected; `columns` is the `#Fields:` line before the first one.
+    later than `latest` (seconds since 1970) are rejected; `columns` is the `#Fields:` line before the first one. `parts` of a
+    breakdown are kept (bits, as in `native.breakdown`), with declared `routes` as `compile_routes` returns them.
     """
 
     def __init__(
@@ -97,10 +101,14 @@ class Aggregator:
         program: bytes | None = None,
         latest: int | None = None,
         columns: bytes = b"",
+        parts: int = 0,
+        routes: bytes = b"",
     ) -> None:
         code = native_program() if program is None else program
         end = _FOREVER if latest is None else max(min(latest, _FOREVER), -1)
-        line_format = _LineFormat(code, columns, len(code), len(columns), end)
+        line_format = _LineFormat(
+            code, columns, len(code), len(columns), end, parts, routes, len(routes)
+        )
         handle = Pointer()
         checked(
             _new(ctypes.byref(line_format), max_rejects, max_reject_bytes, *HASH_KEY, ctypes.byref(handle))

@@ -132,7 +132,7 @@ int by_name(const void *left, const void *right) {
     return compare_names(a->name, a->length, b->name, b->length);
 }
 
-static int by_rank(const void *left, const void *right) {
+int compare_ranks(const void *left, const void *right) {
     const ranked *a = left, *b = right;
     const int a_declared = a->name[0] == DECLARED, b_declared = b->name[0] == DECLARED;
     if (a_declared != b_declared) return b_declared - a_declared;
@@ -140,7 +140,7 @@ static int by_rank(const void *left, const void *right) {
     return by_name(a, b);
 }
 
-void rank_routes(ranked *routes, size_t count) { qsort(routes, count, sizeof *routes, by_rank); }
+void rank_routes(ranked *routes, size_t count) { qsort(routes, count, sizeof *routes, compare_ranks); }
 
 /* Collect the names of routes, and rank them. Returns how many there are, or what is wrong. */
 static int64_t rank_items(workspace *w, item_reader in) {
@@ -163,8 +163,7 @@ static int64_t rank_items(workspace *w, item_reader in) {
     return (int64_t)count;
 }
 
-/* How many of the ranked routes are kept. */
-static size_t kept_of(const ranked *routes, size_t count) {
+size_t kept_of(const ranked *routes, size_t count) {
     size_t kept = count < MAX_ROUTES ? count : MAX_ROUTES;
     while (kept < count && routes[kept].name[0] == DECLARED) kept++;
     return kept;
@@ -172,7 +171,7 @@ static size_t kept_of(const ranked *routes, size_t count) {
 
 static int is_kept(const item_reader *in, const ranked *last) {
     const ranked route = {.hash = route_hash(in->name, in->length), .name = in->name, .length = in->length};
-    return in->length == 1 || by_rank(&route, last) <= 0;
+    return in->length == 1 || compare_ranks(&route, last) <= 0;
 }
 
 /* Write the routes again, those beyond the last one that is kept as OTHER. */

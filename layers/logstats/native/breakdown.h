@@ -88,6 +88,9 @@ uint64_t route_hash(const uint8_t *name, size_t length);
 typedef struct { uint64_t hash; const uint8_t *name; uint32_t length, index; } ranked;
 /* Put routes in the order in which they are chosen, declared ones first. */
 void rank_routes(ranked *, size_t count);
-int by_name(const void *, const void *); /* of `ranked`, for qsort */
+int compare_ranks(const void *, const void *); /* of `ranked`, for qsort, as by_name */
+int by_name(const void *, const void *);
+/* How many of the ranked routes are kept. */
+size_t kept_of(const ranked *, size_t count);
 
 #endif

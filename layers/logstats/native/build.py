@@ -13,11 +13,15 @@ SOURCES = (
     "batch.c",
     "breakdown.c",
     "cell.c",
+    "counted.c",
+    "declared.c",
     "encoding.c",
     "histogram.c",
     "json.c",
     "program.c",
+    "route.c",
     "sums.c",
+    "tally.c",
     "values.c",
 )
 FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=default", "-Wall", "-Wextra", "-Werror", "-s")

@@ -94,11 +94,15 @@ typedef struct {
 typedef struct aggregator aggregator;
 
 /* A compiled format (program.py); the time after which no request can be, in seconds since 1970; and the `#Fields:` line that
- * names the columns, if the format has them and it is known. */
+ * names the columns, if the format has them and it is known. Of a breakdown the parts that are kept (breakdown.h), and the
+ * declared routes, compiled (program.py). */
 typedef struct {
     const uint8_t *program, *columns;
     size_t program_length, columns_length;
     int64_t latest;
+    uint64_t parts;
+    const uint8_t *routes;
+    size_t routes_length;
 } line_format;
 
 /* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. `seed` and `multiplier` are the key of
@@ -136,13 +140,13 @@ static inline void count_request(uint64_t counts[COUNTS], int32_t status, int ti
 
 /* Summaries are handed out in batches: those of one day, and of the customers of one shard, in the order
  * of the customers' bytes. A batch is a sequence of records: `summary_header`, then the customer's bytes,
- * then the encoded histogram. Batches come in the order of shard and day, one a call; at the end the call
+ * then the encoded histogram, then the encoded breakdown. Batches come in the order of shard and day, one a call; at the end the call
  * returns 0, and the summaries are forgotten. Until then the aggregator cannot be fed.
  * The buffer is the aggregator's and lives until its next call.
  * After a failure (-1, also of `aggregator_feed`) the aggregator can only be freed. */
 typedef struct {
     int32_t day; /* since 1970-01-01 */
-    uint32_t customer_length, histogram_length, reserved;
+    uint32_t customer_length, histogram_length, breakdown_length; /* 0: there is no breakdown */
     uint64_t counts[COUNTS], sum_low, sum_high, min, max; /* in microseconds; of no durations, so that they add up: 0, UINT64_MAX, 0 */
 } summary_header;
 typedef struct { uint32_t shard; int32_t day; } batch_key;
