@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from logstats import native
 from logstats.domain.route import DECLARED, NOT_FOUND_NAME, OTHER_NAME
 from logstats.native import CellNumbers
 from logstats.native.breakdown import ROUTES, SLOTS, STATUSES
 
-PARTS: Final = {"slots": SLOTS, "routes": ROUTES, "statuses": STATUSES}
+Part = Literal["slots", "routes", "statuses"]
+PARTS: Final[Mapping[Part, int]] = {"slots": SLOTS, "routes": ROUTES, "statuses": STATUSES}
 """What a breakdown can keep, and its bit in the encoding."""
 SLOT_SECONDS = 1_800
 SLOTS_A_DAY = 48
@@ -124,6 +125,11 @@ class Breakdown:
     def parts(self) -> int:
         """The parts that are kept: the bits of `PARTS`."""
         return self.encoded[1]
+
+    @property
+    def total_requests(self) -> int:
+        """How many requests are broken down."""
+        return native.breakdown_total(self.encoded)
 
     @cached_property
     def slots(self) -> Mapping[int, Cell]:

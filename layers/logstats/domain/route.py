@@ -20,15 +20,16 @@ Routes that are declared (`parse_routes`) go before: a path that one of them mat
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
-
-from logstats.domain.values import path_of
 
 MAX_TEMPLATE: Final = 200
 """Bytes of a template; requests with a longer one are `OTHER_NAME`."""
 NOT_FOUND_NAME, OTHER_NAME, DECLARED = b"\x01", b"\x02", b"="
 """The stored names of what is no route of its own, and what the stored name of a declared one starts with."""
-COMMON_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"})
+COMMON_METHODS: Final = frozenset(
+    {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"}
+)
 """Those of RFC 9110 and RFC 5789. Of a route that is declared for all methods these are declared; anyone can invent others."""
 
 _NOT_FOUND = 404
@@ -89,7 +90,7 @@ def parse_routes(texts: Iterable[str]) -> Declared:
         If one is no template, or matches the same as another one.
     """
     routes = sorted(map(_parse_route, texts), key=_order)
-    for one, other in zip(routes, routes[1:], strict=False):
+    for one, other in pairwise(routes):
         if _order(one) == _order(other):
             raise RouteError(f"{_text(one)!r} and {_text(other)!r} match the same requests")
     return tuple(routes)

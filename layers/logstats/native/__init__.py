@@ -6,9 +6,12 @@ Its work is done without the GIL, but for brief calls (`library.bind`).
 from logstats.native.aggregator import REASONS, Aggregator
 from logstats.native.batch import Numbers, add_batches, copy_rows, count_summaries, percentiles, records
 from logstats.native.breakdown import (
+    EVERYTHING,
     CellNumbers,
+    Kept,
     add_cells,
     breakdown_items,
+    breakdown_total,
     combine_breakdowns,
     sum_breakdowns,
     sum_slots,
@@ -18,13 +21,16 @@ from logstats.native.program import compile_format
 from logstats.native.routes import compile_routes
 
 __all__ = [
+    "EVERYTHING",
     "REASONS",
     "Aggregator",
     "CellNumbers",
+    "Kept",
     "Numbers",
     "add_batches",
     "add_cells",
     "breakdown_items",
+    "breakdown_total",
     "combine",
     "combine_breakdowns",
     "compile_format",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logstats.native.batch import Record, records
+from logstats.native.breakdown import NOTHING, Kept
 from logstats.native.library import (
     HASH_KEY,
     Bytes,
@@ -90,25 +91,22 @@ class Aggregator:
 
     One thread at a time may use it: the GIL is released while the kernel works. `max_rejects` rejected lines are kept, and
     `max_reject_bytes` of each. `program` is what `compile_format` returns, by default that of the native format; requests
-    later than `latest` (seconds since 1970) are rejected; `columns` is the `#Fields:` line before the first one. `parts` of a
-    breakdown are kept (bits, as in `native.breakdown`), with declared `routes` as `compile_routes` returns them.
+    later than `latest` (seconds since 1970) are rejected; `columns` is the `#Fields:` line before the first one. `kept` says what
+    is broken down, by default nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a range of a log object is read with
         self,
         max_rejects: int = 0,
         max_reject_bytes: int = 0,
         program: bytes | None = None,
         latest: int | None = None,
         columns: bytes = b"",
-        parts: int = 0,
-        routes: bytes = b"",
+        kept: Kept = NOTHING,
     ) -> None:
         code = native_program() if program is None else program
         end = _FOREVER if latest is None else max(min(latest, _FOREVER), -1)
-        line_format = _LineFormat(
-            code, columns, len(code), len(columns), end, parts, routes, len(routes)
-        )
+        line_format = _LineFormat(code, columns, len(code), len(columns), end, *kept, len(kept.routes))
         handle = Pointer()
         checked(
             _new(ctypes.byref(line_format), max_rejects, max_reject_bytes, *HASH_KEY, ctypes.byref(handle))

@@ -28,10 +28,21 @@ _ITEM = struct.Struct(f"=6I{COUNTS}Q2Q{_VALUES}Q")
 """`listed_item`"""
 
 _combine = bind("breakdown_combine", Signed, Bytes, Size, Bytes, Size, c_int, c_int, Output)
+_total = bind("breakdown_total", Signed, Bytes, Size, brief=True)
 _items = bind("breakdown_items", Signed, Bytes, Size, Output, POINTER(Size))
 _sum = bind("breakdown_sum", Signed, Pointer, Pointer, Size, Bytes, Size, Unsigned, Unsigned, Output)
 _slots = bind("breakdown_slots", Signed, Pointer, Pointer, Size, Pointer, c_uint32, Pointer)
 _add_cells = bind("cell_add", Signed, Bytes, Size, Bytes, Size, Pointer, Output)
+
+
+class Kept(NamedTuple):
+    """What is kept of a breakdown: the parts, as bits, and the declared routes, as `compile_routes` returns them."""
+
+    parts: int = 0
+    routes: bytes = b""
+
+
+NOTHING, EVERYTHING = Kept(), Kept(SLOTS | ROUTES | STATUSES)
 
 
 class CellNumbers(NamedTuple):
@@ -62,6 +73,11 @@ def combine_breakdowns(left: bytes, right: bytes, *, subtract: bool = False, bou
     subtracted but was not added, or the sum would be of 2^63 requests or more.
     """
     return returned(_combine, left, len(left), right, len(right), -1 if subtract else 1, bounded)
+
+
+def breakdown_total(encoded: bytes) -> int:
+    """Return how many requests an encoded breakdown is of; a `ValueError` if its head is malformed."""
+    return checked(_total(encoded, len(encoded)))
 
 
 def breakdown_items(encoded: bytes) -> Iterator[Item]:

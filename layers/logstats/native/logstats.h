@@ -191,6 +191,9 @@ int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
 int64_t breakdown_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, int sign, int is_bounded,
                           uint8_t **out);
 
+/* How many requests it is of. */
+int64_t breakdown_total(const uint8_t *data, size_t length);
+
 /* A cell or a status code. `key` is the slot, the code, or where the route's name begins behind the items. */
 typedef struct {
     uint32_t part, key, name_length, cell_at, cell_length, reserved;

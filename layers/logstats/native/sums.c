@@ -17,6 +17,12 @@ int64_t breakdown_combine(const uint8_t *a, size_t a_length, const uint8_t *b, s
     return failed ? failed : (int64_t)sum.length;
 }
 
+int64_t breakdown_total(const uint8_t *data, size_t length) {
+    breakdown b;
+    const int failed = open_breakdown(&b, data, length);
+    return failed ? failed : (int64_t)b.total;
+}
+
 /* ---- Items ------------------------------------------------------------------------------------- */
 
 static void put_numbers(listed_item *item, const cell_numbers *cell, const bucket_counts *buckets) {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logstats import native
 from logstats.domain.breakdown import MAX_ROUTES, Breakdown, Cell, bounded_routes, route_hash
-from logstats.domain.summary import nearest_rank
+from logstats.domain.histogram import nearest_rank
 from tests.breakdowns import NOT_FOUND, OTHER, Seen, encode, encode_cell, leb128
 
 NAMES = [
@@ -89,8 +89,10 @@ def test_a_cell_tells_its_numbers() -> None:
     assert breakdown.statuses == {
         status: sum(seen.status == status for seen in requests) for status in (200, 201, 404, 429, 500)
     }
-    for key, group in (*by_slot.items(), *by_route.items()):
-        check_cell(breakdown.slots[key] if isinstance(key, int) else breakdown.routes[key], group)
+    for slot, group in by_slot.items():
+        check_cell(breakdown.slots[slot], group)
+    for route, group in by_route.items():
+        check_cell(breakdown.routes[route], group)
     whole = breakdown.slots[0] + breakdown.slots[1]
     check_cell(whole, by_slot[0] + by_slot[1])
     assert whole.encoded == encode_cell(by_slot[0] + by_slot[1])
@@ -220,7 +222,7 @@ def test_slots_are_summed_up_in_groups() -> None:
 def test_groups_that_descend_are_refused() -> None:
     row = encode([Seen(3, b"/a", 200, 1), Seen(4, b"/a", 200, 1)])
     for groups in ([1] * 4 + [0] * 44, [0] * 47):
-        with pytest.raises(ValueError, match="malformed|48"):
+        with pytest.raises(ValueError, match=r"malformed|48"):
             native.sum_slots([row], groups, 2)
 
 
@@ -353,9 +355,7 @@ def test_what_was_not_added_is_not_subtracted(right: list[Seen]) -> None:
 def test_more_requests_than_can_be_counted_are_refused() -> None:
     huge = b"\1\4" + leb128(2**63 - 1) + b"\x0a\1" + leb128(2**63 - 1)
     assert Breakdown.decode(huge).statuses == {0: 2**63 - 1}
-    for add in (
-        lambda: native.combine_breakdowns(huge, huge),
-        lambda: native.sum_breakdowns([huge, huge]),
-    ):
-        with pytest.raises(ValueError, match="more requests than can be counted"):
-            add()
+    with pytest.raises(ValueError, match="more requests than can be counted"):
+        native.combine_breakdowns(huge, huge)
+    with pytest.raises(ValueError, match="more requests than can be counted"):
+        native.sum_breakdowns([huge, huge])

@@ -20,8 +20,9 @@ from logstats.formats import presets
 from logstats.native import REASONS, Aggregator
 from logstats.native import aggregator as aggregator_module
 from logstats.native.library import bind
+from tests import breakdowns
 from tests.blocks import block
-from tests.reference import MAX_REJECT_BYTES, Aggregate, aggregate, bucket, by_kernel, encode, told_by
+from tests.reference import MAX_REJECT_BYTES, Aggregate, aggregate, bucket, by_kernel, encode, seen, told_by
 
 LINES = 500
 """Lines of a random block; the nightly profile tries 2 500 blocks."""
@@ -221,7 +222,8 @@ def test_one_duration_is_counted_however_often(duration: bytes, count: int) -> N
     us = read.duration_us
     assert us is not None
     numbers = (count, 0, count, 0, us * count, us, us)
-    expected = {(b"cust_1", 19_969): (numbers, encode(Counter({bucket(us): count})))}
+    breakdown = breakdowns.encode([seen(read)] * count)
+    expected = {(b"cust_1", 19_969): (numbers, encode(Counter({bucket(us): count})), breakdown)}
     assert by_kernel([line * count]).summaries == expected
     if count < 1000:
         assert by_kernel([line] * count).summaries == expected
@@ -263,7 +265,7 @@ def test_many_distinct_durations() -> None:
     data = b"".join(
         b"2024-09-03 12:00:00 c /a 200 %d.%06d\n" % divmod(i * 1_439_999, 1_000_000) for i in range(60_000)
     )
-    [(numbers, histogram)] = by_kernel([data]).summaries.values()
+    [(numbers, histogram, _)] = by_kernel([data]).summaries.values()
     assert numbers == (60_000, 0, 0, 0, 1_439_999 * sum(range(60_000)), 0, 1_439_999 * 59_999)
     assert histogram == encode(Counter(bucket(i * 1_439_999) for i in range(60_000)))
 
