@@ -61,6 +61,13 @@ def aggregate(
     )
 
 
+def requests(lines: Iterable[bytes]) -> list[Request]:
+    """The requests of native lines, all of which are valid."""
+    reader = Reader(presets()["logstats"])
+    found = [reader.read(line.removesuffix(b"\n")) for line in lines]
+    return [request for request in found if isinstance(request, Request)]
+
+
 def seen(request: Request, declared: Declared = ROUTES) -> Seen:
     """What a breakdown knows of a request."""
     name = route_of(request.method, request.path, request.status_code, declared)

@@ -461,7 +461,7 @@ int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
 
 /* ---- Results ----------------------------------------------------------------------------------- */
 
-uint64_t aggregator_memory(const aggregator *a) { return a->memory + a->tallies.memory; }
+uint64_t aggregator_memory(const aggregator *a) { return a->memory + tallies_memory(&a->tallies); }
 
 uint32_t aggregator_longest_search(const aggregator *a) {
     uint32_t longest = 0;

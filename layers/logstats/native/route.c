@@ -75,11 +75,13 @@ int append_template(span path, route_text *to) {
 
 /* ---- Known routes ------------------------------------------------------------------------------ */
 
+enum { SMALL_TABLE = 255 }; /* which does not count as memory */
+
 int route_table_new(route_table *t, const uint8_t *code, size_t length, hash_key key) {
     *t = (route_table){.key = key};
     const int failed = length ? declared_load(code, length, &t->declared) : 0;
     if (failed) return failed;
-    t->mask = 255;
+    t->mask = SMALL_TABLE;
     t->table = calloc((size_t)t->mask + 1, sizeof *t->table);
     if (!t->table || reserve(&t->bytes, 2) || reserve(&t->names, FIRST_ROUTE * sizeof(route_name))) return NO_MEMORY;
     static const uint8_t special[] = {NOT_FOUND, OTHER};
@@ -99,12 +101,19 @@ void route_table_free(route_table *t) {
 void forget_routes(route_table *t) {
     t->bytes.length = FIRST_ROUTE;
     t->names.length = FIRST_ROUTE * sizeof(route_name);
+    uint32_t *small = t->mask > SMALL_TABLE ? calloc(SMALL_TABLE + 1, sizeof *small) : NULL;
+    if (small) {
+        free(t->table);
+        t->table = small;
+        t->mask = SMALL_TABLE;
+        return;
+    }
     memset(t->table, 0, ((size_t)t->mask + 1) * sizeof *t->table);
 }
 
 uint64_t route_table_memory(const route_table *t) {
     const size_t special = FIRST_ROUTE * (1 + sizeof(route_name));
-    return t->bytes.length + t->names.length - special + (t->mask > 255 ? ((uint64_t)t->mask + 1) * sizeof *t->table : 0);
+    return t->bytes.length + t->names.length - special + (t->mask > SMALL_TABLE ? ((uint64_t)t->mask + 1) * sizeof *t->table : 0);
 }
 
 static inline const uint8_t *text_of(const route_table *t, const route_name *name, uint32_t *length) {

@@ -93,11 +93,10 @@ static int number_of(tallies *t, const tally *tally, span method, span target, i
         *number = ROUTE_OTHER;
         return 0;
     }
-    const uint64_t before = route_table_memory(&t->routes);
-    const int failed = add_route(&t->routes, number);
-    t->memory += route_table_memory(&t->routes) - before;
-    return failed;
+    return add_route(&t->routes, number);
 }
+
+uint64_t tallies_memory(const tallies *t) { return t->parts ? t->memory + route_table_memory(&t->routes) : 0; }
 
 int note_request(tallies *t, tally *tally, const log_line *line) {
     if (tally->length == tally->capacity && make_room(t, tally)) return NO_MEMORY;

@@ -25,12 +25,13 @@ typedef struct {
     route_table routes;
     workspace work;
     counted *spare;         /* of a tally that was never full, while it is written */
-    uint64_t memory;        /* bytes held by tallies and routes */
+    uint64_t memory;        /* bytes held by tallies */
 } tallies;
 
 int tallies_new(tallies *, uint64_t parts, const uint8_t *declared, size_t length, hash_key key);
 void tallies_free(tallies *);
 void tallies_forget(tallies *); /* the routes, after all tallies have been freed */
+uint64_t tallies_memory(const tallies *); /* bytes held by tallies and routes */
 
 /* What returns, returns 0, or NO_MEMORY. */
 int note_request(tallies *, tally *, const log_line *);
