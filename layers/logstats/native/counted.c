@@ -3,7 +3,11 @@
 
 #include <stdlib.h>
 
-enum { MAX_LISTED = 1024, PRUNE_FROM = 2 * MAX_ROUTES };
+#ifndef MAX_LISTED          /* durations in a list */
+#define MAX_LISTED 1024
+#endif
+
+enum { PRUNE_FROM = 2 * MAX_ROUTES };
 
 /* ---- Memory ------------------------------------------------------------------------------------ */
 

@@ -123,13 +123,13 @@ static int fits(const segment_node *node, span segment) {
 }
 
 /* Below a node, at a slash of the path or at its end. A node is reached in one way, so it is looked at once. */
-static const declared_route *search(const declared_routes *d, uint32_t node, span method, const uint8_t *at, const uint8_t *end) {
+static const declared_route *find_below(const declared_routes *d, uint32_t node, span method, const uint8_t *at, const uint8_t *end) {
     if (at == end) return route_at(d, d->nodes[node].route, method);
     const uint8_t *start = ++at;
     while (at < end && *at != '/') at++;
     for (uint32_t child = d->nodes[node].child; child; child = d->nodes[child].sibling) {
         if (!fits(&d->nodes[child], between(start, at))) continue;
-        const declared_route *found = search(d, child, method, at, end);
+        const declared_route *found = find_below(d, child, method, at, end);
         if (found) return found;
     }
     return NULL;
@@ -144,7 +144,7 @@ static int is_common(span method) {
 }
 
 int find_declared(const declared_routes *d, span method, span path, route_text *out) {
-    const declared_route *found = search(d, 0, method, path.at, path.at + path.length);
+    const declared_route *found = find_below(d, 0, method, path.at, path.at + path.length);
     if (!found) return 0;
     out->length = 0;
     out->is_declared = !method.at || found->method.length > 0 || is_common(method);

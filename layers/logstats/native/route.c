@@ -75,15 +75,14 @@ int append_template(span path, route_text *to) {
 
 /* ---- Known routes ------------------------------------------------------------------------------ */
 
-enum { SMALL_TABLE = 255 }; /* which does not count as memory */
+static uint32_t no_table[1]; /* in which nothing is found */
 
 int route_table_new(route_table *t, const uint8_t *code, size_t length, hash_key key) {
     *t = (route_table){.key = key};
     const int failed = length ? declared_load(code, length, &t->declared) : 0;
     if (failed) return failed;
-    t->mask = SMALL_TABLE;
-    t->table = calloc((size_t)t->mask + 1, sizeof *t->table);
-    if (!t->table || reserve(&t->bytes, 2) || reserve(&t->names, FIRST_ROUTE * sizeof(route_name))) return NO_MEMORY;
+    t->table = no_table;
+    if (reserve(&t->bytes, 2) || reserve(&t->names, FIRST_ROUTE * sizeof(route_name))) return NO_MEMORY;
     static const uint8_t special[] = {NOT_FOUND, OTHER};
     memcpy(t->bytes.bytes, special, sizeof special);
     for (uint32_t i = 0; i < FIRST_ROUTE; i++) ((route_name *)t->names.bytes)[i] = (route_name){.at = i, .length = 1};
@@ -95,25 +94,20 @@ void route_table_free(route_table *t) {
     declared_free(t->declared);
     free(t->bytes.bytes);
     free(t->names.bytes);
-    free(t->table);
+    if (t->mask) free(t->table);
 }
 
 void forget_routes(route_table *t) {
     t->bytes.length = FIRST_ROUTE;
     t->names.length = FIRST_ROUTE * sizeof(route_name);
-    uint32_t *small = t->mask > SMALL_TABLE ? calloc(SMALL_TABLE + 1, sizeof *small) : NULL;
-    if (small) {
-        free(t->table);
-        t->table = small;
-        t->mask = SMALL_TABLE;
-        return;
-    }
-    memset(t->table, 0, ((size_t)t->mask + 1) * sizeof *t->table);
+    if (t->mask) free(t->table);
+    t->table = no_table;
+    t->mask = 0;
 }
 
 uint64_t route_table_memory(const route_table *t) {
     const size_t special = FIRST_ROUTE * (1 + sizeof(route_name));
-    return t->bytes.length + t->names.length - special + (t->mask > SMALL_TABLE ? ((uint64_t)t->mask + 1) * sizeof *t->table : 0);
+    return t->bytes.length + t->names.length - special + (t->mask ? ((uint64_t)t->mask + 1) * sizeof *t->table : 0);
 }
 
 static inline const uint8_t *text_of(const route_table *t, const route_name *name, uint32_t *length) {
@@ -179,7 +173,7 @@ uint32_t find_route(route_table *t, span method, span target, int32_t status) {
 }
 
 static int grow_route_table(route_table *t) {
-    const uint32_t mask = t->mask * 2 + 1;
+    const uint32_t mask = t->mask ? t->mask * 2 + 1 : 255;
     uint32_t *table = calloc((size_t)mask + 1, sizeof *table);
     if (!table) return NO_MEMORY;
     const uint32_t count = (uint32_t)(t->names.length / sizeof(route_name));
@@ -188,7 +182,7 @@ static int grow_route_table(route_table *t) {
         while (table[at]) at = (at + 1) & mask;
         table[at] = number + 1;
     }
-    free(t->table);
+    if (t->mask) free(t->table);
     t->table = table;
     t->mask = mask;
     return 0;

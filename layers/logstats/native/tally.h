@@ -8,7 +8,9 @@
 #include "program.h"
 #include "route.h"
 
-#define MAX_NOTED 256       /* requests in a list */
+#ifndef MAX_NOTED           /* requests in a list */
+#define MAX_NOTED 256
+#endif
 
 typedef struct { uint64_t us; uint32_t route; uint16_t status; uint8_t slot, timed; } noted_request;
 typedef struct counted counted;
