@@ -66,7 +66,7 @@ def _rows(batch: SummaryBatch) -> list[Row]:
     ranks = iter(percentiles(batch.encoded))
     rows, date = [], ""
     for summary, p50, p90, p95, p99 in zip(records(batch.encoded), ranks, ranks, ranks, ranks, strict=True):
-        customer, day, (total, client, server, _, duration_sum, _, most), _ = summary
+        customer, day, (total, client, server, _, duration_sum, _, most), *_ = summary
         date = date or (EPOCH + dt.timedelta(days=day)).isoformat()  # all are of the same day
         rows.append((customer.decode(), date, total, client, server, duration_sum, p50, p90, p95, p99, most))
     return rows

@@ -74,6 +74,7 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
             force=force,
             formats=settings.log_formats,
             ignore=settings.ignore,
+            kept=settings.kept,
         )
         for key, size in keys(client, bucket, prefix):
             source, ingestor = source_of(bucket, key), alone

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from blake3 import blake3
 
 from logstats.models import LogObject
+from logstats.native import EVERYTHING, Kept
 from processor import reconnection
 from processor.capacity import check_size
 from processor.context import Context
@@ -46,7 +47,8 @@ class Ingestor:
     are as many `workers` as usable cores by default; a `cluster` runs the dataflow in other processes. `progress` is called
     with the number of bytes just read. With `force`, files and current versions, but not those of events, are read again
     though they count already: their contributions are replaced by what this code makes of them. The `formats` say how to read
-    log objects, and the content where they do not; keys that match a pattern of `ignore` are none.
+    log objects, and the content where they do not; keys that match a pattern of `ignore` are none. `kept` says what of a
+    customer's day is broken down.
     """
 
     engine: sa.Engine
@@ -58,6 +60,7 @@ class Ingestor:
     force: bool = False
     formats: Sequence[FormatRule] = ()
     ignore: Sequence[str] = IGNORED_KEYS
+    kept: Kept = EVERYTHING
 
     def ingest_file(self, file: LocalFile, context: Context | None = None) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -144,7 +147,7 @@ class Ingestor:
             self.progress(count)
             deadline.check()
 
-        return Running(self.workers or usable_cores(), self.wait_for_system_duration, read)
+        return Running(self.workers or usable_cores(), self.wait_for_system_duration, read, self.kept)
 
 
 def _content(

@@ -123,6 +123,7 @@ def _ingest(
             force=again,
             formats=settings.log_formats,
             ignore=settings.ignore,
+            kept=settings.kept,
         )
         if processes > 1:
             from processor.cluster.coordinator import on_this_machine  # noqa: PLC0415 - slow to import, rarely asked for

@@ -73,11 +73,11 @@ def seeds(target: str) -> Iterator[bytes]:
         yield from batches
         yield batches[0] + batches[0]
         aggregator.feed(lines)
-        yield from (record[-1] * 2 for record in aggregator.drain())
+        yield from (record[3] * 2 for record in aggregator.drain())
     elif target == "rows":
         aggregator = Aggregator()
         aggregator.feed(lines)
-        found = [histogram for *_, histogram in aggregator.drain()]
+        found = [histogram for _, _, _, histogram, *_ in aggregator.drain()]
         rows = [struct.pack(">HiiI", 2, 4, number % 4, len(each)) + each for number, each in enumerate(found)]
         yield from (b"".join(rows[at : at + 3]) + b"\xff\xff" for at in range(len(rows)))
     elif target == "address":

@@ -11,10 +11,17 @@ from pathlib import Path
 SOURCES = (
     "aggregate.c",
     "batch.c",
+    "breakdown.c",
+    "cell.c",
+    "counted.c",
+    "declared.c",
     "encoding.c",
     "histogram.c",
     "json.c",
     "program.c",
+    "route.c",
+    "sums.c",
+    "tally.c",
     "totals.c",
     "values.c",
 )

@@ -8,7 +8,8 @@
 typedef struct {
     const uint8_t *customer;
     uint32_t customer_length;
-    int32_t day;
+    int32_t day, second;    /* UTC: since 1970, and of the day */
+    span method, target;    /* as written; only if targets are read */
     int32_t status;
     int timed;              /* whether there is a duration */
     uint64_t duration_us;
@@ -58,6 +59,9 @@ span program_columns(const program *);
 
 /* Whether what the program reads is the native format, all of which the fast path may read. */
 int program_is_native(const program *);
+
+/* Read the method and the target of every request, whoever the customer is. */
+void program_read_targets(program *);
 
 /* The verdict on a line, without LF and trailing CR: ACCEPTED, SKIPPED, a reason, or LINE_FAILED when out of memory. Later than
  * `latest` (nanoseconds since 1970) no request can be. `readable` is the end of what can be read behind the line. What

@@ -42,13 +42,13 @@ def differing_line(declared: Format, data: bytes, latest: int | None) -> object:
             reader.read(line, latest),
         )
         told.feed(line)
-        seen = [(name, day, numbers) for name, day, numbers, _ in told.drain()]
+        seen = [(name, day, numbers) for name, day, numbers, *_ in told.drain()]
         alone = aggregate(header + b"\n" + line, declared=declared, latest=latest)
         if (told.counts.accepted, told.counts.rejected_by_reason) != (
             alone.accepted,
             alone.rejected_by_reason,
         ) or [(*each[:2], each[2]) for each in seen] != [
-            (*key, numbers) for key, (numbers, _) in alone.summaries.items()
+            (*key, numbers) for key, (numbers, *_) in alone.summaries.items()
         ]:
             return number, line, read, told.counts, seen
     return None
