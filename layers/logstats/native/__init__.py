@@ -17,6 +17,7 @@ from logstats.native.breakdown import (
     sum_slots,
 )
 from logstats.native.histogram import combine, encode, values_at
+from logstats.native.periods import write_periods
 from logstats.native.program import compile_format
 from logstats.native.routes import compile_routes
 from logstats.native.totals import percentiles_of_groups, sum_rows
@@ -46,4 +47,5 @@ __all__ = [
     "sum_rows",
     "sum_slots",
     "values_at",
+    "write_periods",
 ]

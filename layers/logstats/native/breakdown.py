@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from ctypes import POINTER, byref, c_char_p, c_int, c_int32, c_uint32, create_string_buffer, string_at
+from ctypes import POINTER, Array, byref, c_char_p, c_int, c_int32, c_uint32, create_string_buffer, string_at
 from typing import NamedTuple
 
 from logstats.native.batch import COUNTS
@@ -107,7 +107,7 @@ def sum_breakdowns(breakdowns: Sequence[bytes], route: bytes | None = None) -> b
     Given a route (its name, without a sign that it is declared), only that route is summed up, and nothing else is kept. Memory
     follows the sum. A `ValueError` if a breakdown is malformed.
     """
-    rows, lengths = _rows(breakdowns)
+    rows, lengths = breakdown_arrays(breakdowns)
     return returned(_sum, rows, lengths, len(breakdowns), route, len(route or b""), *HASH_KEY)
 
 
@@ -119,7 +119,7 @@ def sum_slots(breakdowns: Sequence[bytes], groups_of: Sequence[int], groups: int
     """
     if len(groups_of) != SLOTS_A_DAY * len(breakdowns):
         raise ValueError(f"{len(groups_of)} groups are not 48 for each of {len(breakdowns)} breakdowns")
-    rows, lengths = _rows(breakdowns)
+    rows, lengths = breakdown_arrays(breakdowns)
     out = create_string_buffer(_ITEM.size * groups)
     checked(_slots(rows, lengths, len(breakdowns), (c_int32 * len(groups_of))(*groups_of), groups, out))
     found = (_numbers(numbers) for _, _, _, _, _, _, *numbers in _ITEM.iter_unpack(out.raw))
@@ -131,7 +131,7 @@ def _numbers(values: Sequence[int]) -> CellNumbers:
     return CellNumbers(tuple(values[:COUNTS]), high << 64 | low, tuple(durations), longest)
 
 
-def _rows(breakdowns: Sequence[bytes]) -> tuple[object, object]:
+def breakdown_arrays(breakdowns: Sequence[bytes]) -> tuple[Array[c_char_p], Array[Size]]:
     """Return arrays of pointers and lengths; the bytes must stay while they are used."""
     count = len(breakdowns)
     return (c_char_p * count)(*breakdowns), (Size * count)(*map(len, breakdowns))

@@ -18,6 +18,7 @@ SOURCES = (
     "encoding.c",
     "histogram.c",
     "json.c",
+    "periods.c",
     "program.c",
     "route.c",
     "sums.c",

@@ -230,4 +230,19 @@ int64_t breakdown_sum(const uint8_t *const *rows, const size_t *lengths, size_t 
 int64_t breakdown_slots(const uint8_t *const *rows, const size_t *lengths, size_t count, const int32_t *groups_of,
                         uint32_t groups, listed_item *out);
 
+/* What is written around the values of a row: before the label (0), before each of the 13 numbers (1 to 13: as the API has them,
+ * from the total of the requests to the longest duration), at the end of a row (14), between rows (15), and for no value (16). */
+enum { PERIOD_TEXTS = 17 };
+typedef struct {
+    const uint8_t *const *texts;
+    const size_t *lengths;
+    size_t label_length, key_length;
+} period_texts;
+
+/* Add the slots of breakdowns up to periods, and write a row of text for each that has requests. Of each breakdown's 48 slots
+ * there is a label, of which the first bytes (the key) say to which period it belongs; the row has the label of its period's
+ * first slot. A label that begins with 0 leaves a slot out. Returns the length of the text. */
+int64_t breakdown_periods(const uint8_t *const *rows, const size_t *lengths, size_t count, const uint8_t *labels,
+                          const period_texts *, uint8_t **out);
+
 #endif
