@@ -7,6 +7,9 @@ from logstats.native.aggregator import REASONS, Aggregator
 from logstats.native.batch import Numbers, add_batches, copy_rows, count_summaries, percentiles, records
 from logstats.native.breakdown import (
     EVERYTHING,
+    ROUTES,
+    SLOTS,
+    STATUSES,
     CellNumbers,
     Kept,
     add_cells,
@@ -25,6 +28,9 @@ from logstats.native.totals import percentiles_of_groups, sum_rows
 __all__ = [
     "EVERYTHING",
     "REASONS",
+    "ROUTES",
+    "SLOTS",
+    "STATUSES",
     "Aggregator",
     "CellNumbers",
     "Kept",

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from ctypes import POINTER, Array, byref, c_char_p, c_int, c_int32, c_uint32, create_string_buffer, string_at
+from ctypes import POINTER, Array, byref, c_char_p, c_int, c_int32, c_uint, c_uint32, create_string_buffer, string_at
 from typing import NamedTuple
 
 from logstats.native.batch import COUNTS
@@ -30,7 +30,7 @@ _ITEM = struct.Struct(f"=6I{COUNTS}Q2Q{_VALUES}Q")
 _combine = bind("breakdown_combine", Signed, Bytes, Size, Bytes, Size, c_int, c_int, Output)
 _total = bind("breakdown_total", Signed, Bytes, Size, brief=True)
 _items = bind("breakdown_items", Signed, Bytes, Size, Output, POINTER(Size))
-_sum = bind("breakdown_sum", Signed, Pointer, Pointer, Size, Bytes, Size, Unsigned, Unsigned, Output)
+_sum = bind("breakdown_sum", Signed, Pointer, Pointer, Size, Bytes, Size, c_uint, Unsigned, Unsigned, Output)
 _slots = bind("breakdown_slots", Signed, Pointer, Pointer, Size, Pointer, c_uint32, Pointer)
 _add_cells = bind("cell_add", Signed, Bytes, Size, Bytes, Size, Pointer, Output)
 
@@ -101,14 +101,16 @@ def add_cells(left: bytes, right: bytes) -> tuple[bytes, CellNumbers]:
     return encoded, _numbers(_ITEM.unpack(item.raw)[6:])
 
 
-def sum_breakdowns(breakdowns: Sequence[bytes], route: bytes | None = None) -> bytes:
-    """Return the encoded sum of encoded breakdowns; it is empty if they keep no part in common, or there are none.
+def sum_breakdowns(
+    breakdowns: Sequence[bytes], route: bytes | None = None, parts: int = EVERYTHING.parts
+) -> bytes:
+    """Return the encoded sum of encoded breakdowns, with none but these parts; it is empty if they keep none in common, or there are none.
 
     Given a route (its name, without a sign that it is declared), only that route is summed up, and nothing else is kept. Memory
     follows the sum. A `ValueError` if a breakdown is malformed.
     """
     rows, lengths = breakdown_arrays(breakdowns)
-    return returned(_sum, rows, lengths, len(breakdowns), route, len(route or b""), *HASH_KEY)
+    return returned(_sum, rows, lengths, len(breakdowns), route, len(route or b""), parts, *HASH_KEY)
 
 
 def sum_slots(breakdowns: Sequence[bytes], groups_of: Sequence[int], groups: int) -> list[CellNumbers | None]:

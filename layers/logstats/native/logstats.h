@@ -220,10 +220,10 @@ int64_t breakdown_items(const uint8_t *data, size_t length, uint8_t **out, size_
 /* The sum of two encoded cells. Returns its length; the item has its numbers. */
 int64_t cell_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, listed_item *item, uint8_t **out);
 
-/* The sum of many, or of one route of many; the seed and the multiplier are as in aggregator_new. Returns the length, which is
+/* The sum of many, or of one route of many, with no parts but these; the seed and the multiplier are as in aggregator_new. Returns the length, which is
  * 0 if they keep nothing in common. */
 int64_t breakdown_sum(const uint8_t *const *rows, const size_t *lengths, size_t count, const uint8_t *route,
-                      size_t route_length, uint64_t seed, uint64_t multiplier, uint8_t **out);
+                      size_t route_length, unsigned parts, uint64_t seed, uint64_t multiplier, uint8_t **out);
 
 /* Sum slots up in groups: of each row's 48 slots the group, negative for none; groups never descend. The items of groups with
  * requests are filled in. Returns 0. */

@@ -347,9 +347,9 @@ static int shared_parts(const uint8_t *const *rows, const size_t *lengths, size_
 }
 
 int64_t breakdown_sum(const uint8_t *const *rows, const size_t *lengths, size_t count, const uint8_t *route,
-                      size_t route_length, uint64_t seed, uint64_t multiplier, uint8_t **out) {
+                      size_t route_length, unsigned parts, uint64_t seed, uint64_t multiplier, uint8_t **out) {
     *out = NULL;
-    unsigned parts = route ? PART_ROUTES : ALL_PARTS;
+    if (route) parts &= PART_ROUTES;
     if (shared_parts(rows, lengths, count, &parts)) return BREAKDOWN_MALFORMED;
     if (!parts || !count) return 0;
     summing *s = calloc(1, sizeof *s);

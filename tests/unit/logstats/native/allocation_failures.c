@@ -90,7 +90,7 @@ static int work_on_routes(void) {
     failed = length <= 0 || (twice = breakdown_combine(row, lengths[0], row, lengths[0], 1, 1, &sum)) < 0 ||
         breakdown_combine(sum, (size_t)twice, row, lengths[0], -1, 0, &back) < 0 ||
         breakdown_items(row, lengths[0], &items, &names) < 0 ||
-        breakdown_sum(rows, lengths, 2, NULL, 0, 1, 1, &all) < 0 ||
+        breakdown_sum(rows, lengths, 2, NULL, 0, ALL_PARTS, 1, 1, &all) < 0 ||
         breakdown_slots(rows, lengths, 2, groups, 1, &item) < 0 ||
         breakdown_periods(rows, lengths, 2, labels, &around, &text) < 0 ||
         batch_add(out, (size_t)length, out, (size_t)length, &batch) < 0;
