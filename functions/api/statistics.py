@@ -137,9 +137,7 @@ class Statistics:
         known = [(date, data) for date, data in days if data is not None and data[1] & SLOTS]
         view = View(query.customer_id, query.days, query.interval, query.zone, query.form)
         body = await write(view, known)
-        return RenderedAnswer(
-            body, revision, query.form, days_without_breakdown=len(days) - len(known)
-        )
+        return RenderedAnswer(body, revision, query.form, days_without_breakdown=len(days) - len(known))
 
     async def _merged(self, query: StatisticsQuery, deadline: float | None) -> Periods:
         """Merge days as they arrive: however many there are, few are in memory."""

@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -127,10 +128,8 @@ def _labels(
     if interval is not Interval.HOUR:
         return dates, tuple(first_day(interval, day).isoformat().encode() for day in dates)
     between = '","hour":"' if form is Format.JSON else ","
-    starts = (_hour(moment, before) for before, moment in zip(moments, moments[1:], strict=False))
-    texts = (
-        f"{day}{between}{start.isoformat()}".encode() for day, start in zip(dates, starts, strict=True)
-    )
+    starts = (_hour(moment, before) for before, moment in pairwise(moments))
+    texts = (f"{day}{between}{start.isoformat()}".encode() for day, start in zip(dates, starts, strict=True))
     return dates, tuple(texts)
 
 

@@ -2,7 +2,19 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from ctypes import POINTER, Array, byref, c_char_p, c_int, c_int32, c_uint, c_uint32, create_string_buffer, string_at
+from ctypes import (
+    POINTER,
+    Array,
+    byref,
+    c_char_p,
+    c_int,
+    c_int32,
+    c_size_t,
+    c_uint,
+    c_uint32,
+    create_string_buffer,
+    string_at,
+)
 from typing import NamedTuple
 
 from logstats.native.batch import COUNTS
@@ -133,7 +145,7 @@ def _numbers(values: Sequence[int]) -> CellNumbers:
     return CellNumbers(tuple(values[:COUNTS]), high << 64 | low, tuple(durations), longest)
 
 
-def breakdown_arrays(breakdowns: Sequence[bytes]) -> tuple[Array[c_char_p], Array[Size]]:
+def breakdown_arrays(breakdowns: Sequence[bytes]) -> tuple[Array[c_char_p], Array[c_size_t]]:
     """Return arrays of pointers and lengths; the bytes must stay while they are used."""
     count = len(breakdowns)
     return (c_char_p * count)(*breakdowns), (Size * count)(*map(len, breakdowns))

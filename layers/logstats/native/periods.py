@@ -14,9 +14,7 @@ class _Texts(ctypes.Structure):
     _fields_ = (("texts", Pointer), ("lengths", Pointer), ("label_length", Size), ("key_length", Size))
 
 
-_periods = bind(
-    "breakdown_periods", Signed, Pointer, Pointer, Size, Bytes, ctypes.POINTER(_Texts), Output
-)
+_periods = bind("breakdown_periods", Signed, Pointer, Pointer, Size, Bytes, ctypes.POINTER(_Texts), Output)
 
 
 def write_periods(

@@ -1,0 +1,146 @@
+"""Breakdowns of many days, added up: of one customer or of all, or of each customer by itself.
+
+They come from PostgreSQL as COPY writes them, and are added up by the kernel in a thread, a piece at a time: memory follows the sum.
+"""
+
+import asyncio
+import struct
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.histograms import HEADER_BYTES
+from api.reader import copy
+from api.statements import Statement
+from logstats.domain.breakdown import Breakdown
+from logstats.models import DailyStatistics
+from logstats.native import ROUTES, sum_breakdowns
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Breakdowns that one answer reads: some 100,000 days of customers with 10,000 requests a day (docs/scaling.md)."""
+MAX_SUM_BYTES = 8 * 1024 * 1024
+"""A sum of which rows are made: some 100,000 routes."""
+
+_PIECE_BYTES = 8 * 1024 * 1024
+_LENGTH = struct.Struct(">i")
+_TRAILER = struct.pack(">h", -1)
+_NULL = -1
+
+_day = DailyStatistics
+_in_range = _day.date.between(sa.bindparam("first"), sa.bindparam("last"))
+OF_ALL: Statement = sa.select(_day.customer_id, _day.breakdown).where(_in_range)
+OF_CUSTOMER = OF_ALL.where(_day.customer_id == sa.bindparam("customer_id"))
+_BY_CUSTOMER = OF_ALL.order_by(_day.customer_id)
+
+
+class TooManyBreakdownsError(Exception):
+    """More would have to be added up than an answer may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Breakdowns added up by a key, and how many days there were without the part that is asked for."""
+
+    by_key: Mapping[bytes, Breakdown]
+    days_without: int
+
+    @property
+    def total(self) -> Breakdown | None:
+        """The sum of all, where there is one key; None without any."""
+        return next(iter(self.by_key.values()), None)
+
+
+class _Adding:
+    """Takes rows of a customer id and a breakdown in COPY's binary format."""
+
+    def __init__(self, part: int, route: bytes | None, key: Callable[[bytes], bytes]) -> None:
+        self._part = part
+        self._route = route
+        self._key = key
+        self._skipped = HEADER_BYTES
+        self._read = 0
+        self._rows = bytearray()
+        self.sums: dict[bytes, bytes] = {}
+        self.days_without = 0
+
+    async def collect(self, piece: bytes) -> None:
+        """Take the next bytes of the rows."""
+        self._rows += piece[self._skipped :]
+        self._skipped = 0  # the first piece is longer than the header
+        self._read += len(piece)
+        if self._read > MAX_BYTES:
+            raise TooManyBreakdownsError(f"the breakdowns of these days have more than {MAX_BYTES >> 20} MiB")
+        if len(self._rows) > _PIECE_BYTES:
+            await self.add()
+
+    async def add(self) -> None:
+        """Add up the rows that are whole."""
+        await asyncio.to_thread(self._add)
+
+    def _add(self) -> None:
+        data, at, end = bytes(self._rows), 0, len(self._rows)
+        found = defaultdict[bytes, list[bytes]](list)
+        while (row := _row(data, at, end)) is not None:
+            customer_id, breakdown, at = row
+            if breakdown is None or not breakdown[1] & self._part:
+                self.days_without += 1
+            else:
+                found[self._key(customer_id)].append(breakdown)
+        del self._rows[:at]
+        for key, breakdowns in found.items():
+            if key in self.sums:
+                breakdowns.append(self.sums[key])
+            self.sums[key] = sum_breakdowns(breakdowns, self._route, self._part)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing but the trailer is left."""
+        return bytes(self._rows) == _TRAILER
+
+
+def _row(data: bytes, at: int, end: int) -> tuple[bytes, bytes | None, int] | None:
+    """Return the next row, and where it ends; None if it is not whole."""
+    values, at = [], at + 2
+    for _ in range(2):
+        if at + _LENGTH.size > end:
+            return None
+        (length,) = _LENGTH.unpack_from(data, at)
+        at += _LENGTH.size
+        values.append(None if length == _NULL else data[at : at + length])
+        at += max(length, 0)
+    customer_id, breakdown = values
+    return None if at > end or customer_id is None else (customer_id, breakdown, at)
+
+
+async def total(
+    connection: AsyncConnection, statement: Statement, parameters: Mapping[str, Any], part: int
+) -> Sums:
+    """Add up one part of the breakdowns of all rows.
+
+    Raises
+    ------
+    TooManyBreakdownsError
+        If they have more than `MAX_BYTES`, or their sum has more than `MAX_SUM_BYTES`.
+    """
+    return await _added(connection, statement, parameters, _Adding(part, None, lambda _: b""))
+
+
+async def by_customer(connection: AsyncConnection, parameters: Mapping[str, Any], route: bytes) -> Sums:
+    """Add up one route of each customer, by the bytes of their ids; the errors are those of `total`."""
+    return await _added(connection, _BY_CUSTOMER, parameters, _Adding(ROUTES, route, lambda key: key))
+
+
+async def _added(
+    connection: AsyncConnection, statement: Statement, parameters: Mapping[str, Any], adding: _Adding
+) -> Sums:
+    await copy(connection, statement, parameters, adding.collect)
+    await adding.add()
+    if not adding.is_complete:
+        raise ValueError("malformed rows of breakdowns")
+    if any(len(data) > MAX_SUM_BYTES for data in adding.sums.values()):
+        raise TooManyBreakdownsError(f"there are too many routes: more than {MAX_SUM_BYTES >> 20} MiB")
+    return Sums({key: Breakdown(data) for key, data in adding.sums.items()}, adding.days_without)
