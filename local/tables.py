@@ -38,12 +38,14 @@ def console() -> Console:
     return made
 
 
-def print_days(customer: str, days: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> None:
+def print_days(
+    customer: str, days: list[dict[str, Any]], columns: Iterable[str] = COLUMNS, zone: str = "UTC"
+) -> None:
     """Print a customer's daily statistics."""
     table = Table(title=Text(visible(customer)), title_justify="left", box=SIMPLE_HEAD)
     shown = list(columns)
     for field in shown:
-        table.add_column(COLUMNS[field], justify="right", no_wrap=True)
+        table.add_column(COLUMNS[field].replace("UTC", zone), justify="right", no_wrap=True)
     for day in days:
         table.add_row(*(cell(day[field]) for field in shown))
     console().print(table)

@@ -20,8 +20,8 @@ from logstats.domain.breakdown import Breakdown
 from logstats.models import DailyStatistics
 from logstats.native import ROUTES, sum_breakdowns
 
-MAX_BYTES = 512 * 1024 * 1024
-"""Breakdowns that one answer reads: some 100,000 days of customers with 10,000 requests a day (docs/scaling.md)."""
+MAX_BYTES = 256 * 1024 * 1024
+"""Breakdowns that one answer reads: about 2 s on two cores. 300,000 days with 100 requests each have less."""
 MAX_SUM_BYTES = 8 * 1024 * 1024
 """A sum of which rows are made: some 100,000 routes."""
 
@@ -64,6 +64,8 @@ class _Adding:
         self._skipped = HEADER_BYTES
         self._read = 0
         self._rows = bytearray()
+        self._adding: asyncio.Task[None] | None = None
+        self.rest = b""
         self.sums: dict[bytes, bytes] = {}
         self.days_without = 0
 
@@ -75,45 +77,49 @@ class _Adding:
         if self._read > MAX_BYTES:
             raise TooManyBreakdownsError(f"the breakdowns of these days have more than {MAX_BYTES >> 20} MiB")
         if len(self._rows) > _PIECE_BYTES:
-            await self.add()
+            await self.begin()
 
-    async def add(self) -> None:
+    async def begin(self) -> None:
+        """Begin to add up what has been taken, while more is taken."""
+        await self.end()
+        data = self.rest + self._rows
+        self._rows.clear()
+        self._adding = asyncio.create_task(asyncio.to_thread(self._add, data))
+
+    async def end(self) -> None:
+        """Wait for the end of what has begun."""
+        adding, self._adding = self._adding, None
+        if adding is not None:
+            await adding
+
+    def _add(self, data: bytes) -> None:
         """Add up the rows that are whole."""
-        await asyncio.to_thread(self._add)
-
-    def _add(self) -> None:
-        data, at, end = bytes(self._rows), 0, len(self._rows)
-        found = defaultdict[bytes, list[bytes]](list)
-        while (row := _row(data, at, end)) is not None:
+        at, found = 0, defaultdict[bytes, list[bytes]](list)
+        while (row := _row(data, at)) is not None:
             customer_id, breakdown, at = row
             if breakdown is None or not breakdown[1] & self._part:
                 self.days_without += 1
             else:
                 found[self._key(customer_id)].append(breakdown)
-        del self._rows[:at]
+        self.rest = data[at:]
         for key, breakdowns in found.items():
             if key in self.sums:
                 breakdowns.append(self.sums[key])
             self.sums[key] = sum_breakdowns(breakdowns, self._route, self._part)
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing but the trailer is left."""
-        return bytes(self._rows) == _TRAILER
 
-
-def _row(data: bytes, at: int, end: int) -> tuple[bytes, bytes | None, int] | None:
+def _row(data: bytes, at: int) -> tuple[bytes, bytes | None, int] | None:
     """Return the next row, and where it ends; None if it is not whole."""
     values, at = [], at + 2
     for _ in range(2):
-        if at + _LENGTH.size > end:
+        if at + _LENGTH.size > len(data):
             return None
         (length,) = _LENGTH.unpack_from(data, at)
         at += _LENGTH.size
         values.append(None if length == _NULL else data[at : at + length])
         at += max(length, 0)
     customer_id, breakdown = values
-    return None if at > end or customer_id is None else (customer_id, breakdown, at)
+    return None if at > len(data) or customer_id is None else (customer_id, breakdown, at)
 
 
 async def total(
@@ -137,9 +143,12 @@ async def by_customer(connection: AsyncConnection, parameters: Mapping[str, Any]
 async def _added(
     connection: AsyncConnection, statement: Statement, parameters: Mapping[str, Any], adding: _Adding
 ) -> Sums:
-    await copy(connection, statement, parameters, adding.collect)
-    await adding.add()
-    if not adding.is_complete:
+    try:
+        await copy(connection, statement, parameters, adding.collect)
+        await adding.begin()
+    finally:
+        await adding.end()
+    if adding.rest != _TRAILER:
         raise ValueError("malformed rows of breakdowns")
     if any(len(data) > MAX_SUM_BYTES for data in adding.sums.values()):
         raise TooManyBreakdownsError(f"there are too many routes: more than {MAX_SUM_BYTES >> 20} MiB")
