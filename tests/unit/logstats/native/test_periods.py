@@ -22,7 +22,7 @@ durations = st.none() | st.sampled_from((0, 1, 86_400_000_000)) | st.integers(0,
 seen = st.builds(
     Seen, st.integers(0, 47), st.just(b"/a"), st.sampled_from((0, 200, 404, 499, 500, 599)), durations
 )
-days = st.lists(st.lists(seen, min_size=1, max_size=9), max_size=4)
+days = st.lists(st.lists(seen, min_size=1, max_size=9), min_size=1, max_size=4)
 
 
 def written(breakdowns: list[bytes], labels: list[bytes], key_length: int) -> list[dict[str, Any]]:
