@@ -187,6 +187,10 @@ bench: setup  ## Compare with DuckDB, Polars, GoAccess and the textbook flow (BE
 bench-api: setup  ## Compare the API with a textbook one under load (wrk; BENCH="--runs 5 --seconds 10")
 	@$(BIN)/python -m benchmarks.api.run $(BENCH)
 
+.PHONY: bench-fleet
+bench-fleet: setup  ## Measure what is asked of all customers, rewrite docs/performance-fleet.md (quiet machine; some minutes)
+	@$(BIN)/python -m benchmarks.fleet $(BENCH)
+
 .PHONY: soak
 soak: setup  ## Ten minutes of siege on the API while logs are ingested (siege; BENCH="--seconds 600")
 	@$(BIN)/python -m benchmarks.api.soak $(BENCH)

@@ -43,44 +43,58 @@ class Prices:
 class Load:
     """Describe a day, and what is assumed of it; `_MEANINGS` says what each field is.
 
-    The database pauses after five idle minutes; a contribution has about 4 kB.
+    A contribution has about 4 kB. The database is awake while objects are ingested and the API is asked, and after either until it
+    has been idle for long enough to pause.
     """
 
     name: str
     gb: float = 0
     objects: int = 0
     requests: int = 0
-    awake_hours: float = 0
+    request_hours: float = 0
     acu: float = 1
     customers: int = 50
     kept_days: int = 30
     mb_per_second: float = 100
     seconds_per_object: float = 1.5
 
+    @property
+    def ingest_seconds(self) -> float:
+        """Seconds of the processor."""
+        return self.gb * 1000 / self.mb_per_second + self.objects * self.seconds_per_object
+
+    @property
+    def awake_hours(self) -> float:
+        """Hours that the database is awake, if no object comes while it still is for another or for the API."""
+        seconds = self.ingest_seconds + self.objects * (IDLE_SESSION_SECONDS + PAUSE_SECONDS)
+        return min(24, self.request_hours + seconds / 3600)
+
 
 PROCESSOR_GB, API_GB = 3538 / 1024, 1769 / 1024
 CONTRIBUTION_GB = 4e-6
 IOS_PER_CONTRIBUTION = 4
 GETS_PER_OBJECT = 16
-ALARMS = 14  # metrics that alarms look at
+ALARMS = 15  # metrics that alarms look at
 DASHBOARDS = 2
 PROCESSOR_METRICS, API_METRICS = 14, 10  # with a value in an hour with uploads, and with requests
 SAMPLED = 0.05  # of the traces, beyond the first of each second
 IMAGE_GB = 0.27
 POLLS_MONTH = 5 * 3 * 60 * HOURS  # five pollers of the event source mapping, each asking every 20 s
 LOG_GB_PER_INVOCATION = 2e-6
+IDLE_SESSION_SECONDS = 10  # after an ingest, until its session ends
+PAUSE_SECONDS = 300  # and then, until the database pauses
 
 LOADS = (
     Load("idle"),
-    Load("1 GB a day", gb=1, objects=24, requests=10_000, awake_hours=6),
-    Load("1 TB a day", gb=1000, objects=8000, requests=1_000_000, awake_hours=24, acu=4),
+    Load("1 GB a day", gb=1, objects=24, requests=10_000, request_hours=4),
+    Load("1 TB a day", gb=1000, objects=8000, requests=1_000_000, request_hours=24, acu=4),
 )
 
 
 def monthly(load: Load, prices: Prices) -> dict[str, float]:
     """Return the parts of a month's cost in USD, data of `kept_days` being stored."""
     objects, requests = load.objects * DAYS, load.requests * DAYS
-    ingest_seconds = load.gb * 1000 * DAYS / load.mb_per_second + objects * load.seconds_per_object
+    ingest_seconds = load.ingest_seconds * DAYS
     contributions = objects * load.customers
     return {
         "Aurora: capacity": load.awake_hours * DAYS * load.acu * prices.aurora_acu_hour,
@@ -126,10 +140,11 @@ def backfill(prices: Prices) -> tuple[float, float]:
 def tables(prices: Prices, loads: tuple[Load, ...] = LOADS) -> str:
     """Return the figures as Markdown."""
     months, assumed = [monthly(load, prices) for load in loads], [asdict(load) for load in loads]
-    names = [load.name for load in loads]
+    names, awake = [load.name for load in loads], [_plain(round(load.awake_hours, 1)) for load in loads]
     bill = [[part, *(f"{month[part]:.2f}" for month in months)] for part in months[0]]
     bill += [["**together**", *(f"**{sum(month.values()):.2f}**" for month in months)]]
     day = [[meaning, *(_plain(load[name]) for load in assumed)] for name, meaning in _MEANINGS.items()]
+    day += [["so the database is awake, hours", *awake]]
     listed = [[f"`{name}`", _plain(price)] for name, price in asdict(prices).items()]
     return "\n\n".join(
         (
@@ -156,7 +171,7 @@ _MEANINGS = {
     "objects": "log objects",
     "customers": "customers in each object",
     "requests": "requests to the API",
-    "awake_hours": "hours that the database is awake",
+    "request_hours": "hours with requests, and a few minutes after each",
     "acu": "its mean capacity then, ACU",
     "kept_days": "days that log objects are kept",
     "mb_per_second": "MB/s of the processor (3538 MiB)",

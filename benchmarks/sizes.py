@@ -35,7 +35,7 @@ def lines(seconds: int, requests: int, routes: int) -> Iterator[bytes]:
 
 def sizes(log: bytes) -> list[int]:
     """Return the bytes of the slots, the routes, the statuses, all together, and the histogram."""
-    found = []
+    found, histogram = [], b""
     for kept in (*map(Kept, (SLOTS, ROUTES, STATUSES)), EVERYTHING):
         aggregator = Aggregator(kept=kept)
         aggregator.feed(log)
@@ -45,7 +45,7 @@ def sizes(log: bytes) -> list[int]:
 
 
 def main() -> None:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             "what an object has of a customer",
             "requests",

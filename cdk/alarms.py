@@ -9,6 +9,7 @@ from cdk.ingest import Ingest
 from cdk.metrics import FIFTEEN_MINUTES, custom_metric
 from cdk.monitoring import Monitoring, MonitoringParameters
 from cdk.parameters import Parameters
+from cdk.report import Report
 from cdk.retention import Retention
 from logstats.metrics import ACCEPTED_LINES, FRESHNESS, LOG_OBJECTS, REJECTED_LINES
 
@@ -139,8 +140,24 @@ def watch_retention(monitoring: Monitoring, retention: Retention) -> None:
     )
 
 
+def watch_report(monitoring: Monitoring, report: Report) -> None:
+    """Raise alarms when the morning report fails, and when it does not run."""
+    monitoring.alarm(
+        "Report",
+        report.failures.metric("ApproximateNumberOfMessagesVisible", statistic="Maximum"),
+        above=0,
+        meaning="The morning report could not be made or published; nothing was sent.",
+    )
+    monitoring.silence(
+        "ReportSilence",
+        report.function.metric("Invocations", statistic="Sum", period=Duration.days(1)),
+        periods=2,
+        meaning="The morning report, which comes daily, has not been invoked for days.",
+    )
+
+
 def watch_cluster(monitoring: Monitoring, cluster: rds.DatabaseCluster, limits: MonitoringParameters) -> None:
-    """Raise an alarm when the database needs more than it may have."""
+    """Raise alarms when the database needs more than it may have, and when it refuses those who sign in."""
     monitoring.alarm(
         "DatabaseCapacity",
         cluster.metric("ACUUtilization", statistic="Average"),
@@ -148,4 +165,11 @@ def watch_cluster(monitoring: Monitoring, cluster: rds.DatabaseCluster, limits: 
         periods=3,
         missing=cloudwatch.TreatMissingData.IGNORE,
         meaning="The database is at its maximum capacity: ingests and answers get slower, and then fail.",
+    )
+    monitoring.alarm(
+        "DatabaseLogins",
+        cluster.metric("IamDbAuthConnectionFailure", statistic="Sum"),
+        above=limits.failed_logins,
+        periods=2,
+        meaning="The database refuses those who sign in with IAM: a right was changed, or somebody tries.",
     )

@@ -24,6 +24,7 @@ from migrate.roles import READER
 USER = READER
 PROTECTED_ROUTES = (
     "/customers",
+    "/overview",
     "/customers/{proxy+}",  # greedy: an id may hold "/", which a gateway decodes before it matches
     "/ingestions",
     "/ingestions/{id}",
@@ -97,7 +98,10 @@ class ApiParameters:
 
 
 class Api(Construct):
-    """An HTTP API, the `gateway`, in front of the Mangum `function`; authorised, throttled, logged."""
+    """An HTTP API, the `gateway`, in front of the Mangum `function`; authorised, throttled, logged.
+
+    `target` is what answers requests: the function, or the alias of its published version.
+    """
 
     def __init__(
         self,
@@ -125,6 +129,7 @@ class Api(Construct):
             reserved_concurrent_executions=parameters.maximum_concurrency,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if parameters.snap_start else None,
         )
+        self.target = self._target(parameters)
         self.gateway = apigateway.HttpApi(
             self,
             "Gateway",
@@ -137,7 +142,7 @@ class Api(Construct):
         CfnOutput(Stack.of(self), outputs.API_ID, value=self.gateway.api_id)
 
     def _add_routes(self, parameters: ApiParameters) -> None:
-        integration = HttpLambdaIntegration("Integration", self._target(parameters))
+        integration = HttpLambdaIntegration("Integration", self.target)
         anyone = apigateway.HttpNoneAuthorizer()
         chosen, told = (
             _authorizer(parameters),
@@ -156,7 +161,7 @@ class Api(Construct):
                     acknowledge(route, "APIG4", reason)
 
     def _target(self, parameters: ApiParameters) -> lambda_.IFunction:
-        """Return what the gateway invokes: only a published version has a snapshot."""
+        """Return what is invoked: only a published version has a snapshot."""
         if not parameters.snap_start:
             return self.function
         return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)

@@ -8,7 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from cdk import outputs
@@ -29,6 +29,9 @@ _ENDPOINTS = {
 }
 """The endpoints that a task on Fargate needs to start and to log without a way to the internet."""
 
+_MEMORY_GB = {1024: (2, 8, 1), 2048: (4, 16, 1), 4096: (8, 30, 1), 8192: (16, 60, 4), 16384: (32, 120, 8)}
+"""Lowest, highest and step, by CPU units (Amazon ECS developer guide, "Fargate task definition differences")."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class BackfillParameters:
@@ -48,6 +51,16 @@ class BackfillParameters:
     cpu_units: Literal[1024, 2048, 4096, 8192, 16384] = 4096
     memory_mib: Annotated[int, Field(ge=2048, le=122_880, multiple_of=1024)] = 8192
     processes: Annotated[int, Field(ge=1, le=16)] = 2
+
+    @model_validator(mode="after")
+    def _fargate_has_the_pair(self) -> "BackfillParameters":
+        lowest, highest, step = _MEMORY_GB[self.cpu_units]
+        if self.memory_mib not in range(lowest * 1024, highest * 1024 + 1, step * 1024):
+            raise ValueError(
+                f"with {self.cpu_units} units, Fargate has {lowest} to {highest} GB of memory in steps of {step} GB"
+                f" (memory_mib: {lowest * 1024} to {highest * 1024})"
+            )
+        return self
 
 
 class Backfill(Construct):

@@ -40,7 +40,8 @@ def private_bucket(
     acknowledge(
         bucket,
         "S1",
-        "Access is recorded by the data events of the account's CloudTrail trail, which are complete; server"
-        " access logs are delivered at best effort, hours later, into a bucket that would outlive the stack",
+        "Access is not recorded by the stack. Who must know who has read an object lets a CloudTrail trail of the account"
+        " record the bucket's data events, which are complete and cost by the event; server access logs are delivered at"
+        " best effort, hours later, into a bucket that would outlive the stack",
     )
     return bucket

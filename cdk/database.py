@@ -1,12 +1,10 @@
-"""The database in two forms, which offer the same: Aurora PostgreSQL, and an existing PostgreSQL by its URL.
-
-Both stand in one module, so that what functions may ask of either is read side by side.
-"""
+"""The database: Aurora PostgreSQL, or in its place an existing PostgreSQL (`cdk.existing`), of which functions may ask the same."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from aws_cdk import ArnFormat, CfnParameter, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
@@ -14,22 +12,21 @@ from constructs import Construct
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from cdk import outputs
+from cdk import server
 from cdk.checks import acknowledge
 from cdk.environment import STRICT, Environment, LogRetention
+from cdk.existing import ExistingDatabase, ExistingParameters
 from cdk.functions import Placement, common_options, zip_function
-from cdk.logs import log_group
+from cdk.layers import Layers
 from cdk.network import POSTGRES_PORT, Network
+from cdk.regions import require_region
 from cdk.roles import DatabaseRoles
 
 NAME = "logstats"
 """The database's name in the cluster."""
-_SERVER_PARAMETERS = {
-    "rds.force_ssl": "1",
-    # What an operator wants to find in the log: statements of a second or more, and who waits for a lock.
-    "log_min_duration_statement": "1000",
-    "log_lock_waits": "1",
-}
+
+_DAY = "(mon|tue|wed|thu|fri|sat|sun)"
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -44,6 +41,16 @@ class AuroraParameters:
         Idle time before it pauses; only when `minimum_acu` is 0.
     backup_days
         Retention of automatic backups.
+    engine_version
+        Of Aurora PostgreSQL. AWS applies minor upgrades by itself; another major version here is upgraded to by the next
+        deployment (docs/runbook.md, "Upgrade").
+    maintenance_window, backup_window
+        When AWS may apply changes, and takes the daily backup, in UTC; they must not overlap.
+    snapshot_identifier
+        A snapshot from which the database is restored, as a new cluster (docs/runbook.md, "Restore from a snapshot"). It stays
+        here as long as that cluster lives: without it, the next deployment makes an empty one.
+    zones
+        The names of two availability zones, for accounts in which Lambda or Aurora Serverless is missing from the first two.
     """
 
     kind: Literal["aurora"] = "aurora"
@@ -52,41 +59,27 @@ class AuroraParameters:
     pause_after_seconds: Annotated[int, Field(ge=300, le=86_400)] = 300
     backup_days: Annotated[int, Field(ge=1, le=35)] = 14
     deletion_protection: bool = True
+    engine_version: Annotated[str, Field(pattern=r"^(1[6-9]|[2-9]\d)\.\d+$")] = "18.4"
+    maintenance_window: Annotated[str, Field(pattern=f"^{_DAY}:{_TIME}-{_DAY}:{_TIME}$")] = (
+        "sun:03:00-sun:04:00"
+    )
+    backup_window: Annotated[str, Field(pattern=f"^{_TIME}-{_TIME}$")] = "01:00-02:00"
+    snapshot_identifier: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9:-]*$", max_length=255)] | None = (
+        None
+    )
+    zones: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] | None = None
 
-
-@dataclass(frozen=True, config=STRICT)
-class ExistingParameters:
-    """A PostgreSQL that is there already, by the URL in the template parameter `DatabaseUrl`."""
-
-    kind: Literal["existing"]
-    tls: Literal["verify-full", "prefer", "disable"] = "verify-full"
-    iam_auth: bool = True
+    @property
+    def cluster_suffix(self) -> str:
+        """Of the cluster's name: a restored one needs another, while the one before still has its own."""
+        return (
+            f"-{sha256(self.snapshot_identifier.encode()).hexdigest()[:6]}"
+            if self.snapshot_identifier
+            else ""
+        )
 
 
 DatabaseParameters = Annotated[AuroraParameters | ExistingParameters, Field(discriminator="kind")]
-
-
-class ExistingDatabase(Construct):
-    """A PostgreSQL by the URL in a template parameter; one user does everything."""
-
-    def __init__(self, scope: Construct, construct_id: str, parameters: ExistingParameters) -> None:
-        super().__init__(scope, construct_id)
-        self.placement = Placement()
-        self._parameters = parameters
-        self._url = CfnParameter(
-            Stack.of(self), outputs.DATABASE_URL, no_echo=True, description="postgresql://user@host:port/name"
-        )
-
-    def environment(self, user: str) -> Mapping[str, str]:  # noqa: ARG002 - the URL names the user
-        """Return the `DATABASE_*` variables of a function."""
-        return {
-            "DATABASE_URL": self._url.value_as_string,
-            "DATABASE_TLS": self._parameters.tls,
-            "DATABASE_IAM_AUTH": str(self._parameters.iam_auth).lower(),
-        }
-
-    def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
-        """Grant nothing: whoever owns the database does."""
 
 
 class AuroraDatabase(Construct):
@@ -98,21 +91,22 @@ class AuroraDatabase(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, aurora: AuroraParameters, environment: Environment
+        self,
+        scope: Construct,
+        construct_id: str,
+        aurora: AuroraParameters,
+        layers: Layers,
+        environment: Environment,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.network = network = Network(self, "Network", environment.log_retention)
-        identifier = f"logstats-{environment.environment}"
-        # If RDS made the group itself, its logs would be kept for ever.
-        group = log_group(
-            self, "Logs", environment.log_retention, f"/aws/rds/cluster/{identifier}/postgresql"
-        )
-        engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_18_4)
+        self.network = network = Network(self, "Network", environment.log_retention, aurora.zones)
+        require_region(self)
+        identifier = f"logstats-{environment.environment}{aurora.cluster_suffix}"
         self.cluster = rds.DatabaseCluster(
             self,
             "Cluster",
             cluster_identifier=identifier,
-            engine=engine,
+            engine=server.engine(aurora.engine_version),
             vpc=network.vpc,
             vpc_subnets=network.subnets,
             security_groups=[network.database],
@@ -123,7 +117,7 @@ class AuroraDatabase(Construct):
             iam_authentication=True,
             enable_data_api=True,
             storage_encrypted=True,
-            parameters=_SERVER_PARAMETERS,
+            parameters=server.PARAMETERS,
             writer=rds.ClusterInstance.serverless_v2(
                 "Writer", auto_minor_version_upgrade=True, ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1
             ),
@@ -132,16 +126,22 @@ class AuroraDatabase(Construct):
             serverless_v2_auto_pause_duration=None
             if aurora.minimum_acu
             else Duration.seconds(aurora.pause_after_seconds),
-            backup=rds.BackupProps(retention=Duration.days(aurora.backup_days)),
+            backup=rds.BackupProps(
+                retention=Duration.days(aurora.backup_days), preferred_window=aurora.backup_window
+            ),
+            delete_automated_backups=not environment.retain_data,
+            preferred_maintenance_window=aurora.maintenance_window,
             copy_tags_to_snapshot=True,
-            cloudwatch_logs_exports=["postgresql"],
+            cloudwatch_logs_exports=list(server.LOGS),
             deletion_protection=aurora.deletion_protection,
             removal_policy=RemovalPolicy.SNAPSHOT if environment.retain_data else RemovalPolicy.DESTROY,
         )
-        self.cluster.node.add_dependency(group)
+        if aurora.snapshot_identifier:
+            server.restore(self.cluster, aurora.snapshot_identifier)
+        server.add_log_groups(self, self.cluster, identifier, environment.log_retention)
         if not aurora.deletion_protection:
             acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
-        DatabaseRoles(self, "Roles", self.cluster, NAME, environment.log_retention)
+        DatabaseRoles(self, "Roles", self.cluster, NAME, layers, environment.log_retention)
         self.placement = Placement(network.vpc, network.subnets, [network.clients])
 
     def environment(self, user: str) -> Mapping[str, str]:
@@ -153,6 +153,11 @@ class AuroraDatabase(Construct):
             "DATABASE_CA_FILE": "rds",
             "DATABASE_IAM_AUTH": "true",
         }
+
+    @property
+    def identity(self) -> str:
+        """Tell this database from others, such as the one that it replaces."""
+        return self.cluster.cluster_resource_identifier
 
     def grant_connect(self, grantee: iam.IGrantable, user: str) -> None:
         """Let a function, or a task's role, connect as `user`, and no other."""
@@ -172,12 +177,13 @@ def create_database(
     scope: Construct,
     construct_id: str,
     parameters: AuroraParameters | ExistingParameters,
+    layers: Layers,
     environment: Environment,
 ) -> Database:
     """Create the form of database that the parameters ask for."""
     if isinstance(parameters, ExistingParameters):
         return ExistingDatabase(scope, construct_id, parameters)
-    return AuroraDatabase(scope, construct_id, parameters, environment)
+    return AuroraDatabase(scope, construct_id, parameters, layers, environment)
 
 
 def database_function(

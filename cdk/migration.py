@@ -9,14 +9,14 @@ from cdk import ROOT, outputs
 from cdk.database import Database, database_function
 from cdk.environment import LogRetention
 from cdk.layers import Layers
-from migrate.roles import OWNER
+from migrate.roles import MIGRATOR
 
-USER = OWNER
+USER = MIGRATOR
 TIMEOUT = Duration.minutes(5)
 
 
 class Migration(Construct):
-    """A function and a custom resource that runs it whenever the migrations change.
+    """A function and a custom resource that runs it whenever the migrations change, or the database is another.
 
     The function answers CloudFormation by itself, through the S3 endpoint of its network; a failure, with its
     reason, fails the deployment and rolls it back.
@@ -51,7 +51,8 @@ class Migration(Construct):
             resource_type="Custom::SchemaMigration",
             service_token=function.function_arn,
             service_timeout=Duration.minutes(6),
-            properties={"Migrations": migrations_digest()},
+            # On another database too: one that was restored may have an older schema, and would repeat its revisions.
+            properties={"Migrations": migrations_digest(), "Database": database.identity},
         )
         # It needs the function's policy and a database that answers; at deletion both are still there.
         self.applied.node.add_dependency(function, database)

@@ -51,6 +51,8 @@ class MonitoringParameters:
         few requests is the 99th percentile.
     capacity_percent
         Of the database's `maximum_acu` that may be used, a quarter of an hour long.
+    failed_logins
+        How many sign-ins by IAM the database may refuse in five minutes: functions connect a few times a minute.
     """
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
@@ -67,6 +69,7 @@ class MonitoringParameters:
     server_errors: Annotated[int, Field(ge=0)] = 10
     latency_seconds: Annotated[float, Field(gt=0, le=29)] = 3
     capacity_percent: Annotated[int, Field(ge=1, le=99)] = 90
+    failed_logins: Annotated[int, Field(ge=0)] = 5
 
 
 class Monitoring(Construct):

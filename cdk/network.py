@@ -1,5 +1,6 @@
 """The private network: isolated subnets in two zones, a way to S3 only, and who may talk to whom."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import Aws, custom_resources
@@ -27,12 +28,19 @@ class Network(Construct):
         The security groups of functions that use the database, and of the database.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, log_retention: LogRetention) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        log_retention: LogRetention,
+        zones: Sequence[str] | None = None,
+    ) -> None:
         super().__init__(scope, construct_id)
+        where: dict[str, Any] = {"availability_zones": list(zones)} if zones else {"max_azs": 2}
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
-            max_azs=2,
+            **where,
             nat_gateways=0,
             # Nothing uses it. CDK would empty it by a function that may change every security group.
             restrict_default_security_group=False,

@@ -24,6 +24,8 @@ from migrate.roles import WRITER
 from processor.settings import IGNORED_KEYS
 
 USER = WRITER
+IDLE_SESSION_SECONDS = 10
+"""After which the database ends a session of the processor's; making a new one takes some 50 ms."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -77,8 +79,8 @@ class Processor(Construct):
             environment={
                 **database.environment(USER),
                 "REJECTS_BUCKET": buckets[1].bucket_name,
-                # Soon after the function can be reading no more, so that Aurora can pause.
-                "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(parameters.timeout_seconds + 60),
+                # A frozen function's sessions would keep Aurora awake; that of an attempt is spared (`ledger/attempts.py`).
+                "DATABASE_IDLE_SESSION_TIMEOUT_SECONDS": str(IDLE_SESSION_SECONDS),
                 **_environment(self, parameters),
                 **reading_variables(environment),
             },

@@ -4,12 +4,12 @@ import hashlib
 
 from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from cdk.environment import LogRetention
 from cdk.functions import Placement, common_options, zip_function
+from cdk.layers import Layers
 from migrate.roles import statements
 
 TIMEOUT = Duration.minutes(5)
@@ -28,6 +28,7 @@ class DatabaseRoles(Construct):
         construct_id: str,
         cluster: rds.DatabaseCluster,
         database: str,
+        layers: Layers,
         log_retention: LogRetention,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -37,7 +38,8 @@ class DatabaseRoles(Construct):
             "migrate",
             "migrate.roles_handler.handler",
             description="Creates the database roles at deploy",
-            architecture=lambda_.Architecture.ARM_64,
+            architecture=layers.architecture,
+            layers=[layers.logstats],
             memory_size=256,
             timeout=TIMEOUT,
             **common_options(self, Placement(), log_retention),

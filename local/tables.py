@@ -54,3 +54,10 @@ def cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def change(field: str, value: float | None) -> str:
+    """Return a change as a table shows it: of the uptime in percentage points, of the rest in percent; a dash for none."""
+    if value is None:
+        return "-"
+    return f"{value:+.3f}" if field == "change_uptime_percentage" else f"{100 * value:+.1f} %"

@@ -5,6 +5,7 @@ Run as a program (`python -m tests.guard_pages`), by `tests/unit/logstats/native
 
 import ctypes
 import mmap
+import struct
 from collections import Counter
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from logstats.native import compile_format
 from logstats.native.batch import batch_add, batch_copy_rows, batch_count
 from logstats.native.histogram import histogram_combine, histogram_values_at
 from logstats.native.library import kernel_free
+from logstats.native.totals import rows_percentiles, rows_sum
 from tests.blocks import block
 from tests.declarations import block_of
 from tests.reference import MILLISECONDS, aggregate, encode, keeping_all, told_by
@@ -126,12 +128,31 @@ def check_batches(memory: GuardedMemory) -> None:
         assert length < len(batch) or count == 7
 
 
+def check_rows(memory: GuardedMemory) -> None:
+    """Add up every prefix of rows of histograms."""
+    encoded = encode(Counter({bucket: 3 for ms, bucket in enumerate(MILLISECONDS) if ms < 300}))
+    rows = (
+        b"".join(struct.pack(">HiiI", 2, 4, group, len(encoded)) + encoded for group in range(3))
+        + b"\xff\xff"
+    )
+    for length in range(1, len(rows) + 1):
+        view = memory.at_end(rows[:length])
+        first = ctypes.c_char.from_buffer(view)
+        consumed, out, values = ctypes.c_uint64(), ctypes.c_void_p(), (ctypes.c_uint64 * 12)()
+        total = rows_sum(ctypes.byref(first), length, ctypes.byref(consumed), ctypes.byref(out))
+        kernel_free(out)
+        assert total >= 0
+        whole = length in (len(rows), consumed.value)
+        assert (rows_percentiles(ctypes.byref(first), length, 3, values) == 3) == whole
+
+
 def main() -> None:
     memory = GuardedMemory(1)
     check_lines(memory)
     check_formats(memory)
     check_histograms(memory)
     check_batches(memory)
+    check_rows(memory)
     print("all within bounds")
 
 

@@ -23,7 +23,7 @@ def statistics(lines: Iterable[str]) -> Statistics:
         places = (("slot", 2 * hour + minute // 30), ("route", route), ("status", int(status)))
         requests[customer, day].append((int(status), None if duration == "-" else Decimal(duration), places))
     return {
-        key: _of_one_day([entry[:2] for entry in entries]) | {"breakdown": _breakdown(entries)}
+        key: of_entries([entry[:2] for entry in entries]) | {"breakdown": _breakdown(entries)}
         for key, entries in requests.items()
     }
 
@@ -79,7 +79,8 @@ def customers(statistics: Statistics) -> dict[str, tuple[str, str, int]]:
     return found
 
 
-def _of_one_day(entries: list[tuple[int, Decimal | None]]) -> dict[str, Any]:
+def of_entries(entries: list[tuple[int, Decimal | None]]) -> dict[str, Any]:
+    """The numbers of requests, each with its status and duration; without any there is no uptime."""
     durations = sorted(duration for _, duration in entries if duration is not None)
     count, timed = len(entries), len(durations)
     client = sum(400 <= status <= 499 for status, _ in entries)
@@ -91,7 +92,7 @@ def _of_one_day(entries: list[tuple[int, Decimal | None]]) -> dict[str, Any]:
         "failed_requests": client + server,
         "client_errors": client,
         "server_errors": server,
-        "uptime_percentage": float(100 * (1 - Fraction(server, count))),
+        "uptime_percentage": float(100 * (1 - Fraction(server, count))) if count else None,
         "duration_mean": float(sum(map(Fraction, durations)) / timed) if timed else None,
         **{
             f"duration_p{percent}": float(durations[math.ceil(Fraction(percent * timed, 100)) - 1])

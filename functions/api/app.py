@@ -8,10 +8,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import __version__, authorisation, problems
-from api.cache import CachedStatistics
+from api.cache import CachedStatistics, LRUCache
 from api.reader import Reader
 from api.requests import RequestIds
-from api.routes import customers, documentation, health, ingestions, page, stats
+from api.revisions import CachedAnswers
+from api.routes import customers, documentation, health, ingestions, overview, page, stats
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings, load
 
@@ -48,9 +49,12 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.reader = reader
+    cache = LRUCache(settings.cache_bytes)
+    answers = CachedAnswers(reader, cache)
     for router in (
-        stats.router(CachedStatistics(reader, settings.cache_bytes), settings.auth),
-        customers.router(reader, settings.auth),
+        stats.router(CachedStatistics(reader, cache), settings.auth),
+        customers.router(reader, answers, settings.auth),
+        overview.router(answers, settings.auth),
         ingestions.router(reader, settings.auth),
         health.router(reader, settings.auth),
         documentation.router(app, settings.auth),

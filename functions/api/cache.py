@@ -6,6 +6,7 @@ it in the same transaction, and it never returns to an earlier value.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from api.reader import Reader
@@ -71,17 +72,17 @@ class LRUCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._answers: OrderedDict[StatisticsQuery, RenderedAnswer] = OrderedDict()
+        self._answers: OrderedDict[Hashable, RenderedAnswer] = OrderedDict()
         self.bytes = 0
 
-    def get(self, query: StatisticsQuery) -> RenderedAnswer | None:
+    def get(self, query: Hashable) -> RenderedAnswer | None:
         """Return the cached answer to a query."""
         answer = self._answers.get(query)
         if answer is not None:
             self._answers.move_to_end(query)
         return answer
 
-    def put(self, query: StatisticsQuery, answer: RenderedAnswer) -> None:
+    def put(self, query: Hashable, answer: RenderedAnswer) -> None:
         """Cache an answer in the place of the one cached for its query.
 
         One without statistics is not cached: it costs as little to read as its revision, and anybody can ask for
@@ -105,11 +106,11 @@ def _size(answer: RenderedAnswer) -> int:
 class CachedStatistics:
     """Answers queries from the cache, if the cached answer is still right, or else from the database."""
 
-    def __init__(self, reader: Reader, max_bytes: int) -> None:
+    def __init__(self, reader: Reader, cache: LRUCache) -> None:
         self._statistics = Statistics(reader)
         self._reader = reader
         self._revisions = Revisions(reader)
-        self._cache = LRUCache(max_bytes)
+        self._cache = cache
 
     async def answer(self, query: StatisticsQuery) -> RenderedAnswer:
         """Return the statistics as they were at some moment after the call.

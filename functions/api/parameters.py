@@ -42,3 +42,18 @@ def check_order(first: dt.date, last: dt.date) -> None:
     """Raise `ValueError` unless the first day is not after the last."""
     if first > last:
         raise ValueError("Input should not be before 'from'")
+
+
+_LAST_CHARACTER = "\U0010ffff"
+_SURROGATES = range(0xD800, 0xE000)
+_END = _LAST_CHARACTER * (MAX_CUSTOMER_ID_CHARACTERS + 1)
+"""After every customer."""
+
+
+def end_of(prefix: str) -> str:
+    """Return the first text that comes after all that start with a prefix, by code points, as UTF-8 sorts."""
+    kept = prefix.rstrip(_LAST_CHARACTER)
+    if not kept:
+        return _END
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)

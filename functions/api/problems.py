@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Collection
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
@@ -111,6 +111,19 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
         title=HTTPStatus(status).phrase, status=status, detail=detail, request_id=requests.current()
     )
     return ProblemResponse(content.model_dump(exclude_none=True), status, headers)
+
+
+def refuse(kind: str, parameter: str, message: str, value: object) -> NoReturn:
+    """Refuse the value of a query parameter.
+
+    Raises
+    ------
+    RequestValidationError
+        Always.
+    """
+    raise RequestValidationError(
+        [{"type": kind, "loc": ("query", parameter), "msg": message, "input": value}]
+    )
 
 
 def check_query(query: QueryParams, known: Collection[str]) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Executable, Row, event
+from sqlalchemy import Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -29,8 +30,23 @@ _UNAVAILABLE = (
 )
 
 
+_ERRORS = (OSError, StatementError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a statement raises: the last two only if the driver is called without SQLAlchemy (`api.copying`)."""
+
+
 class DatabaseUnavailableError(Exception):
     """The database does not answer, or not in time."""
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    """Raise `DatabaseUnavailableError` instead of the driver's many errors that mean it."""
+    try:
+        yield
+    except _ERRORS as error:
+        if isinstance(_cause(error), _UNAVAILABLE):
+            raise DatabaseUnavailableError(failures.describe(_cause(error))) from error
+        raise
 
 
 class Reader:
@@ -42,6 +58,7 @@ class Reader:
 
     def __init__(self, database: DatabaseSettings, api: ApiSettings) -> None:
         self._answer_seconds = api.answer_seconds
+        self._turns = asyncio.Semaphore(api.pool_size)  # the pool's own queue lets others overtake
         self._engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=partial(asyncpg.connect, **connect_arguments(database, api)),
@@ -86,23 +103,50 @@ class Reader:
         DatabaseUnavailableError
             If there is no answer, or none in time.
         """
-        try:
-            async with asyncio.timeout_at(deadline or self.deadline()), self._engine.connect() as connection:
+        with _translated_errors():
+            async with (
+                asyncio.timeout_at(deadline or self.deadline()),
+                self._turns,
+                self._engine.connect() as connection,
+            ):
                 try:
                     return await read(connection)
-                except (OSError, StatementError):
+                except _ERRORS:
                     if not connection.invalidated:
                         raise
                 await connection.rollback()  # and it connects anew
                 return await read(connection)
-        except (OSError, StatementError) as error:
-            if isinstance(_cause(error), _UNAVAILABLE):
-                raise DatabaseUnavailableError(failures.describe(_cause(error))) from error
-            raise
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Provide a connection on which all statements see the same, for as long as it takes to read it all.
+
+        There is no deadline but that of each statement. The rest is as for `run`.
+        """
+        await self.rows(_NOTHING)  # a dead connection is replaced
+        with _translated_errors():
+            async with self._turns, self._engine.connect() as connection:
+                await begin_snapshot(connection)
+                yield connection
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
         await self._engine.dispose()
+
+
+_NOTHING = text("SELECT 1")
+_FOR_MANY_ROWS = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)"
+)
+
+
+async def begin_snapshot(connection: AsyncConnection) -> None:
+    """Let all statements that follow on a connection see the same, until it is closed.
+
+    They read many rows: so each is planned for its own parameters, as a plan for any would not fit.
+    """
+    await connection.execution_options(isolation_level="REPEATABLE READ")
+    await connection.execute(_FOR_MANY_ROWS)
 
 
 def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str, Any]:
@@ -114,6 +158,7 @@ def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str,
         "default_transaction_read_only": "on",
         "statement_timeout": f"{round(api.answer_seconds * 1000)}ms",
         "idle_session_timeout": f"{api.idle_seconds}s",
+        "idle_in_transaction_session_timeout": f"{api.idle_seconds}s",  # of who does not read what is streamed
     }
     arguments: dict[str, Any] = {
         "connection_class": _Connection,
@@ -146,6 +191,10 @@ def _cause(error: BaseException) -> BaseException:
 
 def _recognise_disconnect(context: ExceptionContext) -> None:
     """Have the pool replace its connections, all of them: if one has been ended, so have the others."""
-    cause = _cause(context.sqlalchemy_exception or context.original_exception)
-    if isinstance(cause, _UNAVAILABLE) and not isinstance(cause, asyncpg.QueryCanceledError):
+    if is_disconnect(_cause(context.sqlalchemy_exception or context.original_exception)):
         context.is_disconnect = True
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Tell whether an error of the driver means that its connection has ended."""
+    return isinstance(error, _UNAVAILABLE) and not isinstance(error, asyncpg.QueryCanceledError)

@@ -1,4 +1,4 @@
-"""Statistics of one customer and day, or longer period, as the API shows them: fields, and how they are written."""
+"""Statistics of customers on a day, or in a longer period, as the API shows them: fields, and how they are written."""
 
 import csv
 import datetime as dt
@@ -60,10 +60,58 @@ class CustomerStatistics(BaseModel):
     duration_max: Seconds = Field(description="Longest duration, seconds.", examples=[1.871])
 
 
+class Changes(BaseModel):
+    """How a range of days differs from the range of the same length just before; null where one has nothing to compare."""
+
+    change_requests: float | None = Field(
+        description="Requests, as a ratio less one: 0.25 is a quarter more.", examples=[0.25], ge=-1
+    )
+    change_uptime_percentage: float | None = Field(
+        description="Uptime, as a difference in percentage points.", examples=[-0.5], ge=-100, le=100
+    )
+    change_p99: float | None = Field(
+        default=None, description="99th percentile, as a ratio less one.", examples=[1.5], ge=-1
+    )
+
+
+class CustomerOverview(BaseModel, from_attributes=True):
+    """One customer with statistics."""
+
+    customer_id: str = Field(description="The customer.", examples=["cust_1"])
+    first_date: dt.date = Field(description="The first UTC day that has requests.", examples=["2024-09-04"])
+    last_date: dt.date = Field(description="The last UTC day that has requests.", examples=["2024-10-03"])
+    total_requests: Count = Field(description="Requests on all days.", examples=[203])
+
+
+class CustomerPage(BaseModel):
+    """A page of customers."""
+
+    customers: list[CustomerOverview] = Field(description="In the order of their ids' UTF-8 bytes.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+class RankedCustomer(CustomerStatistics, Changes):
+    """One customer over the range, compared with the range of the same length just before."""
+
+    daily_requests: list[Count] | None = Field(
+        default=None,
+        description="Requests on each of the last days up to the end of the range, 0 on a day without; as many as `days` says.",
+        examples=[[12, 0, 7]],
+    )
+
+
+class RankedPage(BaseModel):
+    """A page of customers that have requests in a range of days."""
+
+    customers: list[RankedCustomer] = Field(description="In the order that `sort` says.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
 def fields(customer_id: str, row: Sequence[Any]) -> dict[str, Any]:
     """Return the fields of a day or period from its columns: date, counts, sum, percentiles, maximum.
 
-    Every number is the double next to the exact value: divisions are of integers, and done once.
+    Every number is the double next to the exact value: divisions are of integers, and done once. Without requests, which
+    only all customers together may have, there is no uptime.
     """
     date, total, client_errors, server_errors, untimed, sum_us, *durations_us = row
     failed, timed = client_errors + server_errors, total - untimed
@@ -77,7 +125,7 @@ def fields(customer_id: str, row: Sequence[Any]) -> dict[str, Any]:
         "failed_requests": failed,
         "client_errors": client_errors,
         "server_errors": server_errors,
-        "uptime_percentage": 100 * (total - server_errors) / total,
+        "uptime_percentage": 100 * (total - server_errors) / total if total else None,
         "duration_mean": int(sum_us) / (timed * _MICROSECONDS) if timed else None,
         "duration_p50": p50,
         "duration_p90": p90,
@@ -95,8 +143,11 @@ def render(days: Iterable[dict[str, Any]], form: Format) -> bytes:
     """
     if form is Format.JSON:
         return orjson.dumps(list(days))
+    return csv_rows([CustomerStatistics.model_fields, *(day.values() for day in days)])
+
+
+def csv_rows(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Write rows as CSV (RFC 4180); None is an empty cell."""
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(CustomerStatistics.model_fields)
-    writer.writerows(day.values() for day in days)
+    csv.writer(out).writerows(rows)
     return out.getvalue().encode()

@@ -11,6 +11,16 @@ Statement = sa.Select[*tuple[Any, ...]]
 _LIMIT = sa.bindparam("limit", type_=sa.Integer)
 
 
+_COUNTED = (
+    DailyStatistics.date,
+    DailyStatistics.total_requests,
+    DailyStatistics.client_errors,
+    DailyStatistics.server_errors,
+    DailyStatistics.untimed_requests,
+    DailyStatistics.duration_sum_us,
+)
+
+
 def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
     """Return a customer's days from `first` to `last`, both included, in the order of the dates.
 
@@ -23,8 +33,7 @@ def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
     )
     return (
         sa.select(
-            *(Customer.customer_id, Customer.revision, day.date, day.total_requests),
-            *(day.client_errors, day.server_errors, day.untimed_requests, day.duration_sum_us, *columns),
+            *(Customer.customer_id, Customer.revision, *_COUNTED, *columns),
         )
         .outerjoin_from(Customer, day, joined)
         .where(Customer.customer_id == sa.bindparam("customer_id"))
@@ -32,30 +41,47 @@ def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
     )
 
 
-DAILY_STATISTICS = _days(
+_SHOWN = (
     DailyStatistics.duration_p50_us,
     DailyStatistics.duration_p90_us,
     DailyStatistics.duration_p95_us,
     DailyStatistics.duration_p99_us,
     DailyStatistics.duration_max_us,
 )
+DAILY_STATISTICS = _days(*_SHOWN)
 DAILY_SUMMARIES = _days(
     DailyStatistics.duration_min_us, DailyStatistics.duration_max_us, DailyStatistics.histogram
 )
 """The same days with what is needed to merge them."""
+
+ALL_DAILY_STATISTICS = (
+    sa.select(DailyStatistics.customer_id, *_COUNTED, *_SHOWN)
+    .where(DailyStatistics.date.between(sa.bindparam("first"), sa.bindparam("last")))
+    .order_by(DailyStatistics.customer_id, DailyStatistics.date)
+)
+"""The days of all customers from `first` to `last`, by customer and date."""
 
 REVISIONS = sa.select(Customer.customer_id, Customer.revision).where(
     Customer.customer_id == sa.any_(sa.bindparam("customers", type_=sa.ARRAY(CustomerId)))
 )
 """The revisions of customers; a customer without statistics has no row."""
 
+
+def wanted() -> sa.TableValuedAlias:
+    """Return the parameter `customers`, a list of ids, as a table: each `customer_id` with its `number`, from 1 on."""
+    ids = sa.bindparam("customers", type_=sa.ARRAY(CustomerId))
+    columns = sa.column("customer_id", CustomerId)
+    return sa.func.unnest(ids).table_valued(columns, with_ordinality="number").render_derived("wanted")
+
+
+def starting(column: sa.SQLColumnExpression[str]) -> sa.ColumnElement[bool]:
+    """Compare ids, in byte order, with the parameters `prefix` and `end`, the first after all that start with it."""
+    return sa.and_(column >= sa.bindparam("prefix"), column < sa.bindparam("end"))
+
+
 CUSTOMERS = (
     sa.select(Customer.customer_id, Customer.first_date, Customer.last_date, Customer.total_requests)
-    .where(
-        Customer.customer_id > sa.bindparam("after"),
-        Customer.customer_id >= sa.bindparam("prefix"),
-        Customer.customer_id < sa.bindparam("end"),
-    )
+    .where(Customer.customer_id > sa.bindparam("after"), starting(Customer.customer_id))
     .order_by(Customer.customer_id)
     .limit(_LIMIT)
 )

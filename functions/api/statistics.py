@@ -42,17 +42,26 @@ class RenderedAnswer:
     Attributes
     ----------
     revision
-        The customer's, at which or after which the statistics were read; None without statistics.
+        The customer's, at which or after which the statistics were read; None without statistics. Or that of all data
+        (`api.revisions`), if the answer is about all customers.
+    following
+        The cursor of what comes after it, if it is a page and not the last.
     """
 
     body: bytes
-    revision: int | None
+    revision: int | str | None
     form: Format
+    following: str | None = None
 
     @property
     def etag(self) -> str:
         """The strong validator (RFC 9110, 8.8.3): every commit that touches the customer changes it."""
-        return f'"{self.revision or 0}-{REPRESENTATION_VERSION}-{self.form}"'
+        return etag(self.revision, self.form)
+
+
+def etag(revision: int | str | None, form: Format) -> str:
+    """Return the validator of answers in a form at a revision; it need not tell apart what different addresses answer."""
+    return f'"{revision or 0}-{REPRESENTATION_VERSION}-{form}"'
 
 
 class Statistics:

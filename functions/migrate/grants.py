@@ -40,15 +40,28 @@ SEQUENCES: Final[dict[str, dict[str, str]]] = {
 }
 
 
+_OURS = sa.text("""
+    SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%I.%I', nspname, relname)
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE')
+""")
+"""What is in the schema, and belongs to the connection's user or to a role of which it is a member."""
+
+
 def apply(connection: sa.Connection) -> None:
     """Give the roles exactly these rights; a database without the roles, as on a laptop, stays as it is.
 
-    The connection's user must own the tables.
+    The connection's user must own the tables. What else somebody has put beside them, such as an extension's view, is
+    theirs, and stays as it is.
     """
     known = sa.text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)")
-    for role in sorted(connection.scalars(known, {"roles": list(TABLES)})):
-        connection.execute(sa.text(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"))
-        connection.execute(sa.text(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}"))
+    roles = sorted(connection.scalars(known, {"roles": list(TABLES)}))
+    if not roles:
+        return
+    ours = connection.execute(_OURS).all()
+    for role in roles:
+        for kind, name in ours:
+            connection.execute(sa.text(f"REVOKE ALL ON {kind} {name} FROM {role}"))
         for kind, rights in (("TABLE", TABLES[role]), ("SEQUENCE", SEQUENCES[role])):
             for name, allowed in rights.items():
                 connection.execute(sa.text(f"GRANT {allowed} ON {kind} {name} TO {role}"))

@@ -1,6 +1,7 @@
 """The Lambda function behind the deployment's custom resource."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from logstats import failures, logs
-from logstats.database import create_engine
+from logstats.database import create_engine, wait_for_database
 from logstats.settings import DatabaseSettings, load
 from migrate import schema
 from migrate.custom_resource import respond
@@ -26,8 +27,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     Any error is reported to CloudFormation, so that it rolls back at once and says why.
     """
     try:
-        with _deadline(context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS):
-            data = {} if event["RequestType"] == "Delete" else {"Revision": _migrate()}
+        seconds = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
+        with _deadline(seconds):
+            data = {} if event["RequestType"] == "Delete" else {"Revision": _migrate(seconds)}
     except Exception as error:
         logger.exception("The migration has failed")
         respond(event, PHYSICAL_ID, failure=f"The schema migration has failed: {failures.describe(error)}")
@@ -35,10 +37,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         respond(event, PHYSICAL_ID, data)
 
 
-def _migrate() -> str:
+def _migrate(seconds: float) -> str:
     """Return the schema's revision, which is newer than this code when a deployment rolls back."""
     engine = create_engine(load(DatabaseSettings))
     try:
+        wait_for_database(engine, time.monotonic() + seconds / 2)  # the other half is the migration's
         before, after = schema.upgrade(engine)
     except schema.NewerSchemaError as newer:
         logger.warning("The schema is newer than this code, and stays", extra={"revision": newer.revision})

@@ -1,16 +1,18 @@
 """The Lambda function that creates the database's roles, through the RDS Data API.
 
 It runs outside the network: the master user's password is in Secrets Manager, which the isolated subnets do not
-reach, and the Data API takes it from there by itself. It uses the boto3 of Lambda's own runtime, and no layer.
+reach, and the Data API takes it from there by itself. It uses the boto3 of Lambda's own runtime, and of the layers that of `logstats`.
 """
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
+from logstats.availability import wait_for
 from migrate.custom_resource import respond
 from migrate.roles import statements
 
@@ -19,15 +21,16 @@ if TYPE_CHECKING:
 
 PHYSICAL_ID = "logstats-roles"
 
-_NOT_YET = {
+_AWAY = {
     "DatabaseResumingException",
     "DatabaseUnavailableException",
     "HttpEndpointNotEnabledException",
+    "InternalServerErrorException",
     "ServiceUnavailableError",
+    "ThrottlingException",
 }
 """A new cluster takes a while to answer, and a paused one to resume (Data API reference, `ExecuteStatement`)."""
 _MARGIN_SECONDS = 10.0
-_PAUSE_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
 
@@ -52,18 +55,18 @@ def create_roles(client: "RDSDataServiceClient", properties: dict[str, str], dea
     the database does not answer in time.
     """
     for statement in statements(properties["Database"]):
-        while True:
-            try:
-                client.execute_statement(
-                    resourceArn=properties["Cluster"],
-                    secretArn=properties["Secret"],
-                    database=properties["Database"],
-                    sql=statement,
-                )
-                break
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code not in _NOT_YET or time.monotonic() + _PAUSE_SECONDS > deadline:
-                    raise
-                logger.info("The database does not answer yet: %s", code)
-                time.sleep(_PAUSE_SECONDS)
+        execute = partial(
+            client.execute_statement,
+            resourceArn=properties["Cluster"],
+            secretArn=properties["Secret"],
+            database=properties["Database"],
+            sql=statement,
+        )
+        wait_for(execute, _is_away, deadline)
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell whether another attempt may help: each statement may be run again."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in _AWAY
+    return isinstance(error, HTTPClientError)  # no connection, or no answer

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from migrate import grants
+from migrate import grants, indexes
 from migrate.revision import MIGRATION_LOCK, NEW_REVISIONS
 
 
@@ -43,8 +43,14 @@ def current(engine: sa.Engine) -> str | None:
 def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     """Run the missing migrations and grant the roles their rights, in one transaction, one caller at a time.
 
-    Return the revisions before and after.
+    Then build the indexes that others need not wait for (`migrate.indexes`). Return the revisions before and after.
     """
+    before, after = _migrate(engine)
+    indexes.build(engine)
+    return before, after
+
+
+def _migrate(engine: sa.Engine) -> tuple[str | None, str]:
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
         connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # and so does waiting for another run

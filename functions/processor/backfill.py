@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats import failures
-from logstats.database import create_engine
+from logstats.database import create_engine, wait_for_database
 from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, SettingsError, load
 from processor.cluster.coordinator import on_this_machine
@@ -117,8 +117,10 @@ def verify(*, mending: bool) -> int:
 
 @contextmanager
 def _engine() -> Iterator[sa.Engine]:
+    """Provide an engine on a database that answers: it may have been paused until the task came."""
     engine = create_engine(load(DatabaseSettings))
     try:
+        wait_for_database(engine)
         yield engine
     finally:
         engine.dispose()

@@ -1,24 +1,25 @@
 """Run an ingest within its deadline, and again when the connection to the database is lost."""
 
 import logging
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from logstats import failures
+from logstats.database import is_lost, wait_for_database
 from processor.context import Context
 from processor.ledger.attempts import LostAttemptError
-from processor.ledger.connection import cancel_at, is_lost
+from processor.ledger.connection import cancel_at
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_PAUSES = (0.5, 2.0, 5.0)
-"""Seconds between runs after a lost connection: a restart of PostgreSQL takes less, a fail-over may not."""
+_RUNS = 4
 
 
 def run(work: Callable[[sa.Engine], T], engine: sa.Engine, context: Context) -> T:
@@ -35,14 +36,14 @@ def run(work: Callable[[sa.Engine], T], engine: sa.Engine, context: Context) -> 
 
 
 def _run(work: Callable[[sa.Engine], T], engine: sa.Engine, context: Context) -> T:
-    for pause in (*_PAUSES, None):
+    for runs_left in reversed(range(_RUNS)):
         try:
             return work(engine)
         except (DBAPIError, psycopg.OperationalError, LostAttemptError) as error:
             lost = isinstance(error, LostAttemptError) or is_lost(error)
-            if not lost or pause is None or pause >= context.deadline.remaining():
+            if not lost or not runs_left:
                 raise
             context.lost_connections += 1
-            logger.warning("The database connection was lost; trying again in %s s", pause)
-            time.sleep(pause)
+            logger.warning("The database connection was lost; trying again: %s", failures.describe(error))
+        context.deadline.run_within(partial(wait_for_database, engine, context.deadline.at))
     raise AssertionError  # pragma: no cover - the last run returns or raises

@@ -1,12 +1,16 @@
 """Database engines from settings, on psycopg. The API, which must start fast, has its own way: `api.database`."""
 
+import math
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 
 from logstats.address import Address
+from logstats.availability import wait_for
 from logstats.settings import DatabaseSettings
 
+_SHUTTING_DOWN = {"57P01", "57P02", "57P03"}  # admin_shutdown, crash_shutdown, cannot_connect_now
 _KEEPALIVES = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -41,6 +45,22 @@ def create_engine(settings: DatabaseSettings, **options: Any) -> sa.Engine:  # n
     if settings.iam_auth:
         _sign_in_with_iam(engine)
     return engine
+
+
+def wait_for_database(engine: sa.Engine, until: float = math.inf) -> None:
+    """Wait until a database answers that may be resuming (`logstats.availability`); raise its last error if it does not."""
+    wait_for(lambda: engine.connect().close(), is_lost, until)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether an error of SQLAlchemy or psycopg means that the server is out of reach, or the session gone.
+
+    See PostgreSQL's appendix "Error codes"; class 08 is about connections, and libpq's own errors have none.
+    """
+    cause = getattr(error, "orig", error)
+    if not isinstance(cause, psycopg.OperationalError):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith("08") or cause.sqlstate in _SHUTTING_DOWN
 
 
 def _shown(address: Address) -> sa.URL:

@@ -73,9 +73,10 @@ def _database_text(error: BaseException) -> str | None:
         original, "message", None
     )
     if state is None:
-        # psycopg, of a connection that could not be made: hosts and reasons.
-        is_away = (
-            type(original).__module__.startswith("psycopg") and type(original).__name__ == "OperationalError"
+        # psycopg's, of a connection that could not be made or did not come in time: hosts and reasons.
+        is_away = any(
+            kind.__module__.startswith("psycopg") and kind.__name__ == "OperationalError"
+            for kind in type(original).__mro__
         )
         return _first_line(str(original)) if is_away else None
     text = _first_line(str(primary or ""))

@@ -25,6 +25,7 @@ OUTCOMES = ("ingested", "replaced", "unchanged", "stale", "ignored", "withdrawn"
 ROUTES = {
     "/customers/{proxy+}": "stats",
     "/customers": "customers",
+    "/overview": "customers",
     "/ingestions": "ingestions",
     "/ingestions/{id}": "ingestions",
     "/docs": "page",

@@ -1,5 +1,6 @@
 """Settings of the functions and the command line: environment variables, read once, typed."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +15,9 @@ RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 """The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0011."""
 
 MAX_RETENTION_DAYS = 36_500
+
+Objective = Annotated[Decimal, Field(ge=0, le=100, decimal_places=3)]
+"""The uptime that a customer shall have, in percent."""
 
 
 class SettingsError(Exception):
@@ -70,7 +74,7 @@ class DatabaseSettings(BaseSettings):
         a commit must not keep its locks.
     idle_session_timeout_seconds
         When the server ends a session that is silent; 0 is never. The connection of a frozen function would keep
-        Aurora awake. It must be longer than an ingest, whose attempt's session is silent while it reads.
+        Aurora awake. The session of an attempt, which is silent while the log object is read, is spared.
     """
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_", frozen=True)

@@ -1,21 +1,19 @@
 """`logstats generate`: write a random, reproducible request log."""
 
 import datetime as dt
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
-from typer import Exit, Option
+from typer import Option
 
+from local.commands.output import open_output
 from local.display import progress_bar
 from local.errors import UserError
 from local.generator import Traffic
 
 _END = dt.datetime(2024, 10, 3)  # noqa: DTZ001 - only its date counts
-_CLOSED_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 
 
 def generate(
@@ -36,20 +34,13 @@ def generate(
         traffic = Traffic(seed, end.date(), days, customers)
     except ValueError as error:
         raise UserError(str(error)) from None
-    try:
-        with output.open("wb") if output else nullcontext(sys.stdout.buffer) as file:
-            show = bool(output) or not file.isatty()
-            with progress_bar("Generating", lines) if show else nullcontext(lambda _: None) as progress:
-                _write(traffic.log(lines), file, progress)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
-        raise Exit(_CLOSED_PIPE) from None
-    except OSError as error:
-        raise UserError(f"{output or 'stdout'}: {error.strerror}") from None
+    with open_output(output) as file:
+        show = bool(output) or not file.isatty()
+        with progress_bar("Generating", lines) if show else nullcontext(lambda _: None) as progress:
+            _write(traffic.log(lines), file, progress)
 
 
 def _write(blocks: Iterator[bytes], file: BinaryIO, progress: Callable[[int], None]) -> None:
     for block in blocks:
         file.write(block)
         progress(block.count(b"\n"))
-    file.flush()

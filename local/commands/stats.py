@@ -1,6 +1,5 @@
 """logstats stats: one customer's daily statistics."""
 
-import asyncio
 import datetime as dt
 import json
 from collections.abc import Iterator
@@ -10,16 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from api.parameters import CalendarDate, CustomerId, check_order
-from api.reader import DatabaseUnavailableError, Reader
-from api.settings import ApiSettings
+from api.parameters import CustomerId
 from api.statistics import Statistics, StatisticsQuery
+from local.commands.answers import with_reader
 from local.commands.database import DatabaseUrlOption, open_database
-from local.commands.values import valid
+from local.commands.values import FirstDayOption, LastDayOption, days, valid
 from local.display import visible
-from local.errors import UserError
 from local.tables import cell, console, print_days
-from logstats.settings import DatabaseSettings, SettingsError, load
 
 _SPARKLINE_WIDTH = 90
 _BARS = "▁▂▃▄▅▆▇█"
@@ -28,13 +24,8 @@ _BARS = "▁▂▃▄▅▆▇█"
 def stats(
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
     *,
-    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First UTC day.")],
-    last: Annotated[
-        str | None,
-        typer.Option(
-            "--to", metavar="YYYY-MM-DD", show_default=False, help="Last UTC day; without it, all later days."
-        ),
-    ] = None,
+    first: FirstDayOption,
+    last: LastDayOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
     ] = False,
@@ -42,32 +33,14 @@ def stats(
 ) -> None:
     """Show the daily statistics of a customer."""
     customer_id: str = valid("CUSTOMER", CustomerId, customer)
-    first_day: dt.date = valid("--from", CalendarDate, first)
-    last_day: dt.date = valid("--to", CalendarDate, last) if last is not None else dt.date.max
-    try:
-        check_order(first_day, last_day)
-    except ValueError as error:
-        raise UserError(f"--to: {error}.") from None
+    first_day, last_day = days(first, last)
+    query = StatisticsQuery(customer_id, first_day, last_day or dt.date.max)
     with open_database(database_url) as database:
-        answer = asyncio.run(_read(database, customer_id, first_day, last_day))
+        answer = with_reader(database, lambda reader: Statistics(reader).answer(query)).body.decode()
     if as_json:
         typer.echo(answer)
     else:
         _show(customer_id, json.loads(answer))
-
-
-async def _read(settings: DatabaseSettings, customer_id: str, first: dt.date, last: dt.date) -> str:
-    try:
-        reader = Reader(settings, load(ApiSettings))
-    except SettingsError as error:
-        raise UserError(f"{error}.") from None
-    try:
-        answer = await Statistics(reader).answer(StatisticsQuery(customer_id, first, last))
-    except DatabaseUnavailableError as error:
-        raise UserError(f"The database does not answer: {error}") from None
-    finally:
-        await reader.close()
-    return answer.body.decode()
 
 
 def _show(customer_id: str, days: list[dict[str, Any]]) -> None:

@@ -22,9 +22,14 @@ from sqlalchemy.pool import NullPool
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
+from tests import walkthrough
 from tests.days import insert_day
 from tests.e2e.test_ingest_command import COMMAND, run
 
+ENDED = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'logstats-api'"
+    " AND datname = current_database()"
+)
 EMBEDDED_ELSEWHERE = """
 import sys
 from pathlib import Path
@@ -133,11 +138,28 @@ def test_trap_07_connections_that_postgresql_ends_are_replaced(api: Serving, ser
         for _ in range(30):
             for _ in range(2):
                 assert api.client.get("/customers/nobody/stats?from=2024-09-03").json() == []
-            ended = connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'logstats-api' "
-                "AND datname = current_database()"
-            )
-            assert ended.rowcount > 0
+            assert connection.execute(ENDED).rowcount > 0
+        for target in (
+            "/overview",
+            "/customers?from=2024-09-03",
+            "/customers?from=2024-09-03&format=csv",
+        ) * 3:
+            assert api.client.get(target).status_code == 200
+            assert connection.execute(ENDED).rowcount > 0
+
+
+def test_the_loop_that_the_documents_show_reads_all_pages(api: Serving, served: str, tmp_path: Path) -> None:
+    engine = create_engine(DatabaseSettings(url=served, tls="disable", iam_auth=False), poolclass=NullPool)
+    for customer in ("=a", "b&c", "d e", 'f"g', "h,i"):
+        insert_day(engine, customer, dt.date(2024, 9, 4), server_errors=len(customer) % 2)
+    shown = walkthrough.shown("docs/api.md", 'next="?from=2024-09-04')
+    loop = shown.replace("limit=1000", "limit=2")
+    environment = {**os.environ, "API_URL": str(api.client.base_url)}
+    subprocess.run(["bash", "-c", loop], cwd=tmp_path, env=environment, check=True)
+    header, *rows = (tmp_path / "month.csv").read_bytes().splitlines(keepends=True)
+    whole = api.client.get("/customers?from=2024-09-04&to=2024-10-03&format=csv").content
+    assert header + b"".join(row for row in rows if row != header) == whole
+    assert rows.count(header) == 2
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,11 @@ def body_of(event: Event) -> dict[str, Any]:
 
 @contextmanager
 def wired(bucket: VersionedBucket) -> Iterator[None]:
-    """The handler, on a bucket in memory, with withdrawals and short pauses."""
+    """The handler, on a bucket in memory, with withdrawals."""
     settings = ProcessorSettings(withdraw_removed_objects=True, log_formats=NATIVE)
     with (
         mock.patch.object(handler, "_s3", return_value=bucket),
         mock.patch.object(handler, "_settings", return_value=settings),
-        mock.patch("processor.reconnection._PAUSES", (0.01, 0.1)),
     ):
         level = handler.logger.log_level
         handler.logger.setLevel("CRITICAL")

@@ -111,9 +111,7 @@ class Restartable:
 
 
 @pytest.fixture
-def running(postgres_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Restartable]:
-    pauses = (0.5, 2.0, 5.0, 10.0)  # a busy machine starts slowly
-    monkeypatch.setattr("processor.reconnection._PAUSES", pauses)
+def running(postgres_folder: Path, tmp_path: Path) -> Iterator[Restartable]:
     server = postgres.start(postgres_folder / f"restarted-{time.monotonic_ns()}", DURABLE)
     try:
         server.create_database("logstats")
@@ -187,10 +185,9 @@ def test_a_restart_while_the_log_is_read_is_survived(running: Restartable, log: 
 
 
 def test_a_connection_cut_before_any_statement_or_commit_is_survived(
-    database: DatabaseSettings, ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseSettings, ingestor: Ingestor, tmp_path: Path
 ) -> None:
     """One after the other, every statement of an ingest that replaces, with rejected lines."""
-    monkeypatch.setattr("processor.reconnection._PAUSES", (0.01, 0.1))
     side = create_engine(database, isolation_level="AUTOCOMMIT")
     countdown, happened = Countdown(ingestor.engine), []
 

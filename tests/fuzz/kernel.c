@@ -1,4 +1,4 @@
-/* Fuzz targets of the kernel, for libFuzzer (LLVM): compiled with -DTARGET=feed, load, decode, breakdown or route. */
+/* Fuzz targets of the kernel, for libFuzzer (LLVM): compiled with -DTARGET=feed, load, decode, rows, breakdown or route. */
 #include "logstats.h"
 #include "programs.h" /* the presets, compiled: written by run.py */
 
@@ -42,6 +42,16 @@ void decode(const uint8_t *data, size_t size) {
         batch_copy_rows(data, size, 1, 1, &sum);
         kernel_free(sum);
     }
+}
+
+/* Rows of histograms come from the database too: they are added up as one by one, or not at all. */
+void rows(const uint8_t *data, size_t size) {
+    uint64_t consumed, percentiles[4 * 4];
+    uint8_t *sum = NULL;
+    const int64_t length = rows_sum(data, size, &consumed, &sum);
+    CHECK(length < 0 || (consumed <= size && histogram_values_at(sum, (size_t)length, NULL, 0, NULL) >= 0));
+    kernel_free(sum);
+    CHECK(rows_percentiles(data, size, 4, percentiles) < 0 || length >= 0);
 }
 
 /* How many requests all items of a breakdown have, of each part that there is; or what is wrong with it. */

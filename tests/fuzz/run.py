@@ -7,6 +7,7 @@ stays in `build/fuzz/TARGET/`, the corpora in `build/fuzz/TARGET/corpus/`.
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from tests.logs import as_bytes, random_lines
 
 FOLDER = Path("build/fuzz")
 PARSERS = ("address", "event")
-TARGETS = ("feed", "load", "decode", "breakdown", "route", *PARSERS)
+TARGETS = ("feed", "load", "decode", "rows", "breakdown", "route", *PARSERS)
 PROGRAMS = {name: compile_format(declared) for name, declared in presets().items()}
 SAMPLES = Path("tests/samples")
 FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
@@ -77,6 +78,12 @@ def seeds(target: str) -> Iterator[bytes]:
         yield batches[0] + batches[0]
         aggregator.feed(lines)
         yield from (record[3] * 2 for record in aggregator.drain())
+    elif target == "rows":
+        aggregator = Aggregator()
+        aggregator.feed(lines)
+        found = [record[3] for record in aggregator.drain()]
+        rows = [struct.pack(">HiiI", 2, 4, number % 4, len(each)) + each for number, each in enumerate(found)]
+        yield from (b"".join(rows[at : at + 3]) + b"\xff\xff" for at in range(len(rows)))
     elif target == "breakdown":
         aggregator = Aggregator(kept=EVERYTHING)
         aggregator.feed(lines)

@@ -31,7 +31,7 @@ def context(variant: str) -> dict[str, str]:
     return given | (_ISSUER if given.get("auth") == "jwt" else {})
 
 
-def synthesised_here(given: Mapping[str, str], folder: Path) -> None:
+def synthesised_here(given: Mapping[str, Any], folder: Path) -> None:
     """Synthesise in this process: jsii starts once for all, which takes longer than a stack.
 
     That the command line gives the same is a test of `test_app.py`.
@@ -45,7 +45,10 @@ def assembly(variant: str) -> Path:
 
 @lru_cache
 def template(variant: str) -> dict[str, Any]:
-    path = assembly(variant) / f"logstats-{environment_of(variant)}.template.json"
+    return load(assembly(variant) / f"logstats-{environment_of(variant)}.template.json")
+
+
+def load(path: Path) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 

@@ -36,9 +36,11 @@ AWS_METRICS = {
     ("AWS/RDS", "CPUUtilization"): {"DBClusterIdentifier"},
     ("AWS/RDS", "ServerlessDatabaseCapacity"): {"DBClusterIdentifier"},
     ("AWS/RDS", "DatabaseConnections"): {"DBClusterIdentifier"},
+    # The same, "Troubleshooting for IAM DB authentication"; its dimensions are those of the cluster's other metrics
+    ("AWS/RDS", "IamDbAuthConnectionFailure"): {"DBClusterIdentifier"},
 }
 """What AWS's services publish, by which dimensions, and where that is written."""
-OPTIONAL = {"Retention", "RetentionSilence"}
+OPTIONAL = {"Report", "ReportSilence", "Retention", "RetentionSilence"}
 """Of parts that are off by default; their own tests look at them."""
 
 
@@ -159,6 +161,7 @@ def test_aws_metrics_are_those_of_our_own_resources(environment: str) -> None:
         "ServerErrors": "ApiGateway",
         "ApiLatency": "ApiGateway",
         "DatabaseCapacity": "DatabaseCluster",
+        "DatabaseLogins": "DatabaseCluster",
     }
     for name, word in words.items():
         assert alarms(environment)[name]["Dimensions"][0]["Value"].startswith(word)
@@ -207,6 +210,7 @@ def test_conditions_are_those_of_the_parameters(environment: str) -> None:
         "ApiErrors": ("Sum", 0, five, 2, 3, well),
         "ApiThrottles": ("Sum", 0, five, 2, 3, well),
         "DatabaseCapacity": ("Average", limits.capacity_percent, five, 3, 3, "ignore"),
+        "DatabaseLogins": ("Sum", limits.failed_logins, five, 2, 2, well),
     }
     assert {alarm["ComparisonOperator"] for alarm in alarms(environment).values()} == {"GreaterThanThreshold"}
     (share,) = (query for query in alarms(environment)["RejectedShare"]["Metrics"] if "Expression" in query)

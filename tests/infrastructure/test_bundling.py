@@ -138,7 +138,7 @@ def test_the_migration_runs_with_its_layers_and_nothing_else(
     name = f"layers_{platform.name.replace('-', '_').replace('.', '_')}"
     server.create_database(name)
     connection = {"DATABASE_URL": server.url(name), "DATABASE_TLS": "disable", "DATABASE_IAM_AUTH": "false"}
-    code = "import migrate.handler as m, logstats.native; print(m._migrate(), m._migrate())"
+    code = "import migrate.handler as m, logstats.native; print(m._migrate(60), m._migrate(60))"
     printed = run_in(MIGRATE, platform, tmp_path, code, **connection)
     assert printed.splitlines()[-1] == f"{schema.head()} {schema.head()}"
 

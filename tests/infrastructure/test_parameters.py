@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from cdk import ROOT
-from cdk.database import AuroraParameters, ExistingParameters
+from cdk.database import AuroraParameters
+from cdk.existing import ExistingParameters
 from cdk.parameters import ParametersError, read
 
 OWN = """layout = "json"
@@ -59,6 +60,28 @@ def test_auth_can_be_chosen_on_the_command_line() -> None:
         ),
         (context(dev={"processor": {"timeout_seconds": 301}}), "environments.dev.processor.timeout_seconds"),
         (context(dev={"processor": {"maximum_concurrency": 1}}), "environments.dev.processor.maximum_conc"),
+        (
+            context(dev={"backfill": {"cpu_units": 4096, "memory_mib": 31 * 1024}}),
+            "environments.dev.backfill: Value error, with 4096 units, Fargate has 8 to 30 GB of memory in steps of 1 GB",
+        ),
+        (
+            context(dev={"backfill": {"cpu_units": 8192, "memory_mib": 18 * 1024}}),
+            "environments.dev.backfill: Value error, with 8192 units, Fargate has 16 to 60 GB of memory in steps of 4 GB",
+        ),
+        *(
+            (
+                context(dev={"database": {"kind": "aurora", name: value}}),
+                f"environments.dev.database.aurora.{name}: ",
+            )
+            for name, value in (
+                ("engine_version", "18"),
+                ("engine_version", "15.4"),
+                ("maintenance_window", "sun:25:00-sun:26:00"),
+                ("backup_window", "1-2"),
+                ("snapshot_identifier", ""),
+                ("zones", ["eu-west-1a"]),
+            )
+        ),
         (context(dev={"database": {"kind": "mysql"}}), "environments.dev.database: Input tag 'mysql'"),
         (
             context(dev={"formats": [{"format": "nope"}]}),

@@ -69,7 +69,7 @@ def queues(environment: str) -> list[dict[str, Any]]:
 
 
 def test_account_and_region_are_left_open(environment: str) -> None:
-    text = json.dumps(template(environment))
+    text = json.dumps({**template(environment), "Rules": "name regions"})
     assert "us-east-1" not in text
     assert "000000000000" not in text
 
@@ -232,7 +232,7 @@ def test_each_function_connects_as_a_role_of_its_own(environment: str) -> None:
     ]
     users = {
         user
-        for user in ("logstats_owner", "logstats_writer", "logstats_reader")
+        for user in ("logstats_migrator", "logstats_writer", "logstats_reader")
         for url in urls
         if user in url
     }
@@ -254,10 +254,11 @@ def test_the_servers_certificate_is_of_an_authority_that_functions_trust(environ
     assert b"Root CA RSA2048 G1" in RDS_CA_FILE.read_bytes()
 
 
-def test_a_frozen_processors_connection_ends_but_not_while_it_reads(environment: str) -> None:
+def test_a_frozen_processors_connection_ends_in_seconds(environment: str) -> None:
+    """But not that of an attempt, while it reads: tests/integration/processor/ledger/test_attempts.py."""
     properties = function(environment, "Processor")["Properties"]
     seconds = int(properties["Environment"]["Variables"]["DATABASE_IDLE_SESSION_TIMEOUT_SECONDS"])
-    assert properties["Timeout"] < seconds <= properties["Timeout"] + 300
+    assert 5 <= seconds <= 30
 
 
 def test_route_tables_lead_to_s3_only(environment: str) -> None:
@@ -416,6 +417,42 @@ def test_slow_statements_and_waits_for_locks_are_logged(environment: str) -> Non
     parameters = only(environment, "AWS::RDS::DBClusterParameterGroup")["Properties"]["Parameters"]
     assert 0 < int(parameters["log_min_duration_statement"]) <= 5000
     assert parameters["log_lock_waits"] == "1"
+    assert parameters["log_statement"] == "ddl"
+
+
+def test_no_values_are_logged_by_the_database(environment: str) -> None:
+    """What these parameters do is tested on PostgreSQL: tests/integration/test_database_log.py."""
+    parameters = only(environment, "AWS::RDS::DBClusterParameterGroup")["Properties"]["Parameters"]
+    assert parameters["log_parameter_max_length"] == parameters["log_parameter_max_length_on_error"] == "0"
+    assert parameters["log_error_verbosity"] == "terse"
+
+
+def test_the_stack_is_refused_where_a_part_of_it_is_missing(environment: str) -> None:
+    """New regions, whose root certificates are not in our file, and those without the Data API."""
+    (assertion,) = next(
+        rule for name, rule in template(environment)["Rules"].items() if name.startswith("Database")
+    )["Assertions"]
+    regions, region = assertion["Assert"]["Fn::Contains"]
+    assert region == {"Ref": "AWS::Region"}
+    assert {"us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1"} < set(regions)
+    missing = {
+        "il-central-1",
+        "ca-west-1",
+        "mx-central-1",
+        "ap-southeast-5",
+        "ap-southeast-7",
+        "eu-central-2",
+    }
+    assert not missing & set(regions)
+    trusted = RDS_CA_FILE.read_text()
+    assert all(f"# Amazon RDS {each} Root CA RSA2048 G1" in trusted for each in regions)
+
+
+def test_maintenance_and_backups_have_their_times(environment: str) -> None:
+    cluster = only(environment, "AWS::RDS::DBCluster")["Properties"]
+    assert cluster["PreferredMaintenanceWindow"] == "sun:03:00-sun:04:00"
+    assert cluster["PreferredBackupWindow"] == "01:00-02:00"
+    assert cluster["DeleteAutomatedBackups"] is (environment_of(environment) == "dev")
 
 
 def test_backups_are_kept_as_the_parameters_say_and_the_database_pauses(environment: str) -> None:
@@ -452,16 +489,16 @@ def test_logs_are_kept_for_a_stated_time(environment: str) -> None:
         assert "LogGroup" in properties["LoggingConfig"]
 
 
-def test_the_database_writes_into_a_log_group_that_is_there_before_it(environment: str) -> None:
+def test_the_database_writes_into_log_groups_that_are_there_before_it(environment: str) -> None:
     cluster = only(environment, "AWS::RDS::DBCluster")
     name = cluster["Properties"]["DBClusterIdentifier"]
-    (group,) = (
-        group
+    groups = {
+        resource["Properties"].get("LogGroupName"): group
         for group, resource in resources(environment, "AWS::Logs::LogGroup").items()
-        if resource["Properties"].get("LogGroupName") == f"/aws/rds/cluster/{name}/postgresql"
-    )
-    assert cluster["Properties"]["EnableCloudwatchLogsExports"] == ["postgresql"]
-    assert group in cluster["DependsOn"]
+    }
+    logs = cluster["Properties"]["EnableCloudwatchLogsExports"]
+    assert logs == ["postgresql", "iam-db-auth-error"]
+    assert {groups[f"/aws/rds/cluster/{name}/{log}"] for log in logs} <= set(cluster["DependsOn"])
 
 
 def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) -> None:
@@ -543,9 +580,8 @@ def test_the_gateway_invokes_what_starts_from_a_snapshot_where_there_is_one(envi
 def test_the_stack_has_every_named_output(environment: str) -> None:
     parameters = {outputs.DATABASE_URL, outputs.PROCESSOR_ENDPOINT}
     named = {name for key, name in vars(outputs).items() if key.isupper()} - parameters
-    assert set(template(environment)["Outputs"]) == named - (
-        {outputs.BACKFILL_COMMAND} if environment in JUST_ONE else set()
-    )
+    optional = {outputs.REPORT_TOPIC, *({outputs.BACKFILL_COMMAND} if environment in JUST_ONE else ())}
+    assert set(template(environment)["Outputs"]) == named - optional
 
 
 def test_data_outlives_the_prod_stack_and_not_that_of_dev(environment: str) -> None:

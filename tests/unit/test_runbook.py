@@ -3,6 +3,7 @@
 What it cannot say is whether they find what they are for: that needs an account.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -17,7 +18,13 @@ import pytest
 from botocore import xform_name
 
 from cdk import outputs
-from cdk.api import ACCESS_LOG
+from cdk.api import ACCESS_LOG, ApiParameters
+from cdk.backfill import BackfillParameters
+from cdk.database import AuroraParameters
+from cdk.monitoring import MonitoringParameters
+from cdk.parameters import Parameters
+from cdk.processor import ProcessorParameters
+from cdk.report import ReportParameters
 from logstats.metrics import METRICS, OUTCOME, ROUTE, SERVICE
 from tests.infrastructure.templates import template
 from tests.walkthrough import blocks
@@ -26,6 +33,14 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/runbook.md"
 SECTION = re.findall(r"^## Alarms\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
 COMMANDS = "".join(block.body for block in blocks(PAGE) if block.language == "sh" and block.body in SECTION)
+OF_CONSTRUCTS = {
+    "processor": ProcessorParameters,
+    "api": ApiParameters,
+    "database": AuroraParameters,
+    "monitoring": MonitoringParameters,
+    "report": ReportParameters,
+    "backfill": BackfillParameters,
+}
 STAND_IN = """#!{python}
 import json, sys
 with open({file!r}, "a") as file:
@@ -102,7 +117,8 @@ def test_outputs_and_resources_that_are_named_exist() -> None:
     assert named <= {value for name, value in vars(outputs).items() if name.isupper()}
     logical = [(name, each["Type"]) for name, each in template("prod")["Resources"].items()]
     for kind, start in re.findall(r"\$\(resource (\S+) (\w+)\)", COMMANDS):
-        if start.startswith("Retention"):  # off by default: see tests/infrastructure/test_retention.py
+        # Off by default: see tests/infrastructure/test_retention.py and test_report.py.
+        if start.startswith(("Retention", "Report")):
             continue
         assert len([name for name, type_ in logical if type_ == kind and name.startswith(start)]) == 1, start
 
@@ -134,8 +150,42 @@ def test_messages_that_are_asked_for_are_written() -> None:
     assert all(message in code for message in messages)
 
 
-def test_parameters_that_are_named_exist() -> None:
-    parameters = "".join(path.read_text() for path in (ROOT / "cdk").glob("*.py"))
-    named = set(re.findall(r"`(?:processor|api|database|monitoring)\.(\w+)`", SECTION))
-    assert named
-    assert all(f"    {name}: " in parameters for name in named)
+def test_every_block_is_read_by_a_shell() -> None:
+    scripts = [block.body for block in blocks(PAGE) if block.language == "sh"]
+    assert len(scripts) > 20
+    done = subprocess.run(
+        ["bash", "-n"], input="\n".join(scripts), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def fields_of(kind: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+PARAMETERS = {name: fields_of(kind) for name, kind in OF_CONSTRUCTS.items()}
+ANY = fields_of(Parameters).union(*PARAMETERS.values())
+OPERATING = [ROOT / "docs" / name for name in ("runbook.md", "deploy.md", "observability.md", "cost.md")]
+
+
+def unknown(text: str) -> list[str]:
+    """What a text names as a parameter of `cdk.json`, by its construct or as a key of JSON, and is none."""
+    dotted = re.findall(rf"`({'|'.join(PARAMETERS)})\.(\w+)`", text)
+    keys = [
+        key for span in re.findall(r'`("\w+"[^`]*)`', text) for key in re.findall(r'"(\w+)"(?=:|$)', span)
+    ]
+    keyword = re.findall(
+        r"`(\w+)=(?:True|False)`", text
+    )  # an argument of a construct's, which nobody can check
+    wrong = [f"{part}.{name}" for part, name in dotted if name not in PARAMETERS[part]]
+    return [*wrong, *(key for key in keys if key not in ANY), *keyword]
+
+
+@pytest.mark.parametrize("page", OPERATING, ids=lambda page: page.name)
+def test_parameters_that_are_named_exist(page: Path) -> None:
+    assert unknown(page.read_text("utf-8")) == []
+
+
+def test_a_parameter_that_does_not_exist_is_noticed() -> None:
+    text = '`database.engine` `"zone": 1` `"monitoring": {"mail": "x"}` `allow_major_version_upgrade=True`'
+    assert unknown(text) == ["database.engine", "zone", "mail", "allow_major_version_upgrade"]

@@ -1,72 +1,155 @@
-"""GET /customers."""
+"""GET /customers: a list of all customers, or with `from` their statistics over a range of days."""
 
-import datetime as dt
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field, StringConstraints
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import StringConstraints
 
+from api import conditional
 from api.authorisation import Rule, ruled
-from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, Limit
-from api.problems import REFUSALS
+from api.fleet import Order, Selection
+from api.fleet_pages import RankingQuery
+from api.fleet_responses import check_range, cursor, page, refusals, stream
+from api.fleet_rows import MAX_CHART_DAYS
+from api.negotiation import preferred
+from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, end_of
+from api.problems import REFUSALS, refuse
+from api.ranking import SORT_FIELDS
 from api.reader import Reader
-from api.representation import Count
+from api.representation import CustomerOverview, CustomerPage, Format, RankedPage
+from api.revisions import CachedAnswers
 from api.settings import Auth
 from api.statements import CUSTOMERS
 from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
-_LAST_CHARACTER = "\U0010ffff"
-_SURROGATES = range(0xD800, 0xE000)
-_Text = Annotated[
+DEFAULT_SORT = "-server_errors"
+"""Worst first: those with most failures of ours."""
+GATEWAY_LIMIT = 1_000
+"""Rows of CSV behind a gateway where the request has no limit: a Lambda function's answer has at most 6 MB."""
+
+_Prefix = Annotated[
     str, StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS)
 ]
-_END = _LAST_CHARACTER * (MAX_CUSTOMER_ID_CHARACTERS + 1)
-"""After every customer."""
+_After = Annotated[
+    str, StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS + 40, pattern=NO_CONTROL_CHARACTERS)
+]
+_OF_A_RANGE = ("to", "sort", "days", "format")
 
 
-class CustomerOverview(BaseModel, from_attributes=True):
-    """One customer with statistics."""
-
-    customer_id: str = Field(description="The customer.", examples=["cust_1"])
-    first_date: dt.date = Field(description="The first UTC day that has requests.", examples=["2024-09-04"])
-    last_date: dt.date = Field(description="The last UTC day that has requests.", examples=["2024-10-03"])
-    total_requests: Count = Field(description="Requests on all days.", examples=[203])
-
-
-class CustomerPage(BaseModel):
-    """A page of customers."""
-
-    customers: list[CustomerOverview] = Field(description="In the order of their ids' UTF-8 bytes.")
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+_HEADERS = conditional.documented("every commit that touches any customer") | {
+    "Link": {"description": 'The next page, `rel="next"`, if there is one.', "schema": {"type": "string"}}
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page of customers: without `from` all that have statistics, with `from` those that have requests "
+        "in the range.",
+        "headers": _HEADERS,
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    },
+    **conditional.not_modified(_HEADERS),
+}
 
 
-def router(reader: Reader, auth: Auth) -> APIRouter:
+def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
     """Return the route, answered from a database."""
     routes = APIRouter(route_class=ruled(Rule.ALL_CUSTOMERS, auth))
 
-    @routes.get("/customers", summary="Customers", responses=REFUSALS, tags=["statistics"])
+    @routes.get(
+        "/customers",
+        summary="Customers",
+        response_model=CustomerPage | RankedPage,
+        responses={**_ANSWERS, **REFUSALS},
+        tags=["statistics"],
+        openapi_extra={"parameters": conditional.REQUEST_HEADERS},
+    )
     async def customers(
+        request: Request,
+        *,
+        first: Annotated[
+            CalendarDate | None,
+            Query(
+                alias="from",
+                description="First UTC day, YYYY-MM-DD: then each customer's statistics of the range are listed. Without it, "
+                "all customers that have statistics, in the order of their ids.",
+                examples=["2024-09-03"],
+            ),
+        ] = None,
+        last: Annotated[
+            CalendarDate | None,
+            Query(
+                alias="to",
+                description="Last UTC day, included; without it, the last day with data. The range is compared with that of "
+                "the same length just before `from`.",
+                examples=["2024-10-03"],
+            ),
+        ] = None,
+        sort: Annotated[
+            str,
+            Query(
+                description="A field of the rows, with `-` before it for descending. Ties are in the order of the ids, nulls last. "
+                "Over several days, the percentiles and `change_p99` are merged of all customers' histograms: at most 500,000.",
+                pattern=f"^-?({'|'.join(SORT_FIELDS)})$",
+                examples=["uptime_percentage"],
+            ),
+        ] = DEFAULT_SORT,
         prefix: Annotated[
-            _Text, Query(description="Only customers whose ids start so; upper and lower case differ.")
+            _Prefix, Query(description="Only customers whose ids start so; upper and lower case differ.")
         ] = "",
-        limit: Limit = DEFAULT_LIMIT,
+        limit: Annotated[
+            int | None,
+            Query(
+                ge=1,
+                le=1_000,
+                description="At most so many entries, by default 100; as CSV all, or 1,000 behind a gateway.",
+                examples=[50],
+            ),
+        ] = None,
         after: Annotated[
-            _Text, Query(description="The `next` of the page before; without it, the first page.")
+            _After, Query(description="The `next` of the page before; without it, the first page.")
         ] = "",
-    ) -> CustomerPage:
-        """List customers that have statistics, in the order of their ids."""
-        position = {"after": after, "prefix": prefix, "end": end_of(prefix)}
-        rows = await reader.rows(CUSTOMERS, position | {"limit": limit + 1})
-        found = [CustomerOverview.model_validate(row) for row in rows[:limit]]
-        return CustomerPage(customers=found, next=found[-1].customer_id if len(rows) > limit else None)
+        days: Annotated[
+            int | None,
+            Query(
+                ge=1,
+                le=MAX_CHART_DAYS,
+                description="Add `daily_requests` to each row, of so many days up to `to`, however long the range is; JSON only.",
+                examples=[30],
+            ),
+        ] = None,
+        form: Annotated[
+            Format | None,
+            Query(
+                alias="format",
+                description="JSON or CSV; without it, what `Accept` prefers.",
+                examples=["csv"],
+            ),
+        ] = None,
+    ) -> Response | CustomerPage:
+        """List customers: all that there are, or their statistics over a range of days, worst first."""
+        if first is None:
+            for name in _OF_A_RANGE:
+                if name in request.query_params:
+                    refuse("needs_from", name, "Input should come with 'from'", request.query_params[name])
+            if len(after) > MAX_CUSTOMER_ID_CHARACTERS:
+                refuse("cursor", "after", "Input should be the `next` of an answer", after)
+            return await _list(reader, prefix, after, limit or DEFAULT_LIMIT)
+        check_range(first, last)
+        order = Order.parse(sort)
+        selection = Selection(first, last, order, prefix, end_of(prefix), cursor(after, order), days or 0)
+        form = form or preferred(request.headers.get("accept", ""))
+        if form is Format.CSV and limit is None and "aws.event" not in request.scope:
+            with refusals(sort):
+                return await stream(reader, selection, request)
+        limit = limit or (GATEWAY_LIMIT if form is Format.CSV else DEFAULT_LIMIT)
+        with refusals(sort):
+            return await page(answers, RankingQuery(selection, limit, form), request)
 
     return routes
 
 
-def end_of(prefix: str) -> str:
-    """Return the first text that comes after all that start with a prefix, by code points, as UTF-8 sorts."""
-    kept = prefix.rstrip(_LAST_CHARACTER)
-    if not kept:
-        return _END
-    following = ord(kept[-1]) + 1
-    return kept[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)
+async def _list(reader: Reader, prefix: str, after: str, limit: int) -> CustomerPage:
+    position = {"after": after, "prefix": prefix, "end": end_of(prefix)}
+    rows = await reader.rows(CUSTOMERS, position | {"limit": limit + 1})
+    found = [CustomerOverview.model_validate(row) for row in rows[:limit]]
+    return CustomerPage(customers=found, next=found[-1].customer_id if len(rows) > limit else None)

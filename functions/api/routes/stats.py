@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from api import conditional
 from api.authorisation import Rule, ruled
 from api.cache import CachedStatistics
 from api.negotiation import disposition, matches, preferred
@@ -28,16 +29,7 @@ class CustomerConvertor(StringConvertor):
 
 register_url_convertor("customer", CustomerConvertor())
 
-_CACHE_CONTROL = (
-    "private, no-cache"  # a client may keep an answer, and asks each time whether it is still right
-)
-_HEADERS = {
-    "ETag": {
-        "description": "Changes with every commit that touches the customer.",
-        "schema": {"type": "string"},
-    },
-    "Cache-Control": {"description": f"`{_CACHE_CONTROL}`", "schema": {"type": "string"}},
-}
+_HEADERS = conditional.documented("every commit that touches the customer")
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One object per UTC day, or longer period, that has requests, in the order of the days; "
@@ -50,23 +42,8 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
             }
         },
     },
-    304: {"description": "Unchanged: the `ETag` of `If-None-Match` is still right.", "headers": _HEADERS},
+    **conditional.not_modified(_HEADERS),
 }
-
-_REQUEST_HEADERS = [
-    {
-        "name": name,
-        "in": "header",
-        "required": False,
-        "description": text,
-        "schema": {"type": "string", "examples": [example]},
-    }
-    for name, text, example in (
-        ("accept", "`text/csv` for CSV.", "text/csv"),
-        ("If-None-Match", "The `ETag` of an earlier answer.", '"17-3-json"'),
-    )
-]
-"""Documented only: having FastAPI read them would cost a tenth of a cached answer's CPU time."""
 
 
 def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
@@ -79,7 +56,7 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
         response_model=list[CustomerStatistics],
         responses={**_ANSWER, **REFUSALS},
         tags=["statistics"],
-        openapi_extra={"parameters": _REQUEST_HEADERS},
+        openapi_extra={"parameters": conditional.REQUEST_HEADERS},
     )
     async def daily_statistics(
         request: Request,
@@ -123,7 +100,7 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
             customer_id, first, last, interval, form or preferred(request.headers.get("accept", ""))
         )
         answer = await statistics.answer(query)
-        headers = {"ETag": answer.etag, "Cache-Control": _CACHE_CONTROL, "Vary": "Accept"}
+        headers = {"ETag": answer.etag, **conditional.HEADERS}
         if matches(request.headers.get("if-none-match"), answer.etag):
             return Response(status_code=304, headers=headers)
         if form is Format.CSV:

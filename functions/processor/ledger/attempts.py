@@ -25,6 +25,11 @@ LOCKS = 0x61747470 << 32
 _WITHOUT_WAITING = sa.func.set_config("synchronous_commit", "off", True)  # noqa: FBT003 - this transaction only
 """Staged rows need not be safe on disk before the commit, which is behind it in the log and waits for both. The
 attempt's own row must be: its id must never come again."""
+_SPARED, _NO_LONGER_SPARED = (
+    sa.func.set_config("idle_session_timeout", value, False)  # noqa: FBT003 - of the session
+    for value in ("0", sa.null())
+)
+"""An attempt's session is silent while the log object is read; null is what the session began with."""
 _COLLECTED = 20
 """Attempts that one collection looks at."""
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
@@ -37,7 +42,7 @@ def begin(connection: sa.Connection, bucket: str, key: str) -> int:
         session.add(attempt)
         session.flush()
         # Before the row can be seen, so that nobody takes the attempt for a dead one.
-        session.execute(sa.select(sa.func.pg_advisory_lock(LOCKS | attempt.id)))
+        session.execute(sa.select(sa.func.pg_advisory_lock(LOCKS | attempt.id), _SPARED))
         return attempt.id
 
 
@@ -66,7 +71,7 @@ def attempt(connection: sa.Connection, bucket: str, key: str, rejects: RejectSto
 
 def _end(connection: sa.Connection, attempt_id: int) -> None:
     with connection.begin():
-        connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCKS | attempt_id)))
+        connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCKS | attempt_id), _NO_LONGER_SPARED))
 
 
 class LostAttemptError(Exception):

@@ -1,4 +1,4 @@
-"""Recognise lost connections to PostgreSQL, and end those that nobody can wait for any longer."""
+"""End connections to PostgreSQL that nobody can wait for any longer."""
 
 import math
 import os
@@ -13,22 +13,9 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.pq import TransactionStatus
 
-_SHUTTING_DOWN = {"57P01", "57P02", "57P03"}  # admin_shutdown, crash_shutdown, cannot_connect_now
-
 _GRACE_SECONDS = 2.0
 """From the request to cancel a statement to the end of the connection."""
 _AGAIN_SECONDS = 0.1
-
-
-def is_lost(error: BaseException) -> bool:
-    """Tell whether an error of SQLAlchemy or psycopg means that the server is out of reach, or the session gone.
-
-    See PostgreSQL's appendix "Error codes"; class 08 is about connections, and libpq's own errors have none.
-    """
-    cause = getattr(error, "orig", error)
-    if not isinstance(cause, psycopg.OperationalError):
-        return False
-    return cause.sqlstate is None or cause.sqlstate.startswith("08") or cause.sqlstate in _SHUTTING_DOWN
 
 
 @contextmanager

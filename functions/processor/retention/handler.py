@@ -4,18 +4,14 @@ import time
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from sqlalchemy.exc import DBAPIError
 
 from logstats import failures, logs
-from logstats.database import create_engine
+from logstats.database import create_engine, wait_for_database
 from logstats.settings import DatabaseSettings, RetentionSettings, load
-from processor.ledger.connection import is_lost
 from processor.retention.expiry import Expiry, expire, horizon_of
 
 _MARGIN_SECONDS = 75.0
 """Kept back: a transaction may wait a minute for its locks."""
-_PATIENCE_SECONDS = 120.0
-_PAUSE_SECONDS = 5.0
 
 logger = logs.create_logger("retention")
 
@@ -45,17 +41,10 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, object]
 
 
 def _expire(days: int, until: float) -> Expiry:
-    """Run once, and again while the database does not answer: it may be resuming (docs/decisions/0006)."""
+    """Run once, as soon as the database answers: the schedule may have woken it (docs/decisions/0006)."""
     engine = create_engine(load(DatabaseSettings))
-    patience = time.monotonic() + _PATIENCE_SECONDS
     try:
-        while True:
-            try:
-                return expire(engine, horizon_of(engine, days), until=until)
-            except DBAPIError as error:
-                if not is_lost(error) or time.monotonic() + _PAUSE_SECONDS > min(patience, until):
-                    raise
-                logger.warning("The database does not answer; trying again in %s s", _PAUSE_SECONDS)
-                time.sleep(_PAUSE_SECONDS)
+        wait_for_database(engine, until)
+        return expire(engine, horizon_of(engine, days), until=until)
     finally:
         engine.dispose()  # a frozen function must not keep Aurora awake

@@ -46,6 +46,15 @@ class LatencyHistogram:
         """Return the histogram of some durations (microseconds, 0 to 86 400 000 000)."""
         return cls(native.encode(list(durations_us)))
 
+    @classmethod
+    def of_rows(cls, rows: bytearray) -> tuple[Self, int]:
+        """Return the sum of the rows that are whole, and how many bytes these have (`logstats.native.totals`).
+
+        A `ValueError` if something is malformed.
+        """
+        encoded, length = native.sum_rows(rows)
+        return cls(encoded), length
+
     def __add__(self, other: "LatencyHistogram") -> "LatencyHistogram":
         return LatencyHistogram(native.combine(self.encoded, other.encoded))
 
@@ -69,3 +78,13 @@ class LatencyHistogram:
         if list(ranks) != sorted(ranks) or (ranks and not 1 <= ranks[0] <= ranks[-1] <= total):
             raise ValueError(f"ranks {list(ranks)} do not ascend within 1 to {total}")
         return values
+
+
+def percentiles_of_groups(rows: bytearray, groups: int) -> list[tuple[int, ...]]:
+    """Return p50, p90, p95 and p99 of each group's sum, in microseconds; zeros where it has no durations.
+
+    They are those of `DailySummary.percentiles_us` before these are kept within minimum and maximum. `rows` are those of
+    `logstats.native.totals`, all of them whole; a `ValueError` if something is malformed.
+    """
+    values = native.percentiles_of_groups(rows, groups)
+    return list(zip(*(iter(values),) * 4, strict=True))

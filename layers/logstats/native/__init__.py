@@ -19,6 +19,7 @@ from logstats.native.breakdown import (
 from logstats.native.histogram import combine, encode, values_at
 from logstats.native.program import compile_format
 from logstats.native.routes import compile_routes
+from logstats.native.totals import percentiles_of_groups, sum_rows
 
 __all__ = [
     "EVERYTHING",
@@ -39,8 +40,10 @@ __all__ = [
     "count_summaries",
     "encode",
     "percentiles",
+    "percentiles_of_groups",
     "records",
     "sum_breakdowns",
+    "sum_rows",
     "sum_slots",
     "values_at",
 ]

@@ -160,13 +160,12 @@ static uint64_t timed_requests(const summary_header *header) {
     return header->counts[TOTAL_REQUESTS] - header->counts[UNTIMED_REQUESTS];
 }
 
-/* The nearest-rank percentiles of DailySummary.percentiles_us; zeros where it has none. */
+/* The percentiles of DailySummary.percentiles_us; zeros where it has none. */
 static int percentiles(const record *in, uint64_t values[4]) {
-    static const unsigned percents[4] = {50, 90, 95, 99};
     const summary_header *header = &in->header;
     const uint64_t timed = timed_requests(header);
     uint64_t ranks[4];
-    for (int i = 0; i < 4; i++) ranks[i] = (uint64_t)(((unsigned __int128)timed * percents[i] + 99) / 100);
+    set_ranks(ranks, timed);
     memset(values, 0, 4 * sizeof *values);
     const int64_t total = histogram_values_at(in->histogram, header->histogram_length, ranks, 4, values);
     if (total < 0 || (uint64_t)total != timed || !header->counts[TOTAL_REQUESTS]) return BATCH_MALFORMED;

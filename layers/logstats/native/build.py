@@ -22,6 +22,7 @@ SOURCES = (
     "route.c",
     "sums.c",
     "tally.c",
+    "totals.c",
     "values.c",
 )
 FLAGS = ("-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=default", "-Wall", "-Wextra", "-Werror", "-s")

@@ -175,4 +175,20 @@ int finish_histogram(writer *, buffer *out); /* appends it */
 int append_combined(writer *, const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, int sign, buffer *out);
 int append_encoded(writer *, uint64_t *values, size_t count, buffer *out);
 
+/* What a bucket stands for: the whole millisecond in it, if there is one, or else its middle. */
+static inline uint64_t representative(uint64_t bucket) {
+    if (bucket < (UINT64_C(2) << SUB_BUCKET_BITS)) return bucket;
+    const int shift = (int)(bucket >> SUB_BUCKET_BITS) - 1;
+    const uint64_t low = (bucket - ((uint64_t)shift << SUB_BUCKET_BITS)) << shift;
+    const uint64_t width = UINT64_C(1) << shift;
+    const uint64_t millisecond = (low + 999) / 1000 * 1000;
+    return millisecond < low + width ? millisecond : low + width / 2;
+}
+
+/* The nearest ranks of p50, p90, p95 and p99 among so many values (DailySummary.percentiles_us). */
+static inline void set_ranks(uint64_t ranks[4], uint64_t count) {
+    static const unsigned percents[4] = {50, 90, 95, 99};
+    for (int i = 0; i < 4; i++) ranks[i] = (uint64_t)(((unsigned __int128)count * percents[i] + 99) / 100);
+}
+
 #endif

@@ -79,16 +79,6 @@ int64_t histogram_combine(const uint8_t *a, size_t a_length, const uint8_t *b, s
 
 void kernel_free(uint8_t *bytes) { free(bytes); }
 
-/* What a bucket stands for: the whole millisecond in it, if there is one, or else its middle. */
-static uint64_t representative(uint64_t bucket) {
-    if (bucket < (UINT64_C(2) << SUB_BUCKET_BITS)) return bucket;
-    const int shift = (int)(bucket >> SUB_BUCKET_BITS) - 1;
-    const uint64_t low = (bucket - ((uint64_t)shift << SUB_BUCKET_BITS)) << shift;
-    const uint64_t width = UINT64_C(1) << shift;
-    const uint64_t millisecond = (low + 999) / 1000 * 1000;
-    return millisecond < low + width ? millisecond : low + width / 2;
-}
-
 /* Values wanted at ascending ranks, the next of which is ranks[next]. */
 typedef struct {
     const uint64_t *ranks;

@@ -181,6 +181,20 @@ int64_t batch_copy_rows(const uint8_t *batch, size_t length, int64_t attempt_id,
  * Returns the number of summaries, or BATCH_MALFORMED. */
 int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
 
+/* ---- Histograms as PostgreSQL sends them ------------------------------------------------------- */
+
+enum { ROWS_MALFORMED = -10 };
+
+/* Rows of COPY ... TO (FORMAT BINARY), without its header: a group (integer, not null) and an encoded histogram (bytea).
+ *
+ * The encoded sum of all rows, whatever their group; `consumed` is how long the rows are that were whole, with the trailer if
+ * it is there. Returns the sum's length, ROWS_MALFORMED or what histogram_combine returns. */
+int64_t rows_sum(const uint8_t *rows, size_t length, uint64_t *consumed, uint8_t **out);
+
+/* The p50, p90, p95 and p99, in microseconds, of the sum of each group from 0 to `groups` less one, into `out` of 4 numbers
+ * a group; 0 without durations. All rows must be whole. Returns `groups`, ROWS_MALFORMED or what histogram_combine returns. */
+int64_t rows_percentiles(const uint8_t *rows, size_t length, uint32_t groups, uint64_t *out);
+
 /* ---- Breakdowns -------------------------------------------------------------------------------- */
 
 /* The encoding is described in breakdown.h and cell.h. What returns, returns BREAKDOWN_MALFORMED, BREAKDOWN_NEGATIVE if what

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from api import cache
-from api.cache import CachedStatistics
+from api.cache import CachedStatistics, LRUCache
 from api.reader import Reader
 from api.settings import ApiSettings
 from api.statements import REVISIONS, Statement
@@ -79,7 +79,7 @@ def test_no_reader_of_many_misses_a_commit_that_it_could_know_of(
 
     async def main() -> None:
         reader = Reader(database, ApiSettings(pool_size=4))
-        cached = CachedStatistics(reader, 1_000_000)
+        cached = CachedStatistics(reader, LRUCache(1_000_000))
         over = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for number in range(25):

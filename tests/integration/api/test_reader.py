@@ -63,6 +63,29 @@ async def _pids_at_once(reading: Reader, count: int) -> list[int]:
     return [rows[0][0] for rows in await asyncio.gather(*(reading.rows(statement) for _ in range(count)))]
 
 
+async def test_whoever_waits_is_not_overtaken_by_who_comes_when_a_connection_is_free(
+    database: DatabaseSettings,
+) -> None:
+    answered: list[str] = []
+
+    async def ask(reading: Reader, name: str, turns: int = 0) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await pid(reading)
+        answered.append(name)
+
+    async with connected(database, pool_size=1) as reading, asyncio.TaskGroup() as tasks:
+
+        async def hold(_connection: object) -> None:
+            tasks.create_task(ask(reading, "waits"))
+            await asyncio.sleep(0.1)
+            for turns in range(50):  # one of them comes just then
+                tasks.create_task(ask(reading, "comes", turns))
+
+        await reading.run(hold)
+    assert answered == ["waits", *["comes"] * 50]
+
+
 async def test_trap_07_postgresql_ends_what_a_frozen_process_keeps(database: DatabaseSettings) -> None:
     async with connected(database, idle_seconds=1) as reading:
         await pid(reading)
@@ -211,3 +234,28 @@ async def test_trap_09_a_silent_database_is_given_up_in_time(
         assert 0.4 < time.monotonic() - started < 1
         wire.connected.set()
         await pid(reading)
+
+
+async def read_slowly(reading: Reader, statement: sa.TextClause) -> None:
+    async with reading.snapshot() as connection:
+        await connection.execute(statement)
+        await asyncio.sleep(1.5)
+        await connection.execute(statement)
+
+
+async def test_a_snapshot_sees_the_same_throughout_and_one_that_nobody_reads_is_ended(
+    database: DatabaseSettings,
+) -> None:
+    """A client that has stopped reading must not keep PostgreSQL from cleaning up for ever."""
+    count = sa.text("SELECT count(*) FROM retention")
+    async with connected(database, idle_seconds=1) as reading:
+        with psycopg.connect(database.url, autocommit=True) as other:
+            async with reading.snapshot() as connection:
+                before = (await connection.execute(count)).scalar_one()
+                other.execute("DELETE FROM retention")
+                assert (await connection.execute(count)).scalar_one() == before == 1
+            async with reading.snapshot() as connection:
+                assert (await connection.execute(count)).scalar_one() == 0
+            with pytest.raises(DatabaseUnavailableError):
+                await read_slowly(reading, count)
+        assert await pid(reading)

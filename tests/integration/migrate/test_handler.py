@@ -62,6 +62,7 @@ def test_a_failure_is_answered_with_its_reason(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("DATABASE_IAM_AUTH", "false")
+    monkeypatch.setattr("logstats.availability.PATIENCE_SECONDS", 0.1)
     answer = call(listener, "Create")
     assert answer["Status"] == "FAILED"
     assert reason in str(answer["Reason"])

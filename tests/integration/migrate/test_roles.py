@@ -13,15 +13,14 @@ import pytest
 import sqlalchemy as sa
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 from sqlalchemy.dialects.postgresql import asyncpg
-from sqlalchemy.pool import NullPool
 
 import api.statements
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.models import Base
 from logstats.settings import DatabaseSettings
-from migrate import grants, schema
-from migrate.roles import EXPIRER, OWNER, READER, ROLES, WRITER, statements
+from migrate import grants
+from migrate.roles import EXPIRER, MIGRATOR, OWNER, READER, ROLES, USERS, WRITER
 from processor.cluster.coordinator import on_this_machine
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
@@ -29,45 +28,15 @@ from processor.reading.objects import FILE_BUCKET
 from processor.reject_stores import LocalRejectStore
 from processor.retention import expiry
 from tests import tables
+from tests.database_roles import MASTER, NAME, as_user, create_roles, database_with_roles, execute, migrate
 from tests.ingests import ingest
 from tests.logs import as_bytes, random_lines
-
-MASTER = "master"
-"""As on Aurora: it may create roles and owns the database, and is no superuser."""
-NAME = "with_roles"
-
-
-def as_user(server: EmbeddedPostgres, user: str) -> DatabaseSettings:
-    url = server.url(NAME).replace("//postgres@", f"//{user}@")
-    return DatabaseSettings(url=url, tls="disable", iam_auth=False)
-
-
-def execute(settings: DatabaseSettings, statement: str) -> None:
-    with psycopg.connect(settings.url, autocommit=True) as connection:
-        connection.execute(statement.encode())
-
-
-def create_roles(server: EmbeddedPostgres) -> None:
-    for statement in statements(NAME):
-        execute(as_user(server, MASTER), statement)
 
 
 @pytest.fixture(scope="module")
 def migrated(server: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
-    """A server with a database made as on Aurora: by the master user, then by the owner."""
-    with psycopg.connect(server.url("postgres"), autocommit=True) as superuser:
-        superuser.execute(f"CREATE ROLE {MASTER} LOGIN CREATEROLE".encode())
-        superuser.execute("CREATE ROLE rds_iam")
-        superuser.execute(f"GRANT rds_iam TO {MASTER} WITH ADMIN OPTION".encode())
-        superuser.execute(f"CREATE DATABASE {NAME} OWNER {MASTER}".encode())
-    create_roles(server)
-    owner = create_engine(as_user(server, OWNER), poolclass=NullPool)
-    schema.upgrade(owner)
-    yield server
-    with psycopg.connect(server.url("postgres"), autocommit=True) as superuser:
-        superuser.execute(f"DROP DATABASE {NAME} WITH (FORCE)".encode())
-        for role in (*ROLES, "rds_iam", MASTER):
-            superuser.execute(f"DROP ROLE {role}".encode())
+    with database_with_roles(server):
+        yield server
 
 
 @pytest.fixture
@@ -96,7 +65,7 @@ def rights(server: EmbeddedPostgres) -> set[tuple[object, ...]]:
 def test_a_second_run_changes_nothing(migrated: EmbeddedPostgres) -> None:
     before = rights(migrated)
     create_roles(migrated)
-    schema.upgrade(create_engine(as_user(migrated, OWNER), poolclass=NullPool))
+    migrate(migrated)
     assert rights(migrated) == before
 
 
@@ -110,8 +79,43 @@ def test_no_role_is_more_than_a_role(migrated: EmbeddedPostgres) -> None:
         members = connection.execute(
             "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = 'rds_iam'::regrole"
         ).fetchall()
-    assert sorted(rows) == sorted((role, True, *[False] * 5) for role in ROLES)
-    assert {name for (name,) in members} == {*ROLES, MASTER}
+    assert sorted(rows) == sorted((role, role != OWNER, *[False] * 5) for role in ROLES)
+    assert {name for (name,) in members} == {*USERS, MASTER}
+
+
+def test_the_master_user_goes_on_signing_in_with_its_password(migrated: EmbeddedPostgres) -> None:
+    """It would need a token if a role that it may use were one of `rds_iam` (here it administers that role itself)."""
+    reached = (
+        "WITH RECURSIVE reached AS ("
+        " SELECT roleid FROM pg_auth_members WHERE member = %s::regrole AND (inherit_option OR set_option)"
+        " AND roleid <> 'rds_iam'::regrole"
+        " UNION SELECT further.roleid FROM pg_auth_members AS further JOIN reached ON further.member = reached.roleid"
+        ") SELECT roleid::regrole::text FROM reached"
+    )
+    with psycopg.connect(migrated.url(NAME)) as connection:
+        assert connection.execute(reached, [MASTER]).fetchall() == [(OWNER,)]
+
+
+def test_the_tables_belong_to_the_owner(migrated: EmbeddedPostgres) -> None:
+    owners = (
+        "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    )
+    with psycopg.connect(migrated.url(NAME)) as connection:
+        assert connection.execute(owners).fetchall() == [(OWNER,)]
+
+
+def test_what_somebody_else_has_put_beside_the_tables_is_left_alone(migrated: EmbeddedPostgres) -> None:
+    """An extension's view, such as that of pg_stat_statements: nobody but its owner may revoke rights on it."""
+    with psycopg.connect(migrated.url(NAME), autocommit=True) as superuser:
+        superuser.execute("CREATE TABLE theirs (id int)")
+        superuser.execute(f"GRANT SELECT ON theirs TO {READER}".encode())
+        superuser.execute("CREATE SEQUENCE their_numbers")
+        try:
+            migrate(migrated)
+            execute(as_user(migrated, READER), "SELECT * FROM theirs")
+        finally:
+            superuser.execute("DROP TABLE theirs")
+            superuser.execute("DROP SEQUENCE their_numbers")
 
 
 def test_nobody_else_may_connect(migrated: EmbeddedPostgres) -> None:
@@ -149,9 +153,9 @@ def test_the_roles_have_the_listed_rights_and_no_other(migrated: EmbeddedPostgre
 def test_a_right_that_is_no_longer_listed_is_taken_away(
     migrated: EmbeddedPostgres, reader: DatabaseSettings
 ) -> None:
-    execute(as_user(migrated, OWNER), f"GRANT SELECT ON attempts TO {READER}")
+    execute(as_user(migrated, MIGRATOR), f"GRANT SELECT ON attempts TO {READER}")
     execute(reader, "SELECT * FROM attempts")
-    schema.upgrade(create_engine(as_user(migrated, OWNER), poolclass=NullPool))
+    migrate(migrated)
     with pytest.raises(InsufficientPrivilege):
         execute(reader, "SELECT * FROM attempts")
 
@@ -211,7 +215,7 @@ FORBIDDEN = {
         "CREATE TABLE own (id int)",
         f"SET ROLE {WRITER}",
     ],
-    OWNER: ["CREATE ROLE own", "CREATE DATABASE own", f"SET ROLE {MASTER}"],
+    MIGRATOR: ["CREATE ROLE own", "CREATE DATABASE own", f"SET ROLE {MASTER}", f"SET ROLE {WRITER}"],
 }
 
 
@@ -277,5 +281,5 @@ def test_the_statements_are_printed_for_a_database_of_ones_own() -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "migrate.roles"], env=os.environ, capture_output=True, text=True, check=True
     ).stdout
-    assert printed.startswith("DO $$ BEGIN CREATE ROLE logstats_owner LOGIN;")
+    assert printed.startswith("DO $$ BEGIN CREATE ROLE logstats_owner NOLOGIN;")
     assert "rds_iam" not in printed

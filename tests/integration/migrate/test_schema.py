@@ -248,7 +248,7 @@ def test_0006_keeps_what_is_there_and_lets_older_code_go_on(empty: sa.Engine) ->
 
 def test_0009_rewrites_nothing_and_lets_older_code_go_on(empty: sa.Engine) -> None:
     """What is there, and what older code writes, has no breakdown."""
-    upgrade_to(empty, "0006")
+    upgrade_to(empty, "0008")
     day = sa.text(
         "INSERT INTO daily_statistics (customer_id, date, total_requests, client_errors, server_errors, duration_sum_us,"
         " histogram) VALUES (:name, '2024-09-03', 5, 0, 0, 5, '')"

@@ -34,6 +34,7 @@ CUST_1 = token({"sub": "a", "customer_id": "cust_1", "scope": "openid"})
 TARGETS = {
     "/customers/{customer_id}/stats": ("/customers/cust_1/stats", "from=2024-09-03"),
     "/customers": ("/customers", ""),
+    "/overview": ("/overview", ""),
     "/ingestions": ("/ingestions", ""),
     "/ingestions/{id}": ("/ingestions/1", ""),
     "/health": ("/health", ""),

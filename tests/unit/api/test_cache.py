@@ -253,7 +253,7 @@ def ask(*queries: StatisticsQuery) -> Counter[str]:
     storing = Storing()
 
     async def main() -> None:
-        cached = CachedStatistics(storing, 1_000_000)
+        cached = CachedStatistics(storing, LRUCache(1_000_000))
         first = [await cached.answer(each) for each in queries]
         assert [await cached.answer(each) for each in queries] == first
 

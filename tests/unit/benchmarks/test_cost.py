@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks import cost
 from benchmarks.cost import ALARMS, DASHBOARDS, LOADS, PAGE, Prices, backfill, monthly, tables
 from benchmarks.figures import rewritten
-from cdk.processor import ProcessorParameters
+from cdk.database import AuroraParameters
+from cdk.processor import IDLE_SESSION_SECONDS, ProcessorParameters
 from tests.infrastructure.templates import resources
 
 
@@ -22,6 +24,16 @@ def test_idle_nothing_has_a_price_by_the_hour() -> None:
     month = monthly(idle, Prices())
     assert month["Aurora: capacity"] == month["CloudWatch: metrics"] == month["X-Ray"] == 0
     assert sum(month.values()) - DASHBOARDS * Prices().dashboard_month < 3
+
+
+def test_each_object_keeps_the_database_awake_for_little_more_than_its_pause() -> None:
+    """24 objects a day: their sessions end after seconds, and no longer after six minutes."""
+    assert (
+        IDLE_SESSION_SECONDS,
+        AuroraParameters().pause_after_seconds,
+    ) == (cost.IDLE_SESSION_SECONDS, cost.PAUSE_SECONDS)
+    quiet = replace(LOADS[1], request_hours=0)
+    assert quiet.awake_hours == pytest.approx(24 * (300 + 10 + 1.5) / 3600 + 10 / 3600)
 
 
 def test_a_terabyte_is_counted_by_hand() -> None:

@@ -28,6 +28,10 @@ SECRET = "what-somebody-sent"
         (asyncpg.DataError(f"invalid input for query argument $1: {SECRET}"), "DataError: (SQLSTATE 22000)"),
         (psycopg.ProgrammingError(SECRET), "ProgrammingError"),
         (
+            psycopg.errors.ConnectionTimeout("connection timeout expired"),
+            "ConnectionTimeout: connection timeout expired",
+        ),
+        (
             ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject"),
             "ClientError: An error occurred (404) when calling the HeadObject operation: Not Found",
         ),

@@ -1,11 +1,13 @@
 """The function that creates the roles: patient with a database that starts, plain about one that fails."""
 
+import subprocess
+import sys
 import time
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from migrate.roles import statements
 from migrate.roles_handler import PHYSICAL_ID, handler
@@ -19,15 +21,18 @@ PROPERTIES = {"Cluster": "arn:cluster", "Secret": "arn:secret", "Database": "log
 
 
 class DataApi:
-    """Takes statements; fails with the given codes first."""
+    """Takes statements; fails with the given codes, or errors, first."""
 
-    def __init__(self, *codes: str) -> None:
-        self.codes = list(codes)
+    def __init__(self, *failures: str | Exception) -> None:
+        self.failures = list(failures)
         self.calls: list[dict[str, str]] = []
 
     def execute_statement(self, **call: str) -> dict[str, Any]:
-        if self.codes:
-            error = {"Error": {"Code": self.codes.pop(0), "Message": "says the database"}}
+        if self.failures:
+            failure = self.failures.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            error = {"Error": {"Code": failure, "Message": "says the database"}}
             raise ClientError(error, "ExecuteStatement")  # type: ignore[arg-type]
         self.calls.append(call)
         return {}
@@ -79,17 +84,18 @@ def test_delete_leaves_the_roles(listener: Listener, monkeypatch: pytest.MonkeyP
 def test_a_database_that_starts_or_resumes_is_waited_for(
     listener: Listener, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
-    api = DataApi("DatabaseUnavailableException", "DatabaseResumingException")
+    silent = ReadTimeoutError(endpoint_url="https://rds-data")
+    api = DataApi("DatabaseUnavailableException", "DatabaseResumingException", "ThrottlingException", silent)
     assert call(listener, monkeypatch, api) == ("SUCCESS", "")
-    assert len(pauses) == 2
+    assert len(pauses) == 4
     assert [made["sql"] for made in api.calls] == statements("logstats")
 
 
 def test_a_database_that_never_answers_is_given_up_in_time_for_an_answer(
     listener: Listener, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
-    status, reason = call(listener, monkeypatch, DataApi(*["DatabaseResumingException"] * 9), seconds=12)
-    assert (status, pauses) == ("FAILED", [])
+    status, reason = call(listener, monkeypatch, DataApi(*["DatabaseResumingException"] * 9), seconds=11.5)
+    assert (status, pauses) == ("FAILED", [0.5])
     assert "DatabaseResumingException" in reason
 
 
@@ -98,3 +104,11 @@ def test_a_failure_says_why(listener: Listener, monkeypatch: pytest.MonkeyPatch,
     assert (status, pauses) == ("FAILED", [])
     assert reason.startswith("The database roles were not created: ")
     assert "says the database" in reason
+
+
+def test_it_needs_no_package_that_lambdas_runtime_does_not_have() -> None:
+    """It has no layer of packages, but that of `logstats`."""
+    packages = ("pydantic", "pydantic_settings", "sqlalchemy", "psycopg", "alembic", "aws_lambda_powertools")
+    missing = "".join(f"sys.modules[{name!r}] = None; " for name in packages)
+    program = f"import sys; {missing}import migrate.roles_handler"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
 from processor.ledger import attempts
 from processor.ledger.rejects import DeletionError
@@ -38,6 +40,25 @@ def test_an_attempt_that_has_ended_holds_no_lock(ingestor: Ingestor, problem: Ex
             if problem:
                 raise problem
         assert advisory_locks(ingestor.engine) == 0
+
+
+def test_an_attempts_session_may_be_silent_and_afterwards_ends_as_others_do(
+    database: DatabaseSettings, tmp_path: Path
+) -> None:
+    """While a log object is read; then it would keep Aurora awake if the function were frozen."""
+    limit, rejects = 0.2, LocalRejectStore(tmp_path)
+    engine = create_engine(database.model_copy(update={"idle_session_timeout_seconds": limit}))
+    pid = sa.text("SELECT pg_backend_pid()")
+    with engine.connect() as connection, attempts.attempt(connection, "b", "a.log", rejects):
+        with connection.begin():
+            session = connection.scalar(pid)
+        time.sleep(3 * limit)
+        with connection.begin():
+            assert connection.scalar(pid) == session
+    time.sleep(3 * limit)
+    with engine.connect() as connection:
+        assert connection.scalar(pid) != session
+    engine.dispose()
 
 
 def test_what_counts_is_off_the_list_of_those_that_may_be_collected(

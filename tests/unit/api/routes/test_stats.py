@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from api import problems
-from api.cache import CachedStatistics
+from api.cache import CachedStatistics, LRUCache
 from api.reader import Reader
 from api.routes import stats
 from api.settings import ApiSettings
@@ -35,7 +35,7 @@ class Reading(Reader):
 
 READING = Reading()
 APP = FastAPI()
-APP.include_router(stats.router(CachedStatistics(READING, 0), "none"))
+APP.include_router(stats.router(CachedStatistics(READING, LRUCache(0)), "none"))
 problems.install(APP, ApiSettings())
 
 

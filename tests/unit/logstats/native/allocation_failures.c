@@ -28,6 +28,7 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #include "histogram.c"
 #include "json.c"
 #include "program.c"
+#include "totals.c"
 #include "route.c"
 #include "sums.c"
 #include "tally.c"
@@ -124,6 +125,12 @@ static int work(void) {
     int64_t length = 0;
     failed = failed || (length = histogram_encode(values, 10, &encoded)) < 0 ||
         histogram_combine(encoded, (size_t)length, encoded, (size_t)length, 1, &sum) < 0;
+    uint8_t rows[64] = {0, 2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, (uint8_t)length}, *total = NULL;
+    uint64_t consumed, percentiles[4];
+    if (!failed) memcpy(rows + 14, encoded, (size_t)length);
+    failed = failed || rows_sum(rows, 14 + (size_t)length, &consumed, &total) < 0 ||
+        rows_percentiles(rows, 14 + (size_t)length, 1, percentiles) < 0;
+    kernel_free(total);
     kernel_free(encoded);
     kernel_free(sum);
     aggregator_free(a);

@@ -1,0 +1,74 @@
+"""The rows of customers over a range of days, each compared with the range before."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.changes import Measures, changes
+from api.fleet_statements import DAILY_REQUESTS, SUMMARIES
+from api.histograms import percentiles, within
+from api.ranges import DateRange
+from api.representation import fields
+
+MAX_CHART_DAYS = 92
+"""Of how many days each row may have the requests."""
+
+
+async def read(
+    connection: AsyncConnection, customers: Sequence[str], days: DateRange, *, charted: int = 0
+) -> list[dict[str, Any]]:
+    """Return a row for each of some customers that have requests in a range, in their order.
+
+    Parameters
+    ----------
+    charted
+        Of how many days, up to the last of the range, each row has the requests (`daily_requests`); 0: it has none.
+
+    Raises
+    ------
+    TooManyHistogramsError
+        If more histograms would have to be merged than an answer may.
+    """
+    if not customers:
+        return []
+    now = await _summaries(connection, customers, days)
+    before = {} if days.before is None else await _summaries(connection, customers, days.before)
+    rows = [
+        fields(customer_id, now[number])
+        | changes(_measures(now[number]), _measures(before[number]) if number in before else None)
+        for number, customer_id in enumerate(customers)
+    ]
+    if charted:
+        drawn = DateRange(days.last - dt.timedelta(charted - 1), days.last)
+        for row, requests in zip(rows, await _daily(connection, customers, drawn), strict=True):
+            row["daily_requests"] = requests
+    return rows
+
+
+def _measures(row: Sequence[Any]) -> Measures:
+    _date, total, _client, server, _untimed, _sum, *_others, p99, _longest = row
+    return Measures(total, server, p99)
+
+
+async def _summaries(
+    connection: AsyncConnection, customers: Sequence[str], days: DateRange
+) -> dict[int, tuple[Any, ...]]:
+    """Return the columns of `representation.fields` of customers over a range, by their places in the list."""
+    asked = {"customers": customers, "first": days.first, "last": days.last}
+    found = (await connection.execute(SUMMARIES, asked)).all()
+    merged = await percentiles(connection, customers, days)
+    return {
+        number - 1: (*columns, *within(merged[number - 1], least, most), most)
+        for number, *columns, least, most in found
+    }
+
+
+async def _daily(connection: AsyncConnection, customers: Sequence[str], days: DateRange) -> list[list[int]]:
+    """Return each customer's requests on every day of a range."""
+    asked = {"customers": customers, "first": days.first, "last": days.last}
+    requests = [[0] * days.days for _ in customers]
+    for number, date, count in (await connection.execute(DAILY_REQUESTS, asked)).all():
+        requests[number - 1][(date - days.first).days] = count
+    return requests
