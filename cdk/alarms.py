@@ -9,6 +9,7 @@ from cdk.ingest import Ingest
 from cdk.metrics import FIFTEEN_MINUTES, custom_metric
 from cdk.monitoring import Monitoring, MonitoringParameters
 from cdk.parameters import Parameters
+from cdk.report import Report
 from cdk.retention import Retention
 from logstats.metrics import ACCEPTED_LINES, FRESHNESS, LOG_OBJECTS, REJECTED_LINES
 
@@ -136,6 +137,22 @@ def watch_retention(monitoring: Monitoring, retention: Retention) -> None:
         retention.function.metric("Invocations", statistic="Sum", period=Duration.days(1)),
         periods=2,
         meaning="The retention, which runs daily, has not been invoked for days.",
+    )
+
+
+def watch_report(monitoring: Monitoring, report: Report) -> None:
+    """Raise alarms when the morning report fails, and when it does not run."""
+    monitoring.alarm(
+        "Report",
+        report.failures.metric("ApproximateNumberOfMessagesVisible", statistic="Maximum"),
+        above=0,
+        meaning="The morning report could not be made or published; nothing was sent.",
+    )
+    monitoring.silence(
+        "ReportSilence",
+        report.function.metric("Invocations", statistic="Sum", period=Duration.days(1)),
+        periods=2,
+        meaning="The morning report, which comes daily, has not been invoked for days.",
     )
 
 

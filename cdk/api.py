@@ -101,7 +101,10 @@ class ApiParameters:
 
 
 class Api(Construct):
-    """An HTTP API, the `gateway`, in front of the Mangum `function`; authorised, throttled, logged."""
+    """An HTTP API, the `gateway`, in front of the Mangum `function`; authorised, throttled, logged.
+
+    `target` is what answers requests: the function, or the alias of its published version.
+    """
 
     def __init__(
         self,
@@ -129,6 +132,7 @@ class Api(Construct):
             reserved_concurrent_executions=parameters.maximum_concurrency,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if parameters.snap_start else None,
         )
+        self.target = self._target(parameters)
         self.gateway = apigateway.HttpApi(
             self,
             "Gateway",
@@ -141,7 +145,7 @@ class Api(Construct):
         CfnOutput(Stack.of(self), outputs.API_ID, value=self.gateway.api_id)
 
     def _add_routes(self, parameters: ApiParameters) -> None:
-        integration = HttpLambdaIntegration("Integration", self._target(parameters))
+        integration = HttpLambdaIntegration("Integration", self.target)
         anyone = apigateway.HttpNoneAuthorizer()
         chosen, told = (
             _authorizer(parameters),
@@ -160,7 +164,7 @@ class Api(Construct):
                     acknowledge(route, "APIG4", reason)
 
     def _target(self, parameters: ApiParameters) -> lambda_.IFunction:
-        """Return what the gateway invokes: only a published version has a snapshot."""
+        """Return what is invoked: only a published version has a snapshot."""
         if not parameters.snap_start:
             return self.function
         return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)

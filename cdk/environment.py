@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from logstats.domain.breakdown import PARTS, Part
 from processor.reading.rules import FormatRule
-from processor.settings import IGNORED_KEYS
+from processor.settings import IGNORED_KEYS, known_routes
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Of all parameters: unknown names and other types are errors."""
@@ -20,23 +21,13 @@ LogRetention = Literal[
     "one_day", "one_week", "two_weeks", "one_month", "three_months", "six_months", "one_year"
 ]
 
-_MOST_FORMAT_BYTES = 3_000
+_MOST_BYTES = 3_000
 """Of Lambda's 4 KB for all variables of a function (developer guide, "Lambda quotas"), the others need less than a quarter."""
 
 
 def as_variable(formats: Sequence[FormatRule]) -> str:
     """Return the variable `LOG_FORMATS`."""
     return json.dumps([rule.model_dump(exclude_defaults=True) for rule in formats], ensure_ascii=False)
-
-
-def _small(formats: tuple[FormatRule, ...]) -> tuple[FormatRule, ...]:
-    size = len(as_variable(formats).encode())
-    if size > _MOST_FORMAT_BYTES:
-        raise ValueError(
-            f"with the text of their files they have {size:,} bytes, and only {_MOST_FORMAT_BYTES:,} fit into a function's"
-            " variables: shorten the files"
-        )
-    return formats
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -58,6 +49,10 @@ class Environment:
         Which format the log objects under a prefix have, as in `LOG_FORMATS`; a file of one's own is read at synthesis.
     ignore
         Patterns of keys that are no log objects, as in `IGNORE`.
+    breakdown
+        What of a customer's day is broken down, as in `BREAKDOWN`.
+    routes
+        Templates that name routes, as in `ROUTES`.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -66,5 +61,17 @@ class Environment:
     log_retention: LogRetention = "three_months"
     log_objects_days: Annotated[int, Field(ge=1)] | None = None
     rejected_lines_days: Annotated[int, Field(ge=14)] | None = 90
-    formats: Annotated[tuple[FormatRule, ...], AfterValidator(_small)] = ()
+    formats: tuple[FormatRule, ...] = ()
     ignore: tuple[str, ...] = IGNORED_KEYS
+    breakdown: tuple[Part, ...] = tuple(PARTS)
+    routes: Annotated[tuple[str, ...], AfterValidator(known_routes)] = ()
+
+    @model_validator(mode="after")
+    def _small(self) -> Self:
+        size = len(as_variable(self.formats).encode()) + len(json.dumps(self.routes))
+        if size > _MOST_BYTES:
+            raise ValueError(
+                f"formats, with the text of their files, and routes have {size:,} bytes, and only {_MOST_BYTES:,} fit into a"
+                " function's variables: shorten the files, or name fewer routes"
+            )
+        return self

@@ -11,6 +11,8 @@ DEAD_LETTER_QUEUE_URL: Final = "DeadLetterQueueUrl"
 PROCESSOR_FUNCTION: Final = "ProcessorFunction"
 SCHEMA_REVISION: Final = "SchemaRevision"
 ALARM_TOPIC: Final = "AlarmTopic"
+REPORT_TOPIC: Final = "ReportTopic"
+"""Only with `report`."""
 BACKFILL_COMMAND: Final = "BackfillCommand"
 """Only with ``-c backfill=true``."""
 

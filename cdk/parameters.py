@@ -14,6 +14,7 @@ from cdk.environment import STRICT, Environment
 from cdk.existing import ExistingParameters
 from cdk.monitoring import MonitoringParameters
 from cdk.processor import ProcessorParameters
+from cdk.report import ReportParameters
 from logstats.settings import MAX_RETENTION_DAYS
 
 
@@ -29,6 +30,8 @@ class Parameters(Environment):
     ----------
     retention_days
         How old a day may get before its statistics are removed for good (docs/decisions/0007); None is for ever.
+    report
+        The morning report; without it there is none.
     """
 
     database: DatabaseParameters = AuroraParameters()
@@ -37,6 +40,7 @@ class Parameters(Environment):
     backfill: BackfillParameters = BackfillParameters()
     monitoring: MonitoringParameters = MonitoringParameters()
     retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
+    report: ReportParameters | None = None
 
     @model_validator(mode="after")
     def _host_is_local(self) -> "Parameters":

@@ -19,6 +19,7 @@ from cdk.database import Database
 from cdk.environment import STRICT, Architecture, Environment, as_variable
 from cdk.functions import common_options
 from cdk.layers import function_architecture
+from logstats.domain.breakdown import PARTS
 from migrate.roles import WRITER
 from processor.settings import IGNORED_KEYS
 
@@ -145,6 +146,10 @@ def reading_variables(environment: Environment) -> dict[str, str]:
         variables["LOG_FORMATS"] = as_variable(environment.formats)
     if environment.ignore != IGNORED_KEYS:
         variables["IGNORE"] = json.dumps(environment.ignore)
+    if environment.breakdown != tuple(PARTS):
+        variables["BREAKDOWN"] = ",".join(environment.breakdown)
+    if environment.routes:
+        variables["ROUTES"] = json.dumps(environment.routes)
     return variables
 
 

@@ -3,7 +3,7 @@
 from aws_cdk import Stack
 from constructs import Construct
 
-from cdk.alarms import watch_api, watch_cluster, watch_ingest, watch_retention
+from cdk.alarms import watch_api, watch_cluster, watch_ingest, watch_report, watch_retention
 from cdk.api import Api
 from cdk.backfill import Backfill
 from cdk.dashboards import add_dashboards
@@ -15,6 +15,7 @@ from cdk.monitoring import Monitoring
 from cdk.observation import observe
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
+from cdk.report import Report
 from cdk.retention import Retention
 
 
@@ -62,6 +63,9 @@ class LogstatsStack(Stack):
         watch_api(monitoring, api, parameters.monitoring)
         if retention is not None:
             watch_retention(monitoring, retention)
+        if parameters.report is not None:
+            report = Report(self, "Report", api, parameters.report, parameters.api.auth, parameters)
+            watch_report(monitoring, report)
         if cluster is not None:
             watch_cluster(monitoring, cluster, parameters.monitoring)
         if parameters.monitoring.dashboards:

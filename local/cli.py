@@ -21,6 +21,7 @@ COMMANDS = {
     "overview": "Show all customers together over some days, against the days before.",
     "export": "Write the statistics of every customer and day of a range as CSV.",
     "stats": "Show the daily statistics of a customer.",
+    "report": "Print the morning report of a day.",
     "rejects": "Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept.",
     "serve": "Serve the API until Ctrl-C.",
     "up": "Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL.",

@@ -1,7 +1,7 @@
 """Who may read what. A gateway has authenticated the caller; what it says of them decides here.
 
-Nothing that an HTTP client sends is trusted: the caller is read from the Lambda event alone, which only API Gateway
-writes. Every route declares a rule, by its class; the app refuses to start with one that has none.
+Nothing that an HTTP client sends is trusted: the caller is read from the Lambda event alone, which only those write who may
+invoke the function: API Gateway, and the morning report (`report.client`). Every route declares a rule, by its class; the app refuses to start with one that has none.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """

@@ -53,7 +53,7 @@ class Selection:
     prefix: str = ""
     end: str = ""
     after: Cursor | None = None
-    with_days: bool = False
+    charted: int = 0
 
     def parameters(self, days: DateRange) -> Mapping[str, Any]:
         """Return the parameters of the statements of `api.ranking` for a range."""
@@ -99,7 +99,7 @@ async def _rows(
     connection: AsyncConnection, selection: Selection, days: DateRange, ranks: list[Rank]
 ) -> list[dict[str, Any]]:
     customers = [customer_id for customer_id, _ in ranks]
-    return await fleet_rows.read(connection, customers, days, with_days=selection.with_days)
+    return await fleet_rows.read(connection, customers, days, charted=selection.charted)
 
 
 async def _ranks(

@@ -1,5 +1,6 @@
 """The rows of customers over a range of days, each compared with the range before."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,32 +9,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.changes import Measures, changes
 from api.fleet_statements import DAILY_REQUESTS, SUMMARIES
 from api.histograms import percentiles, within
-from api.ranges import DateRange, RangeTooLongError
+from api.ranges import DateRange
 from api.representation import fields
 
 MAX_CHART_DAYS = 92
-"""The longest range of which each row may have the requests of each day."""
+"""Of how many days each row may have the requests."""
 
 
 async def read(
-    connection: AsyncConnection, customers: Sequence[str], days: DateRange, *, with_days: bool = False
+    connection: AsyncConnection, customers: Sequence[str], days: DateRange, *, charted: int = 0
 ) -> list[dict[str, Any]]:
     """Return a row for each of some customers that have requests in a range, in their order.
 
     Parameters
     ----------
-    with_days
-        Whether each row has its requests of each day (`daily_requests`).
+    charted
+        Of how many days, up to the last of the range, each row has the requests (`daily_requests`); 0: it has none.
 
     Raises
     ------
-    RangeTooLongError
-        If it is to have those of more than `MAX_CHART_DAYS`.
     TooManyHistogramsError
         If more histograms would have to be merged than an answer may.
     """
-    if with_days and days.days > MAX_CHART_DAYS:
-        raise RangeTooLongError(f"daily_requests are given for at most {MAX_CHART_DAYS} days")
     if not customers:
         return []
     now = await _summaries(connection, customers, days)
@@ -43,8 +40,9 @@ async def read(
         | changes(_measures(now[number]), _measures(before[number]) if number in before else None)
         for number, customer_id in enumerate(customers)
     ]
-    if with_days:
-        for row, requests in zip(rows, await _daily(connection, customers, days), strict=True):
+    if charted:
+        drawn = DateRange(days.last - dt.timedelta(charted - 1), days.last)
+        for row, requests in zip(rows, await _daily(connection, customers, drawn), strict=True):
             row["daily_requests"] = requests
     return rows
 

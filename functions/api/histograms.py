@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.copying import copy
 from api.ranges import DateRange
-from api.reader import copy
 from api.statements import wanted
 from logstats.domain.histogram import LatencyHistogram, percentiles_of_groups
 from logstats.models import DailyStatistics

@@ -11,10 +11,6 @@ from logstats.models import DailyStatistics
 _LAST_DAY = sa.select(sa.func.max(DailyStatistics.date))
 
 
-class RangeTooLongError(Exception):
-    """What is asked for is not given of so many days."""
-
-
 @dataclass(frozen=True, slots=True)
 class DateRange:
     """UTC days from `first` to `last`, both included."""

@@ -20,9 +20,6 @@ from logstats.settings import DatabaseSettings
 
 T = TypeVar("T")
 
-Sink = Callable[[bytes], Awaitable[None]]
-"""Takes what is copied, piece by piece."""
-
 _UNAVAILABLE = (
     OSError,  # refused, unreachable, reset; TimeoutError too
     asyncpg.InterfaceError,  # the connection is closed
@@ -34,7 +31,7 @@ _UNAVAILABLE = (
 
 
 _ERRORS = (OSError, StatementError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a statement raises: the last two only if the driver is called without SQLAlchemy (`copy`)."""
+"""What a statement raises: the last two only if the driver is called without SQLAlchemy (`api.copying`)."""
 
 
 class DatabaseUnavailableError(Exception):
@@ -152,30 +149,6 @@ async def begin_snapshot(connection: AsyncConnection) -> None:
     await connection.execute(_FOR_MANY_ROWS)
 
 
-async def copy(
-    connection: AsyncConnection, statement: Executable, parameters: Mapping[str, Any], sink: Sink
-) -> None:
-    """Hand the rows of a statement to a sink as ``COPY ... TO STDOUT (FORMAT BINARY)`` writes them.
-
-    No object is made of a row, or of a value. A transaction must have begun, and goes on.
-    """
-    compiled = statement.compile(dialect=connection.dialect)  # type: ignore[attr-defined]  # all that are used here are clauses
-    values = compiled.construct_params(parameters)
-    arguments = [values[name] for name in compiled.positiontup]
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    try:
-        await driver.copy_from_query(str(compiled), *arguments, output=sink, format="binary")
-    except asyncpg.PostgresError as error:
-        if _is_disconnect(error):
-            await connection.invalidate()
-        raise
-    except (
-        BaseException
-    ):  # a COPY that is left amid its rows, or by the deadline: asyncpg may wait for its end for ever
-        await connection.invalidate()
-        raise
-
-
 def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str, Any]:
     """Return the arguments of `asyncpg.connect` for a database."""
     address = settings.address.for_asyncpg()
@@ -185,6 +158,7 @@ def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str,
         "default_transaction_read_only": "on",
         "statement_timeout": f"{round(api.answer_seconds * 1000)}ms",
         "idle_session_timeout": f"{api.idle_seconds}s",
+        "idle_in_transaction_session_timeout": f"{api.idle_seconds}s",  # of who does not read what is streamed
     }
     arguments: dict[str, Any] = {
         "connection_class": _Connection,
@@ -217,9 +191,10 @@ def _cause(error: BaseException) -> BaseException:
 
 def _recognise_disconnect(context: ExceptionContext) -> None:
     """Have the pool replace its connections, all of them: if one has been ended, so have the others."""
-    if _is_disconnect(_cause(context.sqlalchemy_exception or context.original_exception)):
+    if is_disconnect(_cause(context.sqlalchemy_exception or context.original_exception)):
         context.is_disconnect = True
 
 
-def _is_disconnect(error: BaseException) -> bool:
+def is_disconnect(error: BaseException) -> bool:
+    """Tell whether an error of the driver means that its connection has ended."""
     return isinstance(error, _UNAVAILABLE) and not isinstance(error, asyncpg.QueryCanceledError)

@@ -1,4 +1,4 @@
-"""Statistics of one customer and day, or longer period, as the API shows them: fields, and how they are written."""
+"""Statistics of customers on a day, or in a longer period, as the API shows them: fields, and how they are written."""
 
 import csv
 import datetime as dt
@@ -82,6 +82,39 @@ class Changes(BaseModel):
     change_p99: float | None = Field(
         default=None, description="99th percentile, as a ratio less one.", examples=[1.5], ge=-1
     )
+
+
+class CustomerOverview(BaseModel, from_attributes=True):
+    """One customer with statistics."""
+
+    customer_id: str = Field(description="The customer.", examples=["cust_1"])
+    first_date: dt.date = Field(description="The first UTC day that has requests.", examples=["2024-09-04"])
+    last_date: dt.date = Field(description="The last UTC day that has requests.", examples=["2024-10-03"])
+    total_requests: Count = Field(description="Requests on all days.", examples=[203])
+
+
+class CustomerPage(BaseModel):
+    """A page of customers."""
+
+    customers: list[CustomerOverview] = Field(description="In the order of their ids' UTF-8 bytes.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+class RankedCustomer(CustomerStatistics, Changes):
+    """One customer over the range, compared with the range of the same length just before."""
+
+    daily_requests: list[Count] | None = Field(
+        default=None,
+        description="Requests on each of the last days up to the end of the range, 0 on a day without; as many as `days` says.",
+        examples=[[12, 0, 7]],
+    )
+
+
+class RankedPage(BaseModel):
+    """A page of customers that have requests in a range of days."""
+
+    customers: list[RankedCustomer] = Field(description="In the order that `sort` says.")
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 def fields(customer_id: str, row: Sequence[Any]) -> dict[str, Any]:

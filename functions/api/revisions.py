@@ -1,8 +1,7 @@
 """One revision of all data: the name of everything that the statistics of all customers say at a moment.
 
 It is a hash of all customers with their revisions. Every commit that changes a customer's statistics gives it a revision that
-no customer has ever had, in the same transaction; so the set of these pairs changes with each commit, and is never what it
-was before. The largest revision would not do: commits that share no customer become visible in any order, so the larger of two
+no customer has ever had, in the same transaction; so equal sets of these pairs mean equal statistics. The largest revision would not do: commits that share no customer become visible in any order, so the larger of two
 may be visible while the smaller is not (docs/decisions/0018).
 """
 

@@ -40,7 +40,8 @@ def _words(value: object) -> object:
     return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
-def _known_routes(texts: tuple[str, ...]) -> tuple[str, ...]:
+def known_routes(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return templates of routes; a `RouteError`, which is a `ValueError`, if one is none."""
     parse_routes(texts)
     return texts
 
@@ -91,7 +92,7 @@ class ProcessorSettings(BaseSettings):
     ignore: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = IGNORED_KEYS
     breakdown: Annotated[tuple[Part, ...], NoDecode, BeforeValidator(_words)] = tuple(PARTS)
     routes: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_from_json), AfterValidator(_known_routes)
+        tuple[str, ...], NoDecode, BeforeValidator(_from_json), AfterValidator(known_routes)
     ] = ()
     rejects_bucket: str | None = None
     rejects_folder: Path = Path(".local/rejected")

@@ -1,5 +1,6 @@
 """Settings of the functions and the command line: environment variables, read once, typed."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,6 +15,9 @@ RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 """The root certificates of Amazon RDS, which no operating system trusts; see docs/decisions/0011."""
 
 MAX_RETENTION_DAYS = 36_500
+
+Objective = Annotated[Decimal, Field(ge=0, le=100, decimal_places=3)]
+"""The uptime that a customer shall have, in percent."""
 
 
 class SettingsError(Exception):

@@ -10,12 +10,13 @@ import os
 import re
 import signal
 import threading
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from ministack import app
-from ministack.services import lambda_svc, s3
+from ministack.services import eventbridge, lambda_svc, s3
 from ministack.services.cloudformation import custom_resource, provisioners
 from wrapping import wraps  # type: ignore[import-not-found]  # beside this script
 
@@ -89,6 +90,17 @@ def _report_crash(execute: Any, func: dict[str, Any], event: dict[str, Any]) -> 
         token = event["ResponseURL"].rpartition("/")[2]
         custom_resource.deliver_response(token, {"Status": "FAILED", "Reason": str(reason)})
     return result
+
+
+@wraps(eventbridge, "_invoke_target")
+def _tell_scheduled_time(
+    invoke: Any, target: dict[str, Any], event: dict[str, Any], *rest: Any, **options: Any
+) -> None:
+    """Put the time into the input of a schedule that asks for it, as EventBridge Scheduler does."""
+    if event["Source"] == "aws.scheduler" and "Input" in target:
+        moment = datetime.fromtimestamp(event["Time"], UTC).isoformat(timespec="seconds")
+        target = {**target, "Input": target["Input"].replace("<aws.scheduler.scheduled-time>", moment)}
+    invoke(target, event, *rest, **options)
 
 
 @wraps(provisioners, "_cw_metric_alarm_record")

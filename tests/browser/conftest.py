@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -54,6 +55,11 @@ class Api:
             self._process.wait(30)
         assert self._process.stderr is not None
         self._process.stderr.close()
+
+    def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - what the API answers
+        response = httpx.get(f"{self.url}{path}", params=query, timeout=30)
+        response.raise_for_status()
+        return response.json()
 
     def stats(self, customer: str, **query: str) -> httpx.Response:
         response = httpx.get(f"{self.url}customers/{customer}/stats", params=query, timeout=30)

@@ -152,7 +152,8 @@ def test_the_loop_that_the_documents_show_reads_all_pages(api: Serving, served: 
     engine = create_engine(DatabaseSettings(url=served, tls="disable", iam_auth=False), poolclass=NullPool)
     for customer in ("=a", "b&c", "d e", 'f"g', "h,i"):
         insert_day(engine, customer, dt.date(2024, 9, 4), server_errors=len(customer) % 2)
-    loop = walkthrough.shown("docs/api.md", 'next="?from=2024-09-04').replace("limit=1000", "limit=2")
+    shown = walkthrough.shown("docs/api.md", 'next="?from=2024-09-04')
+    loop = shown.replace("limit=1000", "limit=2")
     environment = {**os.environ, "API_URL": str(api.client.base_url)}
     subprocess.run(["bash", "-c", loop], cwd=tmp_path, env=environment, check=True)
     header, *rows = (tmp_path / "month.csv").read_bytes().splitlines(keepends=True)

@@ -40,7 +40,7 @@ AWS_METRICS = {
     ("AWS/RDS", "IamDbAuthConnectionFailure"): {"DBClusterIdentifier"},
 }
 """What AWS's services publish, by which dimensions, and where that is written."""
-OPTIONAL = {"Retention", "RetentionSilence"}
+OPTIONAL = {"Report", "ReportSilence", "Retention", "RetentionSilence"}
 """Of parts that are off by default; their own tests look at them."""
 
 

@@ -16,7 +16,7 @@ DIAGRAM = re.findall(r"^```mermaid\n(.*?)^```", PAGE.read_text(), re.DOTALL | re
 LABELS = dict(
     re.findall(r'^\s*(?:subgraph )?(\w+)(?:\[\("|\["|\[\(|\[|\(\[)(.*?)"?\)?\]', DIAGRAM, re.MULTILINE)
 )
-DOTTED = re.compile(r"\b(?:processor|logstats|api|migrate|cdk)(?:\.\w+)+")
+DOTTED = re.compile(r"\b(?:processor|logstats|api|migrate|report|cdk)(?:\.\w+)+")
 MODULES = {
     node: match[0]
     for node, label in LABELS.items()

@@ -24,6 +24,7 @@ from cdk.database import AuroraParameters
 from cdk.monitoring import MonitoringParameters
 from cdk.parameters import Parameters
 from cdk.processor import ProcessorParameters
+from cdk.report import ReportParameters
 from logstats.metrics import METRICS, OUTCOME, ROUTE, SERVICE
 from tests.infrastructure.templates import template
 from tests.walkthrough import blocks
@@ -37,6 +38,7 @@ OF_CONSTRUCTS = {
     "api": ApiParameters,
     "database": AuroraParameters,
     "monitoring": MonitoringParameters,
+    "report": ReportParameters,
     "backfill": BackfillParameters,
 }
 STAND_IN = """#!{python}
@@ -115,7 +117,8 @@ def test_outputs_and_resources_that_are_named_exist() -> None:
     assert named <= {value for name, value in vars(outputs).items() if name.isupper()}
     logical = [(name, each["Type"]) for name, each in template("prod")["Resources"].items()]
     for kind, start in re.findall(r"\$\(resource (\S+) (\w+)\)", COMMANDS):
-        if start.startswith("Retention"):  # off by default: see tests/infrastructure/test_retention.py
+        # Off by default: see tests/infrastructure/test_retention.py and test_report.py.
+        if start.startswith(("Retention", "Report")):
             continue
         assert len([name for name, type_ in logical if type_ == kind and name.startswith(start)]) == 1, start
 

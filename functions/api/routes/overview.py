@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import conditional
 from api.authorisation import Rule, ruled
+from api.fleet_responses import check_range
 from api.histograms import TooManyHistogramsError
 from api.overview import OverviewQuery
-from api.parameters import CalendarDate, check_order
+from api.parameters import CalendarDate
 from api.problems import REFUSALS, refuse
 from api.representation import MEDIA_TYPES, Changes, Count, Seconds
 from api.revisions import CachedAnswers
@@ -170,13 +171,10 @@ def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
         ] = True,
     ) -> Response:
         """Add up all customers: each day of a range, the whole of it, and how it differs from the range before."""
-        if last is not None:
-            if first is None:
-                refuse("needs_from", "to", "Input should come with 'from'", str(last))
-            try:
-                check_order(first, last)
-            except ValueError as error:
-                refuse("date_order", "to", str(error), str(last))
+        if first is not None:
+            check_range(first, last)
+        elif last is not None:
+            refuse("needs_from", "to", "Input should come with 'from'", str(last))
         query = OverviewQuery(first, last, percentiles)
         try:
             tag, answer = await answers.answer(query, request.headers.get("if-none-match"))

@@ -3,18 +3,21 @@
 import { hasToken, isUnaskable, statsPath, useToken } from "./api.js";
 import { completeCustomers } from "./combobox.js";
 import { downloadCsv, listen, showControls, tableQuery } from "./controls.js";
-import { byId, show } from "./dom.js";
+import { byId, h, show } from "./dom.js";
 import { plural } from "./format.js";
-import { showIngestions, showWelcome } from "./lists.js";
+import { drawFront, lastDay, showFront } from "./front.js";
+import { showEmpty, showIngestions } from "./lists.js";
 import { showError } from "./messages.js";
 import { dayName } from "./periods.js";
+import { customerAddress, neighbours } from "./ranking.js";
 import { askBounds, askReport, drawCharts, drawReport, rangeOf } from "./report.js";
 import { readState, writeState } from "./state.js";
 
 const SLOW_MS = 150; // an answer that comes sooner needs no word about waiting
 
 let state = readState(location.search);
-let report = null;
+let report = null; // what is drawn of a customer
+let front = null; // what is drawn of all
 let bounds = null;
 let asking = new AbortController();
 let stopCountdown = () => {};
@@ -33,13 +36,13 @@ async function load() {
     stopCountdown = showError(byId("message"), error, load);
   };
   try {
-    const done = await (state.customer === null ? welcome(signal, failed) : showReport(signal));
+    const done = await (state.customer === null ? all(signal, failed) : showReport(signal, failed));
     clearTimeout(waiting);
     tell(done);
     byId("message").hidden = true;
     await ingestions(signal);
   } catch (error) {
-    if (state.customer !== null && !signal.aborted) byId("numbers").hidden = true;
+    if (!signal.aborted) byId(state.customer === null ? "front" : "numbers").hidden = true;
     if (!(error instanceof Error)) throw error;
     failed(error);
   } finally {
@@ -49,19 +52,43 @@ async function load() {
   byId("forget-token").hidden = !hasToken();
 }
 
-async function welcome(signal, failed) {
-  byId("report").hidden = true;
+async function all(signal, failed) {
+  byId("report").hidden = byId("way").hidden = byId("message-here").hidden = true;
+  report = null;
   document.title = "logstats";
-  const number = await showWelcome(byId("welcome"), state, signal, failed);
-  return number ? "" : "There are no statistics yet.";
+  byId("search").value = "";
+  const last = state.to ?? (await lastDay(signal));
+  byId("view").hidden = byId("front").hidden = last === null;
+  byId("welcome").hidden = last !== null;
+  if (last === null) return showEmpty(byId("welcome"));
+  byId("heading").textContent = "All customers";
+  const range = { from: state.from ?? last, to: last };
+  bounds = { first: null, last };
+  showControls(state, range, bounds);
+  const { drawn, words } = await showFront(state, range, { signal, failed, resort: (sort) => change({ sort }) });
+  front = drawn;
+  return words;
 }
 
-async function showReport(signal) {
-  byId("welcome").hidden = true;
-  byId("customer").textContent = state.customer;
+/** The way back to the list, and to the customers before and after this one in it. */
+async function showWay(range, signal) {
+  const way = byId("way");
+  const link = (customer, rel, text) => h("a", { href: customerAddress(customer, state, range), rel }, text, h("bdi", {}, customer));
+  const back = h("a", { href: writeState({ ...state, customer: null, interval: null }) || "./" }, "All customers");
+  show(way, back);
+  if (state.sort === null) return;
+  const [before, after] = await neighbours(state, range, signal);
+  way.append(...(before ? [link(before, "prev", "Previous: ")] : []), ...(after ? [link(after, "next", "Next: ")] : []));
+}
+
+async function showReport(signal, failed) {
+  byId("welcome").hidden = byId("front").hidden = true;
+  front = null;
+  byId("ledger").hidden = true;
+  byId("heading").textContent = state.customer;
   document.title = `\u2068${state.customer}\u2069 · logstats`; // isolated: a name's direction is its own
   byId("search").value = state.customer;
-  byId("report").hidden = false;
+  byId("view").hidden = byId("report").hidden = false;
   if (isUnaskable(state.customer)) return nothing("A browser cannot ask for this name: it takes it for a folder. Use “logstats stats”.");
   const known = askBounds(state.customer, signal);
   if (state.from === null || state.to === null) bounds = await known;
@@ -72,6 +99,7 @@ async function showReport(signal) {
   const [answered, found] = await Promise.all([askReport(state, range, signal), known]);
   bounds = found;
   showControls(state, range, bounds);
+  showWay(range, signal).catch((error) => error.status === 403 || failed(error)); // a token for one customer has no list
   report = answered;
   if (!report.total) return nothing(bounds ? `No requests in this range. There are some from ${dayName(bounds.first)} to ${dayName(bounds.last)}.` : "No log line names this customer. Upper and lower case matter.");
   byId("message-here").hidden = true;
@@ -115,7 +143,7 @@ function change(part) {
   const address = writeState(next) || location.pathname;
   if (next.customer !== state.customer) history.pushState(null, "", address);
   else history.replaceState(null, "", address);
-  const redraw = ["customer", "from", "to", "interval"].every((name) => next[name] === state[name]);
+  const redraw = ["customer", "from", "to", "interval", "sort", "prefix"].every((name) => next[name] === state[name]);
   state = next;
   if (redraw && report) drawCharts(report, state);
   else load();
@@ -130,6 +158,19 @@ byId("forget-token").addEventListener("click", () => {
   useToken("");
   load();
 });
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const address = link?.getAttribute("href");
+  const isOurs = address === "./" || address?.startsWith("?");
+  if (!isOurs || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault(); // what has been loaded stays
+  state = readState(address === "./" ? "" : address);
+  bounds = null;
+  history.pushState(null, "", address === "./" ? location.pathname : address);
+  scrollTo(0, 0);
+  byId("main").focus({ preventScroll: true });
+  load();
+});
 addEventListener("popstate", () => {
   state = readState(location.search);
   load();
@@ -137,6 +178,7 @@ addEventListener("popstate", () => {
 let width = innerWidth;
 addEventListener("resize", () => {
   if (innerWidth !== width && report) drawCharts(report, state);
+  if (innerWidth !== width && front) drawFront(front);
   width = innerWidth;
 });
 load();

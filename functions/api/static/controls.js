@@ -30,6 +30,10 @@ export function listen(change, getBounds) {
     const objective = readObjective(event.target.value);
     if (objective !== null) change({ objective });
   });
+  byId("prefix").addEventListener("input", (event) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => change({ prefix: event.target.value || null }), TYPING_MS);
+  });
   for (const button of document.querySelectorAll("[data-days]")) {
     button.addEventListener("click", () => change(preset(button.dataset.days, getBounds())));
   }
@@ -44,13 +48,19 @@ function preset(days, { first, last }) {
 export function showControls(state, range, bounds) {
   byId("from").value = range.from;
   byId("to").value = range.to;
+  byId("per").hidden = state.customer === null;
   byId("interval").value = state.interval ?? "";
+  if (byId("prefix").value !== (state.prefix ?? "")) byId("prefix").value = state.prefix ?? "";
   byId("scale").checked = state.log;
   if (readObjective(byId("objective").value) !== state.objective) byId("objective").value = state.objective;
+  let isLit = false; // one at most: a customer of 30 days has "30 days" and "All" in one
   for (const button of document.querySelectorAll("[data-days]")) {
     button.disabled = bounds === null;
+    button.hidden = button.dataset.days === "all" && bounds?.first === null;
     const days = bounds && preset(button.dataset.days, bounds);
-    button.setAttribute("aria-pressed", String(days?.from === range.from && days?.to === range.to));
+    const isShown = !isLit && days?.from === range.from && days?.to === range.to;
+    button.setAttribute("aria-pressed", String(isShown));
+    isLit ||= isShown;
   }
 }
 

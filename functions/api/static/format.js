@@ -45,6 +45,20 @@ export function share(part, total) {
   return `${value.toFixed(1)}${SPACE}%`;
 }
 
+/** A ratio less one, with its sign: +12.3 %. None is a dash. */
+export function percentChange(ratio) {
+  return ratio === null ? "–" : `${sign(ratio)}${digits(Math.abs(100 * ratio))}${SPACE}%`;
+}
+
+/** A difference of percentages, with its sign. */
+export function pointsChange(difference) {
+  return difference === null ? "–" : `${sign(difference)}${Number(Math.abs(difference).toFixed(2))}${SPACE}points`;
+}
+
+function sign(value) {
+  return value < 0 ? "\u2212" : value > 0 ? "+" : "±";
+}
+
 export function plural(number, one, many = `${one}s`) {
   return `${count(number)} ${number === 1 ? one : many}`;
 }

@@ -4,6 +4,7 @@ import { isDay } from "./periods.js";
 import { readObjective } from "./objective.js";
 
 const INTERVALS = ["day", "week", "month"];
+const SORT = /^-?[a-z0-9_]+$/;
 export const OBJECTIVE = 99.9;
 
 /** Read an address's query; what is missing or not understood is null, or the usual. */
@@ -14,6 +15,8 @@ export function readState(search) {
     customer: one("customer", (text) => text !== ""),
     from: one("from", isDay),
     to: one("to", isDay),
+    sort: one("sort", (text) => SORT.test(text)),
+    prefix: one("prefix", (text) => text !== ""),
     interval: one("interval", (text) => INTERVALS.includes(text)),
     log: query.get("scale") === "log",
     objective: readObjective(query.get("objective") ?? "") ?? OBJECTIVE,
@@ -23,7 +26,7 @@ export function readState(search) {
 /** Write a query that reads as the same state; the usual is left out. */
 export function writeState(state) {
   const query = new URLSearchParams();
-  for (const name of ["customer", "from", "to", "interval"]) {
+  for (const name of ["customer", "from", "to", "sort", "prefix", "interval"]) {
     if (state[name] !== null) query.set(name, state[name]);
   }
   if (state.log) query.set("scale", "log");

@@ -23,7 +23,8 @@ Key = tuple[str, dt.date]
 Parts = list[tuple[int, DailySummary]]
 """Contributions to one customer's day: attempt and partial summary."""
 
-_BATCH = 2_000
+_BATCH = 500
+"""Customer days at a time, which are in memory with three breakdowns each."""
 _COLUMNS = (*rows.KEY, *rows.COLUMNS)
 _INSERTION = insert(DailyStatistics)
 _UPSERT = str(

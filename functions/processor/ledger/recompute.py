@@ -20,7 +20,7 @@ from logstats.domain.summary import DailySummary
 from logstats.models import Contribution, Customer, DailyStatistics, LogObject
 from processor.ledger.horizon import is_open
 
-_PAGE = 1_000
+_PAGE = 250
 CUSTOMER = ("first_date", "last_date", "total_requests")
 """The columns of a customer that follow from its days."""
 

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 
 #ifndef MAX_LISTED          /* durations in a list */
-#define MAX_LISTED 1024
+#define MAX_LISTED 1020
 #endif
+
+/* With the eight bytes that an allocator takes for itself, powers of two. */
+static inline uint32_t next_capacity(uint32_t capacity) { return capacity ? 2 * capacity + 4 : 12; }
 
 enum { PRUNE_FROM = 2 * MAX_ROUTES };
 
@@ -82,8 +85,8 @@ static int store_cell(tallies *t, tallied_cell *cell) {
 }
 
 int grow_durations(tallies *t, tallied_cell *cell) {
-    if (cell->capacity == MAX_LISTED) return load_cell(t, cell) || store_cell(t, cell) ? NO_MEMORY : 0;
-    const uint32_t capacity = cell->capacity ? cell->capacity * 2 : 4;
+    if (cell->capacity >= MAX_LISTED) return load_cell(t, cell) || store_cell(t, cell) ? NO_MEMORY : 0;
+    const uint32_t capacity = next_capacity(cell->capacity);
     uint16_t *list = grown(t, cell->list, cell->capacity * sizeof *list, capacity * sizeof *list);
     if (!list) return NO_MEMORY;
     cell->list = list;

@@ -528,7 +528,9 @@ static span read_target(const program *p) {
 
 /* What is before the target, or in a value of its own. */
 static span read_method(const program *p) {
-    span method = get(p, p->request == REQUEST_LINE ? p->request_value : p->method_value);
+    const uint8_t value = p->request == REQUEST_LINE ? p->request_value : p->method_value;
+    if (value == NONE) return (span){NULL, 0};
+    span method = get(p, value);
     if (p->request == REQUEST_LINE && !is_absent(method)) {
         const uint8_t *space = find(method.at, method.at + method.length, ' ');
         if (space) method = between(method.at, space);

@@ -234,3 +234,28 @@ async def test_trap_09_a_silent_database_is_given_up_in_time(
         assert 0.4 < time.monotonic() - started < 1
         wire.connected.set()
         await pid(reading)
+
+
+async def read_slowly(reading: Reader, statement: sa.TextClause) -> None:
+    async with reading.snapshot() as connection:
+        await connection.execute(statement)
+        await asyncio.sleep(1.5)
+        await connection.execute(statement)
+
+
+async def test_a_snapshot_sees_the_same_throughout_and_one_that_nobody_reads_is_ended(
+    database: DatabaseSettings,
+) -> None:
+    """A client that has stopped reading must not keep PostgreSQL from cleaning up for ever."""
+    count = sa.text("SELECT count(*) FROM retention")
+    async with connected(database, idle_seconds=1) as reading:
+        with psycopg.connect(database.url, autocommit=True) as other:
+            async with reading.snapshot() as connection:
+                before = (await connection.execute(count)).scalar_one()
+                other.execute("DELETE FROM retention")
+                assert (await connection.execute(count)).scalar_one() == before == 1
+            async with reading.snapshot() as connection:
+                assert (await connection.execute(count)).scalar_one() == 0
+            with pytest.raises(DatabaseUnavailableError):
+                await read_slowly(reading, count)
+        assert await pid(reading)

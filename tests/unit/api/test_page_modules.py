@@ -139,13 +139,13 @@ def test_an_objective_is_judged_exactly() -> None:
 
 
 def test_an_address_reads_as_what_it_was_written_from() -> None:
-    fields = ("customer", "from", "to", "interval", "log", "objective")
+    fields = ("customer", "from", "to", "sort", "prefix", "interval", "log", "objective")
     states = [
         dict(zip(fields, (customer, *rest), strict=True))
         for customer in ("cust_1", "a/b?c#d&e=f%2F+", "<script>", "שלום", "x" * 255)
         for rest in [
-            ("2024-09-01", "2024-10-03", None, False, 99.9),
-            (None, "2024-10-03", "week", True, 99.95),
+            ("2024-09-01", "2024-10-03", None, None, None, False, 99.9),
+            (None, "2024-10-03", "-change_p99", "c&", "week", True, 99.95),
         ]
     ]
     addresses = call("state.js", [["writeState", state] for state in states])
@@ -155,9 +155,14 @@ def test_an_address_reads_as_what_it_was_written_from() -> None:
 def test_what_an_address_says_wrongly_is_left_out() -> None:
     (state,) = call(
         "state.js",
-        [["readState", "?customer=&from=soon&to=2024-02-30&interval=year&scale=x&objective=200&token=t"]],
+        [
+            [
+                "readState",
+                "?customer=&from=soon&to=2024-02-30&sort=a;b&prefix=&interval=year&scale=x&objective=200&token=t",
+            ]
+        ],
     )
-    nothing = dict.fromkeys(("customer", "from", "to", "interval"))
+    nothing = dict.fromkeys(("customer", "from", "to", "sort", "prefix", "interval"))
     assert state == {**nothing, "log": False, "objective": 99.9}
     assert call("state.js", [["writeState", state]]) == [""]
 
