@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.copying import copy
 from api.histograms import HEADER_BYTES
-from api.reader import copy
 from api.statements import Statement
 from logstats.domain.breakdown import Breakdown
 from logstats.models import DailyStatistics
