@@ -1,24 +1,20 @@
 """GET …/routes and …/statuses: what is inside the days of a customer, or of all customers."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any, Protocol
-from urllib.parse import urlencode
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field, StringConstraints, create_model
+from pydantic import BaseModel, StringConstraints
 
-from api import conditional, revisions
+from api import conditional
 from api.authorisation import Rule, ruled
-from api.breakdown_pages import Days, Page, RouteCustomersQuery, RoutesQuery, StatusesQuery
-from api.breakdowns import TooManyBreakdownsError
-from api.cursors import parse as parse_cursor
-from api.fleet import Order
-from api.negotiation import preferred
+from api.breakdown_models import RouteCustomerPage, RoutePage, StatusPage
+from api.breakdown_pages import Days, RouteCustomersQuery, RoutesQuery, StatusesQuery
+from api.breakdown_responses import form_of, page_of, respond
 from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, CustomerId, Limit
-from api.problems import REFUSALS, refuse
-from api.representation import MEDIA_TYPES, NUMBERS, Count, CustomerStatistics, Format
+from api.problems import REFUSALS
+from api.representation import NUMBERS, Format
 from api.revisions import CachedAnswers
 from api.routes.stats import WITHOUT_BREAKDOWN, check
 from api.settings import Auth
@@ -26,66 +22,6 @@ from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
 DEFAULT_SORT = "-total_requests"
 """The most used first."""
-
-_NUMBERS: dict[str, Any] = {
-    name: (CustomerStatistics.model_fields[name].annotation, CustomerStatistics.model_fields[name])
-    for name in NUMBERS
-}
-RouteStatistics = create_model(
-    "RouteStatistics",
-    __doc__="The requests to one route: counts and mean are exact, percentiles and the longest duration within 0.4 %.",
-    route=(
-        str,
-        Field(
-            description="The method, and the path with `{id}` for what looks generated, or as it is declared. `(not found)` are "
-            "answers 404 and requests without a readable path, `(other)` those beyond 500 routes of a log object and day.",
-            examples=["GET /v1/orders/{id}"],
-        ),
-    ),
-    **_NUMBERS,
-)
-RouteOfCustomer = create_model(
-    "RouteOfCustomer",
-    __doc__="The requests of one customer to one route.",
-    customer_id=(str, Field(description="The customer.", examples=["cust_1"])),
-    **_NUMBERS,
-)
-
-
-class StatusStatistics(BaseModel):
-    """The requests with one status code."""
-
-    status: int = Field(description="The status code; 0 if the log has none.", examples=[429], ge=0, le=999)
-    total_requests: Count = Field(description="Requests that were answered with it.", examples=[3])
-
-
-class _Rows(BaseModel):
-    """Rows, and what is missing from them."""
-
-    days_without_breakdown: Count = Field(
-        description="Days with requests that are missing from the rows: they were ingested before days were divided, or without "
-        "this part. Of all customers: the sum of each one's days.",
-        examples=[0],
-    )
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
-
-
-class RoutePage(_Rows):
-    """A page of routes."""
-
-    rows: list[RouteStatistics] = Field(description="In the order that `sort` says.")
-
-
-class RouteCustomerPage(_Rows):
-    """A page of customers that have requests to a route."""
-
-    rows: list[RouteOfCustomer] = Field(description="In the order that `sort` says.")
-
-
-class StatusPage(_Rows):
-    """All status codes."""
-
-    rows: list[StatusStatistics] = Field(description="In the order of the codes; there is no next page.")
 
 
 def _sort(name: str) -> Any:  # noqa: ANN401 - what FastAPI's Query returns
@@ -147,14 +83,6 @@ def _documented(model: type[BaseModel], whose: str) -> dict[str, Any]:
     }
 
 
-class _Divided(revisions.Query, Protocol):
-    """A question about the inside of days."""
-
-    @property
-    def days(self) -> Days:
-        """The days."""
-
-
 def routers(answers: CachedAnswers, auth: Auth) -> Iterator[APIRouter]:
     """Return the routes about one customer, and those about all."""
     yield _of_customer(answers, auth)
@@ -183,8 +111,8 @@ def _of_customer(answers: CachedAnswers, auth: Auth) -> APIRouter:
         """Divide a customer's days by route: method and path template."""
         check(request, first, last)
         days = Days(first, last, customer_id)
-        page = _page("route", sort, limit, after)
-        return await _answer(request, answers, RoutesQuery(days, page, _form(request, form)))
+        page = page_of("route", sort, limit, after)
+        return await respond(request, answers, RoutesQuery(days, page, form_of(request, form)))
 
     @routes.get(
         "/customers/{customer_id:customer}/statuses",
@@ -202,7 +130,7 @@ def _of_customer(answers: CachedAnswers, auth: Auth) -> APIRouter:
         """Divide a customer's days by status code."""
         check(request, first, last)
         days = Days(first, last, customer_id)
-        return await _answer(request, answers, StatusesQuery(days, _form(request, form)))
+        return await respond(request, answers, StatusesQuery(days, form_of(request, form)))
 
     return routes
 
@@ -225,8 +153,8 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
     ) -> Response:
         """Divide the days of all customers by route: method and path template."""
         check(request, first, last)
-        page = _page("route", sort, limit, after)
-        return await _answer(request, answers, RoutesQuery(Days(first, last), page, _form(request, form)))
+        page = page_of("route", sort, limit, after)
+        return await respond(request, answers, RoutesQuery(Days(first, last), page, form_of(request, form)))
 
     @routes.get(
         "/routes/customers",
@@ -253,9 +181,9 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
     ) -> Response:
         """List the customers that have requests to one route, with their statistics of that route."""
         check(request, first, last)
-        page = _page("customer_id", sort, limit, after)
-        query = RouteCustomersQuery(Days(first, last), page, route, _form(request, form))
-        return await _answer(request, answers, query)
+        page = page_of("customer_id", sort, limit, after)
+        query = RouteCustomersQuery(Days(first, last), page, route, form_of(request, form))
+        return await respond(request, answers, query)
 
     @routes.get(
         "/statuses",
@@ -267,43 +195,6 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
     ) -> Response:
         """Divide the days of all customers by status code."""
         check(request, first, last)
-        return await _answer(request, answers, StatusesQuery(Days(first, last), _form(request, form)))
+        return await respond(request, answers, StatusesQuery(Days(first, last), form_of(request, form)))
 
     return routes
-
-
-def _form(request: Request, form: Format | None) -> Format:
-    return form or preferred(request.headers.get("accept", ""))
-
-
-def _page(name: str, sort: str, limit: int, after: str) -> Page:
-    order = Order.parse(sort)
-    try:
-        cursor = parse_cursor(after, "customer_id" if order.field == name else order.field) if after else None
-    except ValueError as error:
-        refuse("cursor", "after", str(error), after)
-    return Page(order, limit, cursor)
-
-
-async def _answer(request: Request, answers: CachedAnswers, query: _Divided) -> Response:
-    with _refusals(query.days):
-        tag, answer = await answers.answer(query, request.headers.get("if-none-match"))
-    headers = {"ETag": tag, **conditional.HEADERS}
-    if answer is None:
-        return Response(status_code=304, headers=headers)
-    headers["Days-Without-Breakdown"] = str(answer.days_without_breakdown)
-    if answer.following is not None:
-        pairs = [pair for pair in request.query_params.multi_items() if pair[0] != "after"]
-        headers["Link"] = f'<?{urlencode([*pairs, ("after", answer.following)])}>; rel="next"'
-    if request.query_params.get("format") == Format.CSV:
-        headers["Content-Disposition"] = f'attachment; filename="{request.url.path.rsplit("/", 1)[-1]}.csv"'
-    return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[query.form])
-
-
-@contextmanager
-def _refusals(days: Days) -> Iterator[None]:
-    """Refuse what turns out to be too much."""
-    try:
-        yield
-    except TooManyBreakdownsError as error:
-        refuse("too_many_breakdowns", "to", f"{error}; choose fewer days", days.last and str(days.last))

@@ -279,6 +279,22 @@ def test_a_route_of_all_customers(app: FastAPI, ingestor: Ingestor, tmp_path: Pa
         assert answer.json() == {"rows": rows, "days_without_breakdown": 0, "next": None}, route
 
 
+def test_rows_that_come_in_pieces_add_up_to_the_same(
+    database: DatabaseSettings, ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [dt.date(2024, 9, 1) + dt.timedelta(number) for number in range(8)]
+    ingest(ingestor, tmp_path / "log", lines(requests(9, days, 300)))
+    targets = [
+        "/routes?from=2024-09-01",
+        "/statuses?from=2024-09-01",
+        "/routes/customers?from=2024-09-01&route=/search",
+    ]
+    uncached = ApiSettings(auth="none", answer_seconds=25, cache_bytes=0)
+    whole = [answer.text for answer in read(create_app(database, uncached), *targets)]
+    monkeypatch.setattr(api.breakdowns, "_PIECE_BYTES", 5_000)
+    assert [answer.text for answer in read(create_app(database, uncached), *targets)] == whole
+
+
 @pytest.mark.parametrize(
     "sort",
     [
