@@ -191,6 +191,7 @@ bench-api: setup  ## Compare the API with a textbook one under load (wrk; BENCH=
 .PHONY: bench-fleet
 bench-fleet: setup  ## Measure what is asked of all customers, rewrite docs/performance-fleet.md (quiet machine; some minutes)
 	@$(BIN)/python -m benchmarks.fleet $(BENCH)
+	@$(BIN)/python -m benchmarks.divided
 
 .PHONY: soak
 soak: setup  ## Ten minutes of siege on the API while logs are ingested (siege; BENCH="--seconds 600")
