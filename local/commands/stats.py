@@ -49,6 +49,7 @@ def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
         return
     print_days(customer_id, days)
     screen = console()
+    screen.print()
     for line in _sparklines(days, max(1, min(screen.width - 40, _SPARKLINE_WIDTH))):
         screen.print(Text(line, no_wrap=True))
 

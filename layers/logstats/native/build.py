@@ -18,10 +18,12 @@ SOURCES = (
     "encoding.c",
     "histogram.c",
     "json.c",
+    "marks.c",
     "program.c",
     "route.c",
     "sums.c",
     "tally.c",
+    "text.c",
     "totals.c",
     "values.c",
 )
