@@ -233,7 +233,7 @@ def test_a_document_that_is_alike_has_values_of_its_own(customer: str) -> None:
         line = f'{{"x":"{before}","a":{customer},"s":200,"t":"2024-09-03T12:00:00Z"}}'.encode()
         buffer[: len(line)] = line
         aggregator.feed(buffer, len(line))
-    [(name, _, numbers, _)] = aggregator.drain()
+    [(name, _, numbers, *_)] = aggregator.drain()
     assert (name.decode(), numbers[0]) == (str(json.loads(customer)).lower(), 3)
 
 
