@@ -311,6 +311,12 @@ static int count_line(aggregator *a, const log_line *line, uint64_t hash) {
     return count_pending(a, due);
 }
 
+/* Copy what is needed. */
+static inline void copy_line(const aggregator *a, log_line *to, const log_line *from) {
+    if (a->tallies.parts) *to = *from;
+    else memcpy(to, from, offsetof(log_line, second));
+}
+
 /* The summaries and their counters do not fit into the cache, and each line wants others. So a line only asks for its
  * summary, AWAITED lines later that asks for the counter, and PENDING lines later it is there. Measured: 2 to 3 times as fast.
  * What does not stay where it is until the end of the block is counted at once. */
@@ -322,9 +328,11 @@ static inline int record(aggregator *a, const log_line *line, uint64_t customer_
         __builtin_prefetch(&a->summaries[likely - 1], 1);
         __builtin_prefetch(&a->summaries[likely - 1].counts, 1);
     }
-    awaited *slot = &a->awaited[a->next_awaited++ % AWAITED];
-    const awaited due = *slot;
-    *slot = (awaited){*line, hash};
+    awaited *slot = &a->awaited[a->next_awaited++ % AWAITED], due;
+    due.hash = slot->hash;
+    slot->hash = hash;
+    copy_line(a, &due.line, &slot->line);
+    copy_line(a, &slot->line, line);
     return due.line.customer ? count_line(a, &due.line, due.hash) : 0;
 }
 
@@ -427,7 +435,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     if (end - p < TIMESTAMP_BYTES + SHORTEST_REST) return NULL;
     line->day = read_day(a, p);
     if (line->day < 0 || line->day >= a->plain_days || !is_plain_time(p + 10)) return NULL;
-    line->second = (pair(p + 11) * 60 + pair(p + 14)) * 60 + pair(p + 17);
+    if (a->tallies.parts) line->second = (pair(p + 11) * 60 + pair(p + 14)) * 60 + pair(p + 17);
     p += TIMESTAMP_BYTES;
     if (*p == '"') return NULL; /* a customer in quotes loses them */
 
@@ -462,8 +470,10 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     /* At least 8 bytes are left. */
     const unsigned hundreds = (unsigned)p[0] - '0', tens = (unsigned)p[1] - '0', units = (unsigned)p[2] - '0';
     if (hundreds - 1 > 4 || tens > 9 || units > 9 || p[3] != ' ') return NULL;
-    line->method = (span){NULL, 0};
-    line->target = between(path, p - 1);
+    if (a->tallies.parts) {
+        line->method = (span){NULL, 0};
+        line->target = between(path, p - 1);
+    }
     line->status = (int32_t)(hundreds * 100 + tens * 10 + units);
     if (line->status == 101) return NULL;
     p += 4;

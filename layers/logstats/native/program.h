@@ -9,11 +9,13 @@
 typedef struct {
     const uint8_t *customer;
     uint32_t customer_length;
-    int32_t day, second;    /* UTC: since 1970, and of the day */
-    span method, target;    /* as written; only if targets are read */
+    int32_t day;            /* UTC, since 1970 */
     int32_t status;
     int timed;              /* whether there is a duration */
     uint64_t duration_us;
+    /* From here on only for breakdowns. */
+    int32_t second;         /* of the day */
+    span method, target;    /* as written */
 } log_line;
 
 #define MAX_VALUES 64       /* each has a bit */
