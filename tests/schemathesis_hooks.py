@@ -23,4 +23,4 @@ def filter_case(_context: schemathesis.HookContext, case: schemathesis.Case[Any]
         return True
     if first is None:
         return not asked.keys() & OF_A_RANGE
-    return not asked.get("after") and asked.get("days") in (None, False, "false")
+    return not asked.get("after")

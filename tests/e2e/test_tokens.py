@@ -28,7 +28,7 @@ from tests.logs import as_bytes, random_lines
 
 pytestmark = pytest.mark.walkthroughs  # its template names the issuer's port: it is synthesised each time
 STATS = "/customers/cust_1/stats?from=2024-09-01"
-PATHS = (STATS, "/customers", "/ingestions", "/ingestions/1", "/docs", "/openapi.json")
+PATHS = (STATS, "/customers", "/overview", "/ingestions", "/ingestions/1", "/docs", "/openapi.json")
 LINES = random_lines(5, 60)
 
 
@@ -64,7 +64,13 @@ def test_a_token_of_the_customer_reads_its_statistics_and_no_others(cloud: Cloud
     ]
     assert expected
     assert answer.body == expected
-    for path in ("/customers/cust_2/stats?from=2024-09-01", "/customers", "/ingestions", "/ingestions/1"):
+    for path in (
+        "/customers/cust_2/stats?from=2024-09-01",
+        "/customers",
+        "/overview",
+        "/ingestions",
+        "/ingestions/1",
+    ):
         assert get(cloud, token, path).status == 403, path
 
 
