@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from logstats.domain.breakdown import PARTS, Part
 from processor.reading.rules import FormatRule
-from processor.settings import IGNORED_KEYS
+from processor.settings import IGNORED_KEYS, known_routes
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Of all parameters: unknown names and other types are errors."""
@@ -95,7 +96,7 @@ class Environment:
         return self
 
     @model_validator(mode="after")
-    def _an_existing_bucket_stays_as_it_is(self) -> "Environment":
+    def _an_existing_bucket_stays_as_it_is(self) -> Self:
         if self.logs_bucket and (self.log_objects_days or self.archive_days or self.deliveries):
             raise ValueError(
                 "log_objects_days, archive_days and deliveries change the stack's own bucket; leave them out with logs_bucket,"
@@ -104,7 +105,7 @@ class Environment:
         return self
 
     @model_validator(mode="after")
-    def _log_objects_are_archived_before_they_expire(self) -> "Environment":
+    def _log_objects_are_archived_before_they_expire(self) -> Self:
         if self.archive_days and self.log_objects_days and self.archive_days >= self.log_objects_days:
             raise ValueError(
                 "log objects expire before they are archived: archive_days must be below log_objects_days"
