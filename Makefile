@@ -228,6 +228,7 @@ bench: setup  ## Compare with DuckDB, Polars, GoAccess and the textbook flow (BE
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks.run $(BENCH)
 	@$(BIN)/python -m benchmarks.formats
+	@$(BIN)/python -m benchmarks.broken_down
 
 .PHONY: bench-api
 bench-api: development  ## Compare the API with a textbook one under load (wrk; BENCH="--runs 5 --seconds 10")

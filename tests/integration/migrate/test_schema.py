@@ -274,6 +274,25 @@ def test_0007_keeps_what_is_there_and_finds_equal_content_by_an_index(empty: sa.
     assert any("log_objects_by_content" in line for line in plan)
 
 
+def test_0009_rewrites_nothing_and_lets_older_code_go_on(empty: sa.Engine) -> None:
+    """What is there, and what older code writes, has no breakdown."""
+    upgrade_to(empty, "0008")
+    day = sa.text(
+        "INSERT INTO daily_statistics (customer_id, date, total_requests, client_errors, server_errors, duration_sum_us,"
+        " histogram) VALUES (:name, '2024-09-03', 5, 0, 0, 5, '')"
+    )
+    file = sa.text("SELECT pg_relation_filenode('daily_statistics'), pg_relation_filenode('contributions')")
+    with empty.begin() as connection:
+        connection.execute(day, {"name": "before"})
+        before = connection.execute(file).one()
+    schema.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(day, {"name": "after"})
+        assert connection.execute(file).one() == before
+        assert connection.scalars(sa.text("SELECT breakdown FROM daily_statistics")).all() == [None, None]
+        assert connection.scalars(sa.text("SELECT breakdown FROM contributions")).all() == []
+
+
 async def _statuses(database: DatabaseSettings) -> set[int]:
     """Return with which statuses the API answers what it reads from the tables."""
     app = create_app(database, ApiSettings(auth="none"))
