@@ -228,6 +228,7 @@ bench: setup  ## Compare with DuckDB, Polars, GoAccess and the textbook flow (BE
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r benchmarks/requirements.txt
 	@$(BIN)/python -m benchmarks.run $(BENCH)
 	@$(BIN)/python -m benchmarks.formats
+	@$(BIN)/python -m benchmarks.broken_down
 
 .PHONY: bench-api
 bench-api: development  ## Compare the API with a textbook one under load (wrk; BENCH="--runs 5 --seconds 10")
@@ -236,6 +237,7 @@ bench-api: development  ## Compare the API with a textbook one under load (wrk; 
 .PHONY: bench-fleet
 bench-fleet: setup  ## Measure what is asked of all customers, rewrite docs/performance-fleet.md (quiet machine; some minutes)
 	@$(BIN)/python -m benchmarks.fleet $(BENCH)
+	@$(BIN)/python -m benchmarks.divided
 
 .PHONY: soak
 soak: development  ## Ten minutes of siege on the API while logs are ingested (siege; BENCH="--seconds 600")

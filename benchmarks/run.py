@@ -23,6 +23,8 @@ NAMES = {
     "committed": "logstats, committed to PostgreSQL",
     "ours_zlib": "logstats with zlib",
     "duckdb_query": "DuckDB 2",
+    "ours_breakdown": "logstats, broken down",
+    "duckdb_breakdown": "DuckDB 2, four groupings",
     "polars_query": "Polars 2",
     "textbook": "textbook Bytewax flow",
     "goaccess": "GoAccess 1.7",

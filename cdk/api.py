@@ -25,6 +25,9 @@ USER = READER
 PROTECTED_ROUTES = (
     "/customers",
     "/overview",
+    "/routes",
+    "/routes/customers",
+    "/statuses",
     "/customers/{proxy+}",  # greedy: an id may hold "/", which a gateway decodes before it matches
     "/ingestions",
     "/ingestions/{id}",

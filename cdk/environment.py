@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from logstats.domain.breakdown import PARTS, Part
 from processor.reading.rules import FormatRule
-from processor.settings import IGNORED_KEYS
+from processor.settings import IGNORED_KEYS, known_routes
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 """Of all parameters: unknown names and other types are errors."""
@@ -23,23 +24,13 @@ LogRetention = Literal[
 Source = Literal["alb", "cloudfront", "firehose", "s3"]
 """Services of AWS that write logs into the bucket of log objects (`cdk.deliveries`)."""
 
-_MOST_FORMAT_BYTES = 3_000
+_MOST_BYTES = 3_000
 """Of Lambda's 4 KB for all variables of a function (developer guide, "Lambda quotas"), the others need less than a quarter."""
 
 
 def as_variable(formats: Sequence[FormatRule]) -> str:
     """Return the variable `LOG_FORMATS`."""
     return json.dumps([rule.model_dump(exclude_defaults=True) for rule in formats], ensure_ascii=False)
-
-
-def _small(formats: tuple[FormatRule, ...]) -> tuple[FormatRule, ...]:
-    size = len(as_variable(formats).encode())
-    if size > _MOST_FORMAT_BYTES:
-        raise ValueError(
-            f"with the text of their files they have {size:,} bytes, and only {_MOST_FORMAT_BYTES:,} fit into a function's"
-            " variables: shorten the files"
-        )
-    return formats
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -73,6 +64,10 @@ class Environment:
         Which format the log objects under a prefix have, as in `LOG_FORMATS`; a file of one's own is read at synthesis.
     ignore
         Patterns of keys that are no log objects, as in `IGNORE`.
+    breakdown
+        What of a customer's day is broken down, as in `BREAKDOWN`.
+    routes
+        Templates that name routes, as in `ROUTES`.
     """
 
     environment: Annotated[str, Field(pattern="^[a-z][a-z0-9]{0,15}$")]
@@ -85,11 +80,23 @@ class Environment:
     archive_days: Annotated[int, Field(ge=1)] | None = None
     logs_bucket: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
     deliveries: tuple[Source, ...] = ()
-    formats: Annotated[tuple[FormatRule, ...], AfterValidator(_small)] = ()
+    formats: tuple[FormatRule, ...] = ()
     ignore: tuple[str, ...] = IGNORED_KEYS
+    breakdown: tuple[Part, ...] = tuple(PARTS)
+    routes: Annotated[tuple[str, ...], AfterValidator(known_routes)] = ()
 
     @model_validator(mode="after")
-    def _an_existing_bucket_stays_as_it_is(self) -> "Environment":
+    def _variables_are_small(self) -> Self:
+        size = len(as_variable(self.formats).encode()) + len(json.dumps(self.routes))
+        if size > _MOST_BYTES:
+            raise ValueError(
+                f"formats, with the text of their files, and routes have {size:,} bytes, and only {_MOST_BYTES:,} fit into a"
+                " function's variables: shorten the files, or name fewer routes"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_existing_bucket_stays_as_it_is(self) -> Self:
         if self.logs_bucket and (self.log_objects_days or self.archive_days or self.deliveries):
             raise ValueError(
                 "log_objects_days, archive_days and deliveries change the stack's own bucket; leave them out with logs_bucket,"
@@ -98,7 +105,7 @@ class Environment:
         return self
 
     @model_validator(mode="after")
-    def _log_objects_are_archived_before_they_expire(self) -> "Environment":
+    def _log_objects_are_archived_before_they_expire(self) -> Self:
         if self.archive_days and self.log_objects_days and self.archive_days >= self.log_objects_days:
             raise ValueError(
                 "log objects expire before they are archived: archive_days must be below log_objects_days"

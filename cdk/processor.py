@@ -20,6 +20,7 @@ from cdk.deliveries import format_rules, ignored_keys
 from cdk.environment import STRICT, Environment, as_variable
 from cdk.functions import common_options
 from cdk.layers import function_architecture
+from logstats.domain.breakdown import PARTS
 from migrate.roles import WRITER
 from processor.settings import IGNORED_KEYS
 
@@ -149,6 +150,10 @@ def reading_variables(environment: Environment) -> dict[str, str]:
         variables["LOG_FORMATS"] = as_variable(formats)
     if (ignored := ignored_keys(environment)) != IGNORED_KEYS:
         variables["IGNORE"] = json.dumps(ignored)
+    if environment.breakdown != tuple(PARTS):
+        variables["BREAKDOWN"] = ",".join(environment.breakdown)
+    if environment.routes:
+        variables["ROUTES"] = json.dumps(environment.routes)
     return variables
 
 

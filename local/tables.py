@@ -49,13 +49,15 @@ def plain_table() -> Table:
     return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
 
 
-def print_days(customer: str, days: list[dict[str, Any]], columns: Iterable[str] = COLUMNS) -> None:
+def print_days(
+    customer: str, days: list[dict[str, Any]], columns: Iterable[str] = COLUMNS, zone: str = "UTC"
+) -> None:
     """Print a customer's daily statistics: the columns that are asked for, or fewer where the terminal is too narrow."""
     table = plain_table()
     table.title, table.title_justify = Text(visible(customer)), "left"
     shown = list(columns)
     for field in shown:
-        table.add_column(COLUMNS[field], justify="right", overflow="fold")
+        table.add_column(COLUMNS[field].replace("UTC", zone), justify="right", overflow="fold")
     for day in days:
         table.add_row(*(cell(day[field]) for field in shown))
     screen = console()
@@ -63,7 +65,7 @@ def print_days(customer: str, days: list[dict[str, Any]], columns: Iterable[str]
     if width <= screen.width or shown == list(FEWER_COLUMNS):
         screen.print(table)
         return
-    print_days(customer, days, FEWER_COLUMNS)
+    print_days(customer, days, FEWER_COLUMNS, zone)
     hidden = ", ".join(COLUMNS[field] for field in shown if field not in FEWER_COLUMNS)
     screen.print(Text(f"A terminal of {width} columns also shows {hidden}; --json has them too."))
 

@@ -9,7 +9,13 @@ RECORD = struct.Struct("=iIII8Q")
 
 
 def packed(
-    customer: bytes, day: int, durations_us: Sequence[int], *, untimed: int = 0, **changes: int
+    customer: bytes,
+    day: int,
+    durations_us: Sequence[int],
+    *,
+    untimed: int = 0,
+    breakdown: bytes = b"",
+    **changes: int,
 ) -> bytes:
     """One record of requests with these durations and some without, with some of its numbers changed."""
     histogram = LatencyHistogram.of(durations_us).encoded
@@ -24,5 +30,5 @@ def packed(
     } | changes
     *counts, total_us, least, most = numbers.values()
     halves = (total_us & 2**64 - 1, total_us >> 64)
-    header = RECORD.pack(day, len(customer), len(histogram), 0, *counts, *halves, least, most)
-    return header + customer + histogram
+    header = RECORD.pack(day, len(customer), len(histogram), len(breakdown), *counts, *halves, least, most)
+    return header + customer + histogram + breakdown

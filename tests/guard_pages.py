@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from logstats.formats import presets
-from logstats.native import Aggregator, compile_format
+from logstats.native import compile_format
 from logstats.native.batch import batch_add, batch_copy_rows, batch_count
 from logstats.native.histogram import histogram_combine, histogram_values_at
 from logstats.native.library import kernel_free
 from logstats.native.totals import rows_percentiles, rows_sum
 from tests.blocks import block
 from tests.declarations import block_of
-from tests.reference import MAX_REJECT_BYTES, MILLISECONDS, aggregate, encode, told_by
+from tests.reference import MILLISECONDS, aggregate, encode, keeping_all, told_by
 
 PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
@@ -71,7 +71,7 @@ def check_lines(memory: GuardedMemory) -> None:
     for data in filter(None, blocks()):
         expected = aggregate(data)
         for put in (memory.at_end, memory.at_start):
-            aggregator = Aggregator(1000, MAX_REJECT_BYTES)
+            aggregator = keeping_all(1000)
             aggregator.feed(put(data))
             assert told_by(aggregator) == expected, data
 
@@ -85,7 +85,7 @@ def check_formats(memory: GuardedMemory) -> None:
             for piece in (data, data[: len(data) - seed], data[: len(data) // 2], data[seed:]):
                 expected = aggregate(piece, declared=declared)
                 for put in (memory.at_end, memory.at_start):
-                    aggregator = Aggregator(1000, MAX_REJECT_BYTES, program)
+                    aggregator = keeping_all(1000, program)
                     aggregator.feed(put(piece))
                     assert told_by(aggregator) == expected, piece
 
@@ -112,7 +112,7 @@ def check_histograms(memory: GuardedMemory) -> None:
 
 def check_batches(memory: GuardedMemory) -> None:
     """Read every prefix of a batch; add each to the whole, and write its rows."""
-    aggregator = Aggregator()
+    aggregator = keeping_all(0)
     aggregator.feed(b"".join(b"2024-09-03 12:00:00 c%d /a 200 0.%d\n" % (i % 7, i) for i in range(300)))
     [(_, _, batch)] = aggregator.drain_batches(1)
     for length in range(1, len(batch) + 1):

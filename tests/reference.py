@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 from logstats.domain.format import Format
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
+from logstats.domain.route import Declared, parse_routes, route_of
 from logstats.formats import presets
-from logstats.native import Aggregator, Numbers, compile_format
+from logstats.native import Aggregator, Kept, Numbers, compile_format, compile_routes
+from tests import breakdowns
+from tests.breakdowns import Seen
 
 EPOCH = dt.date(1970, 1, 1)
 DAY_NS = 86_400 * 10**9
 MAX_REJECT_BYTES = 300
+ROUTES = parse_routes(
+    ["/v1/orders/{orderId}", "GET /v1/orders", "/api/v1/resource1", "/{any}/b/c", "/a/{x}.{y}", "/"]
+)
+"""Some that paths of the differential tests match."""
 
-Summaries = dict[tuple[bytes, int], tuple[Numbers, bytes]]
+Summaries = dict[tuple[bytes, int], tuple[Numbers, bytes, bytes]]
 
 
 @dataclass(frozen=True)
@@ -54,17 +61,41 @@ def aggregate(
     )
 
 
-def summary(entries: list[Request]) -> tuple[Numbers, bytes]:
+def requests(lines: Iterable[bytes]) -> list[Request]:
+    """The requests of native lines, all of which are valid."""
+    reader = Reader(presets()["logstats"])
+    found = [reader.read(line.removesuffix(b"\n")) for line in lines]
+    return [request for request in found if isinstance(request, Request)]
+
+
+def seen(request: Request, declared: Declared = ROUTES) -> Seen:
+    """What a breakdown knows of a request."""
+    name = route_of(request.method, request.path, request.status_code, declared)
+    return Seen(
+        request.timestamp_ns % DAY_NS // (1800 * 10**9), name, request.status_code, request.duration_us
+    )
+
+
+def summary(entries: list[Request]) -> tuple[Numbers, bytes, bytes]:
     durations = [entry.duration_us for entry in entries if entry.duration_us is not None]
     return (
-        len(entries),
-        sum(400 <= entry.status_code <= 499 for entry in entries),
-        sum(500 <= entry.status_code <= 599 for entry in entries),
-        len(entries) - len(durations),
-        sum(durations),
-        min(durations, default=None),
-        max(durations, default=None),
-    ), encode(Counter(map(bucket, durations)))
+        (
+            len(entries),
+            sum(400 <= entry.status_code <= 499 for entry in entries),
+            sum(500 <= entry.status_code <= 599 for entry in entries),
+            len(entries) - len(durations),
+            sum(durations),
+            min(durations, default=None),
+            max(durations, default=None),
+        ),
+        encode(Counter(map(bucket, durations))),
+        breakdowns.encode(map(seen, entries)),
+    )
+
+
+def keeping_all(max_rejects: int, program: bytes | None = None, latest: int | None = None) -> Aggregator:
+    """An aggregator that keeps everything of a breakdown."""
+    return Aggregator(max_rejects, MAX_REJECT_BYTES, program, latest, kept=Kept(7, compile_routes(ROUTES)))
 
 
 def by_kernel(
@@ -74,8 +105,7 @@ def by_kernel(
     latest: int | None = None,
 ) -> Aggregate:
     """Feed an aggregator some pieces of whole lines, and ask it everything."""
-    program = compile_format(declared) if declared else None
-    aggregator = Aggregator(max_rejects, MAX_REJECT_BYTES, program, latest)
+    aggregator = keeping_all(max_rejects, compile_format(declared) if declared else None, latest)
     for piece in pieces:
         aggregator.feed(piece)
     return told_by(aggregator)
@@ -83,7 +113,10 @@ def by_kernel(
 
 def told_by(aggregator: Aggregator) -> Aggregate:
     counts = aggregator.counts
-    drained = [((customer, day), (numbers, data)) for customer, day, numbers, data in aggregator.drain()]
+    drained = [
+        ((customer, day), (numbers, histogram, breakdown))
+        for customer, day, numbers, histogram, breakdown in aggregator.drain()
+    ]
     assert len(dict(drained)) == len(drained), "a customer's day came twice"
     return Aggregate(
         dict(drained),

@@ -7,6 +7,7 @@ from fractions import Fraction
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from logstats.domain.breakdown import Breakdown
 from logstats.models import Attempt, AttemptPart, Contribution, Customer, DailyStatistics, LogObject
 from tests import oracle
 from tests.oracle import Statistics
@@ -36,9 +37,19 @@ def statistics(engine: sa.Engine) -> Statistics:
                 "duration_p95": _seconds(row.duration_p95_us),
                 "duration_p99": _seconds(row.duration_p99_us),
                 "duration_max": _seconds(row.duration_max_us),
+                "breakdown": row.breakdown and _breakdown(Breakdown.decode(row.breakdown)),
             }
             for row in session.scalars(sa.select(DailyStatistics))
         }
+
+
+def _breakdown(found: Breakdown) -> oracle.Breakdown:
+    told: oracle.Breakdown = {("status", code): (count,) for code, count in found.statuses.items()}
+    for slot, cell in found.slots.items():
+        told["slot", slot] = (*cell.numbers.counts, cell.duration_sum_us)
+    for route, cell in found.routes.items():
+        told["route", route] = (*cell.numbers.counts, cell.duration_sum_us)
+    return told
 
 
 def _mean(row: DailyStatistics) -> float | None:

@@ -22,6 +22,8 @@ def _csv(columns: int, quote: str, **used: str) -> str:
 
 
 _NATIVE = _csv(6, "", c0="DATE", c4="SMALLINT", c5="DECIMAL(9, 3)")
+TIMED = _csv(6, "", c0="DATE", c1="TIME", c4="SMALLINT", c5="DECIMAL(9, 3)")
+"""The native log with the time of day."""
 _ALB = _csv(
     30, '"', c1="TIMESTAMP", c5="DECIMAL(9, 3)", c6="DECIMAL(9, 3)", c7="DECIMAL(9, 3)", c8="SMALLINT"
 )

@@ -12,7 +12,7 @@ from api.cache import CachedStatistics, LRUCache
 from api.reader import Reader
 from api.requests import RequestIds
 from api.revisions import CachedAnswers
-from api.routes import customers, documentation, health, ingestions, overview, page, stats
+from api.routes import breakdowns, customers, documentation, health, ingestions, overview, page, stats
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings, load
 
@@ -55,6 +55,7 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
         stats.router(CachedStatistics(reader, cache), settings.auth),
         customers.router(reader, answers, settings.auth),
         overview.router(answers, settings.auth),
+        *breakdowns.routers(answers, settings.auth),
         ingestions.router(reader, settings.auth),
         health.router(reader, settings.auth),
         documentation.router(app, settings.auth),

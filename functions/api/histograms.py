@@ -16,7 +16,7 @@ from logstats.models import DailyStatistics
 MAX_BYTES = 256 * 1024 * 1024
 """Histograms that one answer holds at a time."""
 
-_HEADER_BYTES = 19
+HEADER_BYTES = 19
 """Of COPY ... (FORMAT BINARY): a signature, flags and the length of an extension, of which there is none."""
 _PIECE_BYTES = 8 * 1024 * 1024
 """What is merged at a time, where all are merged into one."""
@@ -56,13 +56,13 @@ async def percentiles(
 
     parameters = {"customers": list(customers), "first": days.first, "last": days.last}
     await copy(connection, _OF_GROUPS, parameters, collect)
-    del rows[:_HEADER_BYTES]
+    del rows[:HEADER_BYTES]
     return await asyncio.to_thread(percentiles_of_groups, rows, len(customers))
 
 
 async def total(connection: AsyncConnection, date: dt.date) -> LatencyHistogram:
     """Return the sum of all customers' histograms of a day; few of them are in memory at a time."""
-    rows, merged, skipped = bytearray(), LatencyHistogram(), _HEADER_BYTES
+    rows, merged, skipped = bytearray(), LatencyHistogram(), HEADER_BYTES
 
     async def merge() -> None:
         nonlocal merged

@@ -112,7 +112,8 @@ class OverviewQuery:
         """Return the days with requests of both ranges."""
         rows = (await connection.execute(DAYS, parameters)).all()
         days = [
-            Day(date, to_summary((*numbers, _NO_DURATIONS)), customers) for date, *numbers, customers in rows
+            Day(date, to_summary((*numbers, _NO_DURATIONS, None)), customers)
+            for date, *numbers, customers in rows
         ]
         if not self.percentiles:
             return days

@@ -13,8 +13,9 @@ from logstats.domain.summary import DailySummary
 
 
 class Interval(StrEnum):
-    """The length of the periods that days are merged into. Weeks are those of ISO 8601: from Monday."""
+    """The length of the periods that days are divided or merged into. Weeks are those of ISO 8601: from Monday."""
 
+    HOUR = "hour"
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
@@ -25,6 +26,11 @@ _FIRST_DAYS: Mapping[Interval, Callable[[dt.date], dt.date]] = {
     Interval.WEEK: lambda date: dt.date.fromordinal(max(1, date.toordinal() - date.weekday())),
     Interval.MONTH: lambda date: date.replace(day=1),
 }
+
+
+def first_day(interval: Interval, date: dt.date) -> dt.date:
+    """Return the first day of the week or month of a date; otherwise the date."""
+    return _FIRST_DAYS[interval](date) if interval in _FIRST_DAYS else date
 
 
 class Periods:

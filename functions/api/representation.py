@@ -60,6 +60,16 @@ class CustomerStatistics(BaseModel):
     duration_max: Seconds = Field(description="Longest duration, seconds.", examples=[1.871])
 
 
+class HourlyStatistics(CustomerStatistics):
+    """Requests of one customer in one hour: counts and mean are exact, percentiles and the longest duration within 0.4 %."""
+
+    date: dt.date = Field(description="The day of the hour in the time zone.", examples=["2024-09-03"])
+    hour: dt.datetime = Field(
+        description="The start of the hour in the time zone, with its offset.",
+        examples=["2024-09-03T14:00:00+02:00"],
+    )
+
+
 class Changes(BaseModel):
     """How a range of days differs from the range of the same length just before; null where one has nothing to compare."""
 
@@ -133,6 +143,10 @@ def fields(customer_id: str, row: Sequence[Any]) -> dict[str, Any]:
         "duration_p99": p99,
         "duration_max": longest,
     }
+
+
+NUMBERS = tuple(name for name in CustomerStatistics.model_fields if name not in ("customer_id", "date"))
+"""The fields that are numbers, in their order."""
 
 
 def render(days: Iterable[dict[str, Any]], form: Format) -> bytes:

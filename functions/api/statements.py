@@ -12,7 +12,6 @@ _LIMIT = sa.bindparam("limit", type_=sa.Integer)
 
 
 _COUNTED = (
-    DailyStatistics.date,
     DailyStatistics.total_requests,
     DailyStatistics.client_errors,
     DailyStatistics.server_errors,
@@ -33,7 +32,7 @@ def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
     )
     return (
         sa.select(
-            *(Customer.customer_id, Customer.revision, *_COUNTED, *columns),
+            *(Customer.customer_id, Customer.revision, DailyStatistics.date, *columns),
         )
         .outerjoin_from(Customer, day, joined)
         .where(Customer.customer_id == sa.bindparam("customer_id"))
@@ -48,14 +47,16 @@ _SHOWN = (
     DailyStatistics.duration_p99_us,
     DailyStatistics.duration_max_us,
 )
-DAILY_STATISTICS = _days(*_SHOWN)
+DAILY_STATISTICS = _days(*_COUNTED, *_SHOWN)
 DAILY_SUMMARIES = _days(
-    DailyStatistics.duration_min_us, DailyStatistics.duration_max_us, DailyStatistics.histogram
+    *_COUNTED, DailyStatistics.duration_min_us, DailyStatistics.duration_max_us, DailyStatistics.histogram
 )
 """The same days with what is needed to merge them."""
+DAILY_BREAKDOWNS = _days(DailyStatistics.breakdown).limit(_LIMIT)
+"""The first of the same days, at most `limit`, with what is needed to divide them."""
 
 ALL_DAILY_STATISTICS = (
-    sa.select(DailyStatistics.customer_id, *_COUNTED, *_SHOWN)
+    sa.select(DailyStatistics.customer_id, DailyStatistics.date, *_COUNTED, *_SHOWN)
     .where(DailyStatistics.date.between(sa.bindparam("first"), sa.bindparam("last")))
     .order_by(DailyStatistics.customer_id, DailyStatistics.date)
 )

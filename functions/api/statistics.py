@@ -5,15 +5,26 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.half_hours import View, write
 from api.periods import Interval, Periods
+from api.ranges import DateRange
 from api.reader import Reader
 from api.representation import Format, fields, render
-from api.statements import DAILY_STATISTICS, DAILY_SUMMARIES
+from api.statements import DAILY_BREAKDOWNS, DAILY_STATISTICS, DAILY_SUMMARIES
+from api.zones import UTC, utc_days
+from logstats.native import SLOTS
 
 REPRESENTATION_VERSION = 3
 """Raise it when the same statistics are written differently, so that no client keeps the old form as still valid."""
 
+MAX_HOURLY_DAYS, MAX_ZONED_DAYS = 366, 1_098
+"""Days that one answer divides: by the hour, 3 MB of JSON; into periods of a zone, three years."""
+
 _FETCH_SIZE = 100  # rows of up to 400 kB, mostly of 5
+
+
+class TooManyDaysError(Exception):
+    """More days are asked for than one answer divides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,17 @@ class StatisticsQuery:
     last: dt.date
     interval: Interval = Interval.DAY
     form: Format = Format.JSON
+    zone: str = UTC
+
+    @property
+    def needs_slots(self) -> bool:
+        """Whether half-hours make the answer; days of UTC are stored as they are."""
+        return self.interval is Interval.HOUR or self.zone != UTC
+
+    @property
+    def days(self) -> DateRange:
+        """The days of the zone that are asked for."""
+        return DateRange(self.first, self.last)
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -46,12 +68,15 @@ class RenderedAnswer:
         (`api.revisions`), if the answer is about all customers.
     following
         The cursor of what comes after it, if it is a page and not the last.
+    days_without_breakdown
+        The days with requests that could not be divided, and are missing from the answer; None where nothing is divided.
     """
 
     body: bytes
     revision: int | str | None
     form: Format
     following: str | None = None
+    days_without_breakdown: int | None = None
 
     @property
     def etag(self) -> str:
@@ -82,7 +107,13 @@ class Statistics:
         ------
         DatabaseUnavailableError
             If the database does not answer in time.
+        TooManyDaysError
+            If more days would have to be divided than an answer may.
+        UnsupportedOffsetError
+            If half-hours do not fit the zone on some day.
         """
+        if query.needs_slots:
+            return await self._divided(query, deadline)
         if query.interval is Interval.DAY:
             rows = await self._reader.rows(DAILY_STATISTICS, query.parameters, deadline=deadline)
             revision = rows[0].revision if rows else None
@@ -92,6 +123,21 @@ class Statistics:
             revision, days = periods.revision, periods.rows()
         body = render((fields(query.customer_id, day) for day in days), query.form)
         return RenderedAnswer(body, revision, query.form)
+
+    async def _divided(self, query: StatisticsQuery, deadline: float | None) -> RenderedAnswer:
+        """Divide days by half-hours, and merge these to the periods of a zone."""
+        limit = MAX_HOURLY_DAYS if query.interval is Interval.HOUR else MAX_ZONED_DAYS
+        utc = utc_days(query.zone, query.days)
+        asked = {**query.parameters, "first": utc.first, "last": utc.last, "limit": limit + 1}
+        rows = await self._reader.rows(DAILY_BREAKDOWNS, asked, deadline=deadline)
+        if len(rows) > limit:
+            raise TooManyDaysError(f"Input should be at most {limit} days with requests from 'from' on")
+        days = [(row.date, row.breakdown) for row in rows if row.date is not None]
+        revision = rows[0].revision if rows else None
+        known = [(date, data) for date, data in days if data is not None and data[1] & SLOTS]
+        view = View(query.customer_id, query.days, query.interval, query.zone, query.form)
+        body = await write(view, known)
+        return RenderedAnswer(body, revision, query.form, days_without_breakdown=len(days) - len(known))
 
     async def _merged(self, query: StatisticsQuery, deadline: float | None) -> Periods:
         """Merge days as they arrive: however many there are, few are in memory."""

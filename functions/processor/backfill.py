@@ -62,6 +62,7 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
             force=force,
             formats=settings.log_formats,
             ignore=settings.ignore,
+            kept=settings.kept,
         )
 
         def ingestor_of(source: Source) -> Ingestor:

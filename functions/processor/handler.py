@@ -41,6 +41,7 @@ def _ingestor() -> Ingestor:
         settings.wait_for_system_duration,
         formats=settings.log_formats,
         ignore=settings.ignore,
+        kept=settings.kept,
     )
 
 

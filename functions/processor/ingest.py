@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from logstats.models import LogObject
+from logstats.native import EVERYTHING, Kept
 from processor import reconnection
 from processor.capacity import check_size
 from processor.context import Context
@@ -49,7 +50,8 @@ class Ingestor:
     with the number of bytes just read. With `force`, files and current versions, but not those of events, are read again
     though they count already: their contributions are replaced by what this code makes of them. With `replaces`, new content
     of a file counts instead of the old also where it does not begin with it. The `formats` say how to read
-    log objects, and the content where they do not; keys that match a pattern of `ignore` are none.
+    log objects, and the content where they do not; keys that match a pattern of `ignore` are none. `kept` says what of a
+    customer's day is broken down.
     """
 
     engine: sa.Engine
@@ -62,6 +64,7 @@ class Ingestor:
     replaces: bool = False
     formats: Sequence[FormatRule] = ()
     ignore: Sequence[str] = IGNORED_KEYS
+    kept: Kept = EVERYTHING
 
     def ingest_file(self, file: LocalFile, context: Context | None = None) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
@@ -197,4 +200,4 @@ class Ingestor:
             self.progress(count)
             deadline.check()
 
-        return Running(self.workers or usable_cores(), self.wait_for_system_duration, read)
+        return Running(self.workers or usable_cores(), self.wait_for_system_duration, read, self.kept)

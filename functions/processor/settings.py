@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from logstats.domain.breakdown import PARTS, Part
+from logstats.domain.route import parse_routes
+from logstats.native import Kept, compile_routes
 from processor.reading.rules import FormatRule
 
 IGNORED_KEYS = ("*/", "*.parquet", "*ELBAccessLogTestFile")
@@ -28,6 +31,19 @@ def _seconds_or_iso(value: object) -> object:
     if isinstance(value, str) and not value.startswith("P"):
         raise ValueError("give a number of seconds or an ISO 8601 duration, such as 0, 86400 or PT1H")
     return value
+
+
+def _words(value: object) -> object:
+    """Read words between commas, or a JSON list."""
+    if not isinstance(value, str) or value.lstrip().startswith("["):
+        return _from_json(value)
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def known_routes(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return templates of routes; a `RouteError`, which is a `ValueError`, if one is none."""
+    parse_routes(texts)
+    return texts
 
 
 def _from_json(value: object) -> object:
@@ -57,6 +73,11 @@ class ProcessorSettings(BaseSettings):
         A JSON list of which format the log objects under a prefix have (`FormatRule`); for all others the content decides.
     ignore
         A JSON list of patterns: objects whose keys match one (``*`` is any characters, ``/`` too) are no log objects.
+    breakdown
+        What of a customer's day is broken down: ``slots`` (half-hours), ``routes`` and ``statuses``, with commas between them;
+        all by default. Empty: nothing.
+    routes
+        A JSON list of templates that name routes, such as the paths of an OpenAPI document: ``["/v1/orders/{orderId}"]``.
     rejects_bucket
         The bucket that keeps rejected lines; without one they are kept in `rejects_folder`.
     """
@@ -69,5 +90,16 @@ class ProcessorSettings(BaseSettings):
     withdraw_removed_objects: bool = False
     log_formats: Annotated[tuple[FormatRule, ...], NoDecode, BeforeValidator(_from_json)] = ()
     ignore: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_from_json)] = IGNORED_KEYS
+    breakdown: Annotated[tuple[Part, ...], NoDecode, BeforeValidator(_words)] = tuple(PARTS)
+    routes: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_from_json), AfterValidator(known_routes)
+    ] = ()
     rejects_bucket: str | None = None
     rejects_folder: Path = Path(".local/rejected")
+
+    @property
+    def kept(self) -> Kept:
+        """What the kernel keeps of a breakdown."""
+        return Kept(
+            sum(PARTS[part] for part in set(self.breakdown)), compile_routes(parse_routes(self.routes))
+        )

@@ -151,6 +151,7 @@ class SummaryColumns:
         duration_min_us: Mapped[int | None]
         duration_max_us: Mapped[int | None]
         histogram: Mapped[bytes]
+        breakdown: Mapped[bytes | None]
         duration_p50_us: Mapped[int | None]
         duration_p90_us: Mapped[int | None]
         duration_p95_us: Mapped[int | None]
@@ -160,6 +161,7 @@ class SummaryColumns:
 _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "duration_sum_us": WholeNumber(),
     "histogram": sa.LargeBinary(),
+    "breakdown": sa.LargeBinary(),
 }
 _DEFAULTS = {"untimed_requests": sa.text("0")}
 for _name in rows.COLUMNS:

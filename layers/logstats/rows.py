@@ -9,19 +9,21 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from logstats.domain.breakdown import Breakdown
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import PERCENTILES, DailySummary
 
 Row = tuple[Any, ...]
 
-NUMBERS = tuple(field.name for field in fields(DailySummary) if field.name != "histogram")
-SUMMARY = (*NUMBERS, "histogram")
+_ENCODED = ("histogram", "breakdown")
+NUMBERS = tuple(field.name for field in fields(DailySummary) if field.name not in _ENCODED)
+SUMMARY = (*NUMBERS, *_ENCODED)
 """The columns that make a `DailySummary`."""
 _PERCENTILES = tuple(f"duration_p{percent}_us" for percent in PERCENTILES)
 COLUMNS = (*SUMMARY, *_PERCENTILES)
 """All columns of a summary: also the percentiles, which follow from the others."""
-NULLABLE = frozenset({"duration_min_us", "duration_max_us", *_PERCENTILES})
-"""The columns that are null where no request has a duration."""
+NULLABLE = frozenset({"duration_min_us", "duration_max_us", *_PERCENTILES, "breakdown"})
+"""The columns that are null where no request has a duration, or where there is no breakdown."""
 KEY = ("customer_id", "date")
 COPY = ("attempt_id", *KEY, "part", *COLUMNS)
 """The columns of a contribution as the kernel writes them (`SummaryBatch.copy_rows`)."""
@@ -36,12 +38,16 @@ def columns(table: type, names: Sequence[str] = SUMMARY) -> Row:
 
 def to_summary(values: Sequence[Any]) -> DailySummary:
     """Make a summary of the values of `SUMMARY`."""
-    return DailySummary(*values[:-1], LatencyHistogram(values[-1]))  # type: ignore[call-arg]  # as many as its fields
+    *numbers, histogram, breakdown = values
+    return DailySummary(  # type: ignore[call-arg]  # as many as its fields
+        *numbers, LatencyHistogram(histogram), None if breakdown is None else Breakdown(breakdown)
+    )
 
 
 def from_summary(summary: DailySummary) -> Row:
     """Return the values of `COLUMNS`."""
-    values: Row = _stored(summary) + summary.percentiles_us()
+    breakdown = summary.breakdown and summary.breakdown.encoded
+    values: Row = (*_stored(summary), breakdown, *summary.percentiles_us())
     return values
 
 
@@ -50,7 +56,9 @@ def differences(names: Sequence[str], expected: Sequence[Any], stored: Sequence[
     for name, right, found in zip(names, expected, stored, strict=True):
         if right == found:
             continue
-        if name != "histogram":
+        if name == "breakdown":
+            yield "the breakdown is another"
+        elif name != "histogram":
             yield f"{name} is {found}, not {right}"
         elif not _are_equal(right, found):
             yield "the histogram is another"

@@ -90,6 +90,7 @@ def ingest(
             replaces=replaces,
             formats=settings.log_formats,
             ignore=settings.ignore,
+            kept=settings.kept,
         )
 
         def ingestor_of(source: Source, progress: Progress) -> Ingestor:

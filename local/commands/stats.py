@@ -1,24 +1,43 @@
-"""logstats stats: one customer's daily statistics."""
+"""logstats stats: one customer's statistics, by day or inside the days."""
 
 import datetime as dt
 import json
-from collections.abc import Iterator
-from math import ceil
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
+from api.breakdown_pages import Days, Page, RoutesQuery, StatusesQuery
+from api.breakdowns import TooManyBreakdownsError
+from api.fleet import Order
 from api.parameters import CustomerId
-from api.statistics import Statistics, StatisticsQuery
-from local.commands.answers import with_reader
+from api.periods import Interval
+from api.representation import NUMBERS
+from api.statistics import RenderedAnswer, Statistics, StatisticsQuery, TooManyDaysError
+from api.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
+from local import divided
+from local.commands.answers import read, with_reader
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.values import FirstDayOption, LastDayOption, days, valid
 from local.display import visible
-from local.tables import cell, console, print_days
+from local.errors import UserError
+from local.sparklines import print_sparklines
+from local.tables import print_days
+from logstats.settings import DatabaseSettings
 
-_SPARKLINE_WIDTH = 90
-_BARS = "▁▂▃▄▅▆▇█"
+_DEFAULT_SORT = "-total_requests"
+
+
+class By(StrEnum):
+    """What a customer's days are divided by, or merged into."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    TOTAL = "total"
+    ROUTE = "route"
+    STATUS = "status"
 
 
 def stats(
@@ -26,50 +45,105 @@ def stats(
     *,
     first: FirstDayOption,
     last: LastDayOption = None,
+    by: Annotated[By, typer.Option("--by", help=f"What the rows are of: {', '.join(By)}.")] = By.DAY,
+    zone: Annotated[
+        str,
+        typer.Option("--tz", metavar="ZONE", help="The time zone of days and hours, such as Europe/Berlin."),
+    ] = UTC,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="FIELD",
+            show_default=False,
+            help="What routes are ordered by: a field as the API names it, with - before it for descending.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many routes at most.")] = 100,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
     ] = False,
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Show the daily statistics of a customer."""
+    """Show the statistics of a customer: by day, by hour, by route or by status code."""
     customer_id: str = valid("CUSTOMER", CustomerId, customer)
     first_day, last_day = days(first, last)
-    query = StatisticsQuery(customer_id, first_day, last_day or dt.date.max)
+    order = _order(by, sort)
+    _check_zone(by, valid("--tz", ZoneName, zone), first_day, last_day)
+    asked = Days(first_day, last_day, customer_id)
     with open_database(database_url) as database:
-        answer = with_reader(database, lambda reader: Statistics(reader).answer(query)).body.decode()
+        if by is By.ROUTE:
+            answer = _divided(database, RoutesQuery(asked, Page(order, limit)))
+        elif by is By.STATUS:
+            answer = _divided(database, StatusesQuery(asked))
+        else:
+            interval = Interval(by)
+            query = StatisticsQuery(customer_id, first_day, last_day or dt.date.max, interval, zone=zone)
+            answer = _of_periods(database, query)
     if as_json:
-        typer.echo(answer)
+        typer.echo(answer.body)
     else:
-        _show(customer_id, json.loads(answer))
+        _show(customer_id, by, zone, json.loads(answer.body))
+    _warn(answer.days_without_breakdown)
 
 
-def _show(customer_id: str, days: list[dict[str, Any]]) -> None:
-    if not days:
-        typer.echo(f"No requests of {visible(customer_id)} on these days.")
+def _order(by: By, sort: str | None) -> Order:
+    """Return the order of routes; a `UserError` if it is none, or there are no routes."""
+    if sort is not None and by is not By.ROUTE:
+        raise UserError("--sort: give --by route too.")
+    order = Order.parse(sort or _DEFAULT_SORT)
+    if order.field not in (fields := ("route", *NUMBERS)):
+        raise UserError(f"--sort {sort}: give one of {', '.join(fields)}, with - before it for descending.")
+    return order
+
+
+def _check_zone(by: By, zone: str, first: dt.date, last: dt.date | None) -> None:
+    if zone == UTC:
         return
-    print_days(customer_id, days)
-    screen = console()
-    screen.print()
-    for line in _sparklines(days, max(1, min(screen.width - 40, _SPARKLINE_WIDTH))):
-        screen.print(Text(line, no_wrap=True))
+    if by in (By.ROUTE, By.STATUS):
+        raise UserError(f"--tz: with --by {by} days are those of UTC.")
+    try:
+        check_offsets(zone, first, last or dt.date.max)
+    except UnsupportedOffsetError as error:
+        raise UserError(f"--tz: {error}.") from None
 
 
-def _sparklines(days: list[dict[str, Any]], width: int) -> Iterator[str]:
-    """Draw requests and latency of the last days (Tufte, Beautiful Evidence, 2006); a day without any is a dot."""
-    by_date = {dt.date.fromisoformat(day["date"]): day for day in days}
-    last = max(by_date)
-    first = max(min(by_date), last - dt.timedelta(days=width - 1))
-    dates = [first + dt.timedelta(days=number) for number in range((last - first).days + 1)]
-    for field, name, unit in (("total_requests", "requests", ""), ("duration_p99", "p99", " s")):
-        values = [by_date[date][field] if date in by_date else None for date in dates]
-        highest = max((value for value in values if value is not None), default=None)
-        if highest is None:
-            continue
-        yield f"{name:>8} {_bars(values, highest)} {first} to {last}, at most {cell(highest)}{unit}"
+def _of_periods(database: DatabaseSettings, query: StatisticsQuery) -> RenderedAnswer:
+    try:
+        return with_reader(database, lambda reader: Statistics(reader).answer(query))
+    except TooManyDaysError as error:
+        raise UserError(f"--to: {error}.") from None
+    except UnsupportedOffsetError as error:
+        raise UserError(f"--tz: {error}.") from None
 
 
-def _bars(values: list[float | None], highest: float) -> str:
-    return "".join(
-        "·" if value is None else _BARS[max(0, ceil(value / (highest or 1) * len(_BARS)) - 1)]
-        for value in values
-    )
+def _divided(database: DatabaseSettings, query: RoutesQuery | StatusesQuery) -> RenderedAnswer:
+    try:
+        return read(database, lambda connection: query.answer(connection, ""))
+    except TooManyBreakdownsError as error:
+        raise UserError(f"--to: {error}; choose fewer days.") from None
+
+
+def _show(customer_id: str, by: By, zone: str, found: Any) -> None:  # noqa: ANN401 - a list, or a page of rows
+    rows: list[dict[str, Any]] = found if isinstance(found, list) else found["rows"]
+    if not rows:
+        typer.echo(f"No requests of {visible(customer_id)} on these days.")
+    elif by is By.ROUTE:
+        divided.print_routes(customer_id, rows)
+    elif by is By.STATUS:
+        divided.print_statuses(customer_id, rows)
+    elif by is By.HOUR:
+        divided.print_hours(customer_id, rows)
+    else:
+        print_days(customer_id, rows, zone=zone)
+        if by is By.DAY:
+            print_sparklines(rows)
+
+
+def _warn(days_without_breakdown: int | None) -> None:
+    if days_without_breakdown:
+        typer.echo(
+            f"{days_without_breakdown} days with requests are not in this: they were ingested without a breakdown. "
+            "Ingest their logs again (--again) to have them.",
+            err=True,
+        )

@@ -25,7 +25,7 @@ def api(database: DatabaseSettings) -> Iterator[Serving]:
 def expected() -> dict[str, list[dict[str, object]]]:
     """Per customer, the list that the API must answer."""
     days = defaultdict(list)
-    for (customer, date), fields in sorted(oracle.statistics(LOG.read_text().splitlines()).items()):
+    for (customer, date), fields in sorted(oracle.answers(LOG.read_text().splitlines()).items()):
         days[customer].append({"customer_id": customer, "date": date, **fields})
     return days
 

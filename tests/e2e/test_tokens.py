@@ -59,7 +59,7 @@ def test_a_token_of_the_customer_reads_its_statistics_and_no_others(cloud: Cloud
     assert answer.status == 200
     expected = [
         {"customer_id": "cust_1", "date": day, **numbers}
-        for (customer, day), numbers in sorted(oracle.statistics(LINES).items())
+        for (customer, day), numbers in sorted(oracle.answers(LINES).items())
         if customer == "cust_1"
     ]
     assert expected

@@ -13,15 +13,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from logstats.domain.route import parse_routes
 from logstats.formats import detect, presets
-from logstats.native import Aggregator, build
+from logstats.native import EVERYTHING, Aggregator, build, compile_routes
 from logstats.native.program import compile_format
 from tests.events import created
 from tests.logs import as_bytes, random_lines
 
 FOLDER = Path("build/fuzz")
 PARSERS = ("address", "event")
-TARGETS = ("feed", "load", "decode", "rows", *PARSERS)
+TARGETS = ("feed", "load", "decode", "rows", "breakdown", "route", *PARSERS)
 PROGRAMS = {name: compile_format(declared) for name, declared in presets().items()}
 SAMPLES = Path("tests/samples")
 FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
@@ -47,6 +48,9 @@ def compile_kernel(target: str) -> Path:
     command = [
         compiler,
         *FLAGS,
+        "-DMAX_ROUTES=8",  # so that little is enough to leave some out, or to take lists up
+        "-DMAX_NOTED=8",
+        "-DMAX_LISTED=12",
         f"-DTARGET={target}",
         f"-I{build.HERE}",
         f"-I{FOLDER}",
@@ -73,13 +77,22 @@ def seeds(target: str) -> Iterator[bytes]:
         yield from batches
         yield batches[0] + batches[0]
         aggregator.feed(lines)
-        yield from (record[-1] * 2 for record in aggregator.drain())
+        yield from (record[3] * 2 for record in aggregator.drain())
     elif target == "rows":
         aggregator = Aggregator()
         aggregator.feed(lines)
-        found = [histogram for *_, histogram in aggregator.drain()]
+        found = [record[3] for record in aggregator.drain()]
         rows = [struct.pack(">HiiI", 2, 4, number % 4, len(each)) + each for number, each in enumerate(found)]
         yield from (b"".join(rows[at : at + 3]) + b"\xff\xff" for at in range(len(rows)))
+    elif target == "breakdown":
+        aggregator = Aggregator(kept=EVERYTHING)
+        aggregator.feed(lines)
+        breakdowns = [record[4] for record in aggregator.drain()]
+        yield from (each * 2 for each in breakdowns)
+        yield breakdowns[0] + breakdowns[1]
+    elif target == "route":
+        code = compile_routes(parse_routes(["/api/{any}/resource1", "GET /a.{x}/b", "/"]))
+        yield bytes([len(code)]) + code + lines
     elif target == "address":
         yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"  # pragma: allowlist secret
         yield b"postgres://u@/n?host=%2Ftmp%2Fsocket&port=5433&application_name=a&channel_binding=prefer"

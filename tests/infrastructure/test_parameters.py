@@ -105,7 +105,7 @@ def test_auth_is_a_matter_of_the_environment_and_of_the_command_line_only_on_a_l
         (context(dev={"formats": [{"prefx": "alb/"}]}), "environments.dev.formats.0.prefx: Extra inputs"),
         (
             context(dev={"formats": [{"format": "own", "declaration": OWN + "#" * 3_000}]}),
-            "environments.dev.formats: Value error, with the text of their files they have 3,",
+            "environments.dev: Value error, formats, with the text of their files, and routes have 3,",
         ),
         (context(dev={"architecture": "host"}), "are for the local environment only"),
         (context(dev={"processor": {"forwarded": True}}), "are for the local environment only"),

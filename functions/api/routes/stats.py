@@ -1,6 +1,8 @@
 """GET /customers/{customer_id}/stats."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -15,10 +17,11 @@ from api.cache import CachedStatistics
 from api.negotiation import disposition, matches, preferred
 from api.parameters import CalendarDate, CustomerId, check_order
 from api.periods import Interval
-from api.problems import REFUSALS
-from api.representation import MEDIA_TYPES, CustomerStatistics, Format
+from api.problems import REFUSALS, refuse
+from api.representation import MEDIA_TYPES, CustomerStatistics, Format, HourlyStatistics
 from api.settings import Auth
-from api.statistics import StatisticsQuery
+from api.statistics import StatisticsQuery, TooManyDaysError
+from api.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
 
 
 class CustomerConvertor(StringConvertor):
@@ -29,10 +32,17 @@ class CustomerConvertor(StringConvertor):
 
 register_url_convertor("customer", CustomerConvertor())
 
-_HEADERS = conditional.documented("every commit that touches the customer")
+WITHOUT_BREAKDOWN: dict[str, Any] = {
+    "Days-Without-Breakdown": {
+        "description": "UTC days with requests that are missing from the answer: they were ingested before days were divided, or "
+        "without this part. Only where days are divided: by hour, zone, route or status code.",
+        "schema": {"type": "integer"},
+    }
+}
+_HEADERS = conditional.documented("every commit that touches the customer") | WITHOUT_BREAKDOWN
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One object per UTC day, or longer period, that has requests, in the order of the days; "
+        "description": "One object per day, hour or longer period that has requests, in their order; "
         "an empty list if there are none, or no such customer.",
         "headers": _HEADERS,
         "content": {
@@ -53,7 +63,7 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
     @routes.get(
         "/customers/{customer_id:customer}/stats",
         summary="Daily statistics of a customer",
-        response_model=list[CustomerStatistics],
+        response_model=list[CustomerStatistics] | list[HourlyStatistics],
         responses={**_ANSWER, **REFUSALS},
         tags=["statistics"],
         openapi_extra={"parameters": conditional.REQUEST_HEADERS},
@@ -68,23 +78,38 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
         ],
         first: Annotated[
             CalendarDate,
-            Query(alias="from", description="First UTC day, YYYY-MM-DD.", examples=["2024-09-03"]),
+            Query(
+                alias="from",
+                description="First day, YYYY-MM-DD: of UTC, or of `tz`.",
+                examples=["2024-09-03"],
+            ),
         ],
         last: Annotated[
             CalendarDate,
             Query(
                 alias="to",
-                description="Last UTC day, YYYY-MM-DD, included; without it, all later days.",
+                description="Last day, YYYY-MM-DD, included; without it, all later days.",
                 examples=["2024-10-03"],
             ),
         ] = dt.date.max,
         interval: Annotated[
             Interval,
             Query(
-                description="Merge days into ISO weeks (from Monday), months, or one total. Only days from `from` to "
-                "`to` count. Percentiles are exact: they come from merged histograms."
+                description="Merge days into ISO weeks (from Monday), months, or one total; or divide them by the hour, for at "
+                "most 366 days with requests. Only days from `from` to `to` count. Percentiles are exact, as they come from merged "
+                "histograms; those of hours, and their `duration_max`, are within 0.4 %."
             ),
         ] = Interval.DAY,
+        zone: Annotated[
+            ZoneName,
+            Query(
+                alias="tz",
+                description="The time zone of all days and hours, by its IANA name. In zones other than UTC percentiles and "
+                "`duration_max` are within 0.4 %, and there are at most 1,098 days with requests. The zone's offset must be a "
+                "multiple of 30 minutes in the whole range.",
+                examples=["Europe/Berlin"],
+            ),
+        ] = UTC,
         form: Annotated[
             Format | None,
             Query(
@@ -94,13 +119,18 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
             ),
         ] = None,
     ) -> Response:
-        """Read counts, uptime and latency percentiles of each day, or of longer periods."""
-        _check(request, first, last)
+        """Read counts, uptime and latency percentiles of each day, of each hour, or of longer periods."""
+        check(request, first, last)
         query = StatisticsQuery(
-            customer_id, first, last, interval, form or preferred(request.headers.get("accept", ""))
+            *(customer_id, first, last, interval),
+            form or preferred(request.headers.get("accept", "")),
+            zone,
         )
-        answer = await statistics.answer(query)
+        with _refusals(query):
+            answer = await statistics.answer(query)
         headers = {"ETag": answer.etag, **conditional.HEADERS}
+        if answer.days_without_breakdown is not None:
+            headers["Days-Without-Breakdown"] = str(answer.days_without_breakdown)
         if matches(request.headers.get("if-none-match"), answer.etag):
             return Response(status_code=304, headers=headers)
         if form is Format.CSV:
@@ -110,11 +140,24 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
     return routes
 
 
-def _check(request: Request, first: dt.date, last: dt.date) -> None:
+@contextmanager
+def _refusals(query: StatisticsQuery) -> Iterator[None]:
+    """Refuse a zone that half-hours do not fit, and what turns out to be too much."""
+    try:
+        if query.needs_slots:
+            check_offsets(query.zone, query.first, query.last)
+        yield
+    except UnsupportedOffsetError as error:
+        refuse("time_zone_offset", "tz", str(error), query.zone)
+    except TooManyDaysError as error:
+        refuse("too_many_days", "to", str(error), None if query.last == dt.date.max else str(query.last))
+
+
+def check(request: Request, first: dt.date, last: dt.date | None) -> None:
     """Refuse what the parameters show only together, or not at all."""
     problems: list[dict[str, Any]] = []
     try:
-        check_order(first, last)
+        check_order(first, last or dt.date.max)
     except ValueError as error:
         last_text = request.query_params["to"]
         problems.append({"type": "date_order", "loc": ("query", "to"), "msg": str(error), "input": last_text})

@@ -114,7 +114,12 @@ def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> d
     settings, cluster = load(ProcessorSettings), Coordinator(engine, source, layout, here)
     rejects = reject_store(settings, s3_client)
     ingestor = Ingestor(
-        engine, rejects, cluster=cluster, formats=settings.log_formats, ignore=settings.ignore
+        engine,
+        rejects,
+        cluster=cluster,
+        formats=settings.log_formats,
+        ignore=settings.ignore,
+        kept=settings.kept,
     )
     if location := s3_location(source):
         return ingestor.ingest_current(partial(S3Object.head, s3_client(), *location)).as_dict()

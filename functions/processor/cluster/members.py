@@ -77,10 +77,12 @@ def s3_client() -> "S3Client":
 def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int, size: int | None) -> None:
     """Run one process' part of the dataflow; its progress goes to stdout."""
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    asked = load(ProcessorSettings)
     running = Running(
         layout.workers,
-        load(ProcessorSettings).wait_for_system_duration,
+        asked.wait_for_system_duration,
         lambda count: _tell(f"{_READ}{count}"),
+        asked.kept,
         process_id,
         layout.addresses,
     )

@@ -8,7 +8,7 @@ from typing import Final
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from logstats.domain.batch import SummaryBatch
-from logstats.native import Aggregator
+from logstats.native import EVERYTHING, Aggregator, Kept
 from processor.dataflow.flow import ShardDay
 from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
 from processor.dataflow.shards import count_shards
@@ -36,7 +36,9 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
         self._most_held = 0
         log = source.log
         columns = log.columns if start else b""
-        self._aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES, log.program, log.latest, columns)
+        self._aggregator = Aggregator(
+            MAX_REJECTS, MAX_REJECT_BYTES, log.program, log.latest, columns, source.kept
+        )
         self._chunks = ChunkDigests(of_plain_text=log.is_content_decompressed)
         self._digests = bytearray()
         self._items = self._read(log, start, end)
@@ -104,13 +106,20 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
 class LogSource(FixedPartitionedSource[_Item, None]):
     """A log object, divided into a byte range for each worker of all processes; a small or compressed one into fewer.
 
-    `errors` takes what goes wrong, `progress` the number of bytes just read; the last one is rounded up.
+    `errors` takes what goes wrong, `progress` the number of bytes just read; the last one is rounded up. `kept` says what is
+    broken down.
     """
 
     def __init__(
-        self, log: ReadableLog, workers: int, errors: WorkerErrors, progress: Progress = lambda _: None
+        self,
+        log: ReadableLog,
+        workers: int,
+        errors: WorkerErrors,
+        progress: Progress = lambda _: None,
+        kept: Kept = EVERYTHING,
     ) -> None:
         self.log, self.workers, self.errors, self.progress = log, workers, errors, progress
+        self.kept = kept
         self.ranges = byte_ranges(log, workers)
 
     def list_parts(self) -> list[str]:

@@ -13,6 +13,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.outputs import DynamicSink
 from bytewax.run import cli_main
 
+from logstats.native import EVERYTHING, Kept
 from processor.dataflow.flow import ShardDay, build_flow
 from processor.dataflow.report import PartReport, in_order, send
 from processor.dataflow.sink import Item, StagingPartition, StagingSink
@@ -28,7 +29,7 @@ def usable_cores() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How the dataflow runs: worker threads of this process, which may be one of a cluster.
+    """How the dataflow runs: worker threads of this process, which may be one of a cluster; and what is broken down.
 
     Then all have as many `workers`, and the same `addresses` (``host:port``), among which `process_id` is this one's place.
     """
@@ -36,6 +37,7 @@ class Running:
     workers: int
     wait_for_system_duration: dt.timedelta = dt.timedelta.max
     progress: Progress = lambda _: None
+    kept: Kept = EVERYTHING
     process_id: int = 0
     addresses: tuple[str, ...] = ()
 
@@ -96,7 +98,8 @@ def stage(
     What is raised is the first error of a worker.
     """
     errors = WorkerErrors()
-    source = LogSource(log, running.workers * max(1, len(running.addresses)), errors, running.progress)
+    workers = running.workers * max(1, len(running.addresses))
+    source = LogSource(log, workers, errors, running.progress, running.kept)
     sink = StagingSink(engine, attempt_id, errors)
     with _flow(source, sink, running.wait_for_system_duration) as flow, errors.interruptible():
         if running.addresses:

@@ -11,8 +11,8 @@ from processor.ledger import recompute, stripes
 from processor.ledger.horizon import HORIZON, is_open
 from processor.ledger.recompute import Days, by_customer, by_date
 
-_PAGE = 1_000
-_BATCH = 100
+_PAGE = 250
+_BATCH = 10
 """Customers that one transaction mends; commits that share a stripe with them wait meanwhile."""
 
 

@@ -4,7 +4,8 @@ The caller's transaction holds the ledger row, has already pointed it at the new
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 
 import sqlalchemy as sa
@@ -15,14 +16,15 @@ from sqlalchemy.orm import Session, aliased
 from logstats import rows
 from logstats.domain.summary import DailySummary
 from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject
-from processor.ledger import customers, stripes
+from processor.ledger import customers, recompute, stripes
 from processor.ledger.horizon import is_open
 
 Key = tuple[str, dt.date]
 Parts = list[tuple[int, DailySummary]]
 """Contributions to one customer's day: attempt and partial summary."""
 
-_BATCH = 2_000
+_BATCH = 500
+"""Customer days at a time, which are in memory with three breakdowns each."""
 _COLUMNS = (*rows.KEY, *rows.COLUMNS)
 _INSERTION = insert(DailyStatistics)
 _UPSERT = str(
@@ -31,6 +33,14 @@ _UPSERT = str(
     ).compile(dialect=PGDialect_psycopg(paramstyle="format"), column_keys=_COLUMNS)  # type: ignore[no-untyped-call]  # SQLAlchemy's
 )
 """Takes tuples of `_COLUMNS`. It is text, because SQLAlchemy's own parameters cost more for each row than the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What counts of a day after a change: minimum and maximum, and the parts that all breakdowns keep (bits; 0: not all are there)."""
+
+    extremes_us: tuple[int | None, int | None]
+    parts: int
 
 
 class IntegrityError(Exception):
@@ -113,18 +123,22 @@ def _batches(items: Iterator[tuple[Key, Parts]]) -> Iterator[list[tuple[Key, Par
 
 def _apply(session: Session, batch: list[tuple[Key, Parts]], added: int | None) -> int:
     current = _current(session, [key for key, _ in batch])
-    shrunk = [key for key, parts in batch if any(attempt != added for attempt, _ in parts)]
-    extremes = _extremes(session, shrunk)
-    upserts, deletes, customer_days = [], [], 0
+    stale = {key for key, summary in current.items() if _is_stale(summary)}
+    shrunk = [key for key, parts in batch if key in stale or any(attempt != added for attempt, _ in parts)]
+    left = _left(session, shrunk)
+    merged: dict[Key, DailySummary | None] = {}
+    customer_days = 0
     for key, parts in batch:
-        new = _total(summary for attempt, summary in parts if attempt == added)
-        old = _total(summary for attempt, summary in parts if attempt != added)
+        new = _united(summary for attempt, summary in parts if attempt == added)
+        old = _united(summary for attempt, summary in parts if attempt != added)
         customer_days += new is not None
-        merged = _merged(key, current.get(key), new, old, extremes.get(key))
-        if merged is None:
-            deletes.append(key)
-        else:
-            upserts.append(key + rows.from_summary(merged))
+        known = current.get(key)
+        if known and key in stale:
+            known = replace(known, breakdown=None)
+        merged[key] = _merged(key, known, new, old, left.get(key))
+    _restore_breakdowns(session, merged, left)
+    deletes = [key for key, summary in merged.items() if summary is None]
+    upserts = [key + rows.from_summary(summary) for key, summary in merged.items() if summary]
     if deletes:
         session.execute(sa.delete(DailyStatistics).where(_among(DailyStatistics, deletes)))
     if upserts:
@@ -132,12 +146,33 @@ def _apply(session: Session, batch: list[tuple[Key, Parts]], added: int | None) 
     return customer_days
 
 
+def _is_stale(summary: DailySummary) -> bool:
+    """Tell whether code from before the breakdown has changed the day's other columns."""
+    return summary.breakdown is not None and summary.breakdown.total_requests != summary.total_requests
+
+
+def _restore_breakdowns(
+    session: Session, merged: dict[Key, DailySummary | None], left: Mapping[Key, Left]
+) -> None:
+    """Make breakdowns anew of days whose contributions keep more than was known as long as others counted."""
+    wanted = {
+        key: summary
+        for key, summary in merged.items()
+        if summary
+        and key in left
+        and left[key].parts != (summary.breakdown.parts if summary.breakdown else 0)
+    }
+    if wanted:
+        made = recompute.breakdowns(session, _among(Contribution, list(wanted)))
+        merged |= {key: replace(summary, breakdown=made.get(key)) for key, summary in wanted.items()}
+
+
 def _merged(
     key: Key,
     current: DailySummary | None,
     new: DailySummary | None,
     old: DailySummary | None,
-    extremes: tuple[int | None, int | None] | None,
+    left: Left | None,
 ) -> DailySummary | None:
     """Return current + new - old, or None if nothing is left."""
     total = current if new is None else new if current is None else current + new
@@ -147,9 +182,9 @@ def _merged(
         raise IntegrityError(f"{key}: fewer requests are stored than are to be subtracted")
     if total.total_requests == old.total_requests:
         return None
-    if extremes is None:
+    if left is None:
         raise IntegrityError(f"{key}: requests are stored that no log object contributed")
-    return total.subtract(old, extremes)
+    return total.subtract(old, left.extremes_us)
 
 
 def _current(session: Session, keys: Sequence[Key]) -> dict[Key, DailySummary]:
@@ -158,22 +193,24 @@ def _current(session: Session, keys: Sequence[Key]) -> dict[Key, DailySummary]:
     return {(row[0], row[1]): rows.to_summary(row[2:]) for row in found}
 
 
-def _extremes(session: Session, keys: Sequence[Key]) -> dict[Key, tuple[int | None, int | None]]:
-    """Minimum and maximum cannot be subtracted: take them from the contributions that count."""
+def _left(session: Session, keys: Sequence[Key]) -> dict[Key, Left]:
+    """Ask the contributions that count for what subtraction cannot tell."""
     if not keys:
         return {}
+    kept = sa.func.get_byte(sa.func.substring(Contribution.breakdown, 1, 2), 1)
     found = session.execute(
         sa.select(
             Contribution.customer_id,
             Contribution.date,
             sa.func.min(Contribution.duration_min_us),
             sa.func.max(Contribution.duration_max_us),
+            sa.func.bit_and(sa.func.coalesce(kept, 0)),
         )
         .join(LogObject, LogObject.attempt_id == Contribution.attempt_id)
         .where(_among(Contribution, keys))
         .group_by(Contribution.customer_id, Contribution.date)
     )
-    return {(row[0], row[1]): (row[2], row[3]) for row in found}
+    return {(row[0], row[1]): Left((row[2], row[3]), row[4]) for row in found}
 
 
 def _among(table: type[Contribution | DailyStatistics], keys: Sequence[Key]) -> sa.ColumnElement[bool]:
@@ -185,8 +222,9 @@ def _among(table: type[Contribution | DailyStatistics], keys: Sequence[Key]) -> 
     return sa.tuple_(table.customer_id, table.date).in_(wanted)
 
 
-def _total(summaries: Iterable[DailySummary]) -> DailySummary | None:
+def _united(summaries: Iterable[DailySummary]) -> DailySummary | None:
+    """Unite the parts of what one attempt contributes to a customer's day."""
     total = None
     for summary in summaries:
-        total = summary if total is None else total + summary
+        total = summary if total is None else total.unite(summary)
     return total

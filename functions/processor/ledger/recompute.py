@@ -12,11 +12,15 @@ from operator import add
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from logstats import rows
+from logstats.domain.breakdown import Breakdown
+from logstats.domain.summary import DailySummary
 from logstats.models import Contribution, Customer, DailyStatistics, LogObject
 from processor.ledger.horizon import is_open
 
+_PAGE = 250
 CUSTOMER = ("first_date", "last_date", "total_requests")
 """The columns of a customer that follow from its days."""
 
@@ -25,14 +29,25 @@ Days = dict[dt.date, Any]
 
 
 def contributions(customers: Sequence[str] | None = None) -> sa.Select[Any]:
-    """Select what counts on open days, by customer and day: these two, and `rows.SUMMARY`."""
+    """Select what counts on open days, by customer, day and attempt: these three, and `rows.SUMMARY`."""
     counting = (
-        sa.select(*rows.columns(Contribution, (*rows.KEY, *rows.SUMMARY)))
+        sa.select(*rows.columns(Contribution, (*rows.KEY, "attempt_id", *rows.SUMMARY)))
         .join(LogObject, LogObject.attempt_id == Contribution.attempt_id)
         .where(is_open(Contribution.date))
-        .order_by(Contribution.customer_id, Contribution.date)
+        .order_by(Contribution.customer_id, Contribution.date, Contribution.attempt_id)
     )
     return counting if customers is None else counting.where(Contribution.customer_id.in_(customers))
+
+
+def breakdowns(
+    session: Session, among: sa.ColumnElement[bool]
+) -> dict[tuple[str, dt.date], Breakdown | None]:
+    """Return the breakdowns of some days, by customer and day; None where one of the contributions that count has none."""
+    found = session.execute(contributions().where(among), execution_options={"yield_per": _PAGE})
+    return {
+        key: reduce(add, map(_of_one_attempt, _by_attempt(group))).breakdown
+        for key, group in groupby(found, key=lambda row: (row[0], row[1]))
+    }
 
 
 def stored_days() -> sa.Select[Any]:
@@ -52,10 +67,19 @@ def days(found: Iterable[Any]) -> Iterator[rows.Row]:
     """Add `contributions` up: customer, day and `rows.COLUMNS`, or what is wrong with a contribution."""
     for (customer, date), group in groupby(found, key=lambda row: (row[0], row[1])):
         try:
-            total = reduce(add, (rows.to_summary(row[2:]) for row in group))
+            total = reduce(add, map(_of_one_attempt, _by_attempt(group)))
             yield customer, date, *rows.from_summary(total)
         except ValueError as error:
             yield customer, date, str(error)
+
+
+def _by_attempt(found: Iterable[Any]) -> Iterator[Iterator[Any]]:
+    return (rows_of_attempt for _, rows_of_attempt in groupby(found, key=lambda row: row[2]))
+
+
+def _of_one_attempt(found: Iterable[Any]) -> DailySummary:
+    """Unite the parts of what one log object contributes to a customer's day."""
+    return reduce(DailySummary.unite, (rows.to_summary(row[3:]) for row in found))
 
 
 def customer_of(days: Days) -> rows.Row:

@@ -15,7 +15,8 @@ from processor.ledger import recompute
 from processor.ledger.mend import mend
 from processor.ledger.recompute import CUSTOMER, Days, by_customer, by_date
 
-_PAGE = 1_000
+_PAGE = 250
+"""Rows at a time: a breakdown can have 200 kB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from logstats import native
+from logstats.domain.breakdown import Breakdown
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import DailySummary
 
@@ -13,7 +14,7 @@ class SummaryBatch:
     """An immutable batch of the summaries of one day, sorted by customer; batches of the same day add up.
 
     One object stands for any number of customers: a million of them as Python objects would take gigabytes. It holds the
-    kernel's records (`native/logstats.h`): about 80 bytes a customer and the histogram.
+    kernel's records (`native/logstats.h`): about 80 bytes a customer, the histogram and the breakdown.
     """
 
     encoded: bytes
@@ -27,8 +28,9 @@ class SummaryBatch:
 
     def __iter__(self) -> Iterator[tuple[str, DailySummary]]:
         """Yield each customer and its summary."""
-        for customer, _, numbers, histogram in native.records(self.encoded):
-            summary = DailySummary(*numbers, LatencyHistogram(histogram))  # type: ignore[call-arg]  # as many
+        for customer, _, numbers, histogram, breakdown in native.records(self.encoded):
+            kept = Breakdown(breakdown) if breakdown else None
+            summary = DailySummary(*numbers, LatencyHistogram(histogram), kept)  # type: ignore[call-arg]  # as many
             yield customer.decode(), summary
 
     def copy_rows(self, attempt_id: int, part: int) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from logstats.domain.breakdown import Breakdown
 from logstats.domain.histogram import LatencyHistogram, nearest_rank
 
 PERCENTILES = (50, 90, 95, 99)
@@ -15,7 +16,7 @@ class DailySummary:
     The one place in Python that names the columns of a summary, in their order: tables, statements and COPY derive
     from the fields (`logstats.rows`). Requests are valid lines, errors those with a status 4xx and 5xx, untimed those
     without a duration. Durations are integer microseconds, of the timed requests only; without any, minimum and maximum
-    are None.
+    are None. There may be no breakdown: of a sum there is one if each of its terms has one.
     """
 
     total_requests: int
@@ -26,8 +27,19 @@ class DailySummary:
     duration_min_us: int | None
     duration_max_us: int | None
     histogram: LatencyHistogram
+    breakdown: Breakdown | None = None
 
     def __add__(self, other: "DailySummary") -> "DailySummary":
+        """Add the summaries of two log objects."""
+        return self._sum(other, Breakdown.__add__)
+
+    def unite(self, other: "DailySummary") -> "DailySummary":
+        """Add the summaries of two parts of one log object, whose routes are bounded together."""
+        return self._sum(other, Breakdown.unite)
+
+    def _sum(
+        self, other: "DailySummary", add: Callable[[Breakdown, Breakdown], Breakdown | None]
+    ) -> "DailySummary":
         return DailySummary(
             self.total_requests + other.total_requests,
             self.client_errors + other.client_errors,
@@ -37,6 +49,7 @@ class DailySummary:
             _extreme(min, self.duration_min_us, other.duration_min_us),
             _extreme(max, self.duration_max_us, other.duration_max_us),
             self.histogram + other.histogram,
+            add(self.breakdown, other.breakdown) if self.breakdown and other.breakdown else None,
         )
 
     def subtract(self, other: "DailySummary", extremes_us: tuple[int | None, int | None]) -> "DailySummary":
@@ -52,6 +65,7 @@ class DailySummary:
             self.duration_sum_us - other.duration_sum_us,
             *extremes_us,
             self.histogram - other.histogram,
+            self.breakdown - other.breakdown if self.breakdown and other.breakdown else None,
         )
 
     @property

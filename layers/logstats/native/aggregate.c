@@ -8,6 +8,7 @@
  * become counters: one per whole millisecond below 16.384 s, a hash table for anything else.
  */
 #include "program.h"
+#include "tally.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +38,9 @@ typedef struct {
     uint32_t list_length, list_capacity;
     uint32_t table_length, table_capacity;
     table_entry *table;     /* by bucket */
+    tally tally;            /* for the breakdown */
 } summary;
 
-typedef struct { uint64_t start, multiplier; } hash_key; /* the multiplier is odd */
 typedef struct { uint64_t first; uint16_t last; int32_t day; } cached_day;
 typedef struct { log_line line; uint64_t hash; } awaited; /* of the line's customer and day; the customer is NULL when empty */
 typedef struct { uint32_t summary; uint64_t us; } pending; /* summary: 1 + index, 0 when empty */
@@ -56,7 +57,8 @@ struct aggregator {
     uint32_t *slots;        /* open addressing: 1 + index into summaries, 0 when free */
     uint32_t slot_mask;
     hash_key key;
-    uint64_t memory;
+    uint64_t memory;        /* but for the tallies' */
+    tallies tallies;
     uint64_t max_rejects, max_reject_bytes, rejects_kept;
     buffer rejects, out;
     writer writer;
@@ -82,7 +84,9 @@ int aggregator_new(const line_format *format, uint64_t max_rejects, uint64_t max
     a->max_reject_bytes = max_reject_bytes;
     int failed = a->slots ? program_load(format->program, format->program_length, &a->program) : NO_MEMORY;
     if (!failed && program_set_columns(a->program, format->columns, format->columns_length)) failed = NO_MEMORY;
+    if (!failed) failed = tallies_new(&a->tallies, format->parts, format->routes, format->routes_length, a->key);
     if (failed) {
+        tallies_free(&a->tallies);
         program_free(a->program);
         free(a->slots);
         free(a);
@@ -90,6 +94,7 @@ int aggregator_new(const line_format *format, uint64_t max_rejects, uint64_t max
     }
     const int64_t last = LAST_DAY * INT64_C(86400), latest = format->latest;
     a->latest = (latest < 0 ? -1 : latest > last + 86400 ? last + 86400 : latest) * NS_PER_SECOND;
+    if (format->parts & PART_ROUTES) program_read_targets(a->program);
     if (program_is_native(a->program)) a->plain_days = (int32_t)(a->latest / NS_PER_DAY);
     for (int i = 0; i < DAY_CACHE; i++) a->days[i].day = -1;
     *out = a;
@@ -100,7 +105,9 @@ static void forget_summaries(aggregator *a) {
     for (uint32_t i = 0; i < a->length; i++) {
         summary *s = &a->summaries[i];
         free(s->customer); free(s->list); free(s->dense); free(s->table);
+        free_tally(&a->tallies, &s->tally);
     }
+    tallies_forget(&a->tallies);
     memset(a->slots, 0, (a->slot_mask + 1) * sizeof *a->slots);
     free(a->order);
     a->order = NULL;
@@ -111,6 +118,7 @@ static void forget_summaries(aggregator *a) {
 void aggregator_free(aggregator *a) {
     if (!a) return;
     forget_summaries(a);
+    tallies_free(&a->tallies);
     program_free(a->program);
     free_writer(&a->writer);
     free(a->summaries_memory); free(a->slots); free(a->rejects.bytes); free(a->out.bytes); free(a);
@@ -119,30 +127,6 @@ void aggregator_free(aggregator *a) {
 /* ---- Summaries --------------------------------------------------------------------------------- */
 
 static inline uint16_t load2(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
-
-/* Hashes start from a key, and multiply by it. The tables' key is random, so that nobody can choose customers or
- * durations that meet in one place; that of the shards is the same everywhere. */
-static const hash_key shard_key = {0, UINT64_C(0x9E3779B97F4A7C15)};
-
-static inline uint64_t mix(uint64_t hash, uint64_t word, uint64_t multiplier) {
-    const unsigned __int128 product = (unsigned __int128)(hash ^ word) * multiplier;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t hash_bytes(const uint8_t *p, size_t length, hash_key key) {
-    uint64_t hash = key.start;
-    for (; length >= 8; p += 8, length -= 8) hash = mix(hash, load8(p), key.multiplier);
-    uint64_t tail = 0;
-    memcpy(&tail, p, length);
-    return mix(hash, tail, key.multiplier);
-}
-
-/* The same, of a customer that the program has found: eight bytes can be read behind it. */
-static inline uint64_t hash_customer(const uint8_t *p, size_t length, hash_key key) {
-    uint64_t hash = key.start;
-    for (; length >= 8; p += 8, length -= 8) hash = mix(hash, load8(p), key.multiplier);
-    return mix(hash, length ? load8(p) & (~UINT64_C(0) >> (64 - 8 * length)) : 0, key.multiplier);
-}
 
 /* Where the search for a bucket starts in a table of a power of two entries. */
 static inline uint32_t place_of(const aggregator *a, uint32_t bucket, uint32_t capacity) {
@@ -314,6 +298,7 @@ static int count_line(aggregator *a, const log_line *line, uint64_t hash) {
     if (!s) return -1;
     a->counts.accepted++;
     count_request(s->counts, line->status, line->timed);
+    if (a->tallies.parts && note_request(&a->tallies, &s->tally, line)) return -1;
     if (!line->timed) return 0;
     const uint64_t us = line->duration_us, ms = us / 1000;
     if (ms < s->dense_capacity) __builtin_prefetch(&s->dense[ms], 1);
@@ -326,9 +311,15 @@ static int count_line(aggregator *a, const log_line *line, uint64_t hash) {
     return count_pending(a, due);
 }
 
+/* Copy what is needed. */
+static inline void copy_line(const aggregator *a, log_line *to, const log_line *from) {
+    if (a->tallies.parts) *to = *from;
+    else memcpy(to, from, offsetof(log_line, second));
+}
+
 /* The summaries and their counters do not fit into the cache, and each line wants others. So a line only asks for its
  * summary, AWAITED lines later that asks for the counter, and PENDING lines later it is there. Measured: 2 to 3 times as fast.
- * A customer that does not stay where it is until the end of the block is counted at once. */
+ * What does not stay where it is until the end of the block is counted at once. */
 static inline int record(aggregator *a, const log_line *line, uint64_t customer_hash, int stays) {
     const uint64_t hash = mix(customer_hash, (uint64_t)line->day + 1, a->key.multiplier);
     if (!stays) return count_line(a, line, hash);
@@ -337,9 +328,11 @@ static inline int record(aggregator *a, const log_line *line, uint64_t customer_
         __builtin_prefetch(&a->summaries[likely - 1], 1);
         __builtin_prefetch(&a->summaries[likely - 1].counts, 1);
     }
-    awaited *slot = &a->awaited[a->next_awaited++ % AWAITED];
-    const awaited due = *slot;
-    *slot = (awaited){*line, hash};
+    awaited *slot = &a->awaited[a->next_awaited++ % AWAITED], due;
+    due.hash = slot->hash;
+    slot->hash = hash;
+    copy_line(a, &due.line, &slot->line);
+    copy_line(a, &slot->line, line);
     return due.line.customer ? count_line(a, &due.line, due.hash) : 0;
 }
 
@@ -368,6 +361,16 @@ static int reject(aggregator *a, enum reason reason, const uint8_t *line, size_t
     return 0;
 }
 
+static inline int is_within(span value, const uint8_t *line, const uint8_t *stop) {
+    return !value.at || (value.at >= line && value.at <= stop);
+}
+
+/* Whether what is to be known of a request is in the line itself, where it stays until the end of the block. */
+static inline int stays(const aggregator *a, const log_line *read, const uint8_t *line, const uint8_t *stop) {
+    return read->customer >= line && read->customer < stop &&
+        (!a->tallies.parts || (is_within(read->method, line, stop) && is_within(read->target, line, stop)));
+}
+
 /* One line by the program. Returns the position after it, or NULL when out of memory. */
 static const uint8_t *any_line(aggregator *a, const uint8_t *line, const uint8_t *end) {
     const uint8_t *stop = program_line_end(a->program, line, end), *next = stop < end ? stop + 1 : end;
@@ -383,7 +386,7 @@ static const uint8_t *any_line(aggregator *a, const uint8_t *line, const uint8_t
     }
     if (verdict == LINE_FAILED) return NULL;
     const int failed = verdict == ACCEPTED
-        ? record(a, &read, hash_customer(read.customer, read.customer_length, a->key), read.customer >= line && read.customer < stop)
+        ? record(a, &read, hash_readable(read.customer, read.customer_length, a->key), stays(a, &read, line, stop))
         : reject(a, (enum reason)verdict, line, length);
     return failed ? NULL : next;
 }
@@ -432,6 +435,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     if (end - p < TIMESTAMP_BYTES + SHORTEST_REST) return NULL;
     line->day = read_day(a, p);
     if (line->day < 0 || line->day >= a->plain_days || !is_plain_time(p + 10)) return NULL;
+    if (a->tallies.parts) line->second = (pair(p + 11) * 60 + pair(p + 14)) * 60 + pair(p + 17);
     p += TIMESTAMP_BYTES;
     if (*p == '"') return NULL; /* a customer in quotes loses them */
 
@@ -466,6 +470,10 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     /* At least 8 bytes are left. */
     const unsigned hundreds = (unsigned)p[0] - '0', tens = (unsigned)p[1] - '0', units = (unsigned)p[2] - '0';
     if (hundreds - 1 > 4 || tens > 9 || units > 9 || p[3] != ' ') return NULL;
+    if (a->tallies.parts) {
+        line->method = (span){NULL, 0};
+        line->target = between(path, p - 1);
+    }
     line->status = (int32_t)(hundreds * 100 + tens * 10 + units);
     if (line->status == 101) return NULL;
     p += 4;
@@ -509,7 +517,7 @@ int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
 
 /* ---- Results ----------------------------------------------------------------------------------- */
 
-uint64_t aggregator_memory(const aggregator *a) { return a->memory; }
+uint64_t aggregator_memory(const aggregator *a) { return a->memory + tallies_memory(&a->tallies); }
 
 uint32_t aggregator_longest_search(const aggregator *a) {
     uint32_t longest = 0;
@@ -592,9 +600,12 @@ static int write_record(aggregator *a, summary *s) {
     memcpy(a->out.bytes + header_at + sizeof(summary_header), s->customer, s->customer_length);
     a->out.length = histogram_at;
     if (s->counting ? append_counters(a, s) : append_encoded(&a->writer, s->list, s->list_length, &a->out)) return -1;
+    const size_t breakdown_at = a->out.length;
+    if (a->tallies.parts && append_tally(&a->tallies, &s->tally, s->counts[TOTAL_REQUESTS], &a->out)) return -1;
     summary_header header = {
         .day = s->day, .customer_length = s->customer_length, .sum_low = (uint64_t)s->sum,
-        .histogram_length = (uint32_t)(a->out.length - histogram_at), .sum_high = (uint64_t)(s->sum >> 64),
+        .histogram_length = (uint32_t)(breakdown_at - histogram_at),
+        .breakdown_length = (uint32_t)(a->out.length - breakdown_at), .sum_high = (uint64_t)(s->sum >> 64),
         .min = s->min, .max = s->max};
     memcpy(header.counts, s->counts, sizeof header.counts);
     memcpy(a->out.bytes + header_at, &header, sizeof header);
@@ -624,7 +635,7 @@ static int put_in_order(aggregator *a, uint32_t shards) {
     if (!a->order) return -1;
     for (uint32_t i = 0; i < a->length; i++) {
         const summary *s = &a->summaries[i];
-        const uint32_t shard = (uint32_t)(hash_bytes(s->customer, s->customer_length, shard_key) % shards);
+        const uint32_t shard = (uint32_t)(hash_bytes(s->customer, s->customer_length, FIXED_KEY) % shards);
         a->order[i] = (ordered){shard, s->day, prefix_of(s), i};
     }
     sorted_summaries = a->summaries;
@@ -647,6 +658,7 @@ int64_t aggregator_drain(aggregator *a, uint32_t shards, batch_key *key, const u
         summary *s = &a->summaries[next->summary];
         if (write_record(a, s)) return -1;
         free(s->customer); free(s->list); free(s->dense); free(s->table);
+        free_tally(&a->tallies, &s->tally);
         *s = (summary){0};
     }
     *out = a->out.bytes;

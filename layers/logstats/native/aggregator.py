@@ -1,13 +1,24 @@
 """Bind the aggregator: blocks of lines in, batches of summaries out."""
 
 import ctypes
-import secrets
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logstats.native.batch import Record, records
-from logstats.native.library import Bytes, Function, Output, Pointer, Signed, Size, Unsigned, bind, checked
+from logstats.native.breakdown import NOTHING, Kept
+from logstats.native.library import (
+    HASH_KEY,
+    Bytes,
+    Function,
+    Output,
+    Pointer,
+    Signed,
+    Size,
+    Unsigned,
+    bind,
+    checked,
+)
 from logstats.native.program import native_program
 
 REASONS = tuple(
@@ -17,8 +28,6 @@ REASONS = tuple(
 _REJECT = struct.Struct("=QII")
 _DRAINING = -2
 _FOREVER = (1 << 63) - 1
-_HASH_KEY = (secrets.randbits(64), secrets.randbits(64))
-"""Of this process: whoever knows the key can choose customers that make the kernel's tables slow (hash flooding)."""
 
 
 class _LineCounts(ctypes.Structure):
@@ -37,6 +46,9 @@ class _LineFormat(ctypes.Structure):
         ("program_length", Size),
         ("columns_length", Size),
         ("latest", Signed),
+        ("parts", Unsigned),
+        ("routes", Bytes),
+        ("routes_length", Size),
     )
 
 
@@ -79,23 +91,25 @@ class Aggregator:
 
     One thread at a time may use it: the GIL is released while the kernel works. `max_rejects` rejected lines are kept, and
     `max_reject_bytes` of each. `program` is what `compile_format` returns, by default that of the native format; requests
-    later than `latest` (seconds since 1970) are rejected; `columns` is the `#Fields:` line before the first one.
+    later than `latest` (seconds since 1970) are rejected; `columns` is the `#Fields:` line before the first one. `kept` says what
+    is broken down, by default nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a range of a log object is read with
         self,
         max_rejects: int = 0,
         max_reject_bytes: int = 0,
         program: bytes | None = None,
         latest: int | None = None,
         columns: bytes = b"",
+        kept: Kept = NOTHING,
     ) -> None:
         code = native_program() if program is None else program
         end = _FOREVER if latest is None else max(min(latest, _FOREVER), -1)
-        line_format = _LineFormat(code, columns, len(code), len(columns), end)
+        line_format = _LineFormat(code, columns, len(code), len(columns), end, *kept, len(kept.routes))
         handle = Pointer()
         checked(
-            _new(ctypes.byref(line_format), max_rejects, max_reject_bytes, *_HASH_KEY, ctypes.byref(handle))
+            _new(ctypes.byref(line_format), max_rejects, max_reject_bytes, *HASH_KEY, ctypes.byref(handle))
         )
         self._handle = handle
 

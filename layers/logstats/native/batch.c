@@ -1,13 +1,14 @@
 /* Batches of summaries: adding two, and rows for PostgreSQL. */
-#include "encoding.h"
+#include "breakdown.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const uint32_t summary_counts = COUNTS;
 
 typedef struct {
     summary_header header;
-    const uint8_t *at, *customer, *histogram;
+    const uint8_t *at, *customer, *histogram, *breakdown;
     size_t length; /* 0: the batch has ended */
 } record;
 
@@ -23,10 +24,12 @@ static int next_record(record *in, const uint8_t *end) {
     if (left == 0) return 0;
     if (left < sizeof in->header) return BATCH_MALFORMED;
     memcpy(&in->header, in->at, sizeof in->header);
-    const size_t length = sizeof in->header + (size_t)in->header.customer_length + in->header.histogram_length;
+    const size_t length = sizeof in->header + (size_t)in->header.customer_length + in->header.histogram_length +
+        in->header.breakdown_length;
     if (left < length) return BATCH_MALFORMED;
     in->customer = in->at + sizeof in->header;
     in->histogram = in->customer + in->header.customer_length;
+    in->breakdown = in->histogram + in->header.histogram_length;
     in->length = length;
     return 0;
 }
@@ -41,16 +44,28 @@ int64_t batch_count(const uint8_t *batch, size_t length) {
 
 /* ---- Addition ---------------------------------------------------------------------------------- */
 
-static int add_records(const record *a, const record *b, writer *w, buffer *out) {
+typedef struct { writer histograms; workspace *breakdowns; } adder;
+
+/* There is no breakdown if one of two summaries has none. */
+static int add_breakdowns(const record *a, const record *b, adder *to, buffer *out) {
+    if (!a->header.breakdown_length || !b->header.breakdown_length) return 0;
+    if (!to->breakdowns && !(to->breakdowns = calloc(1, sizeof *to->breakdowns))) return NO_MEMORY;
+    return append_breakdowns(to->breakdowns, a->breakdown, a->header.breakdown_length, b->breakdown,
+                             b->header.breakdown_length, 1, 1, out);
+}
+
+static int add_records(const record *a, const record *b, adder *to, buffer *out) {
     summary_header sum = a->header;
     const size_t header_at = out->length, histogram_at = header_at + sizeof sum + sum.customer_length;
     if (reserve(out, sizeof sum + sum.customer_length)) return NO_MEMORY;
     memcpy(out->bytes + header_at + sizeof sum, a->customer, sum.customer_length);
     out->length = histogram_at;
-    const int failed = append_combined(w, a->histogram, a->header.histogram_length, b->histogram,
-                                       b->header.histogram_length, 1, out);
-    if (failed) return failed;
+    int failed = append_combined(&to->histograms, a->histogram, a->header.histogram_length, b->histogram,
+                                 b->header.histogram_length, 1, out);
     sum.histogram_length = (uint32_t)(out->length - histogram_at);
+    if (!failed) failed = add_breakdowns(a, b, to, out);
+    if (failed) return failed;
+    sum.breakdown_length = (uint32_t)(out->length - histogram_at - sum.histogram_length);
     for (int i = 0; i < COUNTS; i++) sum.counts[i] += b->header.counts[i];
     sum.sum_low += b->header.sum_low;
     sum.sum_high += b->header.sum_high + (sum.sum_low < b->header.sum_low);
@@ -67,14 +82,14 @@ static int append_record(const record *in, buffer *out) {
     return 0;
 }
 
-static int append_sum(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, writer *w, buffer *out) {
+static int append_sum(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, adder *to, buffer *out) {
     record left = {.at = a}, right = {.at = b};
     if (next_record(&left, a + a_length) || next_record(&right, b + b_length)) return BATCH_MALFORMED;
     while (left.length || right.length) {
         const int order = !right.length ? -1 : !left.length ? 1
             : compare_customers(left.customer, left.header.customer_length,
                                 right.customer, right.header.customer_length);
-        const int failed = order == 0 ? add_records(&left, &right, w, out)
+        const int failed = order == 0 ? add_records(&left, &right, to, out)
                                       : append_record(order < 0 ? &left : &right, out);
         if (failed) return failed;
         if ((order <= 0 && next_record(&left, a + a_length)) ||
@@ -85,11 +100,13 @@ static int append_sum(const uint8_t *a, size_t a_length, const uint8_t *b, size_
 }
 
 int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, uint8_t **out) {
-    writer w = {0};
+    adder to = {0};
     buffer sum = {0};
     const int failed = reserve(&sum, a_length > b_length ? a_length : b_length)
-        ? NO_MEMORY : append_sum(a, a_length, b, b_length, &w, &sum);
-    free_writer(&w);
+        ? NO_MEMORY : append_sum(a, a_length, b, b_length, &to, &sum);
+    free_writer(&to.histograms);
+    if (to.breakdowns) free_workspace(to.breakdowns);
+    free(to.breakdowns);
     *out = sum.bytes;
     return failed ? failed : (int64_t)sum.length;
 }
@@ -160,7 +177,7 @@ static int percentiles(const record *in, uint64_t values[4]) {
 }
 
 static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer *out) {
-    enum { COLUMNS = COUNTS + 12, DAYS_TO_2000 = 10957, FIXED_BYTES = 12 * COLUMNS + 32 };
+    enum { COLUMNS = COUNTS + 13, DAYS_TO_2000 = 10957, FIXED_BYTES = 12 * COLUMNS + 32 };
     uint64_t values[4];
     if (percentiles(in, values)) return BATCH_MALFORMED;
     if (reserve(out, in->length + FIXED_BYTES)) return NO_MEMORY;
@@ -175,6 +192,7 @@ static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer
     to = put_duration(to, header->min, timed);
     to = put_duration(to, header->max, timed);
     to = put_bytes(to, in->histogram, header->histogram_length);
+    to = header->breakdown_length ? put_bytes(to, in->breakdown, header->breakdown_length) : put32(to, UINT32_MAX);
     for (int i = 0; i < 4; i++) to = put_duration(to, values[i], timed);
     out->length = (size_t)(to - out->bytes);
     return 0;

@@ -17,16 +17,17 @@ from logstats.native.library import (
     returned,
 )
 
-_COUNTS = constant("summary_counts")
-_HEADER = struct.Struct(f"=iIII{_COUNTS}Q4Q")
-"""`summary_header`: day, lengths of customer and histogram, a gap; counts; halves of the sum, minimum, maximum."""
+COUNTS = constant("summary_counts")
+"""How many numbers a summary or a cell counts of its requests."""
+_HEADER = struct.Struct(f"=iIII{COUNTS}Q4Q")
+"""`summary_header`: day, lengths of customer, histogram and breakdown; counts; halves of the sum, minimum, maximum."""
 
 Numbers = tuple[Any, ...]
 """A summary's counts, then sum, minimum and maximum of its durations in microseconds (see `logstats.rows`).
 
 Minimum and maximum are None if there is no duration, the rest are integers."""
-Record = tuple[bytes, int, Numbers, bytes]
-"""The customer (UTF-8), the day (days since 1970-01-01), the numbers and the encoded histogram."""
+Record = tuple[bytes, int, Numbers, bytes, bytes]
+"""The customer (UTF-8), the day (days since 1970-01-01), the numbers, the encoded histogram and breakdown (empty: none)."""
 
 batch_add = bind("batch_add", Signed, Bytes, Size, Bytes, Size, Output)
 batch_count = bind("batch_count", Signed, Bytes, Size, brief=True)
@@ -63,12 +64,14 @@ def records(batch: bytes) -> Iterator[Record]:
     """Yield the summaries of an encoded batch."""
     at, end = 0, len(batch)
     while at < end:
-        day, customer_length, histogram_length, _, *numbers = _HEADER.unpack_from(batch, at)
+        day, customer_length, histogram_length, breakdown_length, *numbers = _HEADER.unpack_from(batch, at)
         *counts, low, high, least, most = numbers
         at += _HEADER.size
         customer = batch[at : at + customer_length]
         at += customer_length
         histogram = batch[at : at + histogram_length]
         at += histogram_length
+        breakdown = batch[at : at + breakdown_length]
+        at += breakdown_length
         extremes = (least, most) if least <= most else (None, None)  # of no durations
-        yield customer, day, (*counts, high << 64 | low, *extremes), histogram
+        yield customer, day, (*counts, high << 64 | low, *extremes), histogram, breakdown

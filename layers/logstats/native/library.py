@@ -1,6 +1,7 @@
 """Load the compiled kernel, and call its functions."""
 
 import ctypes
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ Signed, Unsigned = ctypes.c_int64, ctypes.c_uint64
 Output = ctypes.POINTER(Pointer)
 """Where a function leaves a pointer to what it returns."""
 
+HASH_KEY = (secrets.randbits(64), secrets.randbits(64))
+"""Of this process: whoever knows the key can choose names that make the kernel's tables slow (hash flooding)."""
+
 Function = Any
 """A foreign function: `ctypes._NamedFuncPointer`, which only type stubs know."""
 
@@ -20,7 +24,10 @@ _ERRORS = {
     -3: "the histograms hold more values than can be counted",
     -4: "malformed batch of summaries",
     -6: "malformed program of a format",
-    -7: "malformed rows of histograms",
+    -7: "malformed breakdown",
+    -8: "the breakdown does not hold what is subtracted",
+    -9: "the breakdowns hold more requests than can be counted",
+    -10: "malformed rows of histograms",
 }
 _NO_MEMORY = -5
 

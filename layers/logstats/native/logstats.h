@@ -17,7 +17,7 @@
 #define MAX_DURATION_US UINT64_C(86400000000)
 
 enum { HISTOGRAM_MALFORMED = -1, HISTOGRAM_NEGATIVE = -2, HISTOGRAM_TOO_MANY = -3, NO_MEMORY = -5,
-       PROGRAM_MALFORMED = -6 };
+       PROGRAM_MALFORMED = -6, BREAKDOWN_MALFORMED = -7, BREAKDOWN_NEGATIVE = -8, BREAKDOWN_TOO_MANY = -9 };
 
 /* Index of the bucket that holds a duration. Values below 2^15 have a bucket each. */
 static inline uint32_t bucket_index(uint64_t us) {
@@ -95,11 +95,15 @@ typedef struct {
 typedef struct aggregator aggregator;
 
 /* A compiled format (program.py); the time after which no request can be, in seconds since 1970; and the `#Fields:` line that
- * names the columns, if the format has them and it is known. */
+ * names the columns, if the format has them and it is known. Of a breakdown the parts that are kept (breakdown.h), and the
+ * declared routes, compiled (program.py). */
 typedef struct {
     const uint8_t *program, *columns;
     size_t program_length, columns_length;
     int64_t latest;
+    uint64_t parts;
+    const uint8_t *routes;
+    size_t routes_length;
 } line_format;
 
 /* At most `max_rejects` rejected lines are kept, each cut to `max_reject_bytes`. `seed` and `multiplier` are the key of
@@ -137,13 +141,13 @@ static inline void count_request(uint64_t counts[COUNTS], int32_t status, int ti
 
 /* Summaries are handed out in batches: those of one day, and of the customers of one shard, in the order
  * of the customers' bytes. A batch is a sequence of records: `summary_header`, then the customer's bytes,
- * then the encoded histogram. Batches come in the order of shard and day, one a call; at the end the call
+ * then the encoded histogram, then the encoded breakdown. Batches come in the order of shard and day, one a call; at the end the call
  * returns 0, and the summaries are forgotten. Until then the aggregator cannot be fed.
  * The buffer is the aggregator's and lives until its next call.
  * After a failure (-1, also of `aggregator_feed`) the aggregator can only be freed. */
 typedef struct {
     int32_t day; /* since 1970-01-01 */
-    uint32_t customer_length, histogram_length, reserved;
+    uint32_t customer_length, histogram_length, breakdown_length; /* 0: there is no breakdown */
     uint64_t counts[COUNTS], sum_low, sum_high, min, max; /* in microseconds; of no durations, so that they add up: 0, UINT64_MAX, 0 */
 } summary_header;
 typedef struct { uint32_t shard; int32_t day; } batch_key;
@@ -180,7 +184,7 @@ int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out);
 
 /* ---- Histograms as PostgreSQL sends them ------------------------------------------------------- */
 
-enum { ROWS_MALFORMED = -7 };
+enum { ROWS_MALFORMED = -10 };
 
 /* Rows of COPY ... TO (FORMAT BINARY), without its header: a group (integer, not null) and an encoded histogram (bytea).
  *
@@ -191,5 +195,55 @@ int64_t rows_sum(const uint8_t *rows, size_t length, uint64_t *consumed, uint8_t
 /* The p50, p90, p95 and p99, in microseconds, of the sum of each group from 0 to `groups` less one, into `out` of 4 numbers
  * a group; 0 without durations. All rows must be whole. Returns `groups`, ROWS_MALFORMED or what histogram_combine returns. */
 int64_t rows_percentiles(const uint8_t *rows, size_t length, uint32_t groups, uint64_t *out);
+
+/* ---- Breakdowns -------------------------------------------------------------------------------- */
+
+/* The encoding is described in breakdown.h and cell.h. What returns, returns BREAKDOWN_MALFORMED, BREAKDOWN_NEGATIVE if what
+ * is subtracted was not added, BREAKDOWN_TOO_MANY if 2^63 requests or more are added up, or NO_MEMORY. */
+
+/* a + b (sign > 0) or a - b (sign < 0); a sum can be bounded to the routes that an object may contribute. Returns the length,
+ * which is 0 if the two keep nothing in common. */
+int64_t breakdown_combine(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, int sign, int is_bounded,
+                          uint8_t **out);
+
+/* How many requests it is of. */
+int64_t breakdown_total(const uint8_t *data, size_t length);
+
+/* A cell or a status code. `key` is the slot, the code, or where the route's name begins behind the items. */
+typedef struct {
+    uint32_t part, key, name_length, cell_at, cell_length, reserved;
+    uint64_t counts[COUNTS], sum_low, sum_high, values[5]; /* p50, p90, p95, p99 and the longest duration, in microseconds */
+} listed_item;
+
+/* All items, then the routes' names, of which `names` gets the length. Returns the length of both. */
+int64_t breakdown_items(const uint8_t *data, size_t length, uint8_t **out, size_t *names);
+
+/* The sum of two encoded cells. Returns its length; the item has its numbers. */
+int64_t cell_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length, listed_item *item, uint8_t **out);
+
+/* The sum of many, or of one route of many, with no parts but these; the seed and the multiplier are as in aggregator_new. Returns the length, which is
+ * 0 if they keep nothing in common. */
+int64_t breakdown_sum(const uint8_t *const *rows, const size_t *lengths, size_t count, const uint8_t *route,
+                      size_t route_length, unsigned parts, uint64_t seed, uint64_t multiplier, uint8_t **out);
+
+/* Sum slots up in groups: of each row's 48 slots the group, negative for none; groups never descend. The items of groups with
+ * requests are filled in. Returns 0. */
+int64_t breakdown_slots(const uint8_t *const *rows, const size_t *lengths, size_t count, const int32_t *groups_of,
+                        uint32_t groups, listed_item *out);
+
+/* What is written around the values of a row: before the label (0), before each of the 13 numbers (1 to 13: as the API has them,
+ * from the total of the requests to the longest duration), at the end of a row (14), between rows (15), and for no value (16). */
+enum { PERIOD_TEXTS = 17 };
+typedef struct {
+    const uint8_t *const *texts;
+    const size_t *lengths;
+    size_t label_length, key_length;
+} period_texts;
+
+/* Add the slots of breakdowns up to periods, and write a row of text for each that has requests. Of each breakdown's 48 slots
+ * there is a label, of which the first bytes (the key) say to which period it belongs; the row has the label of its period's
+ * first slot. A label that begins with 0 leaves a slot out. Returns the length of the text. */
+int64_t breakdown_periods(const uint8_t *const *rows, const size_t *lengths, size_t count, const uint8_t *labels,
+                          const period_texts *, uint8_t **out);
 
 #endif

@@ -38,7 +38,7 @@ struct program {
     enum unit unit;
     enum form duration_form;
     int request, is_required;
-    uint8_t request_value;
+    uint8_t request_value, method_value;
     int needs_target, needs_path;
 
     buffer fields, field_values; /* the `#Fields:` line in force, and which value each of its columns is */
@@ -247,6 +247,7 @@ static void load_meaning(loader *in, program *p) {
     p->duration_form = (enum form)below(in, FORMS);
     p->request = (int)below(in, REQUESTS);
     p->request_value = value_number(in, p->request == NO_REQUEST);
+    p->method_value = value_number(in, 1);
     p->is_required = (int)below(in, 2);
     p->needs_path = p->is_required;
     for (int i = 0; i < p->customer.count; i++) {
@@ -285,6 +286,8 @@ void program_free(program *p) {
     free(p->joined.bytes);
     free(p);
 }
+
+void program_read_targets(program *p) { p->needs_target = 1; }
 
 int program_is_native(const program *p) { return p->is_native; }
 
@@ -429,6 +432,18 @@ static span read_target(const program *p) {
     return is_absent(target) ? (span){NULL, 0} : target;
 }
 
+/* What is before the target, or in a value of its own. */
+static span read_method(const program *p) {
+    const uint8_t value = p->request == REQUEST_LINE ? p->request_value : p->method_value;
+    if (value == NONE) return (span){NULL, 0};
+    span method = get(p, value);
+    if (p->request == REQUEST_LINE && !is_absent(method)) {
+        const uint8_t *space = find(method.at, method.at + method.length, ' ');
+        if (space) method = between(method.at, space);
+    }
+    return is_absent(method) ? (span){NULL, 0} : method;
+}
+
 /* Returns 1 if the customer is one. */
 static int read_customer(const program *p, span target, span path, span *customer) {
     static const uint8_t nobody[PADDING] = "-";
@@ -495,6 +510,9 @@ static int read_request(program *p, int64_t latest, log_line *out) {
     out->customer = customer.at;
     out->customer_length = (uint32_t)customer.length;
     out->day = (int32_t)(ns / NS_PER_DAY);
+    out->second = (int32_t)(ns % NS_PER_DAY / NS_PER_SECOND);
+    out->target = target;
+    out->method = target.at ? read_method(p) : target;
     return ACCEPTED;
 }
 

@@ -9,10 +9,13 @@
 typedef struct {
     const uint8_t *customer;
     uint32_t customer_length;
-    int32_t day;
+    int32_t day;            /* UTC, since 1970 */
     int32_t status;
     int timed;              /* whether there is a duration */
     uint64_t duration_us;
+    /* From here on only for breakdowns. */
+    int32_t second;         /* of the day */
+    span method, target;    /* as written */
 } log_line;
 
 #define MAX_VALUES 64       /* each has a bit */
@@ -82,6 +85,9 @@ span program_columns(const program *);
 
 /* Whether what the program reads is the native format, all of which the fast path may read. */
 int program_is_native(const program *);
+
+/* Read the method and the target of every request, whoever the customer is. */
+void program_read_targets(program *);
 
 /* Lines come from a new block: what is known of the last one is not so any more. */
 void program_begin(program *);

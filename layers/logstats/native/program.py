@@ -180,8 +180,10 @@ def _duration(declared: Format, numbers: Callable[[Iterable[str]], bytes]) -> by
 def _request(declared: Format, number: Number) -> bytes:
     request = declared.request
     if request is None:
-        return bytes([0, _NONE, 0])
-    return bytes([1 if request.value else 2, number(request.value or request.target or ""), request.required])
+        return bytes([0, _NONE, _NONE, 0])
+    value = number(request.value or request.target or "")
+    method = number(request.method) if request.method else _NONE
+    return bytes([1 if request.value else 2, value, method, request.required])
 
 
 def _list(items: tuple[_T, ...], write: Callable[[_T], bytes]) -> bytes:

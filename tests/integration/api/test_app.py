@@ -93,7 +93,7 @@ def periods(lines: list[str], customer: str, interval: str, first: str, last: st
         }[interval]
         starts[str(start)] = min(starts.get(str(start), day), day)
         renamed.append(f"{start} {rest}")
-    found = oracle.statistics(renamed)
+    found = oracle.answers(renamed)
     return [
         {"customer_id": customer, "date": starts[day] if interval == "total" else day, **found[customer, day]}
         for _, day in sorted(found)

@@ -33,6 +33,11 @@ CUST_1 = token({"sub": "a", "customer_id": "cust_1", "scope": "openid"})
 
 TARGETS = {
     "/customers/{customer_id}/stats": ("/customers/cust_1/stats", "from=2024-09-03"),
+    "/customers/{customer_id}/routes": ("/customers/cust_1/routes", "from=2024-09-03"),
+    "/customers/{customer_id}/statuses": ("/customers/cust_1/statuses", "from=2024-09-03"),
+    "/routes": ("/routes", "from=2024-09-03"),
+    "/routes/customers": ("/routes/customers", "from=2024-09-03&route=GET%20/"),
+    "/statuses": ("/statuses", "from=2024-09-03"),
     "/customers": ("/customers", ""),
     "/overview": ("/overview", ""),
     "/ingestions": ("/ingestions", ""),
@@ -45,7 +50,7 @@ TARGETS = {
     "/static/{version}/{name}": ("/static/any/page.css", ""),
 }
 OPEN = {"/health", "/ready", "/", "/static/{version}/{name}"}
-CUSTOMERS_OWN = {"/customers/{customer_id}/stats"}
+CUSTOMERS_OWN = {f"/customers/{{customer_id}}/{what}" for what in ("stats", "routes", "statuses")}
 
 
 @pytest.fixture(autouse=True)

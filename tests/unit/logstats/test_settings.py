@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from logstats.native import Kept
 from logstats.settings import DatabaseSettings, SettingsError, load
 from processor.settings import ProcessorSettings
 
@@ -85,6 +86,42 @@ def test_the_error_says_what_form_is_wanted(monkeypatch: pytest.MonkeyPatch) -> 
 def test_lists_are_json(name: str, text: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, text)
     assert refusal(ProcessorSettings).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (None, 7),
+        ("", 0),
+        ("slots", 1),
+        (" statuses , slots ", 5),
+        ('["routes"]', 2),
+        ("slots,slots", 1),
+        ("slots,routes,statuses", 7),
+    ],
+)
+def test_what_is_broken_down_is_a_list_of_words(
+    text: str | None, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if text is not None:
+        monkeypatch.setenv("BREAKDOWN", text)
+    assert load(ProcessorSettings).kept == Kept(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("BREAKDOWN", "hours", "BREAKDOWN.0: Input should be 'slots', 'routes' or 'statuses'"),
+        ("ROUTES", "/v1/orders", "ROUTES: give a JSON list"),
+        ("ROUTES", '["orders"]', "ROUTES: 'orders' is neither /PATH nor METHOD /PATH"),
+        ("ROUTES", '["/a/{b}", "/a/{c}"]', "ROUTES: '/a/{b}' and '/a/{c}' match the same requests"),
+    ],
+)
+def test_what_cannot_be_broken_down_is_one_clear_error(
+    name: str, text: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, text)
+    assert refusal(ProcessorSettings) == message
 
 
 def test_a_database_is_reached_securely_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from processor.ledger.verify import Verdict, check
 from processor.reading.objects import LocalFile
 from tests import oracle, tables
 from tests.batches import packed
+from tests.breakdowns import NOT_FOUND, Seen, encode
 from tests.ingests import ingest
 from tests.logs import random_lines
 from tests.reference import EPOCH
@@ -47,19 +48,23 @@ def stage(
 def batches(lines: list[str]) -> list[SummaryBatch]:
     requests = defaultdict(list)
     for line in lines:
-        day, _time, customer, _path, status, duration = line.split(" ")
+        day, time, customer, path, status, duration = line.split(" ")
         us = None if duration == "-" else round(float(duration) * 1e6)
-        requests[day, customer].append((int(status), us))
+        slot = 2 * int(time[:2]) + int(time[3:5]) // 30
+        route = NOT_FOUND if status == "404" else path.encode()
+        requests[day, customer].append(Seen(slot, route, int(status), us))
     found: dict[str, bytes] = defaultdict(bytes)
     for (day, customer), entries in sorted(requests.items()):
-        durations = [us for _, us in entries if us is not None]
+        durations = [seen.duration_us for seen in entries if seen.duration_us is not None]
         errors = {
-            f"{kind}_errors": sum(status // 100 == hundreds for status, _ in entries)
+            f"{kind}_errors": sum(seen.status // 100 == hundreds for seen in entries)
             for kind, hundreds in (("client", 4), ("server", 5))
         }
         number = (dt.date.fromisoformat(day) - EPOCH).days
         untimed = len(entries) - len(durations)
-        found[day] += packed(customer.encode(), number, durations, untimed=untimed, **errors)
+        found[day] += packed(
+            customer.encode(), number, durations, untimed=untimed, breakdown=encode(entries), **errors
+        )
     return [SummaryBatch(encoded) for encoded in found.values()]
 
 

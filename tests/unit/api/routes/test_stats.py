@@ -78,15 +78,19 @@ def test_customer_ids_arrive_as_they_are_in_the_log(path: str, customer_id: str)
         ("from=2024-09-03&to=2024-09-02", "to", "date_order"),
         ("from=2024-09-03&from=2024-09-03", "from", "repeated"),
         ("from=2024-09-03&to=2024-09-04&to=2024-09-04", "to", "repeated"),
-        ("from=2024-09-03&tz=Europe/Berlin", "tz", "unknown"),
+        ("from=2024-09-03&tz=Europe/Nowhere", "tz", "time_zone"),
         ("from=2024-09-03&From=2024-09-03", "From", "unknown"),
         ("from=2024-09-03&utm=", "utm", "unknown"),
-        ("from=2024-09-03&tz=a&tz=b", "tz", "unknown"),
+        ("from=2024-09-03&zone=a&zone=b", "zone", "unknown"),
+        ("from=2024-09-03&tz=UTC&tz=UTC", "tz", "repeated"),
+        ("from=2024-09-03&interval=minute", "interval", "enum"),
     ],
 )
 def test_bad_parameters_are_refused_in_fastapis_form(query: str, name: str, kind: str) -> None:
     message = refusal("cust_1", query, ["query", name], kind)
-    assert message == "Input should be one of format, from, interval, to" if kind == "unknown" else message
+    assert (
+        message == "Input should be one of format, from, interval, to, tz" if kind == "unknown" else message
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from logstats.native import Aggregator, percentiles
 from logstats.rows import COLUMNS, COPY, NULLABLE, from_summary, to_summary
 from tests.batches import packed
 from tests.blocks import block
-from tests.reference import aggregate
+from tests.reference import aggregate, keeping_all
 
 Batches = dict[tuple[int, int], SummaryBatch]
 seeds = st.integers(0, 2**64 - 1)
@@ -30,7 +30,7 @@ def whole_lines(seed: int, lines: int = 60) -> bytes:
 
 def batches(data: bytes, shards: int = 3) -> Batches:
     """The batches of a log by shard and day."""
-    aggregator = Aggregator()
+    aggregator = keeping_all(0)
     aggregator.feed(data)
     return {(shard, day): SummaryBatch(encoded) for shard, day, encoded in aggregator.drain_batches(shards)}
 
@@ -52,7 +52,8 @@ def test_batches_hold_every_summary_once_in_order(seed: int, shards: int) -> Non
         for customer, summary in batch:
             summaries[customer.encode(), day] = summary
     assert {
-        key: to_summary((*numbers, encoded)) for key, (numbers, encoded) in aggregate(data).summaries.items()
+        key: to_summary((*numbers, histogram, breakdown))
+        for key, (numbers, histogram, breakdown) in aggregate(data).summaries.items()
     } == summaries
 
 
@@ -214,12 +215,13 @@ def test_rows_say_what_the_summaries_say(seed: int) -> None:
             integers = {
                 column: int.from_bytes(value, "big", signed=True)
                 for column, value in row.items()
-                if column not in {"customer_id", "histogram", "duration_sum_us"}
+                if column not in {"customer_id", "histogram", "breakdown", "duration_sum_us"}
             }
             values = zip(COLUMNS, from_summary(summary), strict=True)
             expected = {column: value for column, value in values if value is not None}
             assert row["customer_id"].decode() == customer
             assert row["histogram"] == expected.pop("histogram")
+            assert row["breakdown"] == expected.pop("breakdown")
             assert numeric(row["duration_sum_us"]) == expected.pop("duration_sum_us")
             date = day - (dt.date(2000, 1, 1) - dt.date(1970, 1, 1)).days
             assert integers == {"attempt_id": 2**40 + 1, "date": date, "part": -7, **expected}
@@ -235,7 +237,10 @@ def test_a_row_is_null_where_no_request_has_a_duration(some: list[int], untimed:
     expected = dict(zip(COLUMNS, from_summary(summary), strict=True))
     for column in NULLABLE:
         assert found.get(column) == expected[column]
-    assert {column for column in COLUMNS if column not in row} == (set() if some else NULLABLE)
+    assert {column for column in COLUMNS if column not in row} == {
+        "breakdown",
+        *(() if some else NULLABLE),
+    }
     assert percentiles(batch.encoded) == [us or 0 for us in summary.percentiles_us()]
 
 

@@ -20,24 +20,35 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #define record batch_record /* aggregate.c has a function of that name */
 #include "batch.c"
 #undef record
+#include "breakdown.c"
+#include "cell.c"
+#include "counted.c"
+#include "declared.c"
 #include "encoding.c"
 #include "histogram.c"
 #include "json.c"
 #include "marks.c"
+#define put_numbers put_numbers_of_period /* sums.c has a function of that name */
+#include "periods.c"
+#undef put_numbers
 #include "program.c"
 #include "text.c"
 #include "totals.c"
+#include "route.c"
+#include "sums.c"
+#include "tally.c"
 #include "values.c"
 
 typedef struct { uint8_t bytes[4096]; size_t length; } file;
-static file native, columns; /* programs */
+static file native, columns, routes; /* programs, and declared routes */
 
 static int feed_text(aggregator *a, const char *text) { return aggregator_feed(a, (const uint8_t *)text, strlen(text)); }
 
 /* Values that have to be joined, in columns that change. */
 static int work_in_columns(void) {
     const char *header = "#Fields: date time x-host-header sc-status";
-    const line_format format = {columns.bytes, (const uint8_t *)header, columns.length, strlen(header), INT64_MAX};
+    const line_format format = {.program = columns.bytes, .columns = (const uint8_t *)header, .program_length = columns.length,
+                                .columns_length = strlen(header), .latest = INT64_MAX};
     aggregator *a;
     int failed = aggregator_new(&format, 10, 100, 1, 1, &a);
     failed = failed || feed_text(a, "2024-09-03\t12:00:00\ta.example.com\t200\n") ||
@@ -47,9 +58,57 @@ static int work_in_columns(void) {
     return failed;
 }
 
+/* Routes enough to leave some out, and durations enough to take lists up; then sums of what comes out. */
+static int work_on_routes(void) {
+    const line_format format = {.program = native.bytes, .program_length = native.length, .latest = INT64_MAX,
+                                .parts = ALL_PARTS, .routes = routes.bytes, .routes_length = routes.length};
+    aggregator *a;
+    if (aggregator_new(&format, 0, 0, 1, 1, &a)) return -1;
+    int failed = 0;
+    char line[128];
+    for (int i = 0; i < 120 && !failed; i++) {
+        snprintf(line, sizeof line, "2024-09-03 %02d:00:00 c%d /r%dx/%d %d 0.%03d\n", i % 24, i % 7 == 0,
+                 i < 60 ? 0 : i, i, i % 9 ? 200 : 404 + i % 20, i % 900);
+        failed = feed_text(a, line);
+    }
+    const uint8_t *out = NULL;
+    batch_key key;
+    const int64_t length = failed ? -1 : aggregator_drain(a, 1, &key, &out);
+    summary_header header = {0};
+    if (length > 0) memcpy(&header, out, sizeof header);
+    const uint8_t *row = length <= 0 ? NULL : out + sizeof header + header.customer_length + header.histogram_length;
+    const uint8_t *rows[] = {row, row};
+    const size_t lengths[] = {header.breakdown_length, header.breakdown_length};
+    const int32_t groups[2 * SLOTS] = {0};
+    uint8_t labels[2 * SLOTS];
+    for (int i = 0; i < 2 * SLOTS; i++) labels[i] = (uint8_t)('0' + i / 2);
+    const uint8_t *texts[PERIOD_TEXTS] = {0};
+    const size_t texts_lengths[PERIOD_TEXTS] = {0};
+    const period_texts around = {texts, texts_lengths, 1, 1};
+    listed_item item;
+    size_t names;
+    uint8_t *text = NULL, *sum = NULL, *back = NULL, *items = NULL, *all = NULL, *batch = NULL;
+    int64_t twice = 0;
+    failed = length <= 0 || (twice = breakdown_combine(row, lengths[0], row, lengths[0], 1, 1, &sum)) < 0 ||
+        breakdown_combine(sum, (size_t)twice, row, lengths[0], -1, 0, &back) < 0 ||
+        breakdown_items(row, lengths[0], &items, &names) < 0 ||
+        breakdown_sum(rows, lengths, 2, NULL, 0, ALL_PARTS, 1, 1, &all) < 0 ||
+        breakdown_slots(rows, lengths, 2, groups, 1, &item) < 0 ||
+        breakdown_periods(rows, lengths, 2, labels, &around, &text) < 0 ||
+        batch_add(out, (size_t)length, out, (size_t)length, &batch) < 0;
+    kernel_free(sum);
+    kernel_free(back);
+    kernel_free(items);
+    kernel_free(all);
+    kernel_free(text);
+    kernel_free(batch);
+    aggregator_free(a);
+    return failed;
+}
+
 /* Customers and days enough to grow every table; durations enough to leave the list, whole milliseconds and others. */
 static int work(void) {
-    const line_format format = {native.bytes, NULL, native.length, 0, INT64_MAX};
+    const line_format format = {.program = native.bytes, .program_length = native.length, .latest = INT64_MAX};
     aggregator *a;
     if (aggregator_new(&format, 2000, 100, 1, 1, &a)) return -1;
     int failed = 0;
@@ -87,7 +146,7 @@ static int work(void) {
     kernel_free(encoded);
     kernel_free(sum);
     aggregator_free(a);
-    return failed || work_in_columns();
+    return failed || work_in_columns() || work_on_routes();
 }
 
 static void read_file(const char *name, file *out) {
@@ -96,11 +155,12 @@ static void read_file(const char *name, file *out) {
     if (in) fclose(in);
 }
 
-/* The files are the programs of a format like the native one, and of one in columns. */
+/* The files are the programs of a format like the native one, and of one in columns, and declared routes. */
 int main(int count, char **files) {
-    if (count != 3) return 2;
+    if (count != 4) return 2;
     read_file(files[1], &native);
     read_file(files[2], &columns);
+    read_file(files[3], &routes);
     long failures = 0;
     for (;; failures++) {
         until_failure = failures + 1;

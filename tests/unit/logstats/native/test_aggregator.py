@@ -20,8 +20,19 @@ from logstats.formats import presets
 from logstats.native import REASONS, Aggregator
 from logstats.native import aggregator as aggregator_module
 from logstats.native.library import bind
+from tests import breakdowns
 from tests.blocks import block
-from tests.reference import MAX_REJECT_BYTES, Aggregate, aggregate, bucket, by_kernel, encode, told_by
+from tests.reference import (
+    MAX_REJECT_BYTES,
+    Aggregate,
+    aggregate,
+    bucket,
+    by_kernel,
+    encode,
+    keeping_all,
+    seen,
+    told_by,
+)
 
 LINES = 500
 """Lines of a random block; the nightly profile tries 2 500 blocks."""
@@ -59,7 +70,7 @@ def test_random_blocks_reach_every_verdict_and_every_counter() -> None:
     assert set(reasons) == set(REASONS)
     assert min(reasons.values()) > 10
     assert 0.3 < sum(result.accepted for result in seen) / sum(result.lines for result in seen) < 0.8
-    assert max(numbers[0] for result in seen for numbers, _ in result.summaries.values()) > 128
+    assert max(numbers[0] for result in seen for numbers, *_ in result.summaries.values()) > 128
 
 
 FIELDS = b"2024-09-03 12:00:00 cust_1 /api/v1/resource1 200 0.123".split(b" ")
@@ -162,12 +173,12 @@ def test_customers_that_collide_under_a_known_key_do_not_under_a_random_one(
         return int(longest_search(aggregator._handle))
 
     assert searched() < 100
-    monkeypatch.setattr(aggregator_module, "_HASH_KEY", FIXED_KEY)
+    monkeypatch.setattr(aggregator_module, "HASH_KEY", FIXED_KEY)
     assert searched() >= 499
 
 
 def test_every_process_has_a_key_of_its_own() -> None:
-    code = "from logstats.native import aggregator; print(aggregator._HASH_KEY)"
+    code = "from logstats.native import aggregator; print(aggregator.HASH_KEY)"
     keys = {subprocess.check_output([sys.executable, "-c", code]) for _ in range(2)}
     assert len(keys) == 2
 
@@ -221,7 +232,8 @@ def test_one_duration_is_counted_however_often(duration: bytes, count: int) -> N
     us = read.duration_us
     assert us is not None
     numbers = (count, 0, count, 0, us * count, us, us)
-    expected = {(b"cust_1", 19_969): (numbers, encode(Counter({bucket(us): count})))}
+    breakdown = breakdowns.encode([seen(read)] * count)
+    expected = {(b"cust_1", 19_969): (numbers, encode(Counter({bucket(us): count})), breakdown)}
     assert by_kernel([line * count]).summaries == expected
     if count < 1000:
         assert by_kernel([line] * count).summaries == expected
@@ -263,7 +275,7 @@ def test_many_distinct_durations() -> None:
     data = b"".join(
         b"2024-09-03 12:00:00 c /a 200 %d.%06d\n" % divmod(i * 1_439_999, 1_000_000) for i in range(60_000)
     )
-    [(numbers, histogram)] = by_kernel([data]).summaries.values()
+    [(numbers, histogram, _)] = by_kernel([data]).summaries.values()
     assert numbers == (60_000, 0, 0, 0, 1_439_999 * sum(range(60_000)), 0, 1_439_999 * 59_999)
     assert histogram == encode(Counter(bucket(i * 1_439_999) for i in range(60_000)))
 
@@ -291,7 +303,7 @@ def test_sums_beyond_two_to_the_64() -> None:
         count = min(left, 100_000)
         aggregator.feed(piece[: count * len(line)])
         left -= count
-    [(_, _, numbers, histogram)] = aggregator.drain()
+    [(_, _, numbers, histogram, _)] = aggregator.drain()
     assert numbers == (lines, 0, 0, 0, lines * 86_399_999_999, 86_399_999_999, 86_399_999_999)
     assert lines * 86_399_999_999 > 2**64
     assert histogram == encode(Counter({bucket(86_399_999_999): lines}))
@@ -304,7 +316,7 @@ def test_sums_beyond_two_to_the_64() -> None:
 @settings(max_examples=20)
 def test_what_is_drained_in_between_adds_up(seeds: list[int]) -> None:
     """Draining forgets the summaries, and only them."""
-    aggregator = Aggregator()
+    aggregator = keeping_all(0)
     for seed in seeds:
         data = block(seed, 40)
         data = data if data.endswith(b"\n") else data + b"\n"

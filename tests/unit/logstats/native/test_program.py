@@ -45,13 +45,13 @@ def differing_line(declared: Format, data: bytes, latest: int | None) -> object:
             reader.read(line, latest),
         )
         told.feed(line)
-        seen = [(name, day, numbers) for name, day, numbers, _ in told.drain()]
+        seen = [(name, day, numbers) for name, day, numbers, *_ in told.drain()]
         alone = aggregate(header + b"\n" + line, declared=declared, latest=latest)
         if (told.counts.accepted, told.counts.rejected_by_reason) != (
             alone.accepted,
             alone.rejected_by_reason,
         ) or [(*each[:2], each[2]) for each in seen] != [
-            (*key, numbers) for key, (numbers, _) in alone.summaries.items()
+            (*key, numbers) for key, (numbers, *_) in alone.summaries.items()
         ]:
             return number, line, read, told.counts, seen
     return None
@@ -233,7 +233,7 @@ def test_a_document_that_is_alike_has_values_of_its_own(customer: str) -> None:
         line = f'{{"x":"{before}","a":{customer},"s":200,"t":"2024-09-03T12:00:00Z"}}'.encode()
         buffer[: len(line)] = line
         aggregator.feed(buffer, len(line))
-    [(name, _, numbers, _)] = aggregator.drain()
+    [(name, _, numbers, *_)] = aggregator.drain()
     assert (name.decode(), numbers[0]) == (str(json.loads(customer)).lower(), 3)
 
 
