@@ -129,10 +129,15 @@ def problem_of(result: Result) -> str | None:
         )
     if summary.outcome == Outcome.CONFLICT:
         since = result.context.counts_since
+        ways = (
+            "if this is another log that begins in the same way: without --rotated, and with a --name of its own"
+            if result.context.is_by_beginning
+            else "if log files are renamed here: --rotated, so that both count; if it is of another host: --name"
+        )
         return (
             f"{name}: another log counts as {summary.source}, with {summary.accepted:,} requests,"
             f" since {since:%Y-%m-%d %H:%M} UTC, and nothing was changed; if this one corrects it: --replace;"
-            " if log files are renamed here: --rotated, so that both count; if it is of another host: --name"
+            f" {ways}"
         )
     return None
 

@@ -11,8 +11,8 @@ class Context:
     """Passed along with an ingest or a withdrawal, which fills in what its last try has cost.
 
     The stored bytes of an object that was read, the seconds of the dataflow, which downloads, parses and stages, and of the
-    commit, and how many tries a lost connection to the database has ended. For people only: the first line, and when what now
-    counts under the object's name was committed.
+    commit, and how many tries a lost connection to the database has ended. For people only: the first line, when what now
+    counts under the object's name was committed, and whether that name says how the object begins.
     """
 
     deadline: Deadline = NEVER
@@ -22,3 +22,4 @@ class Context:
     lost_connections: int = 0
     first_line: bytes = b""
     counts_since: dt.datetime | None = None
+    is_by_beginning: bool = False

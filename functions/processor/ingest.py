@@ -143,6 +143,7 @@ class Ingestor:
             row = None
             if isinstance(stored, LocalFile):
                 row = self._decide_unparsed(connection, request, delivery, log)
+                context.is_by_beginning = stored.is_by_beginning
             row = row or self._count(engine, connection, request, delivery, log, context, started)
             context.counts_since = row.committed_at
             return summarise(delivery, row, started, find_same_content(connection, row))

@@ -200,6 +200,22 @@ def test_two_hosts_with_one_path(database: DatabaseSettings, engine: sa.Engine, 
     tables.check(engine, [*B, *B])
 
 
+def test_another_log_that_begins_like_a_rotated_one_is_not_told_to_be_rotated(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "access.log"
+    path.write_bytes(as_bytes(A[:20]))
+    assert run("ingest", "--rotated", str(path), DATABASE_URL=database.url).returncode == 0
+    other = [A[0], *B]
+    path.write_bytes(as_bytes(other))
+    done = run("ingest", "--rotated", str(path), DATABASE_URL=database.url)
+    assert done.returncode == 1
+    assert "begins in the same way: without --rotated" in done.stderr
+    tables.check(engine, A[:20])
+    assert run("ingest", "--name", "other", str(path), DATABASE_URL=database.url).returncode == 0
+    tables.check(engine, [*A[:20], *other])
+
+
 def test_rotated_logs_count_once_and_are_forgotten_by_their_path(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
 ) -> None:
