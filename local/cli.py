@@ -25,7 +25,7 @@ COMMANDS = {
     "top": "Show customers over some days, worst first or in another order.",
     "overview": "Show all customers over some days, against the days before.",
     "export": "Write the statistics of all customers and days of a range.",
-    "stats": "Show the daily statistics of a customer.",
+    "stats": "Show a customer by day, by hour, by route or by status code.",
     "report": "Print the morning report of a day.",
     "rejects": "Show the lines of a log object that could not be read.",
     "serve": "Serve the API and the page until Ctrl-C.",

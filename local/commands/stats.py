@@ -65,7 +65,7 @@ def stats(
     ] = False,
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Show the statistics of a customer: by day, by hour, by route or by status code."""
+    """Show a customer by day, by hour, by route or by status code."""
     customer_id: str = valid("CUSTOMER", CustomerId, customer)
     first_day, last_day = days(first, last)
     order = _order(by, sort)

@@ -146,7 +146,10 @@ def test_a_reader_that_has_gone_is_no_error(arguments: list[str]) -> None:
     ("typed", "offered"),
     [
         ("logstats mig", {"migrate"}),
-        ("logstats stats --", {"--from", "--to", "--json", "--database-url", "--help"}),
+        (
+            "logstats stats --",
+            {"--from", "--to", "--by", "--tz", "--sort", "--limit", "--json", "--database-url", "--help"},
+        ),
     ],
 )
 def test_the_shell_completes_what_is_typed(typed: str, offered: set[str], tmp_path: Path) -> None:
