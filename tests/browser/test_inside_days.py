@@ -1,6 +1,7 @@
 """What is inside a customer's days on the page: the hours, the routes and the status codes, as the API has them."""
 
 import datetime as dt
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ def lines() -> Iterator[str]:
         if 1 <= moment.hour < 4 and moment.date() != dt.date(2024, 10, 27):
             continue
         path = (
-            HOSTILE if number % 50 == 0 else f"/v1/things{'abcdefghijklmnopqrstuvwxyz'[number % 26]}/{number}"
+            HOSTILE if number % 50 == 1 else f"/v1/things{'abcdefghijklmnopqrstuvwxyz'[number % 26]}/{number}"
         )
         status = STATUSES[number % len(STATUSES)]
         yield f"{moment:%Y-%m-%d %H:%M:%S} {'other' if number % 10 == 0 else 'shop'} {path} {status} 0.{number % 900 + 1:03}"
@@ -84,7 +85,7 @@ def test_the_heat_map_is_read_with_the_keyboard(page: Page, divided: Api) -> Non
     assert hour_at(page) == f"Mon 28 Oct 2024, 23:00: Requests {by_hour['2024-10-28T23']['total_requests']}"
     expect(page.locator("#hours-legend .period")).to_have_text(hour_at(page))
     page.get_by_label("Colour").select_option("server errors (5xx)")
-    expect(page).to_have_url(lambda url: url.endswith("measure=server_errors"))
+    expect(page).to_have_url(re.compile("&measure=server_errors$"))
     page.locator("#hours input").focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowUp")
@@ -106,7 +107,7 @@ def test_the_hours_of_a_zone_are_those_of_its_clock(page: Page, divided: Api) ->
     expect(page.locator("#hours rect.heat.none")).to_have_count(
         24 * 9 - len(divided.stats("shop", **WEEK, interval="hour").json())
     )
-    expect(page).to_have_url(lambda url: "tz=" not in url)
+    expect(page).to_have_url(re.compile(r"^[^?]+\?((?!tz=).)*$"))
 
 
 def test_what_cannot_be_divided_into_hours_says_why(page: Page, divided: Api) -> None:
@@ -134,7 +135,7 @@ def test_routes_are_sorted_and_come_20_at_a_time(page: Page, divided: Api) -> No
     expect(names).to_have_text([row["route"] for row in slowest])
     assert values(page, '#routes [data-field="duration_p99"]') == [row["duration_p99"] for row in slowest]
     expect(page.locator("#routes").get_by_role("button", name="p99")).to_be_focused()
-    expect(page).to_have_url(lambda url: url.endswith("order=-duration_p99"))
+    expect(page).to_have_url(re.compile("&order=-duration_p99$"))
     page.reload()
     expect(names).to_have_text([row["route"] for row in slowest])
 

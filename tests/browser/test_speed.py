@@ -20,7 +20,7 @@ def test_little_is_sent_to_draw_a_year(context: BrowserContext, api: Api) -> Non
     )
     drawn = page.evaluate("performance.getEntriesByName('report')[0].startTime")
     print(f"a year drawn after {drawn:.0f} ms; bytes: {sent}")
-    assert {"page", "page.css", "page.js", "stats", "customers", "ingestions"} == set(sent)
+    assert {"page", "page.css", "page.js", "stats", "routes", "statuses", "customers", "ingestions"} == set(sent)
     files = assets()
     assert sum(sent[name] for name in ("page", "page.css", "page.js")) < sum(
         len(asset.compressed) + 2_000 for asset in (files.index, *files.files.values())

@@ -87,6 +87,6 @@ export function sayMissing(name, days) {
   const hint = byId(`${name}-missing`);
   hint.hidden = !days;
   hint.textContent =
-    `${plural(days, "day")} with requests ${days === 1 ? "is" : "are"} missing here: the breakdown of a day is kept since logstats has it, and unless it is switched off. ` +
+    `${plural(days, "day")} with requests ${days === 1 ? "is" : "are"} missing here, ingested before days were divided, or without this part. ` +
     "“logstats ingest --again” divides the days of a log that counts already.";
 }

@@ -12,12 +12,13 @@ const HOURS = 24;
 const LEVELS = 5;
 const [ROW_PX, FOOT_PX, NARROW_PX] = [17, 24, 480];
 const sumOf = (field) => (rows) => rows.reduce((sum, row) => sum + row[field], 0);
+const highestP99 = (rows) => rows.map((row) => row.duration_p99).reduce((one, other) => (other > one ? other : (one ?? other)), null);
 /** What a cell shows of its hour; of an hour that a change of the clock repeats, of both, or the higher one. */
 const MEASURED = {
   total_requests: { name: "Requests", kind: "success", of: sumOf("total_requests"), write: count },
   server_errors: { name: "Server errors (5xx)", kind: "server", of: sumOf("server_errors"), write: count },
   client_errors: { name: "Client errors (4xx)", kind: "client", of: sumOf("client_errors"), write: count },
-  duration_p99: { name: "p99", kind: "p99", of: (rows) => Math.max(...rows.map((row) => row.duration_p99)), write: duration },
+  duration_p99: { name: "p99", kind: "p99", of: highestP99, write: duration },
 };
 const TABLE = [
   ["Requests", "total_requests", count],
@@ -36,7 +37,8 @@ export async function showHours(place, state, { from, to }, { signal, rezone, ch
   showZones(zone);
   const query = { from, to, interval: "hour", ...(state.tz ? { tz: zone } : {}) };
   const answer = await ask(customerPath(state.customer, "stats", query), signal);
-  const rows = await answer.json();
+  const [rows, missing] = [await answer.json(), Number(answer.headers.get("days-without-breakdown"))];
+  if (byId("zone").value !== zone) return missing; // another one has been chosen meanwhile
   const view = { days: periods(toDay(from), toDay(to), "day"), cells: new Map(), isUtc: zone === "UTC" };
   for (const row of rows) {
     const key = row.hour.slice(0, 13);
@@ -60,7 +62,7 @@ export async function showHours(place, state, { from, to }, { signal, rezone, ch
     width = picture.clientWidth;
   });
   watching.observe(picture);
-  return Number(answer.headers.get("days-without-breakdown"));
+  return missing;
 }
 
 /** UTC, the browser's own zone, and the one that the address names. */
@@ -77,7 +79,7 @@ function drawHours(place, view, shown) {
   const all = [...view.cells.values()].map(shown.of);
   const highest = Math.max(...all, 0);
   const levels = shown.write === count ? Math.min(LEVELS, Math.max(highest, 1)) : LEVELS;
-  const level = (value) => (highest ? Math.ceil((value / highest) * levels) : 0);
+  const level = (value) => (highest ? Math.ceil((value * levels) / highest) : 0);
   const at = (index) => ({ x: left + (index % HOURS) * cell, y: Math.floor(index / HOURS) * ROW_PX });
   const rowsAt = (index) => view.cells.get(keyOf(view, index));
   const size = { width: Math.max(cell - 1, 1), height: ROW_PX - 1 };
@@ -92,7 +94,7 @@ function drawHours(place, view, shown) {
   const height = foot + FOOT_PX;
   const title = `${shown.name} per hour`;
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: shown.kind, role: "img", "aria-label": title }, ...labels, ...squares, cursor);
-  const tell = legendOf(shown, levels, highest, all.includes(0));
+  const tell = legendOf(shown, levels, highest, all.find((value) => !value));
   const slider = h("input", { type: "range", min: 0, max: squares.length - 1, value: 0, "aria-label": `${title}: move through the hours, up and down through the days` });
   const select = (index) => {
     cursor.setAttribute("visibility", index === null ? "hidden" : "visible");
@@ -140,14 +142,14 @@ function hourName(text, isUtc) {
 }
 
 /** Show what the colours mean; returns what tells the hour under the pointer. */
-function legendOf({ kind, write }, levels, highest, hasZero) {
+function legendOf({ kind, write }, levels, highest, least) {
   const legend = byId("hours-legend");
   const item = (level, text) => h("li", {}, h("i", { class: `key ${level}`, "aria-hidden": "true" }), text);
   const bound = (level) => (levels < LEVELS || write !== count ? (highest * level) / levels : Math.floor((highest * level) / levels));
   const colours = highest ? Array.from({ length: levels }, (_, index) => item(`level${index + 1}`, `≤\u00a0${write(bound(index + 1))}`)) : [];
   const hour = h("li", { class: "period" });
   legend.setAttribute("class", `legend ${kind}`);
-  legend.replaceChildren(hour, item("blank", "no requests"), ...(hasZero ? [item("level0", "0")] : []), ...colours);
+  legend.replaceChildren(hour, item("blank", "no requests"), ...(least === undefined ? [] : [item("level0", write(least))]), ...colours);
   return (words) => {
     hour.textContent = words;
   };

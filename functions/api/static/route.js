@@ -13,6 +13,7 @@ export function routeAddress(route, state, { from, to }) {
 
 /** Ask for the customers of a route and show them. Returns a word for the status. */
 export async function showRoute(state, range, { signal, failed, change }) {
+  document.title = `\u2068${state.route}\u2069 · logstats`;
   byId("range").textContent = `${dayName(range.from)} – ${dayName(range.to)}, UTC`;
   const part = {
     path: (query) => `routes/customers?${new URLSearchParams({ ...range, route: state.route, ...query })}`,
