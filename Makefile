@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(VENV)/native.stamp
 SETUP := $(VENV)/setup.stamp
+DEVELOPMENT := $(VENV)/development.stamp
 WHEELS := $(VENV)/wheels.stamp
 AUDIT := build/audit/audit.stamp
 DOCKER ?= docker
@@ -30,22 +31,36 @@ run: setup  ## Start the local cloud, ingest api_requests.log, show statistics, 
 	@$(BIN)/logstats up --upload api_requests.log
 
 .PHONY: setup
-setup: $(SETUP) $(NATIVE) $(WHEELS)  ## Create .venv with every dependency and the logstats command
+setup: $(SETUP) $(NATIVE) $(WHEELS)  ## Create .venv with the logstats command and what it needs
+
+.PHONY: development
+development: setup $(DEVELOPMENT)  ## Add what checks and tests need; they do it themselves
 
 $(VENV)/bin/uv: requirements-bootstrap.txt
 	@if [ -z "$(PYTHON)" ]; then \
 	    echo "No suitable Python found: CPython 3.12 or 3.11 with the venv module is needed." >&2; \
 	    echo "Install one (Debian and Ubuntu: python3 and python3-venv; macOS: python@3.12; or pyenv)" >&2; \
 	    echo "or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@echo "The first time takes about three minutes; it fetches 350 MB and writes 2 GB, all into this folder."
 	@echo "Creating $(VENV) with $$($(PYTHON) --version) ($(PYTHON))"
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.txt
 	@touch $@
 
-$(SETUP): $(VENV)/bin/uv requirements-dev.txt pyproject.toml
-	@echo "Installing the pinned dependencies"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
+# uv shows its progress on a terminal.
+INSTALL := $(BIN)/uv pip install --python $(BIN)/python $(shell [ -t 2 ] || echo --quiet)
+
+# The CDK is not compiled in advance: a few of its 300 modules are used, and all of them are 200 MB of bytecode.
+$(SETUP): $(VENV)/bin/uv requirements.txt pyproject.toml
+	@echo "Installing the pinned packages"
+	@$(INSTALL) --require-hashes -r requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python -W ignore -m compileall -q -j 0 -x '/aws_cdk/' $(VENV)/lib || true  # what is not Python is not imported
+	@touch $@
+
+$(DEVELOPMENT): $(SETUP) requirements-dev.txt
+	@echo "Installing what checks and tests need: 450 MB on disk"
+	@$(INSTALL) --compile-bytecode --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(NATIVE): $(SETUP) $(wildcard layers/logstats/native/*.c layers/logstats/native/*.h layers/logstats/native/build.py)
@@ -55,7 +70,7 @@ $(NATIVE): $(SETUP) $(wildcard layers/logstats/native/*.c layers/logstats/native
 
 # So that `make synth` works offline; the layers are for Lambda, whatever this machine is.
 $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requirements.txt
-	@echo "Fetching the layers' packages"
+	@echo "Fetching the packages of the Lambda layers"
 	@$(BIN)/python -m cdk.bundling
 	@touch $@
 
@@ -63,42 +78,42 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 PYTEST := $(BIN)/python -m pytest --numprocesses $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN)) --dist worksteal
 
 .PHONY: test
-test: setup test-domain  ## Run all tests but those of the tiers below (no Docker, no account)
+test: development test-domain  ## Run all tests but those of the tiers below (no Docker, no account)
 	@$(PYTEST) --ignore=tests/unit/logstats/domain
 
 .PHONY: test-domain
-test-domain: setup  ## Run the domain's own tests, which must cover every branch of it
+test-domain: development  ## Run the domain's own tests, which must cover every branch of it
 	@$(PYTEST) --quiet tests/unit/logstats/domain \
 	    --cov=logstats.domain --cov-branch --cov-fail-under=100 --cov-report=term-missing
 
 .PHONY: test-processor
-test-processor: setup  ## Run the processor's tests
+test-processor: development  ## Run the processor's tests
 	@$(PYTEST) --quiet tests/unit/processor tests/integration/processor tests/faults/test_protocol.py
 
 .PHONY: test-api
-test-api: setup  ## Run the API's tests, and those of the documents
+test-api: development  ## Run the API's tests, and those of the documents
 	@$(PYTEST) --quiet tests/unit/api tests/integration/api tests/integration/local/test_stats.py \
 	    tests/e2e/test_committed_log.py tests/unit/test_documentation.py
 
 .PHONY: test-page
-test-page: setup  ## Run the page's tests, in a browser too
+test-page: development  ## Run the page's tests, in a browser too
 	@$(PYTEST) --quiet tests/unit/api/test_page_modules.py tests/unit/api/test_page_colours.py \
 	    tests/unit/api/test_assets.py tests/browser
 
 .PHONY: test-cdk
-test-cdk: setup  ## Run the tests of the templates, and of the runbook
+test-cdk: development  ## Run the tests of the templates, and of the runbook
 	@$(PYTEST) --quiet tests/infrastructure tests/unit/test_runbook.py tests/unit/test_architecture.py
 
 .PHONY: test-walkthroughs
-test-walkthroughs: setup  ## Run what the documents show, and every way to start and end the local cloud
+test-walkthroughs: development  ## Run what the documents show, and every way to start and end the local cloud
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m walkthroughs tests/e2e
 
 .PHONY: test-kernel
-test-kernel: setup  ## Run the kernel's tests with sanitizers, and let every allocation fail
+test-kernel: development  ## Run the kernel's tests with sanitizers, and let every allocation fail
 	@$(BIN)/python -m tests.sanitize
 
 .PHONY: test-fuzz
-test-fuzz: setup  ## Fuzz the kernel and the parsers (clang; FUZZ="1200 feed" for 20 minutes of one target)
+test-fuzz: development  ## Fuzz the kernel and the parsers (clang; FUZZ="1200 feed" for 20 minutes of one target)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r tests/fuzz/requirements.txt
 	@$(BIN)/python -m tests.fuzz.run $(or $(FUZZ),60)
 
@@ -109,7 +124,7 @@ test-nightly: test-kernel test-fuzz  ## Run the property tests at length and 10 
 	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations
-test-mutations: setup  ## Break the exactly-once protocol in five ways; the tests must notice each
+test-mutations: development  ## Break the exactly-once protocol in five ways; the tests must notice each
 	@$(BIN)/python -m pytest -m mutations tests/faults
 
 .PHONY: stand-in-images
@@ -117,23 +132,23 @@ stand-in-images: setup  ## Make stand-ins for the public base images where none 
 	@DOCKER=$(DOCKER) tests/docker/stand_in_images.sh $(BIN)/python
 
 .PHONY: test-docker
-test-docker: setup  ## Run the tests that need Docker, which must be there
+test-docker: development  ## Run the tests that need Docker, which must be there
 	@REQUIRE_DOCKER=1 DOCKER=$(DOCKER) $(BIN)/python -m pytest -m docker
 
 .PHONY: check
-check: setup  ## Formatting, lint, types, direction of imports
+check: development  ## Formatting, lint, types, direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 .PHONY: format
-format: setup  ## Format and fix what can be fixed
+format: development  ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
 .PHONY: hooks
-hooks: setup  ## Install the Git hooks: format and lint at commit, `make check` at push
+hooks: development  ## Install the Git hooks: format and lint at commit, `make check` at push
 	@$(BIN)/pre-commit install
 
 .PHONY: audit
@@ -185,18 +200,19 @@ bench: setup  ## Compare with DuckDB, Polars, GoAccess and the textbook flow (BE
 	@$(BIN)/python -m benchmarks.broken_down
 
 .PHONY: bench-api
-bench-api: setup  ## Compare the API with a textbook one under load (wrk; BENCH="--runs 5 --seconds 10")
+bench-api: development  ## Compare the API with a textbook one under load (wrk; BENCH="--runs 5 --seconds 10")
 	@$(BIN)/python -m benchmarks.api.run $(BENCH)
 
 .PHONY: bench-fleet
 bench-fleet: setup  ## Measure what is asked of all customers, rewrite docs/performance-fleet.md (quiet machine; some minutes)
 	@$(BIN)/python -m benchmarks.fleet $(BENCH)
+	@$(BIN)/python -m benchmarks.divided
 
 .PHONY: soak
-soak: setup  ## Ten minutes of siege on the API while logs are ingested (siege; BENCH="--seconds 600")
+soak: development  ## Ten minutes of siege on the API while logs are ingested (siege; BENCH="--seconds 600")
 	@$(BIN)/python -m benchmarks.api.soak $(BENCH)
 
-LOCKED := requirements-dev functions/processor/requirements functions/processor/build-requirements \
+LOCKED := requirements-dev requirements functions/processor/requirements functions/processor/build-requirements \
     functions/migrate/requirements layers/dependencies/requirements benchmarks/requirements requirements-bootstrap \
     local/emulator/requirements .github/requirements tests/fuzz/requirements
 

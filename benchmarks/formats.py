@@ -3,12 +3,19 @@
 import argparse
 import shutil
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from time import process_time
 from uuid import UUID
+
+from blake3 import blake3
 
 from benchmarks.figures import renew, table
 from benchmarks.run import NAMES, PAGE, compare, kept, log, machine, median_of, section
+from logstats.formats import presets
+from logstats.native import Aggregator, compile_format
+from processor.reading.lines import BLOCK_BYTES
+from processor.reading.objects import LocalFile, fill
 
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/128.0.0.0 Safari/537.36",
@@ -83,6 +90,27 @@ def gzipped(path: Path) -> Path:
     return kept(path.with_name(f"{path.name}.gz"), blocks)
 
 
+def parts(path: Path, runs: int) -> list[str]:
+    """Return the CPU seconds that one core takes to read a log from the page cache, to digest it, and to parse it."""
+    program, buffer = compile_format(presets()[path.suffix[1:]]), bytearray(BLOCK_BYTES)
+
+    def fastest(use: Callable[[int], object]) -> float:
+        found = []
+        for _ in range(runs):
+            opened, started = LocalFile.at(path).open_range(0, path.stat().st_size), process_time()
+            while count := fill(opened, memoryview(buffer)):
+                use(count)
+            found.append(process_time() - started)
+            opened.close()
+        return min(found)
+
+    hasher, aggregator = blake3(), Aggregator(program=program)
+    reading = fastest(lambda _: None)
+    digesting = fastest(lambda count: hasher.update(memoryview(buffer)[:count])) - reading
+    parsing = fastest(lambda count: aggregator.feed(buffer, buffer.rfind(b"\n", 0, count) + 1)) - reading
+    return [f"{seconds:.2f}" for seconds in (reading, digesting, parsing)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("--runs", type=int, default=3)
@@ -92,9 +120,11 @@ def main() -> None:
     digests = set[str]()  # of all formats: they have the same requests
     introduction = f"{machine()} {'GoAccess is not installed, so it is left out.' if absent else ''}".rstrip()
     aims: list[Sequence[str]] = [("", "against", "times as fast", "times less CPU", "aim")]
+    costs: list[Sequence[str]] = [("", "read", "BLAKE3", "parse")]
     sections = []
     for suffix, (template, peers) in AIMS.items():
         path = log_of(suffix, template, options.lines)
+        costs.append((suffix[1:], *parts(path, options.runs)))
         for each, others in ((path, peers), (gzipped(path), {("ours_zlib", 2): 1.8})):
             contenders = [("ours", 2), *(peer for peer in others if peer not in absent)]
             results = compare(contenders, each, options.runs, digests)
@@ -105,7 +135,10 @@ def main() -> None:
                 times = [f"{median_of(other, key) / median_of(ours, key):.1f}" for key in ("seconds", "cpu")]
                 aim = others[peer]
                 aims.append((name, NAMES[peer[0]], *times, f"{aim:g}" if aim else ""))
-    page = "\n\n".join((introduction, table(*aims), *sections))
+    floor = (
+        "CPU seconds that one core takes to read a log from the page cache, to digest it, and to parse it:"
+    )
+    page = "\n\n".join((introduction, table(*aims), floor, table(*costs), *sections))
     renew(PAGE, page, "formats")
     print(page)
 

@@ -1,8 +1,13 @@
 """Show on a terminal: texts of users without control sequences, and progress."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def visible(text: str) -> str:
@@ -21,16 +26,26 @@ def visible(text: str) -> str:
     )
 
 
+def progress_console() -> "Console":
+    """Return where progress is drawn: standard error, if it is a terminal that can draw a line again; else nowhere."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
+    return Console(stderr=True, quiet=not _draws())
+
+
 @contextmanager
 def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """Count on a terminal, up to a total if there is one; show nothing in a pipe."""
-    if not sys.stderr.isatty():
+    if not _draws():
         yield lambda _: None
         return
-    from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - slow to import
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=progress_console(), transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
+
+
+def _draws() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from local.display import visible
-from local.tables import COLUMNS, cell, console
+from local.tables import COLUMNS, cell, console, plain_table
 
 _NUMBERS = (
     *("total_requests", "client_errors", "server_errors", "uptime_percentage"),
@@ -49,7 +48,8 @@ def print_statuses(customer: str, statuses: list[dict[str, Any]]) -> None:
 
 def _table(customer: str, first: str, *others: str) -> Table:
     """Return a table whose first column is text that may be folded."""
-    table = Table(title=Text(visible(customer)), title_justify="left", box=SIMPLE_HEAD)
+    table = plain_table()
+    table.title, table.title_justify = Text(visible(customer)), "left"
     table.add_column(first, overflow="fold")
     for heading in others:
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)

@@ -7,7 +7,10 @@ from sqlalchemy.orm import Session
 
 from local.errors import UserError
 from logstats.models import LogObject
-from processor.reading.objects import FILE_BUCKET, SourceError, s3_location
+from logstats.settings import load
+from processor.reading.objects import FILE_BUCKET, LocalFile, SourceError, s3_location
+from processor.reading.rotation import known_by_beginning
+from processor.settings import ProcessorSettings
 
 
 def bucket_and_key(source: str) -> tuple[str, str]:
@@ -21,15 +24,27 @@ def bucket_and_key(source: str) -> tuple[str, str]:
 def find(engine: sa.Engine, source: str) -> LogObject:
     """Return the ledger's row of a source: a file, an S3 URI, or the name under which a file was ingested.
 
+    A file that was ingested with ``--rotated`` is found as long as it is there.
+
     Raises
     ------
     UserError
         If it was never ingested.
     """
     found = row(engine, *bucket_and_key(source)) or row(engine, FILE_BUCKET, source)
+    if found is None and Path(source).is_file():
+        found = _rotated(engine, Path(source))
     if found is None:
         raise UserError(f"{source}: it has never been ingested")
     return found
+
+
+def _rotated(engine: sa.Engine, path: Path) -> LogObject | None:
+    try:
+        known = known_by_beginning(LocalFile.at(path), None, load(ProcessorSettings).log_formats)
+    except SourceError as error:
+        raise UserError(str(error)) from None
+    return row(engine, FILE_BUCKET, known.key) if known else None
 
 
 def row(engine: sa.Engine, bucket: str, key: str) -> LogObject | None:

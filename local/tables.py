@@ -1,6 +1,7 @@
-"""Tables on a terminal, and as wide as they need be in a pipe."""
+"""Tables that fit a terminal, and are as wide as they need be in a pipe. Nothing in them is ever cut."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -27,7 +28,12 @@ COLUMNS = {
     "duration_max": "max s",
 }
 """Fields of the API, and their headings."""
-_PIPE_WIDTH = 160
+FEWER_COLUMNS = (
+    *("date", "total_requests", "uptime_percentage"),
+    *("duration_mean", "duration_p50", "duration_p99", "duration_max"),
+)
+"""Those that have room in 80 columns."""
+_PIPE_WIDTH = 100_000
 
 
 def console() -> Console:
@@ -38,17 +44,68 @@ def console() -> Console:
     return made
 
 
+def plain_table() -> Table:
+    """Return an empty table without a frame: two spaces between the columns, and a line under their names."""
+    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+
+
 def print_days(
     customer: str, days: list[dict[str, Any]], columns: Iterable[str] = COLUMNS, zone: str = "UTC"
 ) -> None:
-    """Print a customer's daily statistics."""
-    table = Table(title=Text(visible(customer)), title_justify="left", box=SIMPLE_HEAD)
+    """Print a customer's daily statistics: the columns that are asked for, or fewer where the terminal is too narrow."""
+    table = plain_table()
+    table.title, table.title_justify = Text(visible(customer)), "left"
     shown = list(columns)
     for field in shown:
-        table.add_column(COLUMNS[field].replace("UTC", zone), justify="right", no_wrap=True)
+        table.add_column(COLUMNS[field].replace("UTC", zone), justify="right", overflow="fold")
     for day in days:
         table.add_row(*(cell(day[field]) for field in shown))
-    console().print(table)
+    screen = console()
+    width = _width(screen, table)
+    if width <= screen.width or shown == list(FEWER_COLUMNS):
+        screen.print(table)
+        return
+    print_days(customer, days, FEWER_COLUMNS, zone)
+    hidden = ", ".join(COLUMNS[field] for field in shown if field not in FEWER_COLUMNS)
+    screen.print(Text(f"A terminal of {width} columns also shows {hidden}; --json has them too."))
+
+
+def print_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print any rows: as a table, or if the terminal is too narrow for it, one value a line.
+
+    In a pipe: the names and the values with tabs between them, one row a line. What does not print is escaped, so a value
+    has no tab and no end of line in it.
+    """
+    texts = [[visible(_text(value)) for value in row] for row in rows]
+    headings = [visible(name) for name in names]
+    screen = console()
+    if not screen.is_terminal:
+        screen.file.writelines("\t".join(row) + "\n" for row in (headings, *texts))
+        return
+    table = plain_table()
+    for name in headings:
+        table.add_column(Text(name))
+    for row in texts:
+        table.add_row(*map(Text, row))
+    if _width(screen, table) <= screen.width:
+        screen.print(table)
+        return
+    widest = max(map(len, headings))
+    for row in texts:
+        lines = (f"{name:{widest}}  {value}" for name, value in zip(headings, row, strict=True))
+        screen.file.write("\n".join(lines) + "\n\n")
+
+
+def _width(screen: Console, table: Table) -> int:
+    """Return the width that a table needs."""
+    return screen.measure(table, options=screen.options.update(width=_PIPE_WIDTH)).maximum
+
+
+def _text(value: object) -> str:
+    """Return a value of a row as text: nothing for none, and JSON for what is neither text nor number."""
+    if value is None:
+        return ""
+    return json.dumps(value) if isinstance(value, bool | dict | list) else str(value)
 
 
 def cell(value: object) -> str:

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,24 @@ def deferred() -> Iterator[None]:
 
 
 @contextmanager
+def noticed(tell: Callable[[], object] = lambda: None) -> Iterator[list[int]]:
+    """Yield a list to which each Ctrl-C, SIGTERM or SIGHUP is added; the first calls `tell`, others raise `KeyboardInterrupt`.
+
+    Who looks at the list ends what is at hand after the first, and begins nothing new.
+    """
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+        tell()
+
+    with _handling(note):
+        yield received
+
+
+@contextmanager
 def uninterrupted() -> Iterator[None]:
     """Ignore Ctrl-C, SIGTERM and SIGHUP, here and in processes started here: this is the cleaning up."""
     with _handling(signal.SIG_IGN):
@@ -45,7 +63,9 @@ def _handling(handler: Any) -> Iterator[None]:  # noqa: ANN401 - a function or o
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread receives signals, or may choose what they do
         return
-    previous = {number: signal.signal(number, handler) for number in _STOPPING}
+    hangup = getattr(signal, "SIGHUP", None)  # that `nohup` has it ignored is what its caller wants
+    told = [each for each in _STOPPING if each != hangup or signal.getsignal(each) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, handler) for number in told}
     try:
         yield
     finally:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from local.display import visible
 from local.errors import UserError
+from local.tables import plain_table
 from logstats.domain.format import Format
 from logstats.domain.line import MAX_LINE_BYTES
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
@@ -94,10 +94,11 @@ def try_lines(declared: Format, start: bytes, lines: int, *, complete: bool) -> 
 
 def table_of(tried: Iterable[Tried]) -> Table:
     """Return what lines come to, for a terminal."""
-    table = Table(box=SIMPLE_HEAD)
+    table = plain_table()
     for heading in _COLUMNS:
         numeric = heading in ("line", "status", "seconds")
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(heading, justify=justify, overflow="fold", min_width=len(heading))
     for each in tried:
         table.add_row(*(Text(visible(cell)) for cell in _cells(each)))
     return table

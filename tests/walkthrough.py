@@ -1,4 +1,4 @@
-"""Documents as tests: the commands of their `console` blocks are run, and their output is compared.
+"""Documents as tests: the commands of their `console` blocks are run on a terminal of 80 columns, and their output is compared.
 
 A command follows `$ `; the lines up to the next are its output, where `...` stands for anything and a line of
 it alone for any number of lines. No output shown: any will do. Output that starts with "error:" must come with a
@@ -7,13 +7,17 @@ this: an HTML comment before it says why (`not run: …`), or which test takes i
 """
 
 import os
+import pty
 import re
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 _BLOCK = re.compile(
     r"(?:<!-- (?P<comment>[^>]*) -->\n)?^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -78,37 +82,48 @@ def run(
     commands: list[Command], folder: Path, environment: Mapping[str, str]
 ) -> Iterator[tuple[Command, int, str]]:
     """Run commands in one shell; yield each with its status and its output, both streams together."""
+    output, terminal = _terminal()
     shell = subprocess.Popen(
         ["bash", "--norc"],
         cwd=folder,
-        env=environment,
+        env={**environment, "TERM": "dumb", "COLUMNS": "80"},
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=terminal,
+        stderr=terminal,
         text=True,
         start_new_session=True,
     )
+    os.close(terminal)
     assert shell.stdin
-    with shell:
+    with shell, output:
         for command in commands:
             shell.stdin.write(f"{command.text}\nstatus=$?; echo; echo {_END} $status\n")
             shell.stdin.flush()
-            yield command, *_answer(shell, command)
+            yield command, *_answer(shell, output, command)
         shell.stdin.write("kill $(jobs -p) 2>/dev/null; wait\n")
         shell.stdin.close()
 
 
-def _answer(shell: "subprocess.Popen[str]", command: Command) -> tuple[int, str]:
+def _terminal() -> tuple[TextIO, int]:
+    """Return what is written to a new terminal, and the terminal, which adds no carriage returns."""
+    output, terminal = pty.openpty()
+    attributes = termios.tcgetattr(terminal)
+    attributes[1] &= ~termios.OPOST
+    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+    return os.fdopen(output, encoding="utf-8"), terminal
+
+
+def _answer(shell: "subprocess.Popen[str]", written: TextIO, command: Command) -> tuple[int, str]:
     """Read a command's output up to its end; one that does not come to an end is an error."""
-    assert shell.stdout
     watchdog = threading.Timer(_PATIENCE_SECONDS, os.killpg, [shell.pid, signal.SIGKILL])
     watchdog.start()
     output = ""
-    for line in shell.stdout:
-        if line.startswith(_END):
-            watchdog.cancel()
-            return int(line.split()[1]), output
-        output += line
+    with suppress(OSError):  # a terminal that nobody has open any more
+        for line in written:
+            if line.startswith(_END):
+                watchdog.cancel()
+                return int(line.split()[1]), output
+            output += line
     raise AssertionError(f"$ {command.text}\n{output}\n(it did not end)")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex
 
 from logstats.models import Base
 
-CONCURRENT: Final = ("daily_statistics_by_date",)
+CONCURRENT: Final = ("daily_statistics_by_date", "log_objects_by_content")
 LOCK = 0x6C6F6774  # any fixed number; concurrent deploys wait for each other
 _PAUSE_SECONDS = 0.2
 

@@ -21,8 +21,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import partial
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -31,33 +29,23 @@ from logstats import failures
 from logstats.database import create_engine, wait_for_database
 from logstats.models import LogObject
 from logstats.settings import DatabaseSettings, SettingsError, load
+from processor.bulk import ingest_all
 from processor.cluster.coordinator import on_this_machine
-from processor.cluster.members import ClusterError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Outcome, Withdrawal
 from processor.ledger.verify import check
 from processor.ledger.withdrawal import withdraw
-from processor.reading.objects import SourceError, source_of
-from processor.reading.s3 import S3Object, create_client
+from processor.reading.objects import SourceError
+from processor.reading.s3 import create_client
 from processor.reject_stores import reject_store
 from processor.settings import ProcessorSettings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from processor.sources import Source, objects_under
 
 CLUSTER_BYTES = 256 * 1024 * 1024
 """From this size on, an object gets a cluster: starting one takes about a second."""
 
 _UNRECOGNISED = "its format is not recognised; LOG_FORMATS can name it, or IGNORE leave it out"
 _PREFIX = re.compile(r"s3://(?P<bucket>[^/]+)(/(?P<prefix>.*))?", re.DOTALL)
-
-
-def keys(client: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """Yield the keys under a prefix and the sizes of their current versions, in the order of the keys."""
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for page in pages:
-        for entry in page.get("Contents", ()):
-            yield entry["Key"], entry["Size"]
 
 
 def run(uri: str, processes: int, *, force: bool = False) -> int:
@@ -76,21 +64,21 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
             ignore=settings.ignore,
             kept=settings.kept,
         )
-        for key, size in keys(client, bucket, prefix):
-            source, ingestor = source_of(bucket, key), alone
-            if processes > 1 and size >= CLUSTER_BYTES:
-                cluster = on_this_machine(engine, database, source, processes, None, lambda _: None)
-                ingestor = replace(alone, cluster=cluster)
-            try:
-                summary = ingestor.ingest_current(partial(S3Object.head, client, bucket, key))
-            except (SourceError, ClusterError) as error:
-                problem = str(error)
-            else:
-                print(json.dumps(summary.as_dict()), flush=True)
-                problem = _UNRECOGNISED if summary.outcome == Outcome.UNRECOGNISED else ""
+
+        def ingestor_of(source: Source) -> Ingestor:
+            if processes == 1 or source.size < CLUSTER_BYTES:
+                return alone
+            cluster = on_this_machine(engine, database, source.name, processes, None, lambda _: None)
+            return replace(alone, cluster=cluster)
+
+        for result in ingest_all(objects_under(client, bucket, prefix), ingestor_of):
+            problem = str(result.problem or "")
+            if result.summary:
+                print(json.dumps(result.summary.as_dict()), flush=True)
+                problem = _UNRECOGNISED if result.summary.outcome == Outcome.UNRECOGNISED else ""
             if problem:
                 failed += 1
-                print(f"{source}: {problem}", file=sys.stderr, flush=True)
+                print(f"{result.source.name}: {problem}", file=sys.stderr, flush=True)
     return failed
 
 
@@ -156,7 +144,7 @@ def main() -> int:
             withdraw_object(options.prefix)
             return 0
         failed = run(options.prefix, options.processes, force=options.again)
-    except SettingsError as error:
+    except (SettingsError, SourceError) as error:
         print(error, file=sys.stderr)
         return 1
     except Exception as error:  # noqa: BLE001 - whatever it is: its own text may quote what was read

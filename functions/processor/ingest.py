@@ -2,15 +2,13 @@
 
 import datetime as dt
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
-from secrets import token_hex
+from pathlib import Path
 
 import sqlalchemy as sa
-from blake3 import blake3
 
 from logstats.models import LogObject
 from logstats.native import EVERYTHING, Kept
@@ -21,17 +19,21 @@ from processor.dataflow.report import ColumnsChangedError, PartReport, check_col
 from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running, stage, usable_cores
 from processor.deadline import Deadline
-from processor.ingest_summary import IngestSummary, summarise
+from processor.ingest_summary import IngestSummary, content_of, summarise
 from processor.ledger import attempts
-from processor.ledger.commit import Content, commit, decide_unread
-from processor.ledger.delivery import Outcome, SupersededError, Withdrawal
+from processor.ledger.commit import commit, decide_unread
+from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
+from processor.ledger.duplicates import find_same_content
+from processor.ledger.transaction import read_row
 from processor.ledger.withdrawal import ignore, withdraw
+from processor.reading.content import digest_chunks
 from processor.reading.head import read_head
-from processor.reading.objects import LocalFile
+from processor.reading.objects import LocalFile, SourceError
 from processor.reading.readable import ReadableLog, recognise
+from processor.reading.rotation import known_by_beginning
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
-from processor.reject_stores import LocalRejectStore, S3RejectStore, encode, rejected_lines
+from processor.reject_stores import LocalRejectStore, S3RejectStore, keep
 from processor.requests import CurrentVersionRequest, FileRequest, Request
 from processor.settings import IGNORED_KEYS
 
@@ -46,7 +48,8 @@ class Ingestor:
     The engine must allow two connections, and one more for each worker that holds much (`processor.dataflow.sink`). There
     are as many `workers` as usable cores by default; a `cluster` runs the dataflow in other processes. `progress` is called
     with the number of bytes just read. With `force`, files and current versions, but not those of events, are read again
-    though they count already: their contributions are replaced by what this code makes of them. The `formats` say how to read
+    though they count already: their contributions are replaced by what this code makes of them. With `replaces`, new content
+    of a file counts instead of the old also where it does not begin with it. The `formats` say how to read
     log objects, and the content where they do not; keys that match a pattern of `ignore` are none. `kept` says what of a
     customer's day is broken down.
     """
@@ -58,13 +61,34 @@ class Ingestor:
     progress: Progress = lambda _: None
     cluster: Cluster | None = None
     force: bool = False
+    replaces: bool = False
     formats: Sequence[FormatRule] = ()
     ignore: Sequence[str] = IGNORED_KEYS
     kept: Kept = EVERYTHING
 
     def ingest_file(self, file: LocalFile, context: Context | None = None) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
-        return self.ingest(FileRequest(file, self.force), context)
+        find = partial(LocalFile.at, Path(file.path), file.key)
+        return self.ingest(FileRequest(find, file, self.force, self.replaces), context)
+
+    def ingest_rotated(
+        self, find: Callable[[], LocalFile], name: str | None = None, context: Context | None = None
+    ) -> IngestSummary:
+        """Ingest a file that is known by how it begins, whatever it is called now; one without a beginning is `unchanged`.
+
+        A `name` stands for its folder and its name without what a rotation adds.
+        """
+        file = find()
+        if self._ignores(file.key):
+            return self.ingest_file(file, context)
+
+        def find_known() -> LocalFile | None:
+            return known_by_beginning(find(), name, self.formats)
+
+        known = known_by_beginning(file, name, self.formats)
+        if known is None:
+            return IngestSummary(file.key, Outcome.UNCHANGED)
+        return self.ingest(FileRequest(find_known, known, self.force, self.replaces), context)
 
     def ingest_current(self, head: Callable[[], S3Object], context: Context | None = None) -> IngestSummary:
         """Ingest the current version of an S3 object, which no event has named."""
@@ -91,6 +115,10 @@ class Ingestor:
                 return replace(self, workers=1, cluster=None).ingest(request, context)
             except SupersededError:
                 following = request.next()
+            except SourceError:
+                if not request.has_changed():
+                    raise
+                following = request.next()
             if following is None:
                 delivery = request.delivery(context.deadline)
                 return summarise(delivery, LogObject(outcome=Outcome.STALE), time.monotonic())
@@ -101,44 +129,69 @@ class Ingestor:
         started, deadline = time.monotonic(), context.deadline
         delivery = request.delivery(deadline)
         if row := decide_unread(engine, delivery):
-            return summarise(delivery, row, started)
+            with engine.connect() as connection:
+                return summarise(delivery, row, started, find_same_content(connection, row))
 
         stored = request.open(deadline)
-        if any(fnmatchcase(stored.key, pattern) for pattern in self.ignore):
+        if self._ignores(stored.key):
             row = ignore(engine, delivery, stored.size, self.rejects)
             return summarise(delivery, row, started)
         log = recognise(stored, read_head(stored), self.formats)
         context.first_line = log.head.first_line
         check_size(log, self.workers or usable_cores(), deadline)
         with engine.connect() as connection:
-            attempts.garbage_collect(connection, self.rejects)
-            with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
-                context.size_bytes, parsing = log.size, time.monotonic()
-                if self.cluster and log.rule:
-                    reports = self.cluster(log, attempt_id)
-                else:
-                    reports = stage(engine, log, attempt_id, self._running(deadline), connection)
-                check_columns(reports, log.columns)
-                context.parse_seconds = time.monotonic() - parsing
-                digest = blake3(b"".join(report.digests for report in reports)).hexdigest()
+            row = None
+            if isinstance(stored, LocalFile):
+                row = self._decide_unparsed(connection, request, delivery, log)
+            row = row or self._count(engine, connection, request, delivery, log, context, started)
+            context.counts_since = row.committed_at
+            return summarise(delivery, row, started, find_same_content(connection, row))
 
-                rejects_uri = None
-                if kept := encode(rejected_lines(reports)):
-                    # Not after the key, which may be long or lead elsewhere; other databases have the same ids.
-                    name = f"{attempt_id}-{token_hex(8)}.jsonl"
-                    rejects_uri = self.rejects.uri(name)
-                    attempts.note_rejects(connection, attempt_id, rejects_uri)
-                    put = partial(self.rejects.put, name, kept)
-                    deadline.run_within(put, partial(self.rejects.delete, rejects_uri))
+    def _decide_unparsed(
+        self, connection: sa.Connection, request: Request, delivery: Delivery, log: ReadableLog
+    ) -> LogObject | None:
+        """Decide a file that has not grown since it counted by its digest, which costs less than its lines."""
+        row = read_row(connection, delivery)
+        if row is None or row.attempt_id is None or self.force:
+            return None
+        if not log.is_content_decompressed and log.size > (row.size_bytes or 0):
+            return None
+        return decide_unread(connection, request.read(delivery, log, *digest_chunks(log)))
 
-                deadline.check()
-                content = _content(log, reports, rejects_uri, started)
-                version = digest if isinstance(stored, LocalFile) else delivery.version
-                read = replace(delivery, version=version, content_digest=digest)
-                committing = time.monotonic()
-                row = commit(connection, read, attempt_id, content, self.rejects)
-                context.commit_seconds = time.monotonic() - committing
-        return summarise(delivery, row, started)
+    def _count(  # noqa: PLR0913, PLR0917 - what an ingest knows by then
+        self,
+        engine: sa.Engine,
+        connection: sa.Connection,
+        request: Request,
+        delivery: Delivery,
+        log: ReadableLog,
+        context: Context,
+        started: float,
+    ) -> LogObject:
+        """Read the lines, stage what they come to, and commit it."""
+        deadline = context.deadline
+        attempts.garbage_collect(connection, self.rejects)
+        with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
+            context.size_bytes, parsing = log.size, time.monotonic()
+            if self.cluster and log.rule and not log.is_content_decompressed:
+                reports = self.cluster(log, attempt_id)
+            else:
+                reports = stage(engine, log, attempt_id, self._running(deadline), connection)
+            check_columns(reports, log.columns)
+            context.parse_seconds = time.monotonic() - parsing
+
+            rejects_uri = keep(self.rejects, connection, attempt_id, reports, deadline)
+            deadline.check()
+            content = content_of(log, reports, rejects_uri, started)
+            digests = b"".join(report.digests for report in reports)
+            read = request.read(delivery, log, digests, content.size_bytes)
+            committing = time.monotonic()
+            row = commit(connection, read, attempt_id, content, self.rejects)
+            context.commit_seconds = time.monotonic() - committing
+        return row
+
+    def _ignores(self, key: str) -> bool:
+        return any(fnmatchcase(key, pattern) for pattern in self.ignore)
 
     def _running(self, deadline: Deadline) -> Running:
         """Return how the dataflow runs here: between two chunks it tells the progress, and stops if the time is up."""
@@ -148,15 +201,3 @@ class Ingestor:
             deadline.check()
 
         return Running(self.workers or usable_cores(), self.wait_for_system_duration, read, self.kept)
-
-
-def _content(
-    log: ReadableLog, reports: Sequence[PartReport], rejects_uri: str | None, started: float
-) -> Content:
-    reasons: Counter[str] = Counter()
-    for report in reports:
-        reasons.update(report.rejected_by_reason)
-    accepted = sum(report.accepted for report in reports)
-    skipped = sum(report.skipped for report in reports)
-    name = log.rule.format if log.rule else None
-    return Content(log.size, name, accepted, skipped, dict(sorted(reasons.items())), rejects_uri, started)

@@ -4,11 +4,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
+from processor.deadline import Deadline
+from processor.ledger import attempts
 from processor.ledger.rejects import DeletionError
 from processor.reading.objects import TransientSourceError, s3_location
 from processor.reading.s3 import create_client
@@ -108,6 +112,25 @@ def _not_kept(uri: str, error: Exception) -> str:
 
 def _not_deleted(uri: str, reason: object) -> str:
     return f"The rejected lines in {uri} cannot be deleted: {reason}"
+
+
+def keep(
+    store: LocalRejectStore | S3RejectStore,
+    connection: sa.Connection,
+    attempt_id: int,
+    reports: Iterable[PartReport],
+    deadline: Deadline,
+) -> str | None:
+    """Keep the rejected lines of an attempt, if there are any, and return where."""
+    kept = encode(rejected_lines(reports))
+    if not kept:
+        return None
+    # Not after the key, which may be long or lead elsewhere; other databases have the same ids.
+    name = f"{attempt_id}-{token_hex(8)}.jsonl"
+    uri = store.uri(name)
+    attempts.note_rejects(connection, attempt_id, uri)
+    deadline.run_within(partial(store.put, name, kept), partial(store.delete, uri))
+    return uri
 
 
 def rejected_lines(reports: Iterable[PartReport]) -> Iterator[tuple[int, str, bytes]]:

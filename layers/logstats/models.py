@@ -83,6 +83,12 @@ class LogObject(Base):
 
 
 sa.Index("log_objects_by_commit", LogObject.committed_at.desc(), LogObject.id.desc())
+sa.Index(
+    "log_objects_by_content",
+    LogObject.content_digest,
+    postgresql_using="hash",
+    postgresql_where=sa.text("attempt_id IS NOT NULL AND size_bytes > 0"),
+)
 
 
 class Attempt(Base):

@@ -19,9 +19,7 @@ DatabaseUrlOption = Annotated[
         envvar="DATABASE_URL",
         metavar="URL",
         show_default=False,
-        help="PostgreSQL to use, as postgresql://user@host:5432/name or postgresql://user@/name?host=/socket/folder, "
-        "with ?sslmode=disable|prefer|require|verify-full (default: prefer) and ?sslrootcert=FILE. "
-        "Without it: the embedded PostgreSQL in .local/postgres.",
+        help="A PostgreSQL, as postgresql://user@host:5432/name, instead of the embedded one. docs/cli.md says more.",
     ),
 ]
 

@@ -16,7 +16,10 @@ def down(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when none runs.")] = False,
     state: StateOption = LOCAL_FOLDER,
 ) -> None:
-    """Stop the local cloud that runs in the background, or in another terminal."""
+    """Stop the local cloud.
+
+    That is the one that runs in another terminal, or in the background.
+    """
     owner = State(state.resolve()).owner()
     if owner is None:
         if not quiet:

@@ -22,6 +22,7 @@ def expire(
     days: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=1,
             max=MAX_RETENTION_DAYS,
             show_default=False,
@@ -30,15 +31,17 @@ def expire(
     ] = None,
     before: Annotated[
         str | None,
-        typer.Option(metavar="YYYY-MM-DD", show_default=False, help="Or remove the days before this one."),
+        typer.Option(
+            metavar="DATE", show_default=False, help="Or remove the days before this one, YYYY-MM-DD."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     database_url: DatabaseUrlOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as one line of JSON.")] = False,
 ) -> None:
-    """Close the days that are too old, for good, and remove their statistics.
+    """Close the days that are too old, and remove their statistics.
 
-    Later lines of a closed day are counted as expired, and change nothing. An interrupted run is finished by the next.
+    A closed day stays closed. Later lines of a closed day are counted as expired, and change nothing. An interrupted run is finished by the next.
     """
     first: dt.date | None = valid("--before", CalendarDate, before) if before is not None else None
     if (days is None) == (first is None):

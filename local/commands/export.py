@@ -25,7 +25,7 @@ def export(
     ] = None,
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Write the statistics of every customer and day of a range as CSV."""
+    """Write the statistics of all customers and days of a range."""
     first_day, last_day = days(first, last)
 
     async def write(reader: Reader, file: BinaryIO) -> None:

@@ -10,5 +10,12 @@ LOCAL_FOLDER = (_CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() else Path.
 """In the checkout, wherever the command is called from; else in the current folder."""
 
 StateOption = Annotated[
-    Path, typer.Option("--state", envvar="LOGSTATS_STATE", help="Folder for data and logs.")
+    Path,
+    typer.Option(
+        "--state",
+        metavar="FOLDER",
+        envvar="LOGSTATS_STATE",
+        show_default=False,
+        help="Where data and logs are kept. [default: .local]",
+    ),
 ]

@@ -19,14 +19,16 @@ from processor.settings import ProcessorSettings
 
 
 def forget(
-    source: Annotated[str, typer.Argument(help="A file, or s3://bucket/key, as it was ingested.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.")
+    ],
     database_url: DatabaseUrlOption = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one line of JSON.")] = False,
 ) -> None:
-    """Withdraw a log object from the daily statistics; the object itself stays where it is.
+    """Withdraw a log object from the daily statistics.
 
-    Deliveries that come late, or again, do not bring it back. A newer upload does, and so does `logstats ingest`.
+    The object itself stays where it is. Deliveries that come late, or again, do not bring it back. A newer upload does, and so does `logstats ingest`.
     """
     started = time.monotonic()
     with open_engine(database_url) as engine:

@@ -7,30 +7,38 @@ import typer
 
 from local.commands.reading import CustomerOption, FormatOption, ZoneOption
 from local.errors import UserError
+from local.plain import Command, Group
 from local.tables import console
 from local.trial import read_start, table_of, try_lines
+from logstats.domain.format import PATH, TARGET, Format
 from logstats.domain.reader import Request
 from logstats.formats import FormatError, customised, load, presets, source_of
 from logstats.formats.detection import SAMPLE_BYTES, Reading, best, nearest, readings
 
+_NOBODY = "-"
 _TEXT_SHOWN = 200
 
 formats = typer.Typer(
-    name="formats", add_completion=False, pretty_exceptions_enable=False, invoke_without_command=True
+    name="formats",
+    cls=Group,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
 )
 
 
 @formats.callback()
 def list_presets(context: typer.Context) -> None:
-    """Show the formats of logs that can be read, one of them, or how a file is read."""
+    """Show the formats that can be read, and how a file is read."""
     if context.invoked_subcommand is None:
         width = max(map(len, presets()))
         for name, declared in presets().items():
             typer.echo(f"{name:{width}}  {declared.summary}")
 
 
-@formats.command()
-def show(name: Annotated[str, typer.Argument(help="A preset.")]) -> None:
+@formats.command(cls=Command)
+def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A preset.")]) -> None:
     """Print the declaration of a preset: the start of one's own."""
     try:
         typer.echo(source_of(name), nl=False)
@@ -38,32 +46,42 @@ def show(name: Annotated[str, typer.Argument(help="A preset.")]) -> None:
         raise UserError(str(error)) from None
 
 
-@formats.command("try")
+@formats.command("try", cls=Command)
 def try_format(
-    file: Annotated[str, typer.Argument(help="A log, compressed or not; - is stdin.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A log, compressed or not; - is stdin.")],
     name: FormatOption = None,
     customer: CustomerOption = None,
     zone: ZoneOption = None,
-    lines: Annotated[int, typer.Option(min=1, max=1000, help="How many lines are shown.")] = 10,
+    lines: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="How many lines are shown.")] = 10,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
 ) -> None:
-    """Show how the first lines of a log are read, or why not; without --format, how much each preset reads.
+    """Show how the first lines of a log are read, or why not.
 
-    Status 1 when no preset reads the log, or the format that is named reads none of the lines.
+    Without --format it says how much each preset reads, and takes the best. Status 1 when no preset reads the log, or the format that is named reads none of the lines.
     """
     start, complete = read_start(file, lines)
     try:
         chosen, declared = load(name or _detect(file, start, complete=complete, quiet=as_json))
-        tried = try_lines(customised(declared, customer, zone), start, lines, complete=complete)
+        read_as = customised(declared, customer, zone)
+        tried = try_lines(read_as, start, lines, complete=complete)
     except FormatError as error:
         raise UserError(str(error)) from None
     if as_json:
         typer.echo(json.dumps({"format": chosen, "lines": [each.as_json() for each in tried]}))
     else:
         console().print(table_of(tried))
-    if not any(isinstance(each.verdict, Request) for each in tried):
+    customers = {each.verdict.customer_id for each in tried if isinstance(each.verdict, Request)}
+    if not customers:
         raise typer.Exit(1)
+    if customers == {_NOBODY}:
+        typer.echo(f"No line has a customer; say with --customer where it is: {_places(read_as)}.", err=True)
+
+
+def _places(declared: Format) -> str:
+    """Return the values that a customer can be."""
+    named = [*dict.fromkeys(name for template in declared.template for name in template.names)]
+    return ", ".join((named or ["the name of a value"]) + ([TARGET, PATH] if declared.request else []))
 
 
 def _detect(file: str, start: bytes, *, complete: bool, quiet: bool) -> str:

@@ -20,16 +20,26 @@ def generate(
     output: Annotated[
         Path | None, Option("--output", "-o", metavar="PATH", help="The file to write; by default stdout.")
     ] = None,
-    lines: Annotated[int, Option(min=0, help="The number of lines.")] = 10_000,
-    seed: Annotated[int, Option(min=0, help="The same seed gives the same log.")] = 42,
+    lines: Annotated[int, Option(metavar="N", min=0, help="The number of lines.")] = 10_000,
+    seed: Annotated[int, Option(metavar="N", min=0, help="The same seed gives the same log.")] = 42,
     end: Annotated[
         dt.datetime,
-        Option(formats=["%Y-%m-%d"], metavar="DATE", show_default="2024-10-03", help="The last day."),
+        Option(
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            show_default=False,
+            help="The last day that has requests. [default: 2024-10-03]",
+        ),
     ] = _END,
-    days: Annotated[int, Option(min=1, help="The number of days, the last one included.")] = 30,
-    customers: Annotated[int, Option(min=1, help="The number of customers, cust_1 and so on.")] = 50,
+    days: Annotated[int, Option(metavar="N", min=1, help="The number of days, the last one included.")] = 30,
+    customers: Annotated[
+        int, Option(metavar="N", min=1, help="The number of customers, cust_1 and so on.")
+    ] = 50,
 ) -> None:
-    """Write a random request log, in random order; the same options give the same bytes."""
+    """Write a random request log; the same options repeat it.
+
+    The lines are in random order. The same options give the same bytes on every machine.
+    """
     try:
         traffic = Traffic(seed, end.date(), days, customers)
     except ValueError as error:

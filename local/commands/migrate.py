@@ -7,7 +7,10 @@ from migrate import schema
 
 
 def migrate(database_url: DatabaseUrlOption = None) -> None:
-    """Create or upgrade the schema of a database; nothing happens when it is up to date."""
+    """Create or upgrade the schema of a database.
+
+    Nothing happens when it is up to date.
+    """
     with open_engine(database_url, migrated=False) as engine:
         before, after = schema.upgrade(engine)
     typer.echo(f"schema {after}" + (" (unchanged)" if before == after else f", was {before or 'empty'}"))

@@ -48,7 +48,7 @@ def overview(
     ] = False,
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Show all customers together over some days, against the days before."""
+    """Show all customers over some days, against the days before."""
     query = OverviewQuery(*newest_days(first, last))
     with open_database(database_url) as database:
         answer = read(database, lambda connection: query.answer(connection, "")).body.decode()

@@ -1,4 +1,4 @@
-"""Shared by the commands that read logs: the options that say in which format they are."""
+"""Shared by the commands that read logs: the options that say in which format they are, and how they are named."""
 
 from typing import Annotated
 
@@ -14,4 +14,11 @@ CustomerOption = Annotated[
 ]
 ZoneOption = Annotated[
     str | None, typer.Option("--zone", metavar="+HH:MM", help="The offset from UTC of times that say none.")
+]
+NameOption = Annotated[
+    str | None, typer.Option("--name", help="The file's name in the ledger. [default: its path]")
+]
+RotatedOption = Annotated[
+    bool,
+    typer.Option("--rotated", help="Know files by how they begin: for logs that are renamed, or compressed."),
 ]

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
 from cdk import outputs
 from local.cloud.deployment import outputs_of
 from local.cloud.emulator import Endpoint
 from local.cloud.state import State
 from local.commands.folder import LOCAL_FOLDER, StateOption
+from local.display import progress_console
 from local.errors import UserError
 from local.redrive import in_flight, move
 
@@ -25,21 +25,24 @@ _LOCAL_STACK = outputs.stack_name("local")
 def redrive(
     *,
     stack: Annotated[
-        str, typer.Option("--stack", help="The stack whose queues they are; on AWS: logstats-dev, ...")
+        str,
+        typer.Option(
+            "--stack", metavar="NAME", help="The stack whose queues they are; on AWS: logstats-dev, ..."
+        ),
     ] = _LOCAL_STACK,
     state: StateOption = LOCAL_FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print the count as one line of JSON.")] = False,
 ) -> None:
-    """Deliver the messages of the dead-letter queue again, after the cause was fixed.
+    """Deliver the messages of the dead-letter queue again.
 
-    A message is deleted there when the queue has taken it: one that is moved twice counts once.
+    Do it after the cause was removed. A message is deleted there when the queue has taken it: one that is moved twice counts once.
     """
     client = _clients(stack, state)
     moved = 0
     try:
         found = outputs_of(client("cloudformation"), stack)
         sqs, dead_letters = client("sqs"), found[outputs.DEAD_LETTER_QUEUE_URL]
-        with Console(stderr=True).status("") as status:
+        with progress_console().status("") as status:
             for count in move(sqs, dead_letters, found[outputs.QUEUE_URL]):
                 moved += count
                 status.update(_told(moved))

@@ -17,12 +17,17 @@ from processor.reading.s3 import create_client
 
 
 def rejects(
-    source: Annotated[str, typer.Argument(help="A file, or s3://bucket/key, as it was ingested.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.")
+    ],
     database_url: DatabaseUrlOption = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
 ) -> None:
-    """Show the rejected lines of a log object: line number, reason, text; the first 10,000 are kept."""
+    """Show the lines of a log object that could not be read.
+
+    A line has the number, the reason and the text of each; the first 10,000 of a log object are kept.
+    """
     with open_engine(database_url) as engine:
         row = find(engine, source)
     kept = [json.loads(line) for line in _read(row.rejects_uri).splitlines()] if row.rejects_uri else []

@@ -26,7 +26,9 @@ def report(
     *,
     date: Annotated[
         str | None,
-        typer.Option(metavar="YYYY-MM-DD", show_default=False, help="The UTC day; without it, yesterday."),
+        typer.Option(
+            metavar="DATE", show_default=False, help="The UTC day, YYYY-MM-DD; without it, yesterday."
+        ),
     ] = None,
     objective: Annotated[
         str, typer.Option(metavar="PERCENT", help="List the customers whose uptime is below this.")

@@ -18,9 +18,11 @@ _BACKLOG = 2048
 
 def serve(
     *,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8888,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that answer.")] = 1,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8888,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes that answer.")] = 1,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -32,7 +34,7 @@ def serve(
     ] = None,
     database_url: DatabaseUrlOption = None,
 ) -> None:
-    """Serve the API until Ctrl-C."""
+    """Serve the API and the page until Ctrl-C."""
     with (
         stopped_by_exception(),
         suppress(KeyboardInterrupt),

@@ -49,7 +49,7 @@ def top(
         ),
     ] = "server_errors",
     reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many customers.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1_000, help="How many customers.")] = 20,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
     ] = False,

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import sqlalchemy as sa
 import typer
 from botocore.exceptions import BotoCoreError
-from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
@@ -27,17 +26,13 @@ from local.cloud.issuer import LIFETIME_HOURS, Issuer
 from local.cloud.state import State
 from local.cloud.uploads import Failures, deliver_missed, upload
 from local.commands.folder import LOCAL_FOLDER, StateOption
-from local.display import visible
+from local.display import progress_console, visible
 from local.errors import UserError
-from local.tables import print_days
+from local.tables import FEWER_COLUMNS, print_days
 from local.termination import stopped_by_exception
 from logstats.models import DailyStatistics
 
 _FAVOURITE = "cust_1"
-_COLUMNS = (
-    *("date", "total_requests", "uptime_percentage"),
-    *("duration_mean", "duration_p50", "duration_p99", "duration_max"),
-)
 
 
 def up(
@@ -47,10 +42,14 @@ def up(
         typer.Option("--upload", metavar="FILE", help="A log to upload first.", dir_okay=False, exists=True),
     ] = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65535, envvar="LOGSTATS_API_PORT", help="The API's port.")
+        int,
+        typer.Option(metavar="PORT", min=1, max=65535, envvar="LOGSTATS_API_PORT", help="The API's port."),
     ] = 8888,
     emulator_port: Annotated[
-        int, typer.Option(min=1, max=65535, envvar="LOGSTATS_EMULATOR_PORT", help="The emulated AWS's port.")
+        int,
+        typer.Option(
+            metavar="PORT", min=1, max=65535, envvar="LOGSTATS_EMULATOR_PORT", help="The emulated AWS's port."
+        ),
     ] = 4566,
     enforce_iam: Annotated[
         bool,
@@ -62,8 +61,11 @@ def up(
     ] = False,
     state: StateOption = LOCAL_FOLDER,
 ) -> None:
-    """Run the local cloud until Ctrl-C: the AWS stack on an emulator, with the embedded PostgreSQL."""
-    here, status = State(state.resolve()), Console(stderr=True).status("")
+    """Run the local cloud until Ctrl-C.
+
+    That is the AWS stack on an emulator, with the embedded PostgreSQL. It keeps what it has ingested.
+    """
+    here, status = State(state.resolve()), progress_console().status("")
     report = partial(_tell, status)
     with (
         stopped_by_exception(),
@@ -112,7 +114,7 @@ def _show(cloud: Cloud, state: State) -> None:
     if example := _example(cloud):
         customer, last = example
         path = f"/customers/{quote(customer, safe='')}/stats?from="
-        print_days(customer, json.loads(cloud.get(f"{path}{last - dt.timedelta(days=6)}")), _COLUMNS)
+        print_days(customer, json.loads(cloud.get(f"{path}{last - dt.timedelta(days=6)}")), FEWER_COLUMNS)
         path += str(last - dt.timedelta(days=30))
     typer.echo(
         f"{_who_may_call(cloud)}\n\n{_calls(cloud, state, path)}"
@@ -143,10 +145,13 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
     endpoint, trusted = cloud.emulator.endpoint, cloud.emulator.ca_bundle
     upload = (
         f"AWS_ACCESS_KEY_ID={ACCESS_KEY} AWS_SECRET_ACCESS_KEY={SECRET_KEY} AWS_DEFAULT_REGION={REGION} "
-        f"{_aws()} --endpoint-url {endpoint} s3 cp other.log s3://{cloud.bucket}/"
+        f"{_program('aws')} --endpoint-url {endpoint} s3 cp FILE s3://{cloud.bucket}/"
     )
     upload = f"AWS_CA_BUNDLE={shlex.quote(str(trusted))} {upload}" if trusted else upload
-    aws = f"  S3             {endpoint}\n  upload a log   {upload}\n"
+    aws = (
+        f"  your own log   {_program('logstats')} ingest FILE, in another terminal; or upload it:\n"
+        f"  upload a log   {upload}\n  S3             {endpoint}\n"
+    )
     if cloud.issuer:
         token = _write_tokens(cloud.issuer, state.folder / "tokens")
         return (
@@ -162,11 +167,11 @@ def _calls(cloud: Cloud, state: State, path: str) -> str:
     )
 
 
-def _aws() -> str:
-    """Return the AWS command line of this environment as a shell takes it, as short as it may be."""
-    program = Path(sys.executable).with_name("aws")
+def _program(name: str) -> str:
+    """Return a program of this environment as a shell takes it, as short as it may be."""
+    program = Path(sys.executable).with_name(name)
     if not program.exists():
-        return "aws"
+        return name
     here = Path.cwd()
     return shlex.quote(str(program.relative_to(here) if program.is_relative_to(here) else program))
 

@@ -18,12 +18,12 @@ def valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotate
         raise UserError(f"{name}: {error.errors()[0]['msg']}.") from None
 
 
-FirstDayOption = Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First UTC day.")]
+FirstDayOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day, YYYY-MM-DD.")]
 NewestDayOption = Annotated[
     str | None,
     typer.Option(
         "--from",
-        metavar="YYYY-MM-DD",
+        metavar="DATE",
         show_default=False,
         help="First UTC day; without it, the last day with data.",
     ),
@@ -31,7 +31,7 @@ NewestDayOption = Annotated[
 LastDayOption = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="YYYY-MM-DD", show_default=False, help="Last UTC day; without it, all later days."
+        "--to", metavar="DATE", show_default=False, help="Last UTC day; without it, all later days."
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""`logstats verify`: whether the statistics are what the log objects have contributed."""
+"""`logstats verify`: compare the statistics with what the log objects have contributed."""
 
 import json
 from dataclasses import asdict
@@ -21,7 +21,7 @@ def verify(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,
 ) -> None:
-    """Compare daily statistics and customers with the contributions of the log objects that count.
+    """Compare the statistics with what the log objects contributed.
 
     Status 0 when they agree, 1 when they do not. Ingests may go on meanwhile.
     """

@@ -50,6 +50,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         "skipped": 0,
         "customer_days": 20,
         "expired": 0,
+        "same_content_as": None,
     }
     assert tables.statistics(engine) == oracle.statistics(lines)
 
@@ -58,8 +59,8 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
     ("arguments", "environment", "message"),
     [
         (["missing.log"], {}, "missing.log: No such file or directory"),
-        (["/"], {}, "/: Is a directory"),
-        (["s3://bucket/"], {}, "s3://bucket/: an S3 object is named s3://bucket/key"),
+        (["*.none"], {}, "*.none: no file matches it"),
+        (["s3://bucket"], {}, "s3://bucket: an S3 object is named s3://bucket/key"),
         (["{log}"], {"WAIT_FOR_SYSTEM_DURATION": "soon"}, "WAIT_FOR_SYSTEM_DURATION: "),
         (["{log}", "--database-url", "{empty}"], {}, "run: logstats migrate --database-url"),
         (["{gzip}"], {}, "not valid gzip"),

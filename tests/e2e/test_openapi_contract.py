@@ -64,7 +64,7 @@ def run(serving: Serving, folder: Path, examples: int) -> int:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 7" in done.stdout, done.stdout
+    assert "Tested: 12" in done.stdout, done.stdout
     found = re.search(r"([\d,]+) generated", done.stdout)
     assert found, done.stdout
     return int(found[1].replace(",", ""))

@@ -29,17 +29,23 @@ def clone(served: Clone) -> Clone:
     return served
 
 
+FIRST_HOUR = [walkthrough.ROOT / "README.md", walkthrough.ROOT / "docs" / "tutorial.md"]
+"""What a new user reads, one after the other."""
+OTHERS = [[document] for document in walkthrough.documents("console") if document not in FIRST_HOUR]
+
+
 @marked
-@pytest.mark.parametrize("document", walkthrough.documents("console"), ids=lambda path: path.stem)
-def test_the_commands_do_what_the_document_shows(document: Path, clone: Clone) -> None:
-    commands = [
-        Command(clone.here(command.text), clone.here(command.shown))
-        for block in walkthrough.blocks(document)
-        if block.language == "console"
-        for command in block.commands()
-    ]
-    for command, status, output in walkthrough.run(commands, clone.folder, clone.environment):
-        command.check(status, output)
+@pytest.mark.parametrize("read", [FIRST_HOUR, *OTHERS], ids=lambda read: "-".join(path.stem for path in read))
+def test_the_commands_do_what_the_documents_show(read: list[Path], clone: Clone) -> None:
+    for document in read:
+        commands = [
+            Command(clone.here(command.text), clone.here(command.shown))
+            for block in walkthrough.blocks(document)
+            if block.language == "console"
+            for command in block.commands()
+        ]
+        for command, status, output in walkthrough.run(commands, clone.folder, clone.environment):
+            command.check(status, output)
 
 
 @marked

@@ -86,12 +86,19 @@ void breakdown(const uint8_t *data, size_t size) {
         if (in_a >= 0 && in_b >= 0) CHECK(requests_of(sum, (size_t)length) == in_a + in_b);
         const int64_t rest = breakdown_combine(sum, (size_t)length, rows[1], size - half, -1, 0, &back);
         if (in_a >= 0 && in_b >= 0) CHECK(rest > 0 && requests_of(back, (size_t)rest) == in_a);
-        const int64_t summed = breakdown_sum(rows, lengths, 2, NULL, 0, 1, 3, &all);
+        const int64_t summed = breakdown_sum(rows, lengths, 2, NULL, 0, ALL_PARTS, 1, 3, &all);
         CHECK(summed > 0 && requests_of(all, (size_t)summed) == requests_of(sum, (size_t)length));
     }
     kernel_free(sum);
     kernel_free(back);
     kernel_free(all);
+    uint8_t labels[96], *text = NULL;
+    for (int slot = 0; slot < 96; slot++) labels[slot] = (uint8_t)(slot / 7);
+    const uint8_t *const texts[PERIOD_TEXTS] = {0};
+    const size_t no_lengths[PERIOD_TEXTS] = {0};
+    const period_texts around = {texts, no_lengths, 1, 1};
+    if (breakdown_periods(rows, lengths, 2, labels, &around, &text) >= 0) CHECK(data[1] & data[half + 1] & 1);
+    kernel_free(text);
     sum = NULL;
     const int64_t united = breakdown_combine(rows[0], half, rows[1], size - half, 1, 1, &sum);
     CHECK((united >= 0) == (length >= 0));

@@ -42,17 +42,28 @@ def options(command: str) -> set[str]:
     }
 
 
+SHARED = {"--database-url"}
+"""What the top of `docs/cli.md` says once for all commands."""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_option_and_variable_is_documented_and_no_other_option(command: str) -> None:
-    assert f"logstats {command}" in (ROOT / "README.md").read_text()
     rows = re.findall(r"^\| (`-.*?`) \|", section(command), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", row)}
-    assert named == options(command)
+    assert named | SHARED == options(command) | SHARED
     page = (ROOT / "docs/cli.md").read_text()
     variables = {
         parameter.envvar for parameter in COMMANDS[command].params if getattr(parameter, "envvar", None)
     }
     assert all(f"`{variable}`" in page for variable in variables)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_benchmarks() -> None:
+    text = (ROOT / "README.md").read_text().partition("## How fast")[2].partition("\n## ")[0]
+    measured = "".join((ROOT / f"docs/{name}.md").read_text() for name in ("performance", "performance-api"))
+    figures = re.findall(r"\d+\.\d+|\d+(?:,\d{3})+", text)
+    assert len(figures) >= 4
+    assert [figure for figure in figures if f" {figure} " not in measured] == []
 
 
 def test_no_other_command_is_documented() -> None:

@@ -46,6 +46,14 @@ def test_trap_19_lock_files_hold_versions_and_hashes_only(name: str) -> None:
         assert PINNED.fullmatch(line) or HASH.fullmatch(line), line
 
 
+def test_users_and_contributors_have_the_same_versions() -> None:
+    users, contributors = (
+        {line for line in (ROOT / name).read_text().splitlines() if "==" in line}
+        for name in ("requirements.txt", "requirements-dev.txt")
+    )
+    assert users < contributors
+
+
 def test_trap_19_no_file_names_a_registry() -> None:
     for path in files():
         data = path.read_bytes()

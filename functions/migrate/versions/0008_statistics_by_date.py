@@ -4,7 +4,7 @@ It is one of `migrate.indexes`, which builds it once this transaction is over: w
 """
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:

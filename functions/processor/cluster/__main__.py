@@ -37,13 +37,14 @@ def main() -> int:
         "--workers", type=int, default=usable_cores(), help="worker threads, the same everywhere"
     )
     parser.add_argument("--attempt", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     layout = Layout(tuple(options.addresses.split(",")), options.workers)
     if not 0 <= options.process_id < len(layout.addresses):
         parser.error(f"--process-id must be 0 to {len(layout.addresses) - 1}")
     try:
         if options.attempt:
-            return member(options.source, layout, options.process_id, options.attempt)
+            return member(options.source, layout, options.process_id, options.attempt, options.size)
         engine = create_engine(load(DatabaseSettings), max_overflow=-1)
         if options.process_id:
             join(engine, options.source, layout, options.process_id)

@@ -57,7 +57,7 @@ class Coordinator:
                     raise ClusterError(f"only {joined} of {processes} processes have come")
 
         environment = self.environment and self.environment | {"LOG_FORMATS": _only(log.rule)}
-        members = Members(self.source, self.layout, attempt_id, self.progress, environment)
+        members = Members(self.source, self.layout, attempt_id, log.size, self.progress, environment)
         members.run(self.here, check)
         membership.wait_for_members(self.engine, attempt_id)
         with self.engine.begin() as connection:
@@ -106,7 +106,7 @@ def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> Non
         if not membership.is_alive(engine, attempt_id):
             raise ClusterError("process 0 has given up")
 
-    Members(source, layout, attempt_id, lambda _: None, None).run([process_id], check)
+    Members(source, layout, attempt_id, log.size, lambda _: None, None).run([process_id], check)
 
 
 def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> dict[str, object]:

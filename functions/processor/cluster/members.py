@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from processor.dataflow.source import Progress
 from processor.dataflow.staging import Running, stage
 from processor.ledger import membership
 from processor.reading.head import read_head
-from processor.reading.objects import LocalFile, SourceError, s3_location
+from processor.reading.objects import LocalFile, SourceError, StoredObject, s3_location
 from processor.reading.readable import ReadableLog, recognise
 from processor.reading.s3 import S3Object, create_client
 from processor.settings import ProcessorSettings
@@ -52,10 +52,16 @@ class Layout:
         return f"{','.join(self.addresses)} x {self.workers}: {log.stored} {log.rule}"
 
 
-def open_log(source: str) -> ReadableLog:
-    """Find a log object, a path or an S3 URI, and its format; a `SourceError` if there is none."""
-    location = s3_location(source)
-    stored = S3Object.head(s3_client(), *location) if location else LocalFile.at(Path(source))
+def open_log(source: str, size: int | None = None) -> ReadableLog:
+    """Find a log object, a path or an S3 URI, and its format; a `SourceError` if there is none.
+
+    A file that grows counts as far as its first bytes, as many as `size`.
+    """
+    if location := s3_location(source):
+        stored: StoredObject = S3Object.head(s3_client(), *location)
+    else:
+        file = LocalFile.at(Path(source))
+        stored = replace(file, size=file.size if size is None else size)
     log = recognise(stored, read_head(stored), load(ProcessorSettings).log_formats)
     if log.rule is None:  # it has changed since the coordinator looked
         raise SourceError(f"{source}: its format is not recognised")
@@ -68,7 +74,7 @@ def s3_client() -> "S3Client":
     return create_client()
 
 
-def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -> None:
+def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int, size: int | None) -> None:
     """Run one process' part of the dataflow; its progress goes to stdout."""
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     asked = load(ProcessorSettings)
@@ -86,7 +92,7 @@ def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int) -
     holder = create_engine(settings.model_copy(update={"idle_transaction_timeout_seconds": 0}))
     try:
         with membership.join(holder, attempt_id):
-            stage(engine, open_log(source), attempt_id, running)
+            stage(engine, open_log(source, size), attempt_id, running)
     finally:
         engine.dispose()
         holder.dispose()
@@ -98,10 +104,10 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
-def member(source: str, layout: Layout, process_id: int, attempt_id: int) -> int:
+def member(source: str, layout: Layout, process_id: int, attempt_id: int, size: int | None = None) -> int:
     """Run a member, and return its exit status; its error goes to stdout too."""
     try:
-        _run_member(source, layout, process_id, attempt_id)
+        _run_member(source, layout, process_id, attempt_id, size)
     except SourceError as error:
         _tell(f"{_ERROR}{' '.join(str(error).split())}")
         return 1
@@ -122,17 +128,19 @@ def _end_with_parent(parent: int) -> None:
 class Members:
     """Members started here."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a member's command line says
         self,
         source: str,
         layout: Layout,
         attempt_id: int,
+        size: int,
         progress: Progress,
         environment: dict[str, str] | None,
     ) -> None:
         addresses = ",".join(layout.addresses)
         self._command = [sys.executable, "-m", "processor.cluster", source, "--addresses", addresses]
-        self._command += ["--workers", str(layout.workers), "--attempt", str(attempt_id)]
+        self._command += ["--workers", str(layout.workers)]
+        self._command += ["--attempt", str(attempt_id), "--size", str(size)]
         self._progress, self._environment = progress, environment
         self._processes: dict[int, subprocess.Popen[str]] = {}
         self._readers: dict[int, threading.Thread] = {}

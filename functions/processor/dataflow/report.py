@@ -19,7 +19,7 @@ MAX_REJECT_BYTES = 1_024
 
 @dataclass(frozen=True, slots=True)
 class PartReport:
-    """Report what one byte range held.
+    """Report what one byte range held: `size_bytes` of content, whose chunks have the `digests`.
 
     `rejects` are (line number within the range, reason, text); `columns` is the line with the names of the columns that is in
     force at its end.

@@ -1,7 +1,7 @@
 """Bytewax sink that stages rows under an attempt, where nothing reads them until the commit."""
 
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Iterable, Iterator
+from itertools import chain, count
 
 import sqlalchemy as sa
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
@@ -19,6 +19,7 @@ _COPY = f"COPY {Contribution.__tablename__} ({', '.join(rows.COPY)}) FROM STDIN 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TRAILER = b"\xff\xff"
 _BATCH_BYTES = 16 << 20
+_PIECE_BYTES = 256 << 10
 
 
 class StagingPartition(StatelessSinkPartition[Item]):
@@ -58,10 +59,20 @@ class StagingPartition(StatelessSinkPartition[Item]):
         driver = connection.connection.driver_connection
         assert driver is not None  # noqa: S101 - the connection is open
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.write(_COPY_HEADER)
-            for batch in batches:
-                copy.write(batch.copy_rows(self._sink.attempt_id, next(self._parts)))
-            copy.write(_COPY_TRAILER)
+            rows_of = (batch.copy_rows(self._sink.attempt_id, next(self._parts)) for batch in batches)
+            for piece in _in_pieces(chain([_COPY_HEADER], rows_of, [_COPY_TRAILER])):
+                copy.write(piece)
+
+
+def _in_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small parts: each piece that is written costs as much as many rows."""
+    waiting = bytearray()
+    for part in parts:
+        waiting += part
+        if len(waiting) >= _PIECE_BYTES:
+            yield bytes(waiting)
+            waiting.clear()
+    yield bytes(waiting)
 
 
 class StagingSink(DynamicSink[Item]):

@@ -13,7 +13,7 @@ from processor.dataflow.flow import ShardDay
 from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
 from processor.dataflow.shards import count_shards
 from processor.dataflow.worker_errors import WorkerErrors
-from processor.reading.lines import CHUNK_BYTES, feed_lines
+from processor.reading.lines import CHUNK_BYTES, ChunkDigests, feed_lines
 from processor.reading.readable import ReadableLog
 
 MAX_SUMMARY_BYTES = 64 << 20
@@ -31,7 +31,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
 
     def __init__(self, source: "LogSource", part: int) -> None:
         start, end = source.ranges[part]
-        self._part, self._size, self._workers = part, end - start, source.workers
+        self._part, self._workers = part, source.workers
         self._progress, self._errors = source.progress, source.errors
         self._most_held = 0
         log = source.log
@@ -39,11 +39,12 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
         self._aggregator = Aggregator(
             MAX_REJECTS, MAX_REJECT_BYTES, log.program, log.latest, columns, source.kept
         )
+        self._chunks = ChunkDigests(of_plain_text=log.is_content_decompressed)
         self._digests = bytearray()
         self._items = self._read(log, start, end)
 
     def _read(self, log: ReadableLog, start: int, end: int) -> Iterator[list[_Item]]:
-        for digest in feed_lines(log, start, end, self._aggregator, log.head.compression):
+        for digest in feed_lines(log, start, end, self._aggregator, log.head.compression, self._chunks):
             self._digests += digest
             self._progress(CHUNK_BYTES if digest else 0)
             if self._aggregator.memory > MAX_SUMMARY_BYTES:
@@ -58,7 +59,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
                 counts.accepted,
                 counts.skipped,
                 counts.rejected_by_reason,
-                self._size,
+                self._chunks.size,
                 bytes(self._digests),
                 self._aggregator.columns,
                 list(self._aggregator.rejects()),

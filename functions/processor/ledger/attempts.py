@@ -35,15 +35,19 @@ _COLLECTED = 20
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
+_BEGIN = sa.insert(Attempt).returning(
+    Attempt.id,
+    # Before the row can be seen, so that nobody takes the attempt for a dead one.
+    sa.func.pg_advisory_lock(sa.literal_column(str(LOCKS), sa.BigInteger).op("|")(Attempt.id)),
+    _SPARED,
+)
+
+
 def begin(connection: sa.Connection, bucket: str, key: str) -> int:
     """Begin an attempt and return its id. The connection must stay open until the commit."""
-    with Session(connection) as session, session.begin():
-        attempt = Attempt(bucket=bucket, key=key, started_at=dt.datetime.now(dt.UTC))
-        session.add(attempt)
-        session.flush()
-        # Before the row can be seen, so that nobody takes the attempt for a dead one.
-        session.execute(sa.select(sa.func.pg_advisory_lock(LOCKS | attempt.id), _SPARED))
-        return attempt.id
+    with connection.begin():
+        row = {"bucket": bucket, "key": key, "started_at": dt.datetime.now(dt.UTC)}
+        return int(connection.execute(_BEGIN, row).one().id)
 
 
 @contextmanager
@@ -101,7 +105,7 @@ def note_rejects(connection: sa.Connection, attempt_id: int, uri: str) -> None:
 
 def mark_committed(session: Session, attempt_id: int) -> None:
     """Take an attempt off the list of those that may be collected."""
-    session.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(committed=True))
+    session.connection().execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(committed=True))
 
 
 def discard(session: Session, attempt_id: int) -> None:

@@ -39,19 +39,22 @@ class Content:
     """`time.monotonic()` when the source was opened."""
 
 
-def decide_unread(engine: sa.Engine, delivery: Delivery) -> LogObject | None:
-    """Decide a delivery that needs no reading: its version counts already, or is older than the one that counts.
+def decide_unread(database: sa.Engine | sa.Connection, delivery: Delivery) -> LogObject | None:
+    """Decide a delivery that changes nothing: its version or content counts already, or must not count.
 
     Return as `commit` does; None if the object must be read.
     """
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    if delivery.version is None and delivery.sequencer is None:
+        return None  # only the content can tell
+    with Session(database, expire_on_commit=False) as session, session.begin():
         row = session.scalar(find_row(delivery).with_for_update())
         outcome = decide(row, delivery)
-        if row is None or outcome is None:
+        if row is None or outcome in (None, Outcome.INGESTED, Outcome.REPLACED):
             return None
         if outcome is Outcome.UNCHANGED:
             advance(row, delivery)
         session.flush()
+        assert outcome is not None  # noqa: S101 - see above
         return detach(session, row, outcome)
 
 
@@ -98,11 +101,22 @@ def _commit(
         row.seconds = time.monotonic() - content.started
     if discarded is not None:
         attempts.discard(session, discarded)
-    if outcome is not Outcome.STALE:
+    if outcome not in (Outcome.STALE, Outcome.CONFLICT):
         advance(row, delivery)
     session.flush()
     assert outcome is not None  # noqa: S101 - the content digest is known
     return detach(session, row, outcome), discarded
+
+
+_STAGED = sa.select(
+    sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0),
+    sa.cast(
+        sa.func.coalesce(sa.func.sum(Contribution.total_requests).filter(~is_open(Contribution.date)), 0),
+        sa.BigInteger,
+    ),
+    HORIZON,
+).where(Contribution.attempt_id == sa.bindparam("attempt_id"))
+"""The accepted lines that are staged, those of them that are of closed days, and the retention horizon."""
 
 
 def _check_complete(session: Session, attempt_id: int, content: Content) -> int:
@@ -110,13 +124,7 @@ def _check_complete(session: Session, attempt_id: int, content: Content) -> int:
 
     The merge has locked the stripes, so this is the horizon that it has seen.
     """
-    lines = sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0)
-    closed = sa.func.sum(Contribution.total_requests).filter(~is_open(Contribution.date))
-    staged, expired, horizon = session.execute(
-        sa.select(lines, sa.cast(sa.func.coalesce(closed, 0), sa.BigInteger), HORIZON).where(
-            Contribution.attempt_id == attempt_id
-        )
-    ).one()
+    staged, expired, horizon = session.connection().execute(_STAGED, {"attempt_id": attempt_id}).one()
     if staged != content.accepted:
         raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
     if horizon is None:  # then nothing has been merged

@@ -1,10 +1,11 @@
 """Keep the customers in step with their daily statistics."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.orm import Session
 
 from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
@@ -16,13 +17,23 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
 
     The caller holds the locks of the touched customers, and their daily statistics are already new.
     """
-    touched, insertion = _touched(added, removed), insert(Customer)
+    attempts = {"attempts": [attempt for attempt in (added, removed) if attempt is not None], "added": added}
+    session.connection().execute(_upsert(only_added=removed is None), attempts)
+    if removed is not None:
+        gone = sa.select(_TOUCHED.c.customer_id)
+        empty = sa.delete(Customer).where(Customer.customer_id.in_(gone), Customer.total_requests == 0)
+        session.connection().execute(empty, attempts)
+
+
+@lru_cache(maxsize=2)
+def _upsert(*, only_added: bool) -> Insert:
+    touched, insertion = _TOUCHED, insert(Customer)
     new = insertion.excluded
     first: sa.ColumnElement[dt.date] = touched.c.first_date
     last: sa.ColumnElement[dt.date] = touched.c.last_date
     new_first: sa.ColumnElement[dt.date] = new.first_date
     new_last: sa.ColumnElement[dt.date] = new.last_date
-    if removed is None:  # days only come, so the contributions say enough: no look at the other days
+    if only_added:  # days only come, so the contributions say enough: no look at the other days
         new_first = sa.func.least(Customer.first_date, new_first)
         new_last = sa.func.greatest(Customer.last_date, new_last)
     else:
@@ -38,22 +49,15 @@ def refresh(session: Session, added: int | None, removed: int | None) -> None:
             touched.c.change,
         ).order_by(touched.c.customer_id),  # the order of the index, in which it grows at its end
     )
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[Customer.customer_id],
-            set_={
-                "revision": new.revision,
-                "first_date": new_first,
-                "last_date": new_last,
-                "total_requests": Customer.total_requests + new.total_requests,
-            },
-        )
+    return statement.on_conflict_do_update(
+        index_elements=[Customer.customer_id],
+        set_={
+            "revision": new.revision,
+            "first_date": new_first,
+            "last_date": new_last,
+            "total_requests": Customer.total_requests + new.total_requests,
+        },
     )
-    if removed is not None:
-        gone = sa.select(touched.c.customer_id)
-        session.execute(
-            sa.delete(Customer).where(Customer.customer_id.in_(gone), Customer.total_requests == 0)
-        )
 
 
 def shrink(session: Session, removed: Mapping[str, int]) -> int:
@@ -83,10 +87,9 @@ def shrink(session: Session, removed: Mapping[str, int]) -> int:
     return gone
 
 
-def _touched(added: int | None, removed: int | None) -> sa.Subquery:
+def _touched() -> sa.Subquery:
     """Select each customer touched on open days, by how much its requests have changed, and its outermost days."""
-    attempts: Sequence[int] = [attempt for attempt in (added, removed) if attempt is not None]
-    sign = sa.case((Contribution.attempt_id == added, 1), else_=-1)
+    sign = sa.case((Contribution.attempt_id == sa.bindparam("added", type_=sa.BigInteger), 1), else_=-1)
     change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
     return (
         sa.select(
@@ -95,10 +98,15 @@ def _touched(added: int | None, removed: int | None) -> sa.Subquery:
             sa.func.min(Contribution.date).label("first_date"),
             sa.func.max(Contribution.date).label("last_date"),
         )
-        .where(Contribution.attempt_id.in_(attempts), is_open(Contribution.date))
+        .where(
+            Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)), is_open(Contribution.date)
+        )
         .group_by(Contribution.customer_id)
         .subquery()
     )
+
+
+_TOUCHED = _touched()
 
 
 def _edge(touched: sa.Subquery, edge: sa.Function[dt.date]) -> sa.ColumnElement[dt.date]:

@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
     WITHDRAWN = "withdrawn"
     UNRECOGNISED = "unrecognised"
+    CONFLICT = "conflict"
 
 
 _LEFT_OUT = (Outcome.IGNORED, Outcome.UNRECOGNISED)
@@ -37,6 +38,10 @@ class Delivery:
     suspended. The `sequencer` is the event's, None when no event asked; `is_current` tells whether the version is the key's
     current one, and is asked under the ledger's lock when sequencers cannot tell. The `content_digest` is None before the
     stored bytes were read. With `force`, an operator wants them counted anew, though the same content counts already.
+
+    New content replaces the old, unless there is `extends`. That tells of content that counts, by its size and digest, whether
+    this content, of so many bytes as `content_size`, begins with it; if it does not, one log has taken another's name. A name
+    that `is_by_beginning` is the same only for what begins alike: then shorter content is an older state.
     """
 
     bucket: str
@@ -46,6 +51,9 @@ class Delivery:
     content_digest: str | None = None
     is_current: Callable[[], bool] = lambda: True
     force: bool = False
+    content_size: int = 0
+    extends: Callable[[int, str], bool] | None = None
+    is_by_beginning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,13 @@ def _decide_by_content(row: LogObject, delivery: Delivery) -> Outcome | None:
         return None
     if row.outcome in _LEFT_OUT:
         return Outcome.INGESTED
-    is_same = delivery.content_digest == row.content_digest and not delivery.force
-    return Outcome.UNCHANGED if is_same else Outcome.REPLACED
+    if delivery.content_digest == row.content_digest:
+        return Outcome.REPLACED if delivery.force else Outcome.UNCHANGED
+    size, digest = row.size_bytes or 0, row.content_digest or ""
+    if delivery.extends is None or delivery.extends(size, digest):
+        return Outcome.REPLACED
+    is_older = delivery.is_by_beginning and delivery.content_size < size
+    return Outcome.STALE if is_older else Outcome.CONFLICT
 
 
 def _decide_after_withdrawal(row: LogObject, delivery: Delivery) -> Outcome | None:

@@ -69,14 +69,8 @@ def merge(session: Session, added: int | None, removed: int | None) -> int:
 
 def _copy_new_days(session: Session, added: int) -> int:
     """Copy contributions to days that have no statistics yet; nothing needs computing. Return how many."""
-    new = sa.select(*rows.columns(Contribution, _COLUMNS)).where(
-        Contribution.attempt_id == added, is_open(Contribution.date), ~_has_statistics()
-    )
-    insertion = sa.insert(DailyStatistics).from_select(
-        _COLUMNS, new.order_by(Contribution.customer_id, Contribution.date)
-    )
     counted = {"preserve_rowcount": True}  # by default SQLAlchemy reads it for UPDATE and DELETE only
-    return session.connection().execute(insertion, execution_options=counted).rowcount
+    return session.connection().execute(_COPY_NEW_DAYS, {"added": added}, execution_options=counted).rowcount
 
 
 def _has_statistics() -> sa.ColumnElement[bool]:
@@ -97,20 +91,29 @@ def _comes_in_parts() -> sa.ColumnElement[bool]:
 
 def _contributions(session: Session, attempts: Sequence[int]) -> Iterator[tuple[Key, Parts]]:
     """Stream the contributions that must be merged, grouped by customer and day."""
-    found = session.execute(
-        sa.select(
-            Contribution.customer_id, Contribution.date, Contribution.attempt_id, *rows.columns(Contribution)
-        )
-        .where(
-            Contribution.attempt_id.in_(attempts),
-            is_open(Contribution.date),
-            sa.or_(_has_statistics(), _comes_in_parts()),
-        )
-        .order_by(Contribution.customer_id, Contribution.date),
-        execution_options={"yield_per": _BATCH},
-    )
+    found = session.execute(_TO_MERGE, {"attempts": attempts}, execution_options={"yield_per": _BATCH})
     for key, group in groupby(found, key=lambda row: (row[0], row[1])):
         yield key, [(row[2], rows.to_summary(row[3:])) for row in group]
+
+
+# Statements are made once: SQLAlchemy takes longer to put one together than PostgreSQL to answer it.
+_COPY_NEW_DAYS = sa.insert(DailyStatistics).from_select(
+    _COLUMNS,
+    sa.select(*rows.columns(Contribution, _COLUMNS))
+    .where(Contribution.attempt_id == sa.bindparam("added"), is_open(Contribution.date), ~_has_statistics())
+    .order_by(Contribution.customer_id, Contribution.date),
+)
+_TO_MERGE = (
+    sa.select(
+        Contribution.customer_id, Contribution.date, Contribution.attempt_id, *rows.columns(Contribution)
+    )
+    .where(
+        Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)),
+        is_open(Contribution.date),
+        sa.or_(_has_statistics(), _comes_in_parts()),
+    )
+    .order_by(Contribution.customer_id, Contribution.date)
+)
 
 
 def _batches(items: Iterator[tuple[Key, Parts]]) -> Iterator[list[tuple[Key, Parts]]]:

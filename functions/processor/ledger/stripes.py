@@ -5,6 +5,7 @@ wait for each other; they are held until the transaction ends.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -19,19 +20,17 @@ _CLASS = 0x6C6F6773  # "logs": the first half of the lock's key; the second is t
 
 def lock_touched(session: Session, attempts: Sequence[int]) -> None:
     """Lock the stripes of the customers that attempts contribute to."""
-    _lock(
-        session, sa.select(stripe_of(Contribution.customer_id)).where(Contribution.attempt_id.in_(attempts))
-    )
+    session.execute(_LOCK_TOUCHED, {"attempts": attempts}).all()
 
 
 def lock_customers(session: Session, ids: Sequence[str]) -> None:
     """Lock the stripes of customers, as a commit does that touches them."""
-    _lock(session, sa.select(stripe_of(sa.func.unnest(sa.cast(ids, ARRAY(CustomerId))))))
+    session.execute(_locked(sa.select(stripe_of(sa.func.unnest(sa.cast(ids, ARRAY(CustomerId))))))).all()
 
 
 def lock_all(session: Session) -> None:
     """Lock every stripe: then no commit that touches any customer is under way, and none begins."""
-    _lock(session, sa.select(sa.func.generate_series(0, STRIPES - 1).label("stripe")))
+    session.execute(_locked(sa.select(sa.func.generate_series(0, STRIPES - 1).label("stripe")))).all()
 
 
 def stripe_of(customer_id: sa.ColumnElement[str] | sa.SQLColumnExpression[str]) -> sa.Label[int]:
@@ -44,6 +43,13 @@ def lock(stripe: sa.ColumnElement[int] | int) -> sa.Function[None]:
     return sa.func.pg_advisory_xact_lock(_CLASS, stripe)
 
 
-def _lock(session: Session, stripes: sa.Select[int]) -> None:
+def _locked(stripes: sa.Select[int]) -> sa.Select[Any]:
     ordered = stripes.distinct().order_by("stripe").subquery()
-    session.execute(sa.select(lock(ordered.c.stripe))).all()
+    return sa.select(lock(ordered.c.stripe))
+
+
+_LOCK_TOUCHED = _locked(
+    sa.select(stripe_of(Contribution.customer_id)).where(
+        Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True))
+    )
+)

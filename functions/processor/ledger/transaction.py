@@ -40,6 +40,12 @@ def find_row(delivery: Delivery | Withdrawal) -> sa.Select[LogObject]:
     return sa.select(LogObject).where(LogObject.bucket == delivery.bucket, LogObject.key == delivery.key)
 
 
+def read_row(connection: sa.Connection, delivery: Delivery) -> LogObject | None:
+    """Return the object's row as it is now, if it has one."""
+    with Session(connection, expire_on_commit=False) as session, session.begin():
+        return session.scalar(find_row(delivery))
+
+
 def lock_row(session: Session, delivery: Delivery | Withdrawal) -> LogObject:
     """Lock the object's row, which is made if there is none; other deliveries of the object wait."""
     new = insert(LogObject).values(bucket=delivery.bucket, key=delivery.key)

@@ -4,6 +4,7 @@ A range owns the lines that *start* in it: it drops what precedes its first line
 end to finish its last line. Ranges that cover an object without overlap therefore read every line once.
 """
 
+from collections import deque
 from collections.abc import Iterator
 
 from blake3 import blake3
@@ -12,6 +13,7 @@ from logstats.domain.line import MAX_LINE_BYTES
 from logstats.native import Aggregator
 from processor.reading.compression import Compression, decompress
 from processor.reading.objects import ByteRange, StoredObject, fill, source_of
+from processor.reading.readahead import RunAhead
 
 CHUNK_BYTES = 4 << 20
 """Each chunk of so many bytes has a digest. Ranges start at multiples of it, so that the digests of an object do not depend on how it was
@@ -22,6 +24,8 @@ BLOCK_BYTES = 1 << 20
 _TAIL_BYTES = 64 << 10
 _STORED_BYTES = 64 << 10
 """Decompressed at a time: behind each stream's end, what is left of them is copied."""
+_PLAIN_BYTES = 256 << 10
+"""Decompressed at a time, at most: larger pieces come from the system each time, and their page faults cost as much as all else."""
 _BOM = b"\xef\xbb\xbf"
 _LF = b"\n"
 
@@ -85,49 +89,62 @@ class LineBuffer:
         return end - (stop - start)
 
 
-class _Digests:
-    """The BLAKE3 digests of chunks that are read block by block."""
+class ChunkDigests:
+    """The BLAKE3 digests of chunks that are read block by block: of the stored bytes, or of the plain text.
 
-    def __init__(self) -> None:
+    Attributes
+    ----------
+    size
+        How many bytes have been digested.
+    """
+
+    def __init__(self, *, of_plain_text: bool = False) -> None:
         self._hasher, self._length = blake3(), 0
-        self._complete = b""
+        self._complete: deque[bytes] = deque()  # one thread may digest what another takes
+        self.of_plain_text, self.size = of_plain_text, 0
 
-    def add(self, block: memoryview) -> None:
-        """Digest a block, which does not go beyond the chunk."""
-        self._hasher.update(block)
-        self._length += len(block)
-        if self._length == CHUNK_BYTES:
-            self.finish()
+    def add(self, block: memoryview | bytes) -> None:
+        """Digest a block."""
+        self.size += len(block)
+        while block:
+            piece = block[: CHUNK_BYTES - self._length]
+            block = block[len(piece) :]
+            self._hasher.update(piece)
+            self._length += len(piece)
+            if self._length == CHUNK_BYTES:
+                self.finish()
 
     def finish(self) -> None:
         """Complete the digest of a last, shorter chunk."""
         if self._length:
-            self._complete += self._hasher.digest()
+            self._complete.append(self._hasher.digest())
             self._hasher, self._length = blake3(), 0
 
     def take(self) -> bytes:
-        """Return the digest that was completed since this was asked last, or no bytes."""
-        complete, self._complete = self._complete, b""
-        return complete
+        """Return the next digest that is complete, or no bytes."""
+        return self._complete.popleft() if self._complete else b""
 
 
-def feed_lines(
-    log: StoredObject, start: int, end: int, aggregator: Aggregator, compression: Compression | None = None
+def feed_lines(  # noqa: PLR0913, PLR0917 - a range, and how it is read
+    log: StoredObject,
+    start: int,
+    end: int,
+    aggregator: Aggregator,
+    compression: Compression | None = None,
+    digests: ChunkDigests | None = None,
 ) -> Iterator[bytes]:
     """Feed an aggregator the lines that a byte range owns.
 
     The start is a multiple of `CHUNK_BYTES`; a compressed object has only one range. Yield the 32-byte BLAKE3 digest of each
-    chunk of the stored bytes, as it is read; and no bytes with every block of plain text that completes none, so that the
-    caller comes to its turn. A `SourceError` if the object cannot be read or decompressed.
+    chunk of the stored bytes, as it is read, unless the `digests` are others; and no bytes with every block of plain text that
+    completes none, so that the caller comes to its turn. A `SourceError` if the object cannot be read or decompressed.
     """
+    digests = digests or ChunkDigests()
+    if compression:
+        yield from _feed_compressed(log, end, aggregator, compression, digests)
+        return
     opened = log.open_range(max(start - 1, 0), end)
-    digests = _Digests()
     try:
-        if compression:
-            yield from _feed_compressed(
-                opened, aggregator, digests, compression, source_of(log.bucket, log.key)
-            )
-            return
         first = bytearray(1)
         at_line_start = start == 0 or fill(opened, memoryview(first)) == 0 or first == _LF
         lines = LineBuffer(aggregator, at_line_start=at_line_start, at_start=start == 0)
@@ -159,21 +176,38 @@ def _finish_last_line(log: StoredObject, at: int, lines: LineBuffer) -> Iterator
     lines.finish()
 
 
+def stored_blocks(opened: ByteRange) -> Iterator[bytes]:
+    """Yield the bytes of a range in blocks that a decompressor takes at once."""
+    block = memoryview(bytearray(min(_STORED_BYTES, BLOCK_BYTES)))
+    while count := fill(opened, block):
+        yield bytes(block[:count])
+
+
 def _feed_compressed(
-    opened: ByteRange, aggregator: Aggregator, digests: _Digests, compression: Compression, name: str
+    log: StoredObject, end: int, aggregator: Aggregator, compression: Compression, digests: ChunkDigests
 ) -> Iterator[bytes]:
-    lines = LineBuffer(aggregator, at_line_start=True, at_start=True)
+    """Decompress in a thread of its own: it takes longer than to parse."""
+    opened = log.open_range(0, end)
 
     def blocks() -> Iterator[bytes]:
-        block = memoryview(bytearray(min(_STORED_BYTES, BLOCK_BYTES)))
-        while count := fill(opened, block):
-            digests.add(block[:count])
-            yield bytes(block[:count])
+        for block in stored_blocks(opened):
+            if not digests.of_plain_text:
+                digests.add(block)
+            yield block
 
-    for plain in decompress(compression, blocks(), BLOCK_BYTES, name):
-        lines.space(BLOCK_BYTES)[: len(plain)] = plain
-        lines.advance(len(plain))
-        yield digests.take()
+    name = source_of(log.bucket, log.key)
+    lines = LineBuffer(aggregator, at_line_start=True, at_start=True)
+    pieces = RunAhead(decompress(compression, blocks(), min(_PLAIN_BYTES, BLOCK_BYTES), name), opened.close)
+    try:
+        for plain in pieces:
+            if digests.of_plain_text:
+                digests.add(plain)
+            lines.space(len(plain))[:] = plain
+            lines.advance(len(plain))
+            yield digests.take()
+    finally:
+        pieces.close()
     digests.finish()
-    yield digests.take()
+    while digest := digests.take():
+        yield digest
     lines.finish()

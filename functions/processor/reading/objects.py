@@ -1,7 +1,8 @@
 """Log objects: what the dataflow reads, and local files. `processor.reading.s3` has those on S3."""
 
 import os
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -108,33 +109,50 @@ class _FileRange:
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file, as it was when it was opened first."""
+    """A file, as it was when it was found; its bytes beyond `size` do not matter.
+
+    One `is_by_beginning` has a key that says how it begins (`processor.reading.rotation`), and the content of such a log
+    object is its plain text.
+    """
 
     path: str
     key: str
     size: int
     modified_ns: int
+    inode: int = field(repr=False)
+    is_by_beginning: bool = False
     bucket: str = FILE_BUCKET
 
     @classmethod
     def at(cls, path: Path, name: str | None = None) -> "LocalFile":
         """Find a file, whose key is its path, or a name; a `SourceError` if there is none that can be read."""
         try:
-            str(path.resolve()).encode()
+            found = str(path.resolve())
+            found.encode()
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+                raise SourceError(f"{path}: it is neither a file nor a folder")
             with path.open("rb"):
-                status = path.stat()
+                pass
         except UnicodeEncodeError:
             raise SourceError(f"{str(path)!a}: the name is not valid UTF-8") from None
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from error
-        found = str(path.resolve())
-        return cls(found, found if name is None else name, status.st_size, status.st_mtime_ns)
+        key = found if name is None else name
+        return cls(found, key, status.st_size, status.st_mtime_ns, status.st_ino)
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`."""
         return _FileRange(self.path, start, end)
 
-    def check_unchanged(self) -> None:
-        """Raise a `SourceError` if size or modification time have changed."""
-        if LocalFile.at(Path(self.path), self.key) != self:
-            raise SourceError(f"{self.path}: the file changed while it was read")
+    def is_here(self, status: os.stat_result) -> bool:
+        """Tell whether what is at the path now is this file, unchanged."""
+        return (status.st_size, status.st_mtime_ns, status.st_ino) == (
+            self.size,
+            self.modified_ns,
+            self.inode,
+        )
+
+    def has_grown(self, status: os.stat_result) -> bool:
+        """Tell whether what is at the path now is this file, with more bytes."""
+        return status.st_ino == self.inode and status.st_size > self.size

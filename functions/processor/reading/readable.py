@@ -11,7 +11,7 @@ from logstats.formats.detection import detect
 from logstats.native import Aggregator
 from logstats.native.program import compile_format
 from processor.reading.head import Head
-from processor.reading.objects import ByteRange, HeldRange, SourceError, StoredObject, source_of
+from processor.reading.objects import ByteRange, HeldRange, LocalFile, SourceError, StoredObject, source_of
 from processor.reading.rules import AUTO, FormatRule, rule_of
 
 _LATE = timedelta(days=1)
@@ -71,6 +71,12 @@ class ReadableLog:
     def modified_ns(self) -> int:
         """When it was last written, in nanoseconds since 1970."""
         return self.stored.modified_ns
+
+    @property
+    def is_content_decompressed(self) -> bool:
+        """Tell whether the content is the plain text, though it is stored compressed: of a log that is known by its beginning."""
+        is_by_beginning = isinstance(self.stored, LocalFile) and self.stored.is_by_beginning
+        return is_by_beginning and self.head.compression is not None
 
     @property
     def latest(self) -> int:

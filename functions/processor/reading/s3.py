@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -81,6 +82,19 @@ class S3Object:
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`; they are fetched ahead."""
         return ReadAhead(_S3Range(self, start, end), self.deadline)
+
+
+def list_objects(client: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+    """Yield the keys under a prefix and the sizes of their current versions, in the order of the keys.
+
+    A `SourceError` if that fails.
+    """
+    try:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for entry in page.get("Contents", ()):
+                yield entry["Key"], entry["Size"]
+    except (ClientError, BotoCoreError) as error:
+        _fail(f"s3://{bucket}/{prefix}", error)
 
 
 def current_version(client: "S3Client", bucket: str, key: str) -> str | None:

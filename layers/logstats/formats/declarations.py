@@ -1,9 +1,8 @@
 """Find the declarations of formats: the presets beside this file, and files of the user's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 from logstats.domain.format import Format, parse_format, validate_format
 from logstats.domain.notation import FormatError
@@ -12,11 +11,29 @@ NATIVE = "logstats"
 _FOLDER = Path(__file__).parent
 
 
+class _Presets(Mapping[str, Format]):
+    """The presets by name, each read when it is first asked for: a log needs one of them."""
+
+    def __init__(self) -> None:
+        names = sorted(path.stem for path in _FOLDER.glob("*.toml"))
+        self._formats: dict[str, Format | None] = dict.fromkeys([NATIVE, *names])
+
+    def __getitem__(self, name: str) -> Format:
+        declared = self._formats[name] or _read(_FOLDER / f"{name}.toml")
+        self._formats[name] = declared
+        return declared
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._formats)
+
+    def __len__(self) -> int:
+        return len(self._formats)
+
+
 @cache
 def presets() -> Mapping[str, Format]:
     """Return the presets by name, the native one first."""
-    names = sorted((path.stem for path in _FOLDER.glob("*.toml")), key=lambda name: (name != NATIVE, name))
-    return MappingProxyType({name: _read(_FOLDER / f"{name}.toml") for name in names})
+    return _Presets()
 
 
 def source_of(name: str) -> str:

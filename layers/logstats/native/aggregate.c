@@ -15,29 +15,34 @@
 
 #define LIST_LIMIT 64       /* durations kept as a list before they become counters */
 #define DENSE_LIMIT 16384   /* milliseconds counted directly; each has a bucket of its own */
-#define PENDING 32          /* durations on their way: their counters are fetched from memory meanwhile */
+#define AWAITED 8           /* lines on their way: their summaries are fetched from memory meanwhile */
+#define PENDING 32          /* durations on their way: the same of their counters */
 #define DAY_CACHE 256       /* dates seen lately: a log has few */
 
 typedef struct { uint32_t bucket; uint32_t used; uint64_t count; } table_entry;
 
+/* What every request needs stands first, in two lines of the processor's cache. */
+#define CACHE_LINE 64
 typedef struct {
-    uint64_t hash;
-    uint8_t *customer;
+    _Alignas(CACHE_LINE) uint64_t hash;
     uint32_t customer_length;
     int32_t day;
-    uint64_t counts[COUNTS], min, max;
-    unsigned __int128 sum;
-    uint64_t *list;         /* until LIST_LIMIT values have come */
-    uint32_t list_length, list_capacity;
-    int counting;           /* 1 once the list has become counters */
+    uint8_t start[32];      /* of the customer: mostly all of it */
     uint8_t *dense;         /* by millisecond, modulo 256: each wrap adds 256 to the table */
     uint32_t dense_capacity;
+    int counting;           /* 1 once the list has become counters */
+    uint64_t counts[COUNTS], min, max;
+    unsigned __int128 sum;
+    uint8_t *customer;
+    uint64_t *list;         /* until LIST_LIMIT values have come */
+    uint32_t list_length, list_capacity;
     uint32_t table_length, table_capacity;
     table_entry *table;     /* by bucket */
     tally tally;            /* for the breakdown */
 } summary;
 
 typedef struct { uint64_t first; uint16_t last; int32_t day; } cached_day;
+typedef struct { log_line line; uint64_t hash; } awaited; /* of the line's customer and day; the customer is NULL when empty */
 typedef struct { uint32_t summary; uint64_t us; } pending; /* summary: 1 + index, 0 when empty */
 typedef struct { uint32_t shard; int32_t day; uint64_t prefix; uint32_t summary; } ordered; /* for sorting */
 
@@ -47,6 +52,7 @@ struct aggregator {
     int64_t latest;         /* nanoseconds */
     int32_t plain_days;     /* the fast path reads lines of the days before; 0 if it reads none */
     summary *summaries;
+    void *summaries_memory;
     uint32_t length, capacity;
     uint32_t *slots;        /* open addressing: 1 + index into summaries, 0 when free */
     uint32_t slot_mask;
@@ -57,8 +63,9 @@ struct aggregator {
     buffer rejects, out;
     writer writer;
     cached_day days[DAY_CACHE];
+    awaited awaited[AWAITED];
     pending pending[PENDING];
-    uint32_t next_pending;
+    uint32_t next_awaited, next_pending;
     ordered *order;         /* while the summaries are handed out, batch by batch */
     uint32_t handed_out;
 };
@@ -114,13 +121,12 @@ void aggregator_free(aggregator *a) {
     tallies_free(&a->tallies);
     program_free(a->program);
     free_writer(&a->writer);
-    free(a->summaries); free(a->slots); free(a->rejects.bytes); free(a->out.bytes); free(a);
+    free(a->summaries_memory); free(a->slots); free(a->rejects.bytes); free(a->out.bytes); free(a);
 }
 
 /* ---- Summaries --------------------------------------------------------------------------------- */
 
 static inline uint16_t load2(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
-static inline uint32_t load4(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 
 /* Where the search for a bucket starts in a table of a power of two entries. */
 static inline uint32_t place_of(const aggregator *a, uint32_t bucket, uint32_t capacity) {
@@ -142,21 +148,29 @@ static int grow_slots(aggregator *a) {
     return 0;
 }
 
+static int grow_summaries(aggregator *a) {
+    const uint32_t capacity = a->capacity ? a->capacity * 2 : 256;
+    void *memory = malloc(capacity * sizeof(summary) + CACHE_LINE);
+    if (!memory) return -1;
+    summary *grown = (summary *)(((uintptr_t)memory + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    if (a->length) memcpy(grown, a->summaries, a->length * sizeof *grown);
+    free(a->summaries_memory);
+    a->summaries_memory = memory;
+    a->summaries = grown;
+    a->capacity = capacity;
+    return 0;
+}
+
 static summary *add_summary(aggregator *a, const uint8_t *customer, uint32_t length, int32_t day,
                             uint64_t hash) {
-    if (a->length == a->capacity) {
-        const uint32_t capacity = a->capacity ? a->capacity * 2 : 256;
-        summary *grown = realloc(a->summaries, capacity * sizeof *grown);
-        if (!grown) return NULL;
-        a->summaries = grown;
-        a->capacity = capacity;
-    }
+    if (a->length == a->capacity && grow_summaries(a)) return NULL;
     if (a->length >= a->slot_mask / 2 && grow_slots(a)) return NULL;
     uint8_t *copy = malloc(length);
     if (!copy) return NULL;
     memcpy(copy, customer, length);
     summary *s = &a->summaries[a->length];
     *s = (summary){.hash = hash, .customer = copy, .customer_length = length, .day = day, .min = UINT64_MAX};
+    memcpy(s->start, customer, length < sizeof s->start ? length : sizeof s->start);
     uint32_t at = (uint32_t)hash & a->slot_mask;
     while (a->slots[at]) at = (at + 1) & a->slot_mask;
     a->slots[at] = ++a->length;
@@ -174,13 +188,11 @@ static inline int is_same(const uint8_t *a, const uint8_t *b, uint32_t length) {
     return load8(a + length - 8) == load8(b + length - 8);
 }
 
-static inline summary *find_summary(aggregator *a, const uint8_t *customer, uint32_t length, int32_t day,
-                                    uint64_t customer_hash) {
-    const uint64_t hash = mix(customer_hash, (uint64_t)day + 1, a->key.multiplier);
+static inline summary *find_summary(aggregator *a, const uint8_t *customer, uint32_t length, int32_t day, uint64_t hash) {
     for (uint32_t at = (uint32_t)hash & a->slot_mask; a->slots[at]; at = (at + 1) & a->slot_mask) {
         summary *s = &a->summaries[a->slots[at] - 1];
         if (s->hash == hash && s->day == day && s->customer_length == length &&
-            is_same(s->customer, customer, length))
+            is_same(length <= sizeof s->start ? s->start : s->customer, customer, length))
             return s;
     }
     return add_summary(a, customer, length, day, hash);
@@ -281,10 +293,8 @@ static int flush_pending(aggregator *a) {
     return 0;
 }
 
-/* The counters of all summaries do not fit into the cache, and each line wants another one. So a line only
- * asks for its counter; PENDING lines later it is there. Measured: 2 to 3 times as fast. */
-static inline int record(aggregator *a, const log_line *line, uint64_t customer_hash) {
-    summary *s = find_summary(a, line->customer, line->customer_length, line->day, customer_hash);
+static int count_line(aggregator *a, const log_line *line, uint64_t hash) {
+    summary *s = find_summary(a, line->customer, line->customer_length, line->day, hash);
     if (!s) return -1;
     a->counts.accepted++;
     count_request(s->counts, line->status, line->timed);
@@ -299,6 +309,40 @@ static inline int record(aggregator *a, const log_line *line, uint64_t customer_
     const pending due = *slot;
     *slot = (pending){(uint32_t)(s - a->summaries) + 1, us};
     return count_pending(a, due);
+}
+
+/* Copy what is needed. */
+static inline void copy_line(const aggregator *a, log_line *to, const log_line *from) {
+    if (a->tallies.parts) *to = *from;
+    else memcpy(to, from, offsetof(log_line, second));
+}
+
+/* The summaries and their counters do not fit into the cache, and each line wants others. So a line only asks for its
+ * summary, AWAITED lines later that asks for the counter, and PENDING lines later it is there. Measured: 2 to 3 times as fast.
+ * What does not stay where it is until the end of the block is counted at once. */
+static inline int record(aggregator *a, const log_line *line, uint64_t customer_hash, int stays) {
+    const uint64_t hash = mix(customer_hash, (uint64_t)line->day + 1, a->key.multiplier);
+    if (!stays) return count_line(a, line, hash);
+    const uint32_t likely = a->slots[hash & a->slot_mask];
+    if (likely) {
+        __builtin_prefetch(&a->summaries[likely - 1], 1);
+        __builtin_prefetch(&a->summaries[likely - 1].counts, 1);
+    }
+    awaited *slot = &a->awaited[a->next_awaited++ % AWAITED], due;
+    due.hash = slot->hash;
+    slot->hash = hash;
+    copy_line(a, &due.line, &slot->line);
+    copy_line(a, &slot->line, line);
+    return due.line.customer ? count_line(a, &due.line, due.hash) : 0;
+}
+
+static int flush_awaited(aggregator *a) {
+    for (int i = 0; i < AWAITED; i++) {
+        const awaited due = a->awaited[i];
+        a->awaited[i].line.customer = NULL;
+        if (due.line.customer && count_line(a, &due.line, due.hash)) return -1;
+    }
+    return flush_pending(a);
 }
 
 /* ---- Lines ------------------------------------------------------------------------------------- */
@@ -317,10 +361,19 @@ static int reject(aggregator *a, enum reason reason, const uint8_t *line, size_t
     return 0;
 }
 
+static inline int is_within(span value, const uint8_t *line, const uint8_t *stop) {
+    return !value.at || (value.at >= line && value.at <= stop);
+}
+
+/* Whether what is to be known of a request is in the line itself, where it stays until the end of the block. */
+static inline int stays(const aggregator *a, const log_line *read, const uint8_t *line, const uint8_t *stop) {
+    return read->customer >= line && read->customer < stop &&
+        (!a->tallies.parts || (is_within(read->method, line, stop) && is_within(read->target, line, stop)));
+}
+
 /* One line by the program. Returns the position after it, or NULL when out of memory. */
 static const uint8_t *any_line(aggregator *a, const uint8_t *line, const uint8_t *end) {
-    const uint8_t *feed = memchr(line, '\n', (size_t)(end - line));
-    const uint8_t *stop = feed ? feed : end, *next = feed ? feed + 1 : end;
+    const uint8_t *stop = program_line_end(a->program, line, end), *next = stop < end ? stop + 1 : end;
     size_t length = (size_t)(stop - line);
     a->counts.physical_lines++;
     if (length && line[length - 1] == '\r') length--;
@@ -333,7 +386,7 @@ static const uint8_t *any_line(aggregator *a, const uint8_t *line, const uint8_t
     }
     if (verdict == LINE_FAILED) return NULL;
     const int failed = verdict == ACCEPTED
-        ? record(a, &read, hash_readable(read.customer, read.customer_length, a->key))
+        ? record(a, &read, hash_readable(read.customer, read.customer_length, a->key), stays(a, &read, line, stop))
         : reject(a, (enum reason)verdict, line, length);
     return failed ? NULL : next;
 }
@@ -382,7 +435,7 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     if (end - p < TIMESTAMP_BYTES + SHORTEST_REST) return NULL;
     line->day = read_day(a, p);
     if (line->day < 0 || line->day >= a->plain_days || !is_plain_time(p + 10)) return NULL;
-    line->second = (pair(p + 11) * 60 + pair(p + 14)) * 60 + pair(p + 17);
+    if (a->tallies.parts) line->second = (pair(p + 11) * 60 + pair(p + 14)) * 60 + pair(p + 17);
     p += TIMESTAMP_BYTES;
     if (*p == '"') return NULL; /* a customer in quotes loses them */
 
@@ -417,8 +470,10 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
     /* At least 8 bytes are left. */
     const unsigned hundreds = (unsigned)p[0] - '0', tens = (unsigned)p[1] - '0', units = (unsigned)p[2] - '0';
     if (hundreds - 1 > 4 || tens > 9 || units > 9 || p[3] != ' ') return NULL;
-    line->method = (span){NULL, 0};
-    line->target = between(path, p - 1);
+    if (a->tallies.parts) {
+        line->method = (span){NULL, 0};
+        line->target = between(path, p - 1);
+    }
     line->status = (int32_t)(hundreds * 100 + tens * 10 + units);
     if (line->status == 101) return NULL;
     p += 4;
@@ -446,17 +501,18 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
 int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
     if (a->order) return AGGREGATOR_DRAINING;
     const uint8_t *p = data, *end = data + length;
+    program_begin(a->program);
     while (p < end) {
         log_line line;
         uint64_t hash;
         const uint8_t *next = a->plain_days ? plain_line(a, p, end, &line, &hash) : NULL;
         if (next) {
             a->counts.physical_lines++;
-            if (record(a, &line, hash)) return -1;
+            if (record(a, &line, hash, 1)) return -1;
         } else if (!(next = any_line(a, p, end))) return -1;
         p = next;
     }
-    return flush_pending(a);
+    return flush_awaited(a);
 }
 
 /* ---- Results ----------------------------------------------------------------------------------- */

@@ -18,11 +18,13 @@ SOURCES = (
     "encoding.c",
     "histogram.c",
     "json.c",
+    "marks.c",
     "periods.c",
     "program.c",
     "route.c",
     "sums.c",
     "tally.c",
+    "text.c",
     "totals.c",
     "values.c",
 )

@@ -27,32 +27,9 @@ static int code_unit(const uint8_t *p) {
     return unit;
 }
 
-/* The places of all bytes at which a string can end, or be wrong: quotes, backslashes, and control characters; the last
- * place is the end of the line or behind it. Found at once, because otherwise each string would wait for the one before.
- * Eight places are written at a time, more than there are, so that nothing depends on their number. */
-static void find_marks(const uint8_t *line, size_t length, uint32_t *places) {
-    for (size_t at = 0; at < length; at += 64) {
-        vector found[4];
-        for (int i = 0; i < 4; i++) {
-            const vector v = load16(line + at + 16 * i);
-            found[i] = (vector)(v == '"') | (vector)(v == '\\') | (vector)(v < 0x20);
-        }
-        uint64_t bits = bits_of(found[0], found[1], found[2], found[3]);
-        const int count = __builtin_popcountll(bits);
-        for (int group = 0; group < count; group += 8)
-            for (int i = 0; i < 8; i++) {
-                places[group + i] = (uint32_t)at + (uint32_t)__builtin_ctzll(bits | UINT64_C(1) << 63);
-                bits &= bits - 1;
-            }
-        places += count;
-    }
-    *places = (uint32_t)length;
-}
-
-/* The closing quote of a string that has escapes, the first of which is at `*mark`; NULL if it is none. */
-static const uint8_t *end_of_escaped(const uint8_t *line, const uint32_t **mark) {
+/* The closing quote of a string that has escapes, the first of which is at p; NULL if it is none. */
+static const uint8_t *end_of_escaped(const json *j, const uint8_t *p, const uint8_t *end) {
     for (;;) {
-        const uint8_t *p = line + **mark;
         if (*p == '"') return p;
         if (*p != '\\') return NULL;
         switch (p[1]) {
@@ -63,17 +40,15 @@ static const uint8_t *end_of_escaped(const uint8_t *line, const uint32_t **mark)
             break;
         default: return NULL;
         }
-        while (line + **mark < p) ++*mark;
+        p = next_mark(j->marks, STRING_ENDS, p, end);
     }
 }
 
-/* The closing quote of the string whose opening one is at p, or NULL; `mark` is left there. */
-static inline __attribute__((always_inline)) const uint8_t *end_of_string(const uint8_t *line, const uint32_t **mark,
-                                                                          const uint8_t *p, int *escaped) {
-    while (line + **mark <= p) ++*mark;
-    const uint8_t *stop = line + **mark;
-    *escaped = *stop != '"';
-    return *escaped ? end_of_escaped(line, mark) : stop;
+/* The closing quote of the string that starts at p, behind the opening one; or NULL. */
+static inline const uint8_t *end_of_string(const json *j, cursor *quotes, const uint8_t *p, const uint8_t *end, int *escaped) {
+    p = seek(quotes, p, end);
+    *escaped = *p != '"';
+    return *escaped ? end_of_escaped(j, p, end) : p;
 }
 
 static uint8_t *put_character(uint8_t *to, unsigned code) {
@@ -163,16 +138,101 @@ static inline void take(values *out, const node *wanted, span value) {
     out->present |= UINT64_C(1) << wanted->value;
 }
 
-int read_json(const node *nodes, const uint8_t *line, size_t length, json_room *room, values *out) {
+/* ---- Shapes ------------------------------------------------------------------------------------ */
+
+/* 16 bytes behind each text can be read. */
+static inline int has_text(const uint8_t *a, const uint8_t *b, size_t length) {
+    for (; length > 16; a += 16, b += 16, length -= 16)
+        if (first_of((vector)(load16(a) != load16(b))) < 16) return 0;
+    return first_of((vector)(load16(a) != load16(b))) >= length;
+}
+
+/* Whether a document has the shape. Then its keys, brackets, commas and words are the same, and each number is one, and each string
+ * ends with the quote that the next text begins with: so it is as valid as the one that was parsed, and the same values are present.
+ * No text has the line feed that may be read behind the line. */
+static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out) {
+    const shape *s = &j->shape;
+    const uint8_t *text = s->text;
+    uint8_t *scratch = j->decoded;
+    cursor quotes = cursor_at(j->marks, STRING_ENDS, p);
+    for (const piece *next = s->pieces, *last = next + s->count; next < last; next++) {
+        if (!has_text(p, text, next->length)) return 0;
+        text += next->length;
+        p += next->length;
+        if (p >= end) return 0;
+        const uint8_t *stop = next->is_string ? seek(&quotes, p, end) : end_of_number(p);
+        const int escaped = stop && *stop == '\\';
+        if (escaped) stop = end_of_escaped(j, stop, end);
+        if (!stop) return 0;
+        if (next->value != NONE) {
+            span *value = &out->at[next->value];
+            *value = escaped ? decoded(p, stop, scratch) : between(p, stop);
+            if (escaped) scratch += value->length;
+        }
+        p = stop;
+    }
+    out->present = s->present;
+    return end - p == s->rest && has_text(p, text, s->rest);
+}
+
+/* A shape is learned while a document is parsed. `at` is where the text of the next piece begins; NULL if none is learned, because
+ * there is too much of it, or a wanted value is a word, which is in no piece. */
+typedef struct { shape *shape; const uint8_t *at; uint8_t *text; } learner;
+
+static void learn_text(learner *l, const uint8_t *stop) {
+    const size_t length = (size_t)(stop - l->at), left = (size_t)(l->shape->text + MAX_SHAPE_BYTES - l->text);
+    if (length > left) l->at = NULL;
+    else {
+        memcpy(l->text, l->at, length);
+        l->text += length;
+        l->at = stop;
+    }
+}
+
+static inline void learn_piece(learner *l, const uint8_t *start, const uint8_t *stop, const node *wanted, int is_string) {
+    shape *s = l->shape;
+    if (!l->at) return;
+    const uint8_t *before = l->at;
+    learn_text(l, start);
+    if (!l->at || s->count == MAX_PIECES) {
+        l->at = NULL;
+        return;
+    }
+    s->pieces[s->count++] = (piece){(uint32_t)(start - before), wanted ? wanted->value : NONE, (uint8_t)is_string};
+    l->at = stop;
+}
+
+static void learn_rest(learner *l, const uint8_t *end, uint64_t present) {
+    const uint8_t *before = l->at;
+    if (!before) return;
+    learn_text(l, end);
+    if (!l->at) return;
+    l->shape->rest = (uint32_t)(end - before);
+    l->shape->present = present;
+}
+
+/* ---- Documents --------------------------------------------------------------------------------- */
+
+int read_json(json *j, const uint8_t *line, size_t length, values *out) {
     static const span words[] = {{(const uint8_t *)"true", 4}, {(const uint8_t *)"false", 5}, {(const uint8_t *)"null", 4}};
     const uint8_t *p = line, *end = line + length;
-    const uint32_t *mark = room->marks;
-    uint8_t *scratch = room->decoded;
+    const node *nodes = j->nodes;
+    uint8_t *scratch = j->decoded;
     level levels[DEPTH], *top = levels;
     const node *wanted;
     int escaped;
 
-    find_marks(line, length, room->marks);
+    /* Where most documents differ, to compare and to learn would only take time. */
+    const int may_be_known = j->misses < MAX_MISSES || j->misses % MAX_MISSES == 0;
+    if (may_be_known && j->shape.rest && has_shape(j, line, end, out)) {
+        j->misses = 0;
+        return 1;
+    }
+    learner learned = {&j->shape, may_be_known ? line : NULL, j->shape.text};
+    if (may_be_known) j->shape.count = j->shape.rest = 0;
+    j->misses++;
+    cursor quotes = cursor_at(j->marks, STRING_ENDS, line);
+    out->present = 0;
     p = skip_blanks(p, end);
     if (p == end || *p != '{') return 0;
     *top = (level){&nodes[0], 0, 0};
@@ -182,7 +242,7 @@ int read_json(const node *nodes, const uint8_t *line, size_t length, json_room *
 key:
     if (p >= end || *p != '"') return 0;
     {
-        const uint8_t *stop = end_of_string(line, &mark, p++, &escaped);
+        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
         if (!stop) return 0;
         wanted = NULL;
         if (top->node) wanted = find_key(nodes, top->node, escaped ? decoded(p, stop, scratch) : between(p, stop));
@@ -201,13 +261,14 @@ value:
     if (p >= end) return 0;
     if (wanted) out->present &= ~wanted->below; /* of equal keys the last counts */
     if (*p == '"') {
-        const uint8_t *stop = end_of_string(line, &mark, p++, &escaped);
+        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
         if (!stop) return 0;
         if (wanted && wanted->value != NONE) {
             const span text = escaped ? decoded(p, stop, scratch) : between(p, stop);
             if (escaped) scratch += text.length;
             take(out, wanted, text);
         }
+        learn_piece(&learned, p, stop, wanted, 1);
         p = stop + 1;
         goto after;
     }
@@ -223,7 +284,10 @@ value:
     case 't': case 'f': case 'n': {
         const span word = words[*p == 't' ? 0 : *p == 'f' ? 1 : 2];
         if (!starts_with(p, end, word)) return 0;
-        if (*p != 'n') take(out, wanted, between(p, p + word.length));
+        if (*p != 'n') {
+            take(out, wanted, between(p, p + word.length));
+            if (wanted) learned.at = NULL;
+        }
         p += word.length;
         break;
     }
@@ -231,6 +295,7 @@ value:
         const uint8_t *stop = end_of_number(p);
         if (!stop) return 0;
         take(out, wanted, between(p, stop));
+        learn_piece(&learned, p, stop, wanted, 0);
         p = stop;
     }
     }
@@ -250,7 +315,11 @@ after:
 
 close:
     p++;
-    if (top == levels) return skip_blanks(p, end) == end;
+    if (top == levels) {
+        if (skip_blanks(p, end) != end) return 0;
+        learn_rest(&learned, end, out->present);
+        return 1;
+    }
     top--;
     goto after;
 }

@@ -7,7 +7,7 @@ enum layout { TEXT, JSON, LOGFMT, COLUMNS, LAYOUTS };
 enum { TARGET = 254, PATH = 253 };          /* instead of a value's number: what a customer can also be made of */
 enum { NO_DURATION, SUM, BETWEEN, DURATIONS };
 enum { NO_REQUEST, REQUEST_LINE, TARGET_ALONE, REQUESTS };
-enum { VERSION = 1, MAX_LIST = 8, MAX_SHARED = 32 };
+enum { VERSION = 1, MAX_LIST = 8 };
 
 typedef struct { const span *at; uint32_t count; } texts;
 typedef struct { uint8_t at[MAX_LIST], count; } places; /* numbers of values, a few */
@@ -20,9 +20,7 @@ struct program {
     const template *templates;  /* or one, the prefix */
     uint32_t template_count;
     const span *names;          /* of logfmt and columns */
-    vector quotes[2];           /* what a value of logfmt can end with, if it starts with a quote */
-    vector separator;           /* of columns, in all places */
-    const node *nodes;          /* of JSON */
+    uint8_t separator, separators; /* of columns, and its set */
     texts skip;
     const condition *only;
     uint32_t only_count;
@@ -44,13 +42,10 @@ struct program {
     int needs_target, needs_path;
 
     buffer fields, field_values; /* the `#Fields:` line in force, and which value each of its columns is */
-    values values;
-    uint32_t reached;           /* holes of the last template that fitted; then where each began, and what was read before */
-    const uint8_t *began[MAX_SHARED + 1];
-    uint64_t present[MAX_SHARED + 1];
+    divided_line divided;
     buffer joined;              /* of a timestamp in several values */
     uint8_t line[MAX_LINE_BYTES + PADDING];    /* one at the end of its block */
-    json_room json;
+    json json;
 };
 
 /* ---- Loading ----------------------------------------------------------------------------------- */
@@ -113,6 +108,15 @@ static span text(loader *in) {
     return (span){in->at - length, length};
 }
 
+/* A text that follows a value: its first bytes are compared as a word. */
+static literal load_literal(loader *in) {
+    literal l = {.text = text(in)};
+    const size_t length = l.text.length < 8 ? l.text.length : 8;
+    l.mask = length ? UINT64_MAX >> (64 - 8 * length) : 0;
+    if (!in->failed) memcpy(&l.start, l.text.at, length);
+    return l;
+}
+
 static texts several_texts(loader *in, uint32_t count) {
     span *list = room(in, count, sizeof *list);
     for (uint32_t i = 0; i < count && !in->failed; i++) list[i] = text(in);
@@ -128,32 +132,13 @@ static places several_values(loader *in, int of_request) {
     return list;
 }
 
-static void add_byte(vector *bytes, byte_set *set, uint8_t byte) {
-    for (unsigned i = 0; i < set->count; i++)
-        if (bytes[i][0] == byte) return;
-    bytes[set->count++] = (vector){0} + byte;
-}
-
-static byte_set stops_of(loader *in, const hole *holes, uint32_t count) {
-    vector *bytes = room(in, (size_t)count + 2, sizeof *bytes);
-    byte_set set = {bytes, 0};
-    for (uint32_t i = 0; i < count && !in->failed; i++) {
-        if (holes[i].until.length) add_byte(bytes, &set, holes[i].until.at[0]);
-        if (holes[i].is_quoted) {
-            add_byte(bytes, &set, '"');
-            add_byte(bytes, &set, '\\');
-        }
-    }
-    return set;
-}
-
 /* The last hole of a template ends otherwise, so it is not shared. */
 static uint32_t shared_holes(const template *a, const template *b) {
     uint32_t shared = 0;
     if (!is_equal(a->lead, b->lead)) return 0;
     while (shared < MAX_SHARED && shared + 1 < a->count && shared + 1 < b->count) {
         const hole *h = &a->holes[shared], *other = &b->holes[shared];
-        if (h->value != other->value || h->is_quoted != other->is_quoted || !is_equal(h->until, other->until)) break;
+        if (h->value != other->value || h->is_quoted != other->is_quoted || !is_equal(h->until.text, other->until.text)) break;
         shared++;
     }
     return shared;
@@ -172,13 +157,20 @@ static void load_templates(loader *in, program *p) {
         for (uint32_t j = 0; j < list[i].count && !in->failed; j++) {
             holes[j].value = value_number(in, 1);
             holes[j].is_quoted = (uint8_t)below(in, 2);
-            holes[j].until = text(in);
-            holes[j].is_simple = !holes[j].is_quoted && holes[j].until.length == 1;
+            holes[j].until = load_literal(in);
+            const span until = holes[j].until.text;
+            holes[j].is_simple = !holes[j].is_quoted && until.length == 1;
+            if (holes[j].value != NONE) list[i].present |= UINT64_C(1) << holes[j].value % MAX_VALUES;
+            if (in->failed || until.length == 0) continue;
+            holes[j].first = until.at[0];
+            holes[j].set = set_with(&p->divided.marks, until.at[0]);
         }
         list[i].holes = holes;
-        list[i].stops = stops_of(in, holes, list[i].count);
         if (i && !in->failed) list[i].shared = shared_holes(&list[i - 1], &list[i]);
     }
+    for (uint32_t i = 1; i < p->template_count && !in->failed; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (list[i].shared < list[j].count) list[j].holes[list[i].shared].is_resumed = 1;
     p->templates = list;
 }
 
@@ -213,18 +205,18 @@ static void load_nodes(loader *in, program *p) {
         for (uint32_t j = 0; j < n->key_count; j++) n->below |= nodes[n->keys[j].node].below;
         for (uint32_t j = 0; j < n->index_count; j++) n->below |= nodes[n->indices[j].node].below;
     }
-    p->nodes = nodes;
+    p->json.nodes = nodes;
 }
 
 static void load_layout(loader *in, program *p) {
     p->layout = (enum layout)below(in, LAYOUTS);
     in->values = p->value_count = below(in, MAX_VALUES + 1);
+    p->json.marks = &p->divided.marks;
+    p->divided.marks.controls_end_strings = p->layout == JSON;
     if (p->layout == JSON) load_nodes(in, p);
-    else if (p->layout == COLUMNS) p->separator = (vector){0} + (uint8_t)number(in, 1);
+    else if (p->layout == COLUMNS) p->separators = set_with(&p->divided.marks, p->separator = (uint8_t)number(in, 1));
     else load_templates(in, p);
     if (p->layout == LOGFMT && p->template_count > 1) in->failed = 1;
-    p->quotes[0] += '"';
-    p->quotes[1] += '\\';
     if (p->layout == LOGFMT || p->layout == COLUMNS) p->names = several_texts(in, p->value_count).at;
 }
 
@@ -302,96 +294,12 @@ int program_is_native(const program *p) { return p->is_native; }
 /* ---- Layouts ----------------------------------------------------------------------------------- */
 
 static inline void set(program *p, unsigned value, span text) {
-    if (value >= MAX_VALUES) return;
-    p->values.at[value] = text;
-    p->values.present |= UINT64_C(1) << value;
+    p->divided.values.at[value] = text;
+    p->divided.values.present |= UINT64_C(1) << value;
 }
 
 static inline span get(const program *p, unsigned value) {
-    return p->values.present >> value & 1 ? p->values.at[value] : (span){NULL, 0};
-}
-
-/* The next quote that no backslash precedes, or the end. */
-static inline const uint8_t *closing_quote(scanner *s, const uint8_t *p) {
-    for (;; p += 2) {
-        p = next_of(s, p, '"', '\\');
-        if (p >= s->end || *p == '"') return p;
-    }
-}
-
-/* The next such text, which may be empty, or the end; the end may be before it. */
-static inline const uint8_t *next_text(scanner *s, const uint8_t *p, span text) {
-    if (text.length == 0) return p;
-    const uint8_t first = text.at[0];
-    for (;; p++) {
-        p = next_of(s, p, first, first);
-        if (p == s->end || text.length == 1 || starts_with(p, s->end, text)) return p;
-    }
-}
-
-/* Take the values of a template from a line, those of the first `known` holes aside. Returns the position after it, or NULL
- * if it does not fit; a `prefix` may be followed by anything. */
-static const uint8_t *fit(program *p, const template *t, uint32_t known, const uint8_t *at, const uint8_t *end,
-                          int is_prefix) {
-    if (known) {
-        at = p->began[known];
-        p->values.present = p->present[known];
-    } else {
-        p->reached = 0;
-        p->values.present = 0;
-        if (!starts_with(at, end, t->lead)) return NULL;
-        at += t->lead.length;
-    }
-    scanner s = scan(at, end, t->stops);
-    for (const hole *h = t->holes + known, *last = t->holes + t->count - 1; h <= last; h++) {
-        const int is_final = h == last && !is_prefix;
-        p->reached = (uint32_t)(h - t->holes);
-        if (p->reached <= MAX_SHARED) {
-            p->began[p->reached] = at;
-            p->present[p->reached] = p->values.present;
-        }
-        const uint8_t *stop;
-        if (h->is_simple && !is_final) { /* nearly all */
-            stop = next_of(&s, at, h->until.at[0], h->until.at[0]);
-            if (stop == end) return NULL;
-            if (h->value != NONE) set(p, h->value, unquoted(between(at, stop)));
-            at = stop + 1;
-            continue;
-        }
-        if (h->is_quoted) {
-            if (at == end) return NULL;
-            if (*at == '"') {
-                stop = closing_quote(&s, at + 1);
-                if (stop >= end) return NULL;
-                set(p, h->value, between(at + 1, stop));
-            } else {
-                if (*at != '-') return NULL;
-                set(p, h->value, between(at, at + 1));
-                stop = at;
-            }
-            at = stop + 1;
-            if (is_final && t->rest && at == end) return end;
-            if (!starts_with(at, end, h->until)) return NULL;
-            at += h->until.length;
-            if (is_final && !t->rest && at != end) return NULL;
-        } else if (is_final && !t->rest) {
-            if ((size_t)(end - at) < h->until.length) return NULL;
-            stop = end - h->until.length;
-            if (!starts_with(stop, end, h->until)) return NULL;
-            if (t->separator.length && find_text(at, end, t->separator)) return NULL;
-            set(p, h->value, unquoted(between(at, stop)));
-        } else {
-            stop = next_text(&s, at, h->until);
-            if (stop == end && h->until.length) {
-                if (!is_final) return NULL;
-                set(p, h->value, unquoted(between(at, end)));
-                return end;
-            }
-            set(p, h->value, unquoted(between(at, stop)));
-            at = stop + h->until.length;
-        }
-    }
-    return at;
+    return p->divided.values.present >> value & 1 ? p->divided.values.at[value] : (span){NULL, 0};
 }
 
 static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
@@ -399,7 +307,7 @@ static inline int is_blank(uint8_t byte) { return byte == ' ' || byte == '\t'; }
 enum { MISFIT, FIT, VALUES_ONLY }; /* a line has the declared form, or not, or all but a single pair */
 
 static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
-    if (p->template_count && !(at = fit(p, p->templates, 0, at, end, 1))) return MISFIT;
+    if (p->template_count && !(at = fit(&p->divided, p->templates, 0, at, end, 1))) return MISFIT;
     int result = VALUES_ONLY;
     for (;;) {
         while (at < end && is_blank(*at)) at++;
@@ -410,8 +318,7 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
         const span key = between(start, at++);
         span value;
         if (at < end && *at == '"') {
-            scanner s = scan(at, end, (byte_set){p->quotes, 2});
-            const uint8_t *stop = closing_quote(&s, at + 1);
+            const uint8_t *stop = closing_quote(&p->divided, at + 1, end);
             value = between(at + 1, stop < end ? stop : end);
             at = stop < end ? stop + 1 : end;
         } else {
@@ -426,9 +333,8 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
 }
 
 static int read_columns(program *p, const uint8_t *at, const uint8_t *end) {
-    scanner s = scan(at, end, (byte_set){&p->separator, 1});
     for (size_t i = 0; i < p->field_values.length; i++) {
-        const uint8_t *stop = next_of(&s, at, p->separator[0], p->separator[0]);
+        const uint8_t *stop = next_byte(&p->divided.marks, p->separators, p->separator, at, end);
         const unsigned value = p->field_values.bytes[i];
         if (value != NONE) set(p, value, unquoted(between(at, stop)));
         if (stop == end) return FIT;
@@ -465,15 +371,15 @@ span program_columns(const program *p) { return (span){p->fields.bytes, p->field
 
 static int read_layout(program *p, const uint8_t *line, size_t length) {
     const uint8_t *end = line + length;
-    p->values.present = 0;
+    p->divided.values.present = 0;
     switch (p->layout) {
     case TEXT:
         for (uint32_t i = 0; i < p->template_count; i++)
             /* What the template before has not reached, this one does not reach either. */
-            if ((i == 0 || p->reached >= p->templates[i].shared) &&
-                fit(p, &p->templates[i], p->templates[i].shared, line, end, 0)) return FIT;
+            if ((i == 0 || p->divided.reached >= p->templates[i].shared) &&
+                fit(&p->divided, &p->templates[i], p->templates[i].shared, line, end, 0)) return FIT;
         return MISFIT;
-    case JSON: return read_json(p->nodes, line, length, &p->json, &p->values);
+    case JSON: return read_json(&p->json, line, length, &p->divided.values);
     case LOGFMT: return read_logfmt(p, line, end);
     default: return read_columns(p, line, end);
     }
@@ -621,6 +527,26 @@ static int is_ascii(const uint8_t *line, size_t length) {
     return first_of((vector)(all >= 0x80)) == 16;
 }
 
+void program_begin(program *p) { p->divided.marks.start = p->divided.marks.end = NULL; }
+
+/* Mark a stretch from a line on: what follows is needed soon. */
+static void mark_from(program *p, const uint8_t *line, size_t least, const uint8_t *end) {
+    const size_t left = (size_t)(end - line), most = least > STRETCH ? least : STRETCH;
+    mark(&p->divided.marks, line, left < most ? end : line + most);
+}
+
+static inline int is_marked(const program *p, const uint8_t *from, const uint8_t *to) {
+    return from >= p->divided.marks.start && to <= p->divided.marks.end;
+}
+
+const uint8_t *program_line_end(program *p, const uint8_t *line, const uint8_t *end) {
+    if (!is_marked(p, line, line + 1)) mark_from(p, line, 0, end);
+    const uint8_t *stop = next_mark(&p->divided.marks, LINE_FEEDS, line, p->divided.marks.end);
+    if (stop < p->divided.marks.end) return stop;
+    stop = memchr(stop, '\n', (size_t)(end - stop));
+    return stop ? stop : end;
+}
+
 int program_run(program *p, const uint8_t *line, size_t length, const uint8_t *readable, int64_t latest, log_line *out) {
     const uint8_t *end = line + length;
     if (p->layout == COLUMNS && starts_with(line, end, FIELDS))
@@ -628,11 +554,14 @@ int program_run(program *p, const uint8_t *line, size_t length, const uint8_t *r
     for (uint32_t i = 0; i < p->skip.count; i++)
         if (starts_with(line, end, p->skip.at[i])) return SKIPPED;
     if (length > MAX_LINE_BYTES) return TOO_LONG;
-    if (!is_ascii(line, length) && !is_utf8(line, length)) return ENCODING;
     if (readable - end < PADDING) {
         memset(p->line + length, 0, PADDING);
         line = memcpy(p->line, line, length);
-    }
+        mark(&p->divided.marks, line, line + length + PADDING);
+    } else if (!is_marked(p, line, end)) mark_from(p, line, length, readable);
+    end = line + length;
+    const int is_plain = p->divided.marks.is_plain || next_mark(&p->divided.marks, NOT_PLAIN, line, end) == end;
+    if (!is_plain && !is_ascii(line, length) && !is_utf8(line, length)) return ENCODING;
     const int fits = read_layout(p, line, length);
     if (fits == MISFIT) return LAYOUT;
     if (p->only_count && !is_wanted(p)) return SKIPPED;

@@ -3,28 +3,38 @@
 #define PROGRAM_H
 
 #include "encoding.h"
+#include "marks.h"
 #include "values.h"
 
 typedef struct {
     const uint8_t *customer;
     uint32_t customer_length;
-    int32_t day, second;    /* UTC: since 1970, and of the day */
-    span method, target;    /* as written; only if targets are read */
+    int32_t day;            /* UTC, since 1970 */
     int32_t status;
     int timed;              /* whether there is a duration */
     uint64_t duration_us;
+    /* From here on only for breakdowns. */
+    int32_t second;         /* of the day */
+    span method, target;    /* as written */
 } log_line;
 
 #define MAX_VALUES 64       /* each has a bit */
 #define NONE 255            /* instead of a value's number: it is not wanted */
 
-typedef struct { span until; uint8_t value, is_quoted, is_simple; } hole; /* simple: not quoted, up to one byte */
+typedef struct { span text; uint64_t start, mask; } literal;
+typedef struct {
+    literal until;
+    uint8_t value, is_quoted;
+    uint8_t is_simple;      /* not quoted, and ended by one byte */
+    uint8_t first, set;     /* byte of `until`, and the set that has it */
+    uint8_t is_resumed;     /* a later template that begins alike goes on here */
+} hole;
 typedef struct {
     span lead, separator;
-    const hole *holes;
-    byte_set stops;         /* what holes can end with */
+    hole *holes;
     uint32_t count;
     uint32_t shared;        /* lead and holes that the template before begins with, too */
+    uint64_t present;       /* the values that a line has of which it fits */
     int rest;
 } template;
 
@@ -47,6 +57,22 @@ typedef struct {
     span at[MAX_VALUES];
 } values;
 
+/* A line that is being divided: where its separators are, and the values that were found. */
+enum { MAX_SHARED = 32 };
+typedef struct {
+    marks marks;
+    values values;
+    uint32_t reached;       /* holes of the last template that fitted, as far as another goes on from there; and where */
+    const uint8_t *began[MAX_SHARED + 1];
+} divided_line;
+
+/* Take the values of a template from a line, those of the first `known` holes aside. Returns the position after it, or NULL
+ * if it does not fit; a `prefix` may be followed by anything. */
+const uint8_t *fit(divided_line *, const template *, uint32_t known, const uint8_t *at, const uint8_t *end, int is_prefix);
+
+/* The next quote that no backslash precedes, or the end. */
+const uint8_t *closing_quote(const divided_line *, const uint8_t *at, const uint8_t *end);
+
 typedef struct program program;
 
 /* Returns 0, NO_MEMORY or PROGRAM_MALFORMED: whatever the code is, a program that was loaded is safe to run. */
@@ -63,20 +89,39 @@ int program_is_native(const program *);
 /* Read the method and the target of every request, whoever the customer is. */
 void program_read_targets(program *);
 
+/* Lines come from a new block: what is known of the last one is not so any more. */
+void program_begin(program *);
+/* The end of the line that starts there: its LF, or the end of the block. */
+const uint8_t *program_line_end(program *, const uint8_t *line, const uint8_t *end);
+
 /* The verdict on a line, without LF and trailing CR: ACCEPTED, SKIPPED, a reason, or LINE_FAILED when out of memory. Later than
  * `latest` (nanoseconds since 1970) no request can be. `readable` is the end of what can be read behind the line. What
  * `out` points to lives as long as the line, and until the next. */
 enum { SKIPPED = -2, LINE_FAILED = -3 };
 int program_run(program *, const uint8_t *line, size_t length, const uint8_t *readable, int64_t latest, log_line *out);
 
-/* What reading a JSON document needs: places in the line, and strings whose escapes are decoded. */
+/* The shape of a document: the text before each string and number, then the rest. A log has documents of few shapes. One of
+ * known shape is compared with it, instead of being parsed. */
+enum { MAX_PIECES = 64, MAX_SHAPE_BYTES = 4096, MAX_MISSES = 16 };
+typedef struct { uint32_t length; uint8_t value, is_string; } piece; /* of the text, and what follows it */
 typedef struct {
-    uint32_t marks[MAX_LINE_BYTES + PADDING];
-    uint8_t decoded[MAX_LINE_BYTES + PADDING];
-} json_room;
+    uint32_t count, rest;
+    uint64_t present;
+    piece pieces[MAX_PIECES];
+    uint8_t text[MAX_SHAPE_BYTES + PADDING];
+} shape;
+
+/* What reading JSON documents needs. */
+typedef struct {
+    const node *nodes;
+    const marks *marks;
+    shape shape;            /* of a document that was parsed; rest is 0 if it is not known */
+    uint32_t misses;     /* documents in a row that did not have it: after MAX_MISSES it is seldom tried */
+    uint8_t decoded[MAX_LINE_BYTES + PADDING]; /* strings that had escapes */
+} json;
 
 /* Take the wanted values of a JSON document, which must be an object. Returns 1 if the line is one: what Python's `json`
- * reads, without NaN and Infinity, in at most 64 levels. Behind the line is a control character. */
-int read_json(const node *nodes, const uint8_t *line, size_t length, json_room *, values *out);
+ * reads, without NaN and Infinity, in at most 64 levels. The line is marked, and behind it is a control character. */
+int read_json(json *, const uint8_t *line, size_t length, values *out);
 
 #endif

@@ -77,7 +77,20 @@ def _key(declared: Format, name: str) -> object:
 
 
 def _text(declared: Format, _names: tuple[str, ...], number: Number) -> bytes:
-    return _list(declared.template, lambda template: _template(template, number))
+    templates = [
+        template
+        for template, later in zip(declared.template, (*declared.template[1:], None), strict=True)
+        if not (later and _reads_as_much(later, template, number))
+    ]
+    return _list(tuple(templates), lambda template: _template(template, number))
+
+
+def _reads_as_much(later: Template, template: Template, number: Number) -> bool:
+    """Tell whether a template is not needed: a later one ends sooner, fits its lines, too, and has all values that are asked for."""
+    count = len(later.holes)
+    more = template.holes[count:]
+    unread = bool(more) and all(number(hole.name or "") == _NONE for hole in more)
+    return unread and later.rest and later.lead == template.lead and later.holes == template.holes[:count]
 
 
 def _logfmt(declared: Format, names: tuple[str, ...], number: Number) -> bytes:

@@ -43,61 +43,6 @@ static inline const uint8_t *find(const uint8_t *p, const uint8_t *end, uint8_t 
     return NULL;
 }
 
-/* A bit for each of 64 bytes, whether a comparison was true. */
-static inline uint64_t bits_of(vector a, vector b, vector c, vector d) {
-#if defined __SSE2__
-    const uint64_t low = (uint64_t)_mm_movemask_epi8((__m128i)a) | (uint64_t)_mm_movemask_epi8((__m128i)b) << 16;
-    const uint64_t high = (uint64_t)_mm_movemask_epi8((__m128i)c) | (uint64_t)_mm_movemask_epi8((__m128i)d) << 16;
-    return low | high << 32;
-#elif defined __aarch64__
-    const vector bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t half = vpaddq_u8((uint8x16_t)(a & bit), (uint8x16_t)(b & bit));
-    const uint8x16_t sum = vpaddq_u8(half, vpaddq_u8((uint8x16_t)(c & bit), (uint8x16_t)(d & bit)));
-    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sum, sum)), 0);
-#else
-    const vector all[] = {a, b, c, d};
-    uint64_t words[8], bits = 0;
-    memcpy(words, all, sizeof words);
-    for (int i = 0; i < 8; i++) bits |= ((words[i] & HIGH) >> 7) * UINT64_C(0x0102040810204080) >> 56 << (8 * i);
-    return bits;
-#endif
-}
-
-/* Where the bytes of a set are in a line, 64 at a time. A line's values are short: to find each separator anew would
- * wait for one load after the other. */
-typedef struct { const vector *bytes; unsigned count; } byte_set; /* each in all places */
-typedef struct { const uint8_t *at, *end; uint64_t marks; byte_set set; } scanner;
-
-static inline uint64_t marks_at(const uint8_t *p, byte_set set) {
-    const vector a = load16(p), b = load16(p + 16), c = load16(p + 32), d = load16(p + 48);
-    vector e = {0}, f = e, g = e, h = e;
-    for (unsigned i = 0; i < set.count; i++) {
-        const vector byte = set.bytes[i];
-        e |= (vector)(a == byte);
-        f |= (vector)(b == byte);
-        g |= (vector)(c == byte);
-        h |= (vector)(d == byte);
-    }
-    return bits_of(e, f, g, h);
-}
-
-static inline scanner scan(const uint8_t *line, const uint8_t *end, byte_set set) {
-    return (scanner){line, end, line < end ? marks_at(line, set) : 0, set};
-}
-
-/* The first of two bytes, from a position that is never before the last one; or the end. */
-static inline const uint8_t *next_of(scanner *s, const uint8_t *from, uint8_t byte, uint8_t other) {
-    for (;;) {
-        for (; s->marks; s->marks &= s->marks - 1) {
-            const uint8_t *p = s->at + __builtin_ctzll(s->marks);
-            if (p >= from && (*p == byte || *p == other)) return p < s->end ? p : s->end;
-        }
-        if (s->end - s->at <= 64) return s->end;
-        s->at += 64;
-        s->marks = marks_at(s->at, s->set);
-    }
-}
-
 static inline int starts_with(const uint8_t *p, const uint8_t *end, span text) {
     return (size_t)(end - p) >= text.length && memcmp(p, text.at, text.length) == 0;
 }

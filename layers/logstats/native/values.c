@@ -211,11 +211,13 @@ static inline unsigned two_digits(const uint8_t *p) {
     return (tens | units) > 15 || tens > 9 || units > 9 ? 1000 : tens * 10 + units;
 }
 
-static unsigned month_of(const uint8_t *name) {
-    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+/* The month of "/Sep/"; 0 if it is none. */
+static unsigned month_of(const uint8_t *p) {
+    static const char names[] = "/Jan/Feb/Mar/Apr/May/Jun/Jul/Aug/Sep/Oct/Nov/Dec/";
+    unsigned found = 0;
     for (unsigned month = 0; month < 12; month++)
-        if (memcmp(name, names + 3 * month, 3) == 0) return month + 1;
-    return 0;
+        found |= (unsigned)(load4(p) == load4((const uint8_t *)names + 4 * month)) << (month + 1);
+    return found ? (unsigned)__builtin_ctz(found) : 0;
 }
 
 /* What follows the seconds: a fraction, and a zone. */
@@ -260,7 +262,7 @@ int parse_time(span text, enum form form, int64_t zone, int64_t *ns) {
         clock = p + 11;
     } else {
         if (text.length < 20 || p[2] != '/' || p[6] != '/' || p[11] != ':') return 0;
-        day = day_number(two_digits(p + 7) * 100 + two_digits(p + 9), month_of(p + 3), two_digits(p));
+        day = day_number(two_digits(p + 7) * 100 + two_digits(p + 9), month_of(p + 2), two_digits(p));
         clock = p + 12;
     }
     const unsigned hour = two_digits(clock), minute = two_digits(clock + 3), second = two_digits(clock + 6);

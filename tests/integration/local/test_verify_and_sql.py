@@ -1,6 +1,9 @@
 """`verify`, `sql` and `ingest --again`, as commands."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +106,18 @@ def test_sql_shows_text_as_it_is(url: str) -> None:
 def test_sql_shows_at_most_so_many_rows(url: str, found: int, said: str) -> None:
     done = run("sql", f"SELECT generate_series(1, {found})", "--database-url", url, "--json")
     assert (len(json.loads(done.stdout)), done.stderr) == (10_000, said)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_reader_of_rows_that_has_gone_is_no_error(url: str, options: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = str(Path(sys.executable).with_name("logstats"))
+    command = [program, "sql", "SELECT 1", "--database-url", url, *options]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=buffered, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_verify_shows_control_characters_escaped(url: str, engine: sa.Engine) -> None:

@@ -12,6 +12,11 @@ DAY = (
     "INSERT INTO daily_statistics (customer_id, date, total_requests, client_errors, server_errors, duration_sum_us, histogram)"
     " VALUES ('{}', '2024-09-03', 1, 0, 0, 0, '\\x01')"
 )
+OBJECT = (
+    "INSERT INTO log_objects (bucket, key, confirmed_current, lines, accepted, rejected, rejected_by_reason, customer_days)"
+    " VALUES ('b', '{}', false, 0, 0, 0, '{{}}', 0)"
+)
+ROWS = {"daily_statistics_by_date": DAY, "log_objects_by_content": OBJECT}
 VALID = sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 
 
@@ -27,13 +32,13 @@ def test_others_write_while_an_index_is_built(engine: sa.Engine, name: str) -> N
     with engine.begin() as connection:
         connection.execute(sa.text(f"DROP INDEX {name}"))
     with engine.connect() as before:
-        before.execute(sa.text(DAY.format("before")))
+        before.execute(sa.text(ROWS[name].format("before")))
         build = threading.Thread(target=schema.upgrade, args=(engine,))
         build.start()
         tables.wait_for_waiting(engine, 1)
         with engine.begin() as meanwhile:
             meanwhile.execute(sa.text("SET LOCAL lock_timeout = '1s'"))
-            meanwhile.execute(sa.text(DAY.format("meanwhile")))
+            meanwhile.execute(sa.text(ROWS[name].format("meanwhile")))
         assert not is_valid(engine, name)
         before.commit()
         build.join()

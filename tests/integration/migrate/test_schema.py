@@ -21,6 +21,7 @@ from logstats.database import create_engine
 from logstats.models import Base
 from migrate import schema
 from migrate.revision import HEAD, MIGRATION_LOCK
+from processor.ledger import duplicates
 from tests import tables
 
 
@@ -244,6 +245,26 @@ def test_0006_keeps_what_is_there_and_lets_older_code_go_on(empty: sa.Engine) ->
             assert [tuple(row) for row in counts] == [(5, 0), (5, 0)]
         rows = connection.execute(sa.text("SELECT format, skipped FROM log_objects")).all()
     assert [tuple(row) for row in rows] == [(None, 0), (None, 0)]
+
+
+def test_0007_keeps_what_is_there_and_finds_equal_content_by_an_index(empty: sa.Engine) -> None:
+    """And older code goes on writing its rows."""
+    upgrade_to(empty, "0006")
+    row = (
+        "INSERT INTO log_objects (bucket, key, confirmed_current, lines, accepted, rejected, rejected_by_reason,"
+        " customer_days, content_digest, size_bytes) VALUES ('b', '{}', false, 3, 2, 1, '{{}}', 1, 'digest', 5)"
+    )
+    with empty.begin() as connection:
+        connection.execute(sa.text(row.format("before")))
+    schema.upgrade(empty)
+    statement = duplicates._OTHER.compile(dialect=empty.dialect)
+    with empty.begin() as connection:
+        connection.execute(sa.text(row.format("after")))
+        assert connection.scalar(sa.text("SELECT count(*) FROM log_objects")) == 2
+        connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        parameters = statement.construct_params({"digest": "digest", "own": 1})
+        plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
+    assert any("log_objects_by_content" in line for line in plan)
 
 
 def test_0009_rewrites_nothing_and_lets_older_code_go_on(empty: sa.Engine) -> None:

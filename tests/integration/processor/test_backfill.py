@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from processor import backfill
+from processor import backfill, sources
+from processor.reading.s3 import list_objects
 from tests import oracle, tables
 from tests.integration.processor.conftest import REJECTS
 from tests.logs import as_bytes, random_lines
@@ -73,9 +74,11 @@ def test_what_fails_is_named_and_the_rest_goes_on(
     s3: S3Double, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Here an object that is deleted between the listing and the reading, and a corrupt archive."""
-    listed = backfill.keys
+    listed = list_objects
     monkeypatch.setattr(
-        backfill, "keys", lambda *arguments: iter([("a-gone.log", 5), *listed(*arguments), ("z-gone.log", 5)])
+        sources,
+        "list_objects",
+        lambda *arguments: iter([("a-gone.log", 5), *listed(*arguments), ("z-gone.log", 5)]),
     )
     s3.put(BUCKET, "b.log.gz", gzip.compress(as_bytes(A))[:-3])
     s3.put(BUCKET, "c.log", as_bytes(A))

@@ -23,7 +23,7 @@ from processor.reading.objects import SourceError
 from processor.reading.s3 import S3Object
 from processor.reject_stores import LocalRejectStore
 from processor.requests import EventRequest
-from tests import events, oracle, tables
+from tests import events, oracle, sample_logs, tables
 from tests.integration.processor.conftest import REJECTS, deliver
 from tests.logs import as_bytes, random_lines
 
@@ -69,6 +69,58 @@ def test_trap_10_test_events_encoded_keys_and_several_records(s3: "S3Client", en
     assert deliver(test_event, records(created(key, version, "01"), created("b.log", other, "02"))) == []
     tables.check(engine, A + B)
     assert tables.ledger(engine, key).outcome == "ingested"
+
+
+ALB = "AWSLogs/111122223333/elasticloadbalancing/eu-central-1/2024/09/03/111122223333_elasticloadbalancing_eu-central-1"
+KEYS = {
+    "apache-combined": ("web-1/access.log-20240904.gz", True),
+    "aws-alb": (f"{ALB}_app.api-prod.0123456789abcdef_20240903T0005Z_192.0.2.10_2soosksi.log.gz", True),
+    "aws-apigateway-clf": ("exportedlogs/00000000-0000-0000-0000-000000000001/api-prod/000000.gz", True),
+    "aws-apigateway-json": (
+        "2024/09/03/00/amazon-apigateway-prod-1-2024-09-03-00-00-04-00000000-0000-0000-0000-000000000001",
+        False,
+    ),
+    "aws-cloudfront": ("cdn/E2EXAMPLE1A2B3.2024-09-03-10.a1b2c3d4.gz", True),
+    "aws-s3-access": ("s3-access/2024-09-03-10-21-33-A1B2C3D4E5F60718", False),
+    "caddy-json": ("access-2024-09-04T00-00-00.000.log.gz", True),
+    "envoy-istio-json": ("istio-ingressgateway-6d4cf56db6-x2v9p.log", False),
+    "haproxy": ("lb1/haproxy.log.1", False),
+    "iis-w3c": ("W3SVC1/u_ex240903.log", False),
+    "kong-json": ("kong/file.log", False),
+    "nginx-timed": ("web-1/access.log.2.gz", True),
+}
+"""By which key each service's log comes to S3, and whether it is compressed."""
+
+
+@pytest.mark.parametrize("sample", sample_logs.PRESETS)
+def test_the_log_of_each_service_is_read_as_it_comes(
+    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, sample: str
+) -> None:
+    """By its content alone, and again as the preset that a rule names."""
+    options, preset = sample_logs.OPTIONS.get(sample, {}), sample_logs.PRESETS[sample]
+    rules = [options, {"prefix": "ruled/", "format": preset} | options]
+    monkeypatch.setenv("LOG_FORMATS", json.dumps(rules if options else rules[1:]))
+    (key, compressed), data = KEYS[sample], sample_logs.first_requests(sample)
+    stored = gzip.compress(data) if compressed else data
+    for times, name in enumerate((key, f"ruled/{key}"), 1):
+        assert deliver(upload(s3, name, stored, "01")) == []
+        row, found = tables.ledger(engine, name), tables.statistics(engine)
+        assert (row.outcome, row.format, row.accepted, row.rejected) == ("ingested", preset, 12, 0)
+        known_of = sample_logs.truth(sample)
+        assert {f"{customer} {day}" for customer, day in found} == known_of.keys()
+        for (customer, day), statistics in found.items():
+            known = known_of[f"{customer} {day}"]
+            durations = [] if sample in sample_logs.UNTIMED else known["durations_us"]
+            counts = [
+                statistics[name]
+                for name in ("total_requests", "client_errors", "server_errors", "timed_requests")
+            ]
+            assert counts == [
+                times * count for count in (known["total"], known["4xx"], known["5xx"], len(durations))
+            ]
+            longest = pytest.approx(max(durations) / 1e6, abs=0.001) if durations else None
+            mean = pytest.approx(sum(durations) / len(durations) / 1e6, abs=0.001) if durations else None
+            assert (statistics["duration_max"], statistics["duration_mean"]) == (longest, mean)
 
 
 def test_what_is_not_recognised_is_dealt_with_and_what_it_holds_is_not_logged(

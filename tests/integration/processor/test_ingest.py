@@ -20,8 +20,6 @@ from benchmarks.scaling import CONNECTIONS_PER_PROCESSOR
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import load
-from processor.dataflow import staging
-from processor.dataflow.report import PartReport
 from processor.dataflow.source import byte_ranges
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
@@ -346,23 +344,6 @@ def test_a_failed_attempt_leaves_nothing_and_the_next_one_succeeds(
     tables.check(ingestor.engine)
     assert ingest(ingestor, tmp_path / "a.log.gz", data).outcome == "ingested"
     tables.check(ingestor.engine, LINES)
-
-
-def test_a_file_that_changes_while_it_is_read_is_not_committed(
-    ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.log"
-    stage = staging.stage
-
-    def stage_then_change(*arguments: Any) -> list[PartReport]:  # noqa: ANN401 - passed on
-        reports = stage(*arguments)
-        path.write_bytes(as_bytes(LINES[:10]))
-        return reports
-
-    monkeypatch.setattr("processor.ingest.stage", stage_then_change)
-    with pytest.raises(SourceError, match="changed while it was read"):
-        ingest(ingestor, path, LINES)
-    assert tables.statistics(ingestor.engine) == {}
 
 
 def test_a_lost_batch_is_an_error_and_commits_nothing(

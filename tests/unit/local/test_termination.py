@@ -46,3 +46,12 @@ def test_other_threads_leave_signals_alone() -> None:
 
     with ThreadPoolExecutor() as pool:
         assert pool.submit(within).result() == signal.getsignal(signal.SIGTERM)
+
+
+def test_a_command_under_nohup_survives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopped_by_exception():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

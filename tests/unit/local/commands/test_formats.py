@@ -60,6 +60,19 @@ def test_how_the_lines_of_a_file_are_read() -> None:
     assert len(rows) == 14
 
 
+def test_a_log_without_customers_says_what_they_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    path.write_text((SAMPLES / "nginx-timed.log").read_text().replace(" - acme [", " - - ["))
+    said = run("try", str(path), "--lines", "3").stderr
+    assert said.startswith("No line has a customer; say with --customer where it is: client, user, time, ")
+    assert said.endswith(", @target, @path.\n")
+    assert run("try", str(path), "--lines", "3", "--customer", "client").stderr == ""
+    path.write_text(
+        '{"ts":1725351302.4,"msg":"handled request","request":{"method":"GET","host":"h","uri":"/a"},"duration":1,"status":200}\n'
+    )
+    assert run("try", str(path)).stderr.endswith("where it is: the name of a value, @target, @path.\n")
+
+
 def test_what_others_read_is_said() -> None:
     lines = run("try", str(SAMPLES / "nginx-timed.log")).stdout.splitlines()
     assert lines[:2] == [

@@ -34,13 +34,16 @@ def test_writes_a_file_with_every_option(tmp_path: Path) -> None:
     assert {line.split()[2] for line in lines} == {"cust_1", "cust_2", "cust_3"}
 
 
-def test_shows_progress_on_a_terminal(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "shown"), [("xterm", True), ("dumb", False)])
+def test_shows_progress_on_a_terminal_that_can_draw_a_line_again(
+    kind: str, tmp_path: Path, *, shown: bool
+) -> None:
     terminal, stderr = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    environment = os.environ | {"TERM": kind, "COLUMNS": "80"}
     try:
         subprocess.run([*PROGRAM, "-o", tmp_path / "some.log"], stderr=stderr, env=environment, check=True)
-        os.set_blocking(terminal, False)
-        assert b"Generating" in os.read(terminal, 65536)
+        os.write(stderr, b"end")
+        assert (b"Generating" in os.read(terminal, 65536)) == shown
     finally:
         os.close(terminal)
         os.close(stderr)

@@ -14,9 +14,9 @@ def test_the_aws_line_works_as_printed(monkeypatch: pytest.MonkeyPatch, tmp_path
     program = Path(sys.executable).with_name("aws")
     assert program.exists()
     monkeypatch.chdir(program.parents[2])
-    assert up._aws() == str(program.relative_to(program.parents[2]))
+    assert up._program("aws") == str(program.relative_to(program.parents[2]))
     monkeypatch.chdir(tmp_path)
-    assert shlex.split(up._aws()) == [str(program)]
+    assert shlex.split(up._program("aws")) == [str(program)]
 
 
 def test_a_file_name_in_the_progress_is_neither_markup_nor_control(

@@ -13,36 +13,11 @@ from hypothesis import strategies as st
 from logstats.domain.format import parse_format
 from logstats.domain.reader import SKIPPED, Reader, RejectReason, Request, Skipped
 from logstats.formats import NATIVE, customised, detect, load, presets, source_of
+from tests.sample_logs import PRESETS, SAMPLES, UNTIMED, Verdict, truth, verdicts
 
-SAMPLES = Path(__file__).parents[3] / "samples"
 DAY_NS = 86_400 * 10**9
-OPTIONS: dict[str, dict[str, str]] = {"haproxy": {"zone": "+02:00"}}
-"""Options for what a preset cannot know of a sample."""
-PRESETS = {
-    "apache-combined": "combined",
-    "aws-alb": "aws-alb",
-    "aws-apigateway-clf": "aws-apigateway-clf",
-    "aws-apigateway-json": "aws-apigateway",
-    "aws-cloudfront": "aws-cloudfront",
-    "aws-s3-access": "aws-s3",
-    "caddy-json": "caddy",
-    "envoy-istio-json": "envoy",
-    "haproxy": "haproxy",
-    "iis-w3c": "iis",
-    "kong-json": "kong",
-    "nginx-timed": "nginx",
-}
-STARTS = {"envoy-istio-json", "haproxy", "kong-json"}
-"""The samples whose times are those of a request's start."""
-UNTIMED = {"apache-combined", "aws-apigateway-clf"}
 EXACT = {"caddy-json"}
 """The durations of the others are in whole milliseconds, rounded up, down or to the nearest."""
-Verdict = Request | RejectReason | Skipped | None
-
-
-def verdicts(sample: str) -> list[tuple[bytes, Verdict]]:
-    reader = Reader(customised(presets()[PRESETS[sample]], **OPTIONS.get(sample, {})))
-    return [(line, reader.read(line)) for line in (SAMPLES / f"{sample}.log").read_bytes().splitlines()]
 
 
 def statistics(requests: list[Request]) -> dict[str, dict[str, Any]]:
@@ -67,11 +42,10 @@ def day_of(timestamp_ns: int) -> str:
 @pytest.mark.parametrize("sample", PRESETS)
 def test_the_first_twelve_requests_are_the_truth(sample: str) -> None:
     requests = [verdict for _, verdict in verdicts(sample) if isinstance(verdict, Request)][:12]
-    truth = json.loads((SAMPLES / f"truth{'-start' * (sample in STARTS)}.json").read_text())
-    found = statistics(requests)
-    assert found.keys() == truth.keys()
+    found, known_of = statistics(requests), truth(sample)
+    assert found.keys() == known_of.keys()
     for key, entry in found.items():
-        expected = truth[key]
+        expected = known_of[key]
         durations, known = entry.pop("durations_us"), expected.pop("durations_us")
         assert entry == expected
         if sample in UNTIMED:

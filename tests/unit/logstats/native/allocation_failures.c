@@ -27,10 +27,12 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #include "encoding.c"
 #include "histogram.c"
 #include "json.c"
+#include "marks.c"
 #define put_numbers put_numbers_of_period /* sums.c has a function of that name */
 #include "periods.c"
 #undef put_numbers
 #include "program.c"
+#include "text.c"
 #include "totals.c"
 #include "route.c"
 #include "sums.c"

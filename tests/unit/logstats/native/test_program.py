@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,8 @@ from tests.reference import Aggregate, aggregate, by_kernel
 
 LINES = 40
 """Lines of a random block; the nightly profile tries 2 500 blocks a preset, more than two million lines."""
+DOCUMENTS = 200
+"""Of a block of JSON documents; nightly more than a million are compared with what Python's `json` makes of them."""
 seeds = st.integers(0, 2**64 - 1)
 LATEST = 1_725_500_000
 _RUN_ALWAYS = native_program()[:1] + b"\0" + native_program()[2:]
@@ -145,6 +148,8 @@ MEMBERS = (
     "c",
     "e",
 )
+_VALUE = re.compile(rb'(?<=:)"(?:[^"\\\\]|\\\\.)*"|(?<=[:,\[])-?[0-9][^],}]*')
+_TIME = b'"2024-09-03T12:00:00Z"'
 BLANKS = ("", "", "", " ", "  ", "\t", "\r", " \t ", "\v", "\u00a0")
 
 
@@ -164,7 +169,7 @@ def document(rng: random.Random, depth: int) -> str:
 def documents(seed: int) -> bytes:
     rng = random.Random(seed)
     lines = []
-    for _ in range(LINES):
+    for _ in range(DOCUMENTS):
         members = [f'"{rng.choice(MEMBERS)}":{document(rng, 4)}' for _ in range(rng.randrange(6))]
         members[rng.randrange(len(members) + 1) :] = ['"t":"2024-09-03T12:00:00Z"', '"s":200', '"u":"12"']
         rng.shuffle(members)
@@ -185,6 +190,51 @@ def documents(seed: int) -> bytes:
 @given(seeds)
 def test_agrees_on_json(seed: int) -> None:
     check(DOCUMENT, documents(seed))
+
+
+def alike(seed: int) -> bytes:
+    """Documents of two shapes, one after the other, with other values; in some a byte is wrong."""
+    rng = random.Random(seed)
+    shapes = documents(seed).split(b"\n")[:2]
+
+    def value(found: re.Match[bytes]) -> bytes:
+        odd = rng.random() < 0.02
+        if not odd and found[0] in (_TIME, b"200"):
+            return found[0]
+        if found[0].startswith(b'"'):
+            return b'"%b"' % rng.choice(STRINGS if odd else STRINGS[:6]).encode()
+        return rng.choice(SCALARS if odd else SCALARS[:6]).encode()
+
+    lines = []
+    for _ in range(DOCUMENTS):
+        text = _VALUE.sub(value, rng.choices(shapes, (5, 1))[0])
+        if rng.random() < 0.1:
+            at = rng.randrange(len(text) + 1)
+            text = (
+                text[:at]
+                + rng.choice((b'"', b"}", b",", b" ", b"\\", b"\r", b"1", b"\x7f"))
+                + text[at + rng.randrange(2) :]
+            )
+        lines.append(text)
+    return rng.choice((b"\n", b"\r\n")).join(lines)
+
+
+@given(seeds)
+def test_agrees_on_documents_that_are_alike(seed: int) -> None:
+    """What is known of one document must not hold for the next."""
+    check(DOCUMENT, alike(seed))
+
+
+@pytest.mark.parametrize("customer", ["true", "17", '"acme"', '"\\u0061"'])
+def test_a_document_that_is_alike_has_values_of_its_own(customer: str) -> None:
+    """Not those at the places of the last one, whose memory has other bytes now."""
+    buffer, aggregator = bytearray(200), Aggregator(program=compile_format(DOCUMENT))
+    for before in ("a longer one", "short", "-"):
+        line = f'{{"x":"{before}","a":{customer},"s":200,"t":"2024-09-03T12:00:00Z"}}'.encode()
+        buffer[: len(line)] = line
+        aggregator.feed(buffer, len(line))
+    [(name, _, numbers, *_)] = aggregator.drain()
+    assert (name.decode(), numbers[0]) == (str(json.loads(customer)).lower(), 3)
 
 
 def test_random_documents_are_json_or_not() -> None:

@@ -40,7 +40,7 @@ def test_what_a_worker_tells_is_written_in_one_piece(monkeypatch: pytest.MonkeyP
     pieces: list[str] = []
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@/nothing?host=/nowhere")
     monkeypatch.setattr("processor.cluster.members.stage", stage)
-    monkeypatch.setattr("processor.cluster.members.open_log", lambda _: None)
+    monkeypatch.setattr("processor.cluster.members.open_log", lambda *_: None)
     monkeypatch.setattr("processor.cluster.members.membership.join", lambda *_: nullcontext())
     monkeypatch.setattr("sys.stdout.write", pieces.append)
     assert member("a.log", LAYOUT, 0, 1) == 1

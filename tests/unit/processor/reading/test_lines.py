@@ -37,6 +37,7 @@ class Memory:
     key: str = "a.log"
     bucket: str = "b"
     step: int = 1 << 20
+    closed: int = 0
 
     modified_ns: int = 0
 
@@ -45,20 +46,22 @@ class Memory:
         return len(self.data)
 
     def open_range(self, start: int, end: int) -> ByteRange:
-        return _Range(self.data[start:end], self.step)
+        return _Range(self, self.data[start:end])
 
 
 @dataclass
 class _Range:
+    memory: Memory
     left: bytes
-    step: int
 
     def readinto(self, buffer: memoryview) -> int:
-        piece, self.left = self.left[: min(len(buffer), self.step)], self.left[min(len(buffer), self.step) :]
+        count = min(len(buffer), self.memory.step)
+        piece, self.left = self.left[:count], self.left[count:]
         buffer[: len(piece)] = piece
         return len(piece)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.memory.closed += 1
 
 
 class Recorder:
@@ -238,3 +241,15 @@ def test_the_caller_comes_to_its_turn_while_a_last_line_goes_on() -> None:
     data = b"x" * (module.CHUNK_BYTES + (8 << 20))
     turns = sum(1 for _ in feed_lines(Memory(data), 0, module.CHUNK_BYTES, Aggregator()))
     assert turns >= len(data) // module.BLOCK_BYTES
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_range_that_is_given_up_is_closed(compress: Callable[[bytes], bytes], turns: int) -> None:
+    """Also by the thread that reads ahead of the parsing, wherever it is."""
+    memory = Memory(compress(random.Random(1).randbytes(4 << 20)))
+    feeding = feed_lines(memory, 0, memory.size, Aggregator(), compression_of(memory.data))
+    for _ in range(turns):
+        next(feeding)
+    feeding.close()  # type: ignore[attr-defined]  # it is a generator
+    assert memory.closed == bool(turns)
