@@ -9,8 +9,13 @@ SETUP := $(VENV)/setup.stamp
 DEVELOPMENT := $(VENV)/development.stamp
 WHEELS := $(VENV)/wheels.stamp
 AUDIT := build/audit/audit.stamp
+AUDIT_TEMPLATES := build/audit-templates/audit.stamp
 DOCKER ?= docker
 IMAGE ?= logstats/processor
+ENV ?= dev
+CDK_CLI := node_modules/aws-cdk/bin/cdk
+# The Node of the locked package, which setup brings: none has to be installed.
+NODE = $(shell $(BIN)/python -c 'import os, cdk; print(os.environ["JSII_NODE"])')
 
 # The first interpreter that really starts, is CPython 3.12 or 3.11 and can make environments.
 PYTHON ?= $(shell for p in python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python /opt/homebrew/bin/python3.12 \
@@ -160,10 +165,21 @@ audit-packages: $(AUDIT)  ## Look for known weaknesses in the locked packages (a
 	    build/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$f.txt || exit 1; done
 
 .PHONY: audit-code
-audit-code: $(AUDIT)  ## Look for weak code (bandit), secrets (detect-secrets) and weak workflows (zizmor); offline
+audit-code: $(AUDIT) audit-templates  ## Look for weak code (bandit), secrets (detect-secrets), weak workflows (zizmor) and templates; offline
 	@build/audit/bin/bandit --quiet --recursive --configfile pyproject.toml cdk functions layers local benchmarks
-	@git ls-files -z | xargs -0 build/audit/bin/detect-secrets-hook --no-verify
+	@git ls-files -z -- ':!tests/samples' | xargs -0 build/audit/bin/detect-secrets-hook --no-verify
 	@build/audit/bin/zizmor --quiet --offline .github
+
+.PHONY: audit-templates
+audit-templates: $(AUDIT_TEMPLATES)  ## Look for what is wrong (cfn-lint) or weak (checkov) in templates of all kinds; offline
+	@rm -rf build/templates && $(BIN)/python -m tests.infrastructure.matrix build/templates
+	@build/audit-templates/bin/cfn-lint --config-file .github/cfnlintrc.yaml build/templates/*.json
+	@build/audit-templates/bin/checkov --config-file .github/checkov.yaml --directory build/templates
+
+$(AUDIT_TEMPLATES): $(SETUP) .github/templates-requirements.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/audit-templates
+	@$(BIN)/uv pip install --quiet --python build/audit-templates --require-hashes -r .github/templates-requirements.txt
+	@touch $@
 
 $(AUDIT): $(SETUP) .github/requirements.txt
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/audit
@@ -175,13 +191,28 @@ synth: setup  ## Synthesise the AWS templates into cdk.out/ (offline, no account
 	@$(BIN)/python -m cdk.app
 
 .PHONY: cdk-synth
-cdk-synth: synth  ## Synthesise with the pinned CDK command line too, and compare (fetches it from npm once)
-	@node="$$($(BIN)/python -c 'import os, cdk; print(os.environ["JSII_NODE"])')" && \
-	npm="$$(dirname "$$node")/../lib/node_modules/npm/bin/npm-cli.js" && \
-	{ [ node_modules -nt package-lock.json ] || "$$node" "$$npm" ci --silent --no-audit --no-fund; } && \
-	"$$node" node_modules/aws-cdk/bin/cdk synth --quiet --no-notices --output build/cdk-cli && \
+cdk-synth: synth $(CDK_CLI)  ## Synthesise with the pinned CDK command line too, and compare
+	@"$(NODE)" $(CDK_CLI) synth --quiet --no-notices --output build/cdk-cli && \
 	for e in dev prod; do cmp cdk.out/logstats-$$e.template.json build/cdk-cli/logstats-$$e.template.json || exit 1; done
 	@echo "The CDK command line gives the same templates"
+
+$(CDK_CLI): $(SETUP) package-lock.json
+	@echo "Fetching the pinned CDK command line"
+	@"$(NODE)" "$$(dirname "$(NODE)")/../lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: cdk
+cdk: setup $(CDK_CLI)  ## Run the pinned CDK command line (CDK="diff logstats-dev")
+	@"$(NODE)" $(CDK_CLI) --no-notices $(CDK)
+
+.PHONY: preflight
+preflight: setup  ## Find out what would stop a deployment to AWS (ENV=dev)
+	@$(BIN)/python -m cdk.preflight $(ENV)
+
+.PHONY: deploy
+deploy: preflight $(CDK_CLI)  ## Deploy to AWS, after the preflight (ENV=dev; CDK="-c backfill=true")
+	@$(BIN)/python -m cdk.first_deployment $(ENV)
+	@"$(NODE)" $(CDK_CLI) --no-notices deploy logstats-$(ENV) $(CDK)
 
 .PHONY: image
 image:  ## Build the processor's image (BASE_IMAGE=... for another base, IMAGE=... for another name; needs Docker)
@@ -222,7 +253,7 @@ scaling: setup  ## Measure ingests and their commits, rewrite docs/scaling.md (q
 
 .PHONY: lock
 lock: setup  ## Renew the hash-locked requirements from the *.in files
-	@for f in $(LOCKED); do \
+	@for f in $(LOCKED) .github/templates-requirements; do \
 	    constraint=; case $$f in requirements-dev|local/*|.github/*) ;; *) constraint="-c requirements-dev.txt";; esac; \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	        --no-header $(LOCK) $$constraint $$f.in -o $$f.txt || exit 1; done

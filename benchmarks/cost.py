@@ -23,6 +23,8 @@ class Prices:
     lambda_arm_gb_second: float = 0.0000133334
     lambda_million_requests: float = 0.20
     s3_gb_month: float = 0.023
+    s3_archive_gb_month: float = 0.004
+    s3_thousand_transitions: float = 0.02
     s3_thousand_puts: float = 0.005
     s3_thousand_gets: float = 0.0004
     sqs_million_requests: float = 0.40
@@ -55,6 +57,7 @@ class Load:
     acu: float = 1
     customers: int = 50
     kept_days: int = 30
+    archive_days: int = 0
     mb_per_second: float = 100
     seconds_per_object: float = 1.5
 
@@ -70,11 +73,11 @@ class Load:
         return min(24, self.request_hours + seconds / 3600)
 
 
-PROCESSOR_GB, API_GB = 3538 / 1024, 1769 / 1024
+PROCESSOR_GB, API_GB = 3008 / 1024, 1769 / 1024
 CONTRIBUTION_GB = 4e-6
 IOS_PER_CONTRIBUTION = 4
 GETS_PER_OBJECT = 16
-ALARMS = 15  # metrics that alarms look at
+ALARMS = 17  # metrics that alarms look at
 DASHBOARDS = 2
 PROCESSOR_METRICS, API_METRICS = 14, 10  # with a value in an hour with uploads, and with requests
 SAMPLED = 0.05  # of the traces, beyond the first of each second
@@ -88,6 +91,16 @@ LOADS = (
     Load("idle"),
     Load("1 GB a day", gb=1, objects=24, requests=10_000, request_hours=4),
     Load("1 TB a day", gb=1000, objects=8000, requests=1_000_000, request_hours=24, acu=4),
+    Load(
+        "the same in prod, third year",
+        gb=1000,
+        objects=8000,
+        requests=1_000_000,
+        request_hours=24,
+        acu=4,
+        kept_days=1095,
+        archive_days=90,
+    ),
 )
 
 
@@ -100,7 +113,7 @@ def monthly(load: Load, prices: Prices) -> dict[str, float]:
         "Aurora: capacity": load.awake_hours * DAYS * load.acu * prices.aurora_acu_hour,
         "Aurora: storage and I/O": contributions * CONTRIBUTION_GB * prices.aurora_storage_gb_month
         + contributions * IOS_PER_CONTRIBUTION / 1e6 * prices.aurora_million_ios,
-        "S3: log objects kept": load.gb * load.kept_days * prices.s3_gb_month,
+        "S3: log objects kept": _kept(load, prices),
         "S3: requests": objects
         / 1000
         * (prices.s3_thousand_puts + GETS_PER_OBJECT * prices.s3_thousand_gets),
@@ -118,6 +131,18 @@ def monthly(load: Load, prices: Prices) -> dict[str, float]:
         "X-Ray": (_traced(load.objects) + _traced(load.requests)) * DAYS / 1e6 * prices.million_traces,
         "Secret and image": prices.secret_month + IMAGE_GB * prices.ecr_gb_month,
     }
+
+
+def _kept(load: Load, prices: Prices) -> float:
+    """Return what a month of all kept log objects costs: in S3 Standard, and after `archive_days` in Glacier Instant Retrieval."""
+    if not load.archive_days:
+        return load.gb * load.kept_days * prices.s3_gb_month
+    archived = load.kept_days - load.archive_days
+    return (
+        load.gb * load.archive_days * prices.s3_gb_month
+        + load.gb * archived * prices.s3_archive_gb_month
+        + load.objects * DAYS / 1000 * prices.s3_thousand_transitions
+    )
 
 
 def _busy(events: int) -> float:
@@ -174,7 +199,8 @@ _MEANINGS = {
     "request_hours": "hours with requests, and a few minutes after each",
     "acu": "its mean capacity then, ACU",
     "kept_days": "days that log objects are kept",
-    "mb_per_second": "MB/s of the processor (3538 MiB)",
+    "archive_days": "days after which they are archived",
+    "mb_per_second": "MB/s of the processor (3008 MiB)",
     "seconds_per_object": "seconds for each object besides",
 }
 
@@ -190,7 +216,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="renew docs/cost.md")
     options = parser.parse_args()
     prices = Prices(**{name: getattr(options, name) for name in asdict(Prices())})
-    _, small, large = LOADS
+    _, small, large, _ = LOADS
     own = [
         replace(
             large if gb > 100 else small,

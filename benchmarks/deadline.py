@@ -77,7 +77,8 @@ def main() -> None:
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there, objects), daemon=True)
     server.start()
-    os.environ |= {"AWS_ENDPOINT_URL": here.recv(), "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "x")
+    os.environ |= {"AWS_ENDPOINT_URL": here.recv(), **keys}
     with database.running() as place:
         print("| object | stored bytes | by the clock, MB/s | per second of CPU, MB | assumed | margin |")
         print("|---|---|---|---|---|---|")

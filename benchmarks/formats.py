@@ -38,7 +38,7 @@ ALB = (
 API_GATEWAY = (
     '{{"requestId":"{id}","ip":"{client}","caller":"-","user":"-","requestTime":"{clf}",'
     '"httpMethod":"GET","resourcePath":"/v1/{{proxy+}}","path":"/prod{path}","status":"{status}","protocol":"HTTP/1.1",'
-    '"responseLength":"{sent}","responseLatency":"{ms}","integrationLatency":"{page}","apiKeyId":"key{page}",'
+    '"responseLength":"{sent}","responseLatency":"{ms}","integrationLatency":"{page}","apiKeyId":"key{page}",'  # pragma: allowlist secret
     '"principalId":"{customer}","domainName":"api.example.com","stage":"prod"}}\n'
 )
 NGINX = '{client} - {customer} [{clf}] "GET {path}?page={page} HTTP/2.0" {status} {sent} "-" "{agent}" {seconds}\n'

@@ -54,6 +54,13 @@ def watch_ingest(monitoring: Monitoring, ingest: Ingest, parameters: Parameters)
         periods=3,
         meaning="The account has no concurrency left for the processor; log objects wait.",
     )
+    if limits.silent_hours is not None:
+        monitoring.inactivity(
+            "NoLogObjects",
+            ingest.queue.metric("NumberOfMessagesSent", statistic="Sum", period=Duration.hours(1)),
+            periods=limits.silent_hours,
+            meaning="No log object has been announced for hours: uploads have stopped, or their announcements.",
+        )
     _watch_content(monitoring, parameters.environment, limits)
 
 
@@ -98,6 +105,20 @@ def watch_api(monitoring: Monitoring, api: Api, limits: MonitoringParameters) ->
         above=limits.server_errors,
         periods=2,
         meaning="The API fails, or its database does not answer.",
+    )
+    requests, refused = (
+        api.gateway.metric(metric, statistic="Sum", period=FIFTEEN_MINUTES) for metric in ("Count", "4xx")
+    )
+    monitoring.alarm(
+        "ClientErrors",
+        cloudwatch.MathExpression(
+            expression=f"IF(refused >= {limits.client_errors}, 100 * refused / requests, 0)",
+            using_metrics={"requests": requests, "refused": refused},
+            period=FIFTEEN_MINUTES,
+            label="Requests answered 4xx, percent",
+        ),
+        above=limits.client_errors_percent,
+        meaning="Most requests to the API are refused: callers have the wrong rights, are throttled, or are broken.",
     )
     monitoring.alarm(
         "ApiLatency",

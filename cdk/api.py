@@ -13,10 +13,10 @@ from constructs import Construct
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from cdk import outputs
+from cdk import access_log, outputs
 from cdk.checks import acknowledge
 from cdk.database import Database, database_function
-from cdk.environment import STRICT, Environment, LogRetention
+from cdk.environment import STRICT, Environment
 from cdk.layers import Layers
 from cdk.logs import log_group
 from migrate.roles import READER
@@ -38,20 +38,6 @@ PROTECTED_ROUTES = (
 OPEN_ROUTES = ("/", "/static/{proxy+}")
 """Routes without data: the page's own files."""
 
-ACCESS_LOG = {
-    "requestId": "$context.requestId",
-    "requestTime": "$context.requestTime",
-    "ip": "$context.identity.sourceIp",
-    "httpMethod": "$context.httpMethod",
-    "routeKey": "$context.routeKey",
-    "status": "$context.status",
-    "responseLatency": "$context.responseLatency",
-    "integrationError": "$context.integrationErrorMessage",
-    "authorizerError": "$context.authorizer.error",
-}
-"""The fields of the access log, under AWS's own names: the preset `aws-apigateway` reads it. The path is none of them: it holds a
-customer's id."""
-
 
 @dataclass(frozen=True, config=STRICT)
 class ApiParameters:
@@ -71,7 +57,9 @@ class ApiParameters:
         Whether a cold start restores a snapshot of the initialised function instead of importing it again. Lambda
         takes one of each published version, and charges for keeping and restoring it.
     throttle_rate, throttle_burst
-        Requests per second that all callers have together, and how many may come at once.
+        Requests per second that all callers have together, and how many may come at once: the stage's default for its
+        routes, a target that API Gateway keeps as well as it can (developer guide, "Throttle requests to your HTTP APIs").
+        What comes beyond gets 429.
     maximum_concurrency
         Requests answered at once, each with one connection to the database: reserved, so that no other function of
         the account takes or gets them. None reserves nothing, as accounts must whose quota is below 200.
@@ -91,7 +79,7 @@ class ApiParameters:
     def _tokens_have_an_issuer(self) -> "ApiParameters":
         if self.auth == "jwt" and not (self.issuer and self.audience):
             raise ValueError(
-                "auth=jwt needs an issuer and an audience: -c auth=jwt -c issuer=URL -c audience=NAME"
+                'auth=jwt needs an issuer and an audience: {"auth": "jwt", "issuer": URL, "audience": NAME}'
             )
         if self.auth != "jwt" and (self.issuer or self.audience):
             raise ValueError("an issuer or audience is only used with auth=jwt")
@@ -140,7 +128,7 @@ class Api(Construct):
             create_default_stage=False,
         )
         self._add_routes(parameters)
-        self._add_stage(parameters, environment.log_retention)
+        self._add_stage(parameters, environment)
         CfnOutput(Stack.of(self), outputs.API_URL, value=self.gateway.api_endpoint)
         CfnOutput(Stack.of(self), outputs.API_ID, value=self.gateway.api_id)
 
@@ -169,8 +157,11 @@ class Api(Construct):
             return self.function
         return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)
 
-    def _add_stage(self, parameters: ApiParameters, log_retention: LogRetention) -> None:
-        access_log = log_group(self, "AccessLog", log_retention)
+    def _add_stage(self, parameters: ApiParameters, environment: Environment) -> None:
+        # Under this prefix a new group does not lengthen the account's policy for delivered logs, which has a limit (API
+        # Gateway developer guide, "Configure logging for HTTP APIs").
+        name = f"/aws/vendedlogs/logstats-{environment.environment}/api"
+        group = log_group(self, "AccessLog", environment.log_retention, name)
         stage = apigateway.HttpStage(
             self,
             "Stage",
@@ -184,7 +175,7 @@ class Api(Construct):
         resource = stage.node.default_child
         assert isinstance(resource, apigateway.CfnStage)  # noqa: S101 - what an L2 stage is made of
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=access_log.log_group_arn, format=json.dumps(ACCESS_LOG)
+            destination_arn=group.log_group_arn, format=json.dumps(access_log.FIELDS)
         )
 
 

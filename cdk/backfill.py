@@ -75,7 +75,7 @@ class Backfill(Construct):
         scope: Construct,
         construct_id: str,
         database: AuroraDatabase,
-        buckets: tuple[s3.Bucket, s3.Bucket],
+        buckets: tuple[s3.IBucket, s3.Bucket],
         parameters: BackfillParameters,
         environment: Environment,
     ) -> None:
@@ -141,7 +141,7 @@ class Backfill(Construct):
         self,
         task: ecs.FargateTaskDefinition,
         database: AuroraDatabase,
-        buckets: tuple[s3.Bucket, s3.Bucket],
+        buckets: tuple[s3.IBucket, s3.Bucket],
         parameters: BackfillParameters,
         environment: Environment,
     ) -> None:
@@ -151,7 +151,7 @@ class Backfill(Construct):
         task.add_container(
             CONTAINER,
             container_name=CONTAINER,
-            image=ecs.ContainerImage.from_docker_image_asset(image(self, environment.architecture)),
+            image=ecs.ContainerImage.from_docker_image_asset(image(self, environment)),
             entry_point=["python3", "-m", "processor.backfill", "--processes", processes],
             command=[f"s3://{source.bucket_name}/"],
             environment={
@@ -171,7 +171,7 @@ def _command(
     task: ecs.FargateTaskDefinition,
     subnet: ec2.ISubnet,
     groups: list[str],
-    source: s3.Bucket,
+    source: s3.IBucket,
 ) -> str:
     """Return the command that starts a task on the whole bucket."""
     overrides = {"containerOverrides": [{"name": CONTAINER, "command": [f"s3://{source.bucket_name}/"]}]}

@@ -41,6 +41,8 @@ class AuroraParameters:
         Idle time before it pauses; only when `minimum_acu` is 0.
     backup_days
         Retention of automatic backups.
+    deletion_protection
+        Whether it is protected when a deployment is complete (`cdk.protection`).
     engine_version
         Of Aurora PostgreSQL. AWS applies minor upgrades by itself; another major version here is upgraded to by the next
         deployment (docs/runbook.md, "Upgrade").
@@ -133,14 +135,16 @@ class AuroraDatabase(Construct):
             preferred_maintenance_window=aurora.maintenance_window,
             copy_tags_to_snapshot=True,
             cloudwatch_logs_exports=list(server.LOGS),
-            deletion_protection=aurora.deletion_protection,
             removal_policy=RemovalPolicy.SNAPSHOT if environment.retain_data else RemovalPolicy.DESTROY,
         )
         if aurora.snapshot_identifier:
             server.restore(self.cluster, aurora.snapshot_identifier)
         server.add_log_groups(self, self.cluster, identifier, environment.log_retention)
-        if not aurora.deletion_protection:
-            acknowledge(self.cluster, "RDS10", "The environment's parameters say that it may be deleted")
+        acknowledge(
+            self.cluster,
+            "RDS10",
+            "`cdk.protection` protects it at the end of a deployment, if the parameters say so",
+        )
         DatabaseRoles(self, "Roles", self.cluster, NAME, layers, environment.log_retention)
         self.placement = Placement(network.vpc, network.subnets, [network.clients])
 

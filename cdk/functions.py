@@ -82,6 +82,16 @@ def _role(scope: Construct, group: logs.LogGroup, place: Placement) -> iam.Role:
     if place.vpc:
         # The Lambda service asks for these on "*" before it creates a function in a VPC.
         role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_INTERFACES), resources=["*"]))
+        # The service does, and the function's own code must not (developer guide, "Giving Lambda functions access to
+        # resources in an Amazon VPC"): only calls from code have this key.
+        role.add_to_policy(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                actions=list(_NETWORK_INTERFACES),
+                resources=["*"],
+                conditions={"Null": {"lambda:SourceFunctionArn": "false"}},
+            )
+        )
         acknowledge(
             role,
             "IAM5[Resource::*]",

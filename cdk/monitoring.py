@@ -25,7 +25,8 @@ class MonitoringParameters:
     Attributes
     ----------
     email
-        Gets every alarm, once its owner has confirmed it; more can subscribe to the topic `AlarmTopic`.
+        Gets every alarm, once its owner has confirmed it; more can subscribe to the topic `AlarmTopic`. ``none`` says
+        that nobody does by email, which an environment that retains data must say in so many words.
     runbook
         Where docs/runbook.md can be read: every alarm's description ends with this and the anchor of its section.
     log_level, debug_sample_rate
@@ -51,11 +52,16 @@ class MonitoringParameters:
         few requests is the 99th percentile.
     capacity_percent
         Of the database's `maximum_acu` that may be used, a quarter of an hour long.
+    client_errors_percent, client_errors
+        The share of answers that may be 4xx in a quarter of an hour (401, 403, 404, 422, 429), and from how many on it
+        counts.
+    silent_hours
+        How many hours in a row may pass without a log object. None is no limit: only who uploads knows it.
     failed_logins
         How many sign-ins by IAM the database may refuse in five minutes: functions connect a few times a minute.
     """
 
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    email: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+|none)$")] | None = None
     runbook: Annotated[str, Field(pattern=r"^[^#\s]+$", max_length=200)] = "docs/runbook.md"
     log_level: LogLevel = "INFO"
     debug_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0
@@ -69,6 +75,9 @@ class MonitoringParameters:
     server_errors: Annotated[int, Field(ge=0)] = 10
     latency_seconds: Annotated[float, Field(gt=0, le=29)] = 3
     capacity_percent: Annotated[int, Field(ge=1, le=99)] = 90
+    client_errors_percent: Annotated[float, Field(gt=0, lt=100)] = 50
+    client_errors: Annotated[int, Field(ge=1)] = 100
+    silent_hours: Annotated[int, Field(ge=1, le=168)] | None = None
     failed_logins: Annotated[int, Field(ge=0)] = 5
 
 
@@ -92,7 +101,7 @@ class Monitoring(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             )
         )
-        if parameters.email:
+        if parameters.email not in (None, "none"):
             self.topic.add_subscription(subscriptions.EmailSubscription(parameters.email))
         CfnOutput(Stack.of(self), outputs.ALARM_TOPIC, value=self.topic.topic_arn)
 
@@ -132,6 +141,19 @@ class Monitoring(Construct):
             datapoints_to_alarm=periods,
             evaluation_periods=of or periods,
             treat_missing_data=missing,
+        )
+
+    def inactivity(self, name: str, metric: cloudwatch.IMetric, *, periods: int, meaning: str) -> None:
+        """Raise an alarm when nothing has happened for so many periods: a metric was 0, or not published at all."""
+        self._add(
+            name,
+            meaning,
+            metric=metric,
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            datapoints_to_alarm=periods,
+            evaluation_periods=periods,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
 
     def silence(self, name: str, metric: cloudwatch.IMetric, *, periods: int, meaning: str) -> None:

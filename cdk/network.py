@@ -13,6 +13,7 @@ from cdk.environment import LogRetention
 from cdk.logs import log_group
 
 POSTGRES_PORT = 5432
+_S3_ACTIONS = ("s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject")
 
 
 class Network(Construct):
@@ -48,7 +49,7 @@ class Network(Construct):
                 ec2.SubnetConfiguration(name="isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
             ],
         )
-        self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        _restrict(self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3))
         self.vpc.add_flow_log(
             "Refused",
             destination=ec2.FlowLogDestination.to_cloud_watch_logs(
@@ -87,13 +88,39 @@ class Network(Construct):
         ]
 
 
+def _restrict(endpoint: ec2.GatewayVpcEndpoint) -> None:
+    """Let nothing through but what functions and tasks do: with the account's buckets, and with two of AWS's.
+
+    AWS's are named in the CloudFormation user guide, "Use AWS PrivateLink" (where a custom resource's response goes), and
+    in the Amazon ECR user guide, "Amazon ECR interface VPC endpoints" (where a task's image comes from).
+    """
+    for actions, resource, conditions in (
+        (_S3_ACTIONS, "*", {"StringEquals": {"aws:ResourceAccount": Aws.ACCOUNT_ID}}),
+        (("s3:PutObject",), f"arn:{Aws.PARTITION}:s3:::cloudformation-custom-resource-response-*/*", None),
+        (("s3:GetObject",), f"arn:{Aws.PARTITION}:s3:::prod-{Aws.REGION}-starport-layer-bucket/*", None),
+    ):
+        endpoint.add_to_policy(
+            iam.PolicyStatement(
+                principals=[iam.AnyPrincipal()],
+                actions=list(actions),
+                resources=[resource],
+                conditions=conditions,
+            )
+        )
+
+
 def connect(scope: Construct, source: ec2.SecurityGroup, target: ec2.SecurityGroup, port: int) -> None:
     """Let one security group connect to another.
 
     CDK's own `allow_to` would take away the rule that leads nowhere, and to a group without rules EC2 adds one that
     allows everything.
     """
-    tcp: dict[str, Any] = {"ip_protocol": "tcp", "from_port": port, "to_port": port}
+    tcp: dict[str, Any] = {
+        "description": f"{source.node.id} to {target.node.id}",
+        "ip_protocol": "tcp",
+        "from_port": port,
+        "to_port": port,
+    }
     here, there = source.security_group_id, target.security_group_id
     ec2.CfnSecurityGroupEgress(
         scope, f"To{target.node.id}", group_id=here, destination_security_group_id=there, **tcp

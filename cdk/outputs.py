@@ -15,6 +15,8 @@ REPORT_TOPIC: Final = "ReportTopic"
 """Only with `report`."""
 BACKFILL_COMMAND: Final = "BackfillCommand"
 """Only with ``-c backfill=true``."""
+FIREHOSE_ROLE: Final = "FirehoseRole"
+"""Only where `deliveries` has ``firehose``."""
 
 DATABASE_URL: Final = "DatabaseUrl"
 """Template parameter: the URL of an existing PostgreSQL."""

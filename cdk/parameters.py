@@ -49,6 +49,18 @@ class Parameters(Environment):
         return self
 
     @model_validator(mode="after")
+    def _data_that_is_kept_is_not_for_everybody(self) -> "Parameters":
+        if self.retain_data and self.api.auth == "none":
+            raise ValueError('api.auth=none is for environments without data to keep: "retain_data": false')
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_is_told(self) -> "Parameters":
+        if self.retain_data and self.monitoring.email is None:
+            raise ValueError('monitoring.email: say who gets the alarms, or "none"')
+        return self
+
+    @model_validator(mode="after")
     def _backfill_has_a_network(self) -> "Parameters":
         if self.backfill.enabled and isinstance(self.database, ExistingParameters):
             raise ValueError(
@@ -67,7 +79,8 @@ def read(context: Mapping[str, Any]) -> list[Parameters]:
     ----------
     context
         ``environments``: name to parameters; ``environment``: the one wanted, by default all but ``local``;
-        ``auth``, ``issuer`` and ``audience``: override those of the API; ``backfill``: true or false.
+        ``backfill``: true or false; ``auth``, ``issuer`` and ``audience``: those of the local cloud's API. On AWS the next
+        deployment without them would silently turn them back.
 
     Raises
     ------
@@ -82,6 +95,10 @@ def read(context: Mapping[str, Any]) -> list[Parameters]:
         raise ParametersError(f"environment {wanted!r} is unknown; there are: {', '.join(environments)}")
     names = [wanted] if wanted else [name for name in environments if name != "local"]
     override = {key: context[key] for key in ("auth", "issuer", "audience") if context.get(key) is not None}
+    if override and wanted != "local":
+        raise ParametersError(
+            f"-c {next(iter(override))}: say it in cdk.json, environments.{wanted or 'NAME'}.api, so that the next deployment keeps it"
+        )
     overrides = {"api": override, "backfill": _backfill(context.get("backfill"))}
     return [_validate(name, environments[name], overrides) for name in names]
 

@@ -16,7 +16,8 @@ from pydantic.dataclasses import dataclass
 from cdk import ROOT, outputs
 from cdk.checks import acknowledge
 from cdk.database import Database
-from cdk.environment import STRICT, Architecture, Environment, as_variable
+from cdk.deliveries import format_rules, ignored_keys
+from cdk.environment import STRICT, Environment, as_variable
 from cdk.functions import common_options
 from cdk.layers import function_architecture
 from logstats.domain.breakdown import PARTS
@@ -35,8 +36,8 @@ class ProcessorParameters:
     Attributes
     ----------
     memory_mib
-        Lambda gives one virtual CPU per 1769 MiB, and 3538 MiB are two, which the flow uses; its memory follows
-        customers and days, and needs far less.
+        Lambda gives one virtual CPU per 1769 MiB, so that 3538 MiB would be the two that the flow uses; new accounts may
+        have no more than 3008. The flow's memory follows customers and days, and needs far less.
     timeout_seconds
         Of one log object. At most five minutes, so that a message is invisible for at most half an hour.
     maximum_concurrency
@@ -47,7 +48,7 @@ class ProcessorParameters:
         Whether the emulator forwards invocations to the template parameter `ProcessorEndpoint`.
     """
 
-    memory_mib: Annotated[int, Field(ge=512, le=10_240)] = 3538
+    memory_mib: Annotated[int, Field(ge=512, le=10_240)] = 3008
     timeout_seconds: Annotated[int, Field(ge=1, le=300)] = 300
     maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 10
     withdraw_removed_objects: bool = False
@@ -61,7 +62,7 @@ class Processor(Construct):
         self,
         scope: Construct,
         construct_id: str,
-        buckets: tuple[s3.Bucket, s3.Bucket],
+        buckets: tuple[s3.IBucket, s3.Bucket],
         queue: sqs.IQueue,
         database: Database,
         parameters: ProcessorParameters,
@@ -72,7 +73,7 @@ class Processor(Construct):
             self,
             "Function",
             description="Ingests log objects",
-            code=lambda_.DockerImageCode.from_image_asset(**_image_options(environment.architecture)),
+            code=lambda_.DockerImageCode.from_image_asset(**_image_options(environment)),
             architecture=function_architecture(environment.architecture),
             memory_size=parameters.memory_mib,
             timeout=Duration.seconds(parameters.timeout_seconds),
@@ -102,7 +103,7 @@ class Processor(Construct):
         queue.grant_consume_messages(self.function).apply_before(mapping)
 
 
-def grant_ingest(role: iam.IRole, logs: s3.Bucket, rejects: s3.Bucket) -> None:
+def grant_ingest(role: iam.IRole, logs: s3.IBucket, rejects: s3.Bucket) -> None:
     """Let a role read log objects, of any version, from one bucket, and keep rejected lines in another."""
     reading = ("s3:GetObject", "s3:GetObjectVersion")
     _grant_objects(role, logs, *reading, why="Any object may be a log object")
@@ -113,26 +114,29 @@ def grant_ingest(role: iam.IRole, logs: s3.Bucket, rejects: s3.Bucket) -> None:
     _grant(role, logs.bucket_arn, "s3:ListBucket")
 
 
-def _grant_objects(role: iam.IRole, bucket: s3.Bucket, *actions: str, why: str) -> None:
+def _grant_objects(role: iam.IRole, bucket: s3.IBucket, *actions: str, why: str) -> None:
     _grant(role, bucket.arn_for_objects("*"), *actions)
     resource = bucket.node.default_child
-    assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - what an L2 bucket is made of
-    name = Stack.of(bucket).get_logical_id(resource)
-    acknowledge(role, f"IAM5[Resource::<{name}.Arn>/*]", why)
+    if isinstance(resource, s3.CfnBucket):
+        arn = f"<{Stack.of(bucket).get_logical_id(resource)}.Arn>"
+    else:  # an existing one
+        arn = f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
+    acknowledge(role, f"IAM5[Resource::{arn}/*]", why)
 
 
 def _grant(role: iam.IRole, resource: str, *actions: str) -> None:
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))
 
 
-def image(scope: Construct, architecture: Architecture) -> ecr_assets.DockerImageAsset:
+def image(scope: Construct, environment: Environment) -> ecr_assets.DockerImageAsset:
     """Return the processor's image; synthesis only hashes its build context (see `.dockerignore`)."""
-    return ecr_assets.DockerImageAsset(scope, "Image", **_image_options(architecture))
+    return ecr_assets.DockerImageAsset(scope, "Image", **_image_options(environment))
 
 
-def _image_options(architecture: Architecture) -> dict[str, Any]:
-    arm = architecture == "arm64"
+def _image_options(environment: Environment) -> dict[str, Any]:
+    arm = environment.architecture == "arm64"
     return {
+        "build_args": {"BASE_IMAGE": environment.base_image} if environment.base_image else None,
         "directory": str(ROOT),
         "file": "functions/processor/Dockerfile",
         "platform": ecr_assets.Platform.LINUX_ARM64 if arm else ecr_assets.Platform.LINUX_AMD64,
@@ -142,10 +146,10 @@ def _image_options(architecture: Architecture) -> dict[str, Any]:
 def reading_variables(environment: Environment) -> dict[str, str]:
     """Return the variables that say which objects are read, and how."""
     variables = {}
-    if environment.formats:
-        variables["LOG_FORMATS"] = as_variable(environment.formats)
-    if environment.ignore != IGNORED_KEYS:
-        variables["IGNORE"] = json.dumps(environment.ignore)
+    if formats := format_rules(environment):
+        variables["LOG_FORMATS"] = as_variable(formats)
+    if (ignored := ignored_keys(environment)) != IGNORED_KEYS:
+        variables["IGNORE"] = json.dumps(ignored)
     if environment.breakdown != tuple(PARTS):
         variables["BREAKDOWN"] = ",".join(environment.breakdown)
     if environment.routes:

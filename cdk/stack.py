@@ -7,7 +7,7 @@ from cdk.alarms import watch_api, watch_cluster, watch_ingest, watch_report, wat
 from cdk.api import Api
 from cdk.backfill import Backfill
 from cdk.dashboards import add_dashboards
-from cdk.database import AuroraDatabase, create_database
+from cdk.database import AuroraDatabase, AuroraParameters, create_database
 from cdk.ingest import Ingest
 from cdk.layers import Layers
 from cdk.migration import Migration
@@ -15,6 +15,7 @@ from cdk.monitoring import Monitoring
 from cdk.observation import observe
 from cdk.outputs import stack_name
 from cdk.parameters import Parameters
+from cdk.protection import Protection
 from cdk.report import Report
 from cdk.retention import Retention
 
@@ -70,3 +71,6 @@ class LogstatsStack(Stack):
             watch_cluster(monitoring, cluster, parameters.monitoring)
         if parameters.monitoring.dashboards:
             add_dashboards(monitoring, parameters.environment, ingest, api, cluster)
+        if isinstance(database, AuroraDatabase) and isinstance(parameters.database, AuroraParameters):
+            protected = parameters.database.deletion_protection
+            Protection(self, "DatabaseProtection", database, enabled=protected, after=self.node.children)

@@ -70,7 +70,7 @@ class S3Double:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret
         }
 
     def put(self, bucket: str, key: str, block: bytes, repeats: int = 1, *, stalled: bool = False) -> Version:

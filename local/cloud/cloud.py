@@ -137,6 +137,7 @@ def running(
         engine = create_engine(DatabaseSettings(url=url, tls="disable", iam_auth=False))
         stack.callback(engine.dispose)
         api = stack.enter_context(Gateway(deployed[outputs.API_URL], api_port, tls=aws.tls))
+        api.log = state.log("access")
         yield Cloud(aws, engine, function, deployed, api.url, enforce_iam, tokens_of)
     finally:
         with uninterrupted():

@@ -1,10 +1,13 @@
 """Serve the deployed API on a port of its own, by passing every request on to the emulated API Gateway."""
 
 import ssl
+import time
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from local.cloud import access_log
 from local.cloud.listener import Handler, Listener
 
 _NOT_PASSED_ON = {
@@ -17,6 +20,11 @@ _TIMEOUT_SECONDS = 35.0
 
 class Gateway(Listener):
     """Passes requests on to an API.
+
+    Attributes
+    ----------
+    log
+        A file that gets a line for each request, as API Gateway's access log does; None writes none.
 
     Parameters
     ----------
@@ -40,6 +48,7 @@ class Gateway(Listener):
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.api, self.emulator_host, self.tls = urlsplit(api_url), emulator_host, tls
+        self.log: Path | None = None
         super().__init__((host, port), _Handler)
 
     @property
@@ -59,7 +68,7 @@ class _Handler(Handler):
     server: Gateway
 
     def _pass_on(self) -> None:
-        body, connection = self.body(), self.server.connect()
+        body, connection, started = self.body(), self.server.connect(), time.monotonic()
         for name in _NOT_PASSED_ON:
             del self.headers[name]
         self.headers["Host"], self.headers["Content-Length"] = self.server.api.netloc, str(len(body))
@@ -68,11 +77,19 @@ class _Handler(Handler):
             response = connection.getresponse()
             headers = response.getheaders()
             passed_on = [(name, value) for name, value in headers if name.lower() not in _NOT_PASSED_ON]
-            self.send(response.status, passed_on, response.read())
+            content = response.read()
+            self._log(response.status, time.monotonic() - started)
+            self.send(response.status, passed_on, content)
         except (OSError, HTTPException) as error:
             self.send(502, [("Content-Type", "text/plain")], f"The emulator fails: {error}\n".encode())
         finally:
             connection.close()
+
+    def _log(self, status: int, seconds: float) -> None:
+        if self.server.log:
+            client = str(self.client_address[0])
+            with self.server.log.open("a", encoding="utf-8") as file:
+                file.write(access_log.line(self.command, self.path, client, status, seconds))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as attributes are
         """Handle every method, known or not: `do_GET`, `do_PURGE`."""

@@ -13,6 +13,9 @@ from tests.docker.containers import DOCKER, DockerError, docker, output, relay
 from tests.s3_double import S3Double
 
 STAND_IN = "standin/python:3.12"
+"""Of Docker's Python image."""
+LAMBDA_STAND_IN = "standin/lambda-python:3.12"
+"""Of AWS's, which has fewer programs."""
 IMAGE = "logstats/processor:under-test"
 REJECTS = "rejected-lines"
 
@@ -32,10 +35,10 @@ def daemon() -> None:
 def base_image(daemon: None) -> str | None:
     """`BASE_IMAGE`, or the stand-in if it was made here, or the Dockerfile's own."""
     try:
-        docker("image", "inspect", STAND_IN)
+        docker("image", "inspect", LAMBDA_STAND_IN)
     except DockerError:
         return os.environ.get("BASE_IMAGE")
-    return os.environ.get("BASE_IMAGE", STAND_IN)
+    return os.environ.get("BASE_IMAGE", LAMBDA_STAND_IN)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Make stand-ins for the public base images, where none can be pulled: Debian's packages and this machine's CPython 3.12.
 #
-#   sudo tests/docker/stand_in_base.sh [PYTHON]     PYTHON: a relocatable CPython 3.12 (pyenv's); default: .venv's
+#   sudo tests/docker/stand_in_images.sh [PYTHON]     PYTHON: a relocatable CPython 3.12 (pyenv's); default: .venv's
 #
-# Makes standin/debian:bookworm, standin/python:3.12 and standin/postgres:18. What differs from AWS's image: Debian 12 instead of Amazon
-# Linux 2023, no runtime interface emulator, and the certificate authorities of this machine.
+# Makes standin/debian:bookworm, standin/python:3.12, standin/lambda-python:3.12 and standin/postgres:18. What differs from AWS's image:
+# Debian 12 instead of Amazon Linux 2023, no microdnf, no runtime interface emulator, and the certificate authorities of this machine.
 set -euo pipefail
 
 CACHE=${CACHE:-.local/docker}
@@ -47,6 +47,17 @@ ENV PATH=/var/lang/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LD_LIBRARY_PATH=/var/lang/lib LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime
 RUN python3.12 -m ensurepip --default-pip && python3.12 -c 'import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib' && mkdir -p /var/task
 WORKDIR /var/task
+DOCKERFILE
+
+# AWS's image is Amazon Linux 2023 in its minimal form: it has coreutils, grep, sed and gawk, and none of these.
+"$DOCKER" build -q -t standin/lambda-python:3.12 - <<'DOCKERFILE'
+FROM standin/python:3.12
+SHELL ["/bin/bash", "-c"]
+RUN cd / && rm -f $(type -p find xargs tar gzip gunzip zcat which which.debianutils diff cmp hostname perl \
+    useradd userdel usermod groupadd groupdel groupmod adduser addgroup passwd chpasswd newusers su login \
+    apt apt-get apt-cache apt-key apt-mark apt-config dpkg dpkg-deb dpkg-query dpkg-split debconf) \
+    && ! type -p find xargs tar gzip which useradd passwd apt-get dpkg perl
+SHELL ["/bin/sh", "-c"]
 DOCKERFILE
 
 # The PostgreSQL that is locked for the tests anyway.

@@ -11,7 +11,7 @@ import pytest
 from local.cloud.emulator import Endpoint
 from tests import oracle
 from tests.docker.compose import Compose
-from tests.docker.conftest import STAND_IN
+from tests.docker.conftest import LAMBDA_STAND_IN, STAND_IN
 from tests.docker.containers import DOCKER, ROOT, DockerError, docker, output
 from tests.integration.local.cloud.conftest import free_port
 from tests.logs import as_bytes, random_lines
@@ -38,7 +38,7 @@ def variables(image: str, base_image: str | None) -> dict[str, str]:
         "POSTGRES_PORT": str(free_port()),
     }
     base = []
-    if base_image == STAND_IN:
+    if base_image == LAMBDA_STAND_IN:
         chosen["POSTGRES_IMAGE"] = "standin/postgres:18"
         base = ["--build-arg", f"PYTHON_IMAGE={STAND_IN}"]
     for target in ("emulator", "tools"):

@@ -30,6 +30,7 @@ NOT_JUDGED = {
     ("DatabaseNetworkVpcRefusedIAM", "logs:CreateLogStream"),
     ("DatabaseNetworkPrefixList", "logs:CreateLogStream"),
     ("DatabaseNetworkS3PrefixList", "ec2:DescribeManagedPrefixLists"),
+    ("DatabaseProtectionSet", "rds:ModifyDBCluster"),
 }
 """Statements of the AWS environments that the emulator cannot judge: the local stack has none of them."""
 

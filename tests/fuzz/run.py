@@ -94,7 +94,7 @@ def seeds(target: str) -> Iterator[bytes]:
         code = compile_routes(parse_routes(["/api/{any}/resource1", "GET /a.{x}/b", "/"]))
         yield bytes([len(code)]) + code + lines
     elif target == "address":
-        yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"
+        yield b"postgresql://u:p%40@h:5432/n?sslmode=verify-full&connect_timeout=5&options=-c%20x%3D1"  # pragma: allowlist secret
         yield b"postgres://u@/n?host=%2Ftmp%2Fsocket&port=5433&application_name=a&channel_binding=prefer"
     else:
         record = created("logs", "a b.log", "v1", "01")

@@ -1,6 +1,7 @@
 """Synthesised templates, and ways to look into them."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -13,22 +14,47 @@ from local.cloud.synthesis import cloud_assembly
 Resource = dict[str, Any]
 
 
-VARIANTS = (
-    *("dev", "prod", "dev backfill=true"),
-    *("prod auth=jwt backfill=true", "prod auth=none backfill=true"),
-)
-"""Environments, with what the CDK command line is given besides; what is tested of one holds for all."""
 COMMITTED: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
-_ISSUER = {"issuer": "https://id.example", "audience": "stats"}
+_BACKFILL = {"backfill": {"enabled": True}}
+_JWT = {"api": {"auth": "jwt", "issuer": "https://id.example", "audience": "stats"}}
+CHANGES: dict[str, dict[str, Any]] = {
+    "dev": {},
+    "prod": {},
+    "local": {},
+    "local, kept": {"retain_data": True, "api": {"auth": "iam"}, "monitoring": {"email": "none"}},
+    "local, existing bucket": {"logs_bucket": "logs-of-a-company", "log_objects_days": None},
+    "dev, backfill": _BACKFILL,
+    "dev, open, backfill": {"api": {"auth": "none"}, **_BACKFILL},
+    "prod, tokens, backfill": _JWT | _BACKFILL,
+    "dev, deliveries": {
+        "deliveries": ["alb", "cloudfront", "firehose", "s3"],
+        "monitoring": {"silent_hours": 24},
+        "retention_days": 400,
+    },
+    "prod, existing bucket": {
+        "logs_bucket": "request-logs-of-a-company",
+        "base_image": f"public.ecr.aws/lambda/python@sha256:{64 * '0'}",
+        "archive_days": None,
+        "processor": {"withdraw_removed_objects": True},
+        "retention_days": 400,
+    },
+}
+"""What is changed in `cdk.json` for each variant of an environment."""
+VARIANTS = ("dev", "prod", "dev, backfill", "dev, open, backfill", "prod, tokens, backfill")
+"""What is tested of one holds for all."""
 
 
 def environment_of(variant: str) -> str:
-    return variant.split(maxsplit=1)[0]
+    return variant.partition(",")[0]
 
 
-def context(variant: str) -> dict[str, str]:
-    given = dict(option.split("=") for option in variant.split()[1:])
-    return given | (_ISSUER if given.get("auth") == "jwt" else {})
+def context(variant: str) -> dict[str, Any]:
+    """The context that `cdk.json` would have."""
+    environment, changes = environment_of(variant), CHANGES[variant]
+    values: dict[str, Any] = dict(COMMITTED["environments"][environment])
+    for name, value in changes.items():
+        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
+    return COMMITTED | {"environment": environment, "environments": {environment: values}}
 
 
 def synthesised_here(given: Mapping[str, Any], folder: Path) -> None:
@@ -40,7 +66,14 @@ def synthesised_here(given: Mapping[str, Any], folder: Path) -> None:
 
 
 def assembly(variant: str) -> Path:
-    return cloud_assembly(environment_of(variant), context(variant), synthesised_here)
+    if not CHANGES[variant]:
+        return cloud_assembly(environment_of(variant), synthesise=synthesised_here)
+    name = re.sub(r"\W+", "-", variant)
+    return cloud_assembly(name, {"variant": json.dumps(context(variant))}, _variant)
+
+
+def _variant(given: Mapping[str, str], folder: Path) -> None:
+    app.synthesise(json.loads(given["variant"]), folder)
 
 
 @lru_cache
@@ -54,19 +87,19 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def parameters(variant: str) -> Parameters:
-    (found,) = read(COMMITTED | context(variant) | {"environment": environment_of(variant)})
+    (found,) = read(context(variant))
     return found
 
 
 def resources(environment: str, kind: str) -> dict[str, Resource]:
     """All resources of a type, by logical id; there must be some, or a test would pass for want of them."""
-    found = {
-        name: resource
-        for name, resource in template(environment)["Resources"].items()
-        if resource["Type"] == kind
-    }
+    found = of_kind(template(environment)["Resources"], kind)
     assert found, f"no {kind} in {environment}"
     return found
+
+
+def of_kind(found: dict[str, Resource], kind: str) -> dict[str, Resource]:
+    return {name: resource for name, resource in found.items() if resource["Type"] == kind}
 
 
 def only(environment: str, kind: str) -> Resource:
@@ -87,7 +120,7 @@ def statements(environment: str) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for name, resource in template(environment)["Resources"].items():
         document = resource.get("Properties", {}).get("PolicyDocument")
-        if document:
+        if document and resource["Type"] != "AWS::EC2::VPCEndpoint":  # which lets through, and allows nothing
             found += [(name, statement) for statement in document["Statement"]]
     return found
 

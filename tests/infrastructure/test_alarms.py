@@ -40,7 +40,7 @@ AWS_METRICS = {
     ("AWS/RDS", "IamDbAuthConnectionFailure"): {"DBClusterIdentifier"},
 }
 """What AWS's services publish, by which dimensions, and where that is written."""
-OPTIONAL = {"Report", "ReportSilence", "Retention", "RetentionSilence"}
+OPTIONAL = {"NoLogObjects", "Report", "ReportSilence", "Retention", "RetentionSilence"}
 """Of parts that are off by default; their own tests look at them."""
 
 
@@ -206,6 +206,7 @@ def test_conditions_are_those_of_the_parameters(environment: str) -> None:
         "Unrecognised": ("Sum", 0, five, 1, 1, well),
         "Freshness": ("p90", limits.freshness_minutes * 60, fifteen, 2, 3, well),
         "ServerErrors": ("Sum", limits.server_errors, five, 2, 2, well),
+        "ClientErrors": ("Sum", limits.client_errors_percent, fifteen, 1, 1, well),
         "ApiLatency": ("p99", limits.latency_seconds * 1_000, five, 3, 3, well),
         "ApiErrors": ("Sum", 0, five, 2, 3, well),
         "ApiThrottles": ("Sum", 0, five, 2, 3, well),
@@ -213,6 +214,8 @@ def test_conditions_are_those_of_the_parameters(environment: str) -> None:
         "DatabaseLogins": ("Sum", limits.failed_logins, five, 2, 2, well),
     }
     assert {alarm["ComparisonOperator"] for alarm in alarms(environment).values()} == {"GreaterThanThreshold"}
+    (refused,) = (query for query in alarms(environment)["ClientErrors"]["Metrics"] if "Expression" in query)
+    assert refused["Expression"] == f"IF(refused >= {limits.client_errors}, 100 * refused / requests, 0)"
     (share,) = (query for query in alarms(environment)["RejectedShare"]["Metrics"] if "Expression" in query)
     assert share["Expression"] == (
         f"IF(rejected >= {limits.rejected_lines}, 100 * rejected / (accepted + rejected), 0)"

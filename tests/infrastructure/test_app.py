@@ -10,7 +10,7 @@ import pytest
 
 from cdk import ROOT, app
 from cdk.elf import machine
-from tests.infrastructure.templates import assembly
+from tests.infrastructure.templates import assembly, environment_of
 
 
 def synthesise(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -89,3 +89,13 @@ def test_functions_layers_and_image_are_of_the_chosen_architecture(
         assert machines - {None} == {elf_machine}
     (image,) = json.loads((folder / "logstats-dev.assets.json").read_text())["dockerImages"].values()
     assert image["source"]["platform"] == {"x86_64": "linux/amd64", "arm64": "linux/arm64"}[architecture]
+
+
+def test_the_base_of_the_image_can_be_given_by_digest() -> None:
+    builds = {}
+    for variant in ("dev", "prod, existing bucket"):
+        manifest = assembly(variant) / f"logstats-{environment_of(variant)}.assets.json"
+        (image,) = json.loads(manifest.read_text())["dockerImages"].values()
+        builds[variant] = image["source"].get("dockerBuildArgs")
+    assert builds.pop("dev") is None, "it is the Dockerfile's own"
+    assert builds.popitem()[1] == {"BASE_IMAGE": f"public.ecr.aws/lambda/python@sha256:{64 * '0'}"}

@@ -18,13 +18,12 @@ def test_trap_13_the_version_is_exact_and_locked_and_no_registry_is_named() -> N
     assert "resolved" not in json.dumps(lock)
 
 
-def test_documents_name_this_version() -> None:
+def test_documents_name_this_version_or_leave_it_to_make() -> None:
     named = [
         (document.name, version)
         for document in DOCUMENTS
         for version in re.findall(r"aws-cdk@([\d.]+\d)", document.read_text())
     ]
-    assert named
     assert {version for _, version in named} == {WANTED}
     assert not [
         document.name for document in DOCUMENTS if re.search(r"npx (cdk|aws-cdk) ", document.read_text())

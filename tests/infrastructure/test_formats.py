@@ -33,7 +33,7 @@ def variables(found: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[st
 
 
 def test_without_formats_the_content_decides() -> None:
-    for found in variables(template("dev backfill=true")["Resources"]):
+    for found in variables(template("dev, backfill")["Resources"]):
         assert "REJECTS_BUCKET" in found
         assert not {"LOG_FORMATS", "IGNORE", "BREAKDOWN", "ROUTES"} & set(found)
 

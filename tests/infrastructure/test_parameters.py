@@ -17,8 +17,16 @@ status = {value = "s"}
 """
 
 
+FOR_A_WHILE: dict[str, Any] = {"retain_data": False}
+"""Said of an environment, it need not say who gets the alarms."""
+
+
 def context(**environments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {"environments": environments}
+
+
+def api(**values: object) -> dict[str, Any]:
+    return context(dev={"api": values, **FOR_A_WHILE})
 
 
 def test_cdk_json_defines_dev_prod_and_local() -> None:
@@ -29,18 +37,21 @@ def test_cdk_json_defines_dev_prod_and_local() -> None:
 
 
 def test_an_empty_environment_is_the_careful_one() -> None:
-    (parameters,) = read(context(prod={}))
+    (parameters,) = read(context(prod={"monitoring": {"email": "none"}}))
     assert parameters.api.auth == "iam"
     assert parameters.retain_data
     assert isinstance(parameters.database, AuroraParameters)
     assert parameters.database.deletion_protection
 
 
-def test_auth_can_be_chosen_on_the_command_line() -> None:
-    (none,) = read({**context(dev={}), "auth": "none"})
-    assert none.api.auth == "none"
-    (jwt,) = read({**context(dev={}), "auth": "jwt", "issuer": "https://id.example", "audience": "stats"})
+def test_auth_is_a_matter_of_the_environment_and_of_the_command_line_only_on_a_laptop() -> None:
+    """A deployment to AWS without the option would silently turn back what one with it has done."""
+    (jwt,) = read(api(auth="jwt", issuer="https://id.example", audience="stats"))
     assert (jwt.api.issuer, jwt.api.audience) == ("https://id.example", "stats")
+    (open_,) = read(api(auth="none"))
+    assert open_.api.auth == "none"
+    (local,) = read({**context(local=FOR_A_WHILE), "environment": "local", "auth": "none"})
+    assert local.api.auth == "none"
 
 
 @pytest.mark.parametrize(
@@ -99,13 +110,13 @@ def test_auth_can_be_chosen_on_the_command_line() -> None:
         (context(dev={"architecture": "host"}), "are for the local environment only"),
         (context(dev={"processor": {"forwarded": True}}), "are for the local environment only"),
         (
-            {**context(dev={}), "auth": "open"},
+            api(auth="open"),
             "environments.dev.api.auth: Input should be 'iam', 'jwt' or 'none'",
         ),
-        ({**context(dev={}), "issuer": "https://id.example"}, "only used with auth=jwt"),
+        (api(issuer="https://id.example"), "only used with auth=jwt"),
         *(
             (
-                {**context(dev={}), "auth": "jwt", "issuer": issuer, "audience": "a"},
+                api(auth="jwt", issuer=issuer, audience="a"),
                 "the issuer must be an https:// URL without query",
             )
             for issuer in (
@@ -118,10 +129,46 @@ def test_auth_can_be_chosen_on_the_command_line() -> None:
             )
         ),
         (
-            {**context(dev={}), "auth": "jwt", "issuer": "https://id.example"},
+            api(auth="jwt", issuer="https://id.example"),
             "needs an issuer and an audience",
         ),
-        ({**context(dev={}), "auth": "none", "audience": "a"}, "only used with auth=jwt"),
+        (api(auth="none", audience="a"), "only used with auth=jwt"),
+        (
+            {**context(dev=FOR_A_WHILE), "environment": "dev", "auth": "none"},
+            "-c auth: say it in cdk.json, environments.dev.api, so that the next deployment keeps it",
+        ),
+        (
+            context(dev={"api": {"auth": "none"}, "monitoring": {"email": "a@b"}}),
+            "environments.dev: Value error, api.auth=none is for environments without data to keep",
+        ),
+        (
+            context(dev={}),
+            'environments.dev: Value error, monitoring.email: say who gets the alarms, or "none"',
+        ),
+        (
+            context(dev={"monitoring": {"email": "nobody"}}),
+            "environments.dev.monitoring.email: String should match",
+        ),
+        (
+            context(dev={"archive_days": 30, "log_objects_days": 30}),
+            "environments.dev: Value error, log objects expire before they are archived",
+        ),
+        *(
+            (
+                context(dev={"logs_bucket": "theirs", **change}),
+                "environments.dev: Value error, log_objects_days, archive_days and deliveries change the stack's own bucket",
+            )
+            for change in ({"log_objects_days": 30}, {"archive_days": 30}, {"deliveries": ["alb"]})
+        ),
+        (context(dev={"logs_bucket": "S3://Theirs"}), "environments.dev.logs_bucket: String should match"),
+        (
+            context(dev={"deliveries": ["elb"]}),
+            "environments.dev.deliveries.0: Input should be 'alb', 'cloudfront'",
+        ),
+        (
+            context(dev={"base_image": "public.ecr.aws/x@sha256:12"}),
+            "environments.dev.base_image: String should",
+        ),
         (context(UPPER={}), "environments.UPPER.environment: String should match pattern"),
     ],
 )

@@ -8,7 +8,8 @@ from fastapi.routing import iter_route_contexts
 from api.app import create_app
 from api.authorisation import Rule, RuledRoute
 from api.settings import ApiSettings
-from cdk.api import ACCESS_LOG, OPEN_ROUTES, PROTECTED_ROUTES
+from cdk.access_log import FIELDS
+from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from logstats.domain.reader import Reader, Request
 from logstats.formats import detect, presets
 from logstats.settings import DatabaseSettings
@@ -48,7 +49,7 @@ def test_a_preset_reads_the_access_log_of_the_gateway() -> None:
         "responseLatency": "48",
     }
     line = json.dumps(
-        {name: logged.get(variable.rpartition(".")[2], "-") for name, variable in ACCESS_LOG.items()}
+        {name: logged.get(variable.rpartition(".")[2], "-") for name, variable in FIELDS.items()}
     )
     assert detect(line.encode(), complete=True) == "aws-apigateway"
     request = Reader(presets()["aws-apigateway"]).read(line.encode())

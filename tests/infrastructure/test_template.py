@@ -12,7 +12,6 @@ from tests.infrastructure.templates import (
     VARIANTS,
     as_list,
     assembly,
-    context,
     environment_of,
     function,
     only,
@@ -136,6 +135,12 @@ def test_log_objects_stay_for_ever_in_prod_and_old_versions_rejects_and_broken_u
     environment: str,
 ) -> None:
     logs, rejects = lifecycle(environment)["logs"], lifecycle(environment)["rejects"]
+    assert logs.get("Transitions") == (
+        [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}]
+        if environment_of(environment) == "prod"
+        else None
+    )
+    assert "Transitions" not in rejects
     assert logs["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert logs.get("ExpirationInDays") == (None if environment_of(environment) == "prod" else 30)
     assert rejects["ExpirationInDays"] == 90, "longer than a dead letter"
@@ -269,6 +274,12 @@ def test_route_tables_lead_to_s3_only(environment: str) -> None:
     endpoints = [each["Properties"] for each in resources(environment, "AWS::EC2::VPCEndpoint").values()]
     (gateway,) = (each for each in endpoints if each["VpcEndpointType"] == "Gateway")
     assert gateway["ServiceName"]["Fn::Join"][1][-1] == ".s3"
+    ours, *theirs = gateway["PolicyDocument"]["Statement"]
+    assert ours["Condition"] == {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert {(each["Action"], each["Resource"]["Fn::Join"][1][-1]) for each in theirs} == {
+        ("s3:PutObject", ":s3:::cloudformation-custom-resource-response-*/*"),
+        ("s3:GetObject", "-starport-layer-bucket/*"),
+    }, "where a custom resource's response goes, and where a task's image comes from"
     assert len(gateway["RouteTableIds"]) == len(resources(environment, "AWS::EC2::RouteTable"))
     assert [each for each in endpoints if "RouteTableIds" in each] == [gateway]
     assert len(endpoints) == (1 if environment in JUST_ONE else 4)
@@ -390,6 +401,26 @@ def test_nobody_is_allowed_anything_by_everybody(environment: str) -> None:
         assert set(trust["Principal"]) == {"Service"}, role
 
 
+def test_a_functions_code_may_not_do_what_lambda_does_for_it_with_network_interfaces(
+    environment: str,
+) -> None:
+    roles = {name for name in resources(environment, "AWS::IAM::Policy") if "Role" in name}
+    allowed, denied = (
+        {
+            name: {action for action in as_list(statement["Action"]) if action.startswith("ec2:")}
+            for name, statement in statements(environment)
+            if statement["Effect"] == effect and "ec2:CreateNetworkInterface" in as_list(statement["Action"])
+        }
+        for effect in ("Allow", "Deny")
+    )
+    assert len(allowed) == 3
+    assert set(allowed) <= roles
+    assert allowed == denied
+    for _, statement in statements(environment):
+        if statement["Effect"] == "Deny" and "ec2:CreateNetworkInterface" in as_list(statement["Action"]):
+            assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+
+
 def test_only_a_route_of_this_api_may_invoke_its_function(environment: str) -> None:
     permissions = [each["Properties"] for each in resources(environment, "AWS::Lambda::Permission").values()]
     (gateway,) = resources(environment, "AWS::ApiGatewayV2::Api")
@@ -506,7 +537,7 @@ def test_the_api_authorises_every_route_but_those_of_the_page(environment: str) 
         route["Properties"]["RouteKey"]: route["Properties"]["AuthorizationType"]
         for route in resources(environment, "AWS::ApiGatewayV2::Route").values()
     }
-    auth = context(environment).get("auth", "iam")
+    auth = parameters(environment).api.auth
     kind = {"iam": "AWS_IAM", "jwt": "JWT", "none": "NONE"}[auth]
     right = dict.fromkeys(PROTECTED_ROUTES, kind) | dict.fromkeys(OPEN_ROUTES, "NONE")
     assert kinds == {f"{method} {path}": each for path, each in right.items() for method in ("GET", "HEAD")}
@@ -523,6 +554,12 @@ def test_the_api_throttles_and_logs(environment: str) -> None:
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == api.throttle_rate
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == api.throttle_burst != api.throttle_rate
     assert stage["AccessLogSettings"]["DestinationArn"]
+    (group,) = (
+        group["Properties"]["LogGroupName"]
+        for name, group in resources(environment, "AWS::Logs::LogGroup").items()
+        if stage["AccessLogSettings"]["DestinationArn"] == {"Fn::GetAtt": [name, "Arn"]}
+    )
+    assert group.startswith("/aws/vendedlogs/"), "each other group makes the account's policy for logs longer"
     logged = set(json.loads(stage["AccessLogSettings"]["Format"]).values())
     assert {"$context.status", "$context.routeKey", "$context.requestId"} <= logged
     assert "$context.path" not in logged, "it holds a customer's id"
@@ -578,19 +615,43 @@ def test_the_gateway_invokes_what_starts_from_a_snapshot_where_there_is_one(envi
 
 
 def test_the_stack_has_every_named_output(environment: str) -> None:
-    parameters = {outputs.DATABASE_URL, outputs.PROCESSOR_ENDPOINT}
-    named = {name for key, name in vars(outputs).items() if key.isupper()} - parameters
-    optional = {outputs.REPORT_TOPIC, *({outputs.BACKFILL_COMMAND} if environment in JUST_ONE else ())}
-    assert set(template(environment)["Outputs"]) == named - optional
+    others = {outputs.DATABASE_URL, outputs.PROCESSOR_ENDPOINT}
+    named = {name for key, name in vars(outputs).items() if key.isupper()} - others
+    backfill = () if environment not in JUST_ONE else (outputs.BACKFILL_COMMAND,)
+    assert set(template(environment)["Outputs"]) == named - {
+        outputs.REPORT_TOPIC,
+        outputs.FIREHOSE_ROLE,
+        *backfill,
+    }
 
 
 def test_data_outlives_the_prod_stack_and_not_that_of_dev(environment: str) -> None:
     policies = {bucket["DeletionPolicy"] for bucket in resources(environment, "AWS::S3::Bucket").values()}
     cluster = only(environment, "AWS::RDS::DBCluster")
     if environment_of(environment) == "prod":
-        assert policies == {"Retain"}
+        assert policies == {"RetainExceptOnCreate"}, "a first deployment that fails leaves none"
         assert cluster["DeletionPolicy"] == "Snapshot"
-        assert cluster["Properties"]["DeletionProtection"] is True
     else:
         assert policies == {"Delete"}
         assert cluster["DeletionPolicy"] == "Delete"
+
+
+def test_the_database_is_protected_when_everything_else_is_there_and_not_before(environment: str) -> None:
+    """A protected cluster cannot be deleted, so the rollback of a first deployment that fails later would get stuck."""
+    cluster = only(environment, "AWS::RDS::DBCluster")["Properties"]
+    assert "DeletionProtection" not in cluster, "CloudFormation would send it with every change"
+    ((name, protection),) = resources(environment, "Custom::DeletionProtection").items()
+    text = json.dumps(protection["Properties"]["Update"])
+    protected = str(environment_of(environment) == "prod").lower()
+    assert protection["Properties"]["Create"] == protection["Properties"]["Update"]
+    assert "Delete" not in protection["Properties"]
+    assert f'\\"DeletionProtection\\":{protected}' in text
+    assert '"DBClusterResourceId"' in text, "a cluster that replaces this one is protected too"
+    own = {key for key in template(environment)["Resources"] if key.startswith("DatabaseProtection")}
+    provider = {
+        key
+        for key in template(environment)["Resources"]
+        if key.startswith("AWS679f53fac002430cb0da5b7982bd2287")
+    }
+    waited_for = set(protection["DependsOn"])
+    assert waited_for - own >= {*template(environment)["Resources"]} - own - provider, name

@@ -1,5 +1,6 @@
 """Migrations against a real PostgreSQL: complete, repeatable, concurrent, all or nothing."""
 
+import asyncio
 import datetime as dt
 import os
 import shutil
@@ -8,17 +9,23 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
 
+from api.app import create_app
+from api.routes.health import SCHEMA
+from api.settings import ApiSettings
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.models import Base
+from logstats.settings import DatabaseSettings
 from migrate import schema
 from migrate.revision import HEAD, MIGRATION_LOCK
 from processor.ledger import duplicates
@@ -284,3 +291,37 @@ def test_0009_rewrites_nothing_and_lets_older_code_go_on(empty: sa.Engine) -> No
         assert connection.execute(file).one() == before
         assert connection.scalars(sa.text("SELECT breakdown FROM daily_statistics")).all() == [None, None]
         assert connection.scalars(sa.text("SELECT breakdown FROM contributions")).all() == []
+
+
+async def _statuses(database: DatabaseSettings) -> set[int]:
+    """Return with which statuses the API answers what it reads from the tables."""
+    app = create_app(database, ApiSettings(auth="none"))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    targets = (
+        *(
+            "/customers",
+            "/customers?from=2024-09-03",
+            "/overview?from=2024-09-03",
+            "/ingestions",
+        ),
+        *(f"/customers/a/stats?from=2024-09-03&interval={interval}" for interval in ("day", "month")),
+    )
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as http,
+    ):
+        return {(await http.get(target)).status_code for target in targets}
+
+
+def test_the_oldest_schema_that_the_api_can_read_is_the_one_it_says(
+    server: EmbeddedPostgres, empty: sa.Engine
+) -> None:
+    """`/ready` is 503 before it."""
+    assert empty.url.database
+    settings = server.settings(empty.url.database)
+    before = ScriptDirectory.from_config(schema._config()).get_revision(SCHEMA).down_revision
+    assert isinstance(before, str)
+    upgrade_to(empty, before)
+    assert 500 in asyncio.run(_statuses(settings))
+    upgrade_to(empty, SCHEMA)
+    assert asyncio.run(_statuses(settings)) == {200}

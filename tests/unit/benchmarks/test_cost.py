@@ -41,13 +41,17 @@ def test_a_terabyte_is_counted_by_hand() -> None:
     month = monthly(LOADS[2], Prices())
     assert month["Aurora: capacity"] == pytest.approx(350.40)
     assert month["S3: log objects kept"] == pytest.approx(690)
+    archived = monthly(LOADS[3], Prices())["S3: log objects kept"]
+    assert archived == pytest.approx(90 * 23 + 1005 * 4 + 8 * 365 / 12 * 0.02), (
+        "of 1095 TB, 90 in S3 Standard"
+    )
     assert month["API Gateway"] == pytest.approx(30.4167, abs=1e-3)
 
 
 @pytest.mark.parametrize("price", list(Prices.__dataclass_fields__))
 def test_every_price_counts(price: str) -> None:
     def total(prices: Prices) -> float:
-        return sum(monthly(LOADS[2], prices).values()) + sum(backfill(prices))
+        return sum(monthly(LOADS[-1], prices).values()) + sum(backfill(prices))
 
     assert total(replace(Prices(), **{price: getattr(Prices(), price) * 2})) > total(Prices())
 
@@ -59,7 +63,7 @@ def test_it_assumes_the_memory_that_is_deployed() -> None:
 def test_a_price_and_a_load_of_ones_own() -> None:
     command = [sys.executable, "-m", "benchmarks.cost", "--s3_gb_month", "1", "--gb-per-day", "10"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "| S3: log objects kept | 0.00 | 30.00 | 30000.00 | 300.00 |" in printed
+    assert "| S3: log objects kept | 0.00 | 30.00 | 30000.00 | 94024.87 | 300.00 |" in printed
 
 
 def test_alarms_and_dashboards_are_those_of_the_template() -> None:

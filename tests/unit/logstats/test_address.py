@@ -24,9 +24,9 @@ PLAIN = Address("h", 5432, "u", None, "n", {})
     [
         ("postgresql://u@h:5433/n", replace(PLAIN, port=5433)),
         (
-            "postgres://u:p%40s%3As%2F%23%3F@h/n",
-            replace(PLAIN, password="p@s:s/#?"),
-        ),  # pragma: allowlist secret
+            "postgres://u:p%40s%3As%2F%23%3F@h/n",  # pragma: allowlist secret
+            replace(PLAIN, password="p@s:s/#?"),  # pragma: allowlist secret
+        ),
         ("postgresql://u:@h/n", replace(PLAIN, password="")),
         ("postgresql+asyncpg://u@h/n", PLAIN),
         ("postgresql+psycopg://u@h/n", PLAIN),
@@ -84,9 +84,9 @@ def test_a_url_has_one_meaning(url: str, expected: Address) -> None:
         ("postgresql://u@h/n?channel_binding=maybe", r"impossible \?channel_binding="),
         ("postgresql://u@h/n?password=secret", r"has \?password=; it may have"),
         ("postgresql://u@h/n?user=v", r"has \?user=; it may have"),
-        ("postgresql://u:secr@t@h/n", "malformed"),
+        ("postgresql://u:secr@t@h/n", "malformed"),  # pragma: allowlist secret
         ("postgresql://u:secr#t@h/n", "malformed"),
-        ("postgresql://u:secr%t@h/n", "malformed"),
+        ("postgresql://u:secr%t@h/n", "malformed"),  # pragma: allowlist secret
         ("postgresql://u@h/n/m", "malformed"),
         ("postgresql://u@h/n%FF", "not UTF-8"),
         ("postgresql://u@h/n%00", "NUL"),

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from logstats import failures
 from processor.reading.objects import SourceError
 
-SECRET = "what-somebody-sent"
+SECRET = "what-somebody-sent"  # pragma: allowlist secret
 
 
 @pytest.mark.parametrize(

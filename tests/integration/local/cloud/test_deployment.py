@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from botocore.exceptions import WaiterError
 
-from cdk import outputs
+from cdk import ROOT, outputs
 from local.cloud import emulator as emulator_
 from local.cloud.deployment import DeploymentError, deploy
 from local.cloud.emulator import Emulator
@@ -19,6 +20,7 @@ from local.cloud.synthesis import cloud_assembly
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from migrate import schema
+from tests import walkthrough
 from tests.integration.local.cloud.assemblies import changed
 from tests.integration.local.cloud.conftest import free_port
 from tests.integration.local.cloud.inventory import added, inventory
@@ -65,11 +67,31 @@ def queue(name: str, **properties: Any) -> dict[str, Any]:  # noqa: ANN401 - Clo
 
 
 def empty(emulator: Emulator, bucket: str) -> None:
-    """Delete every version of every object, and every delete marker."""
+    """Delete every version of every object, and every delete marker: the command that the page shows."""
+    command = walkthrough.shown("docs/deploy.md", "empty() {")
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # pragma: allowlist secret
+    where = {"AWS_ENDPOINT_URL": emulator.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+    subprocess.run(
+        ["bash", "-c", f"{command}empty {bucket}"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **keys, **where},
+        check=True,
+    )
+
+
+def test_the_command_of_the_page_empties_a_versioned_bucket(emulator: Emulator) -> None:
+    command = walkthrough.shown("docs/deploy.md", "empty() {")
+    assert command.count("\n") == 1
     s3 = emulator.client("s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for each in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-            s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+    s3.create_bucket(Bucket="versioned")
+    s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket="versioned", Key="a.log", Body=body)
+    s3.delete_object(Bucket="versioned", Key="a.log")
+    empty(emulator, "versioned")
+    left = s3.list_object_versions(Bucket="versioned")
+    assert not [*left.get("Versions", []), *left.get("DeleteMarkers", [])]
+    s3.delete_bucket(Bucket="versioned")
 
 
 def test_deploy_change_deploy_destroy_leave_nothing_but_the_data(

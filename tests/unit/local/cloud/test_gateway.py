@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +10,8 @@ import pytest
 
 from local.cloud.gateway import Gateway
 from local.cloud.listener import Handler, Listener
+from logstats.domain.reader import Reader, Request
+from logstats.formats import load
 from tests.integration.local.cloud.conftest import free_port
 
 
@@ -68,3 +71,28 @@ def test_an_emulator_that_is_gone_is_a_502() -> None:
     response = ask(free_port(), "GET", "/")
     assert response.status_code == 502
     assert b"refused" in response.content
+
+
+def test_each_request_is_a_line_that_our_own_declaration_reads(upstream: int, tmp_path: Path) -> None:
+    """The route's key stands for the path, which holds a customer's id."""
+    log = tmp_path / "access.log"
+    with Gateway(f"http://abc.execute-api.localhost:{upstream}", free_port()) as gateway:
+        gateway.log = log
+        for path in (
+            "/customers/cust_1/stats?from=2024-09-03",
+            "/ingestions",
+            "/static/1/page.js",
+            "/nowhere",
+        ):
+            httpx.get(f"http://127.0.0.1:{gateway.server_port}{path}", trust_env=False)
+    lines = log.read_bytes().splitlines()
+    assert b"cust_1" not in b"".join(lines)
+    reader = Reader(load("formats/own-api.toml")[1])
+    read = [request for line in lines if isinstance(request := reader.read(line), Request)]
+    assert [(request.customer_id, request.path, request.status_code) for request in read] == [
+        ("GET /customers/{proxy+}", "/customers/{proxy+}", 418),
+        ("GET /ingestions", "/ingestions", 418),
+        ("GET /static/{proxy+}", "/static/{proxy+}", 418),
+        ("-", None, 418),
+    ]
+    assert all(request.duration_us is not None for request in read)
