@@ -52,7 +52,7 @@ export async function showDivided(place, part, { signal, failed, reorder }) {
   };
   const answer = await load();
   showHead();
-  const table = h("table", { class: "ranking" }, h("thead", {}, head), body);
+  const table = h("table", { class: "sortable" }, h("thead", {}, head), body);
   place.removeAttribute("role");
   if (answer.rows.length) place.replaceChildren(h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": part.label }, table), more);
   else place.replaceChildren(h("p", { class: "hint" }, part.nothing));

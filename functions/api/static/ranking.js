@@ -43,7 +43,7 @@ export async function showRanking(place, state, range, { signal, failed, resort 
   const sort = state.sort ?? USUAL_SORT;
   const charts = h("th", { scope: "col" }, `${CHART_DAYS} days`);
   const [first, ...others] = [CUSTOMER, ...COLUMNS].map((column) => sortHeading(column, sort, resort));
-  const table = h("table", { class: "ranking" }, h("thead", {}, h("tr", {}, first, charts, ...others)), body);
+  const table = h("table", { class: "ranking sortable" }, h("thead", {}, h("tr", {}, first, charts, ...others)), body);
   const nobody = h("p", { class: "hint" }, state.prefix ? "No customer with requests in the range starts like this." : "No customer has requests in this range.");
   if (number) place.replaceChildren(h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Table of customers" }, table), more);
   else place.replaceChildren(nobody);
