@@ -45,7 +45,7 @@ def stats(
     *,
     first: FirstDayOption,
     last: LastDayOption = None,
-    by: Annotated[By, typer.Option("--by", help="What the rows are of.")] = By.DAY,
+    by: Annotated[By, typer.Option("--by", help=f"What the rows are of: {', '.join(By)}.")] = By.DAY,
     zone: Annotated[
         str,
         typer.Option("--tz", metavar="ZONE", help="The time zone of days and hours, such as Europe/Berlin."),
