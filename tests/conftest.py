@@ -1,6 +1,7 @@
 """A real PostgreSQL for every test that wants one: `database_url` is a fresh, migrated database."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from processor.reject_stores import LocalRejectStore
 from tests.ingests import NATIVE
 
 pytest.register_assert_rewrite("tests.tables")
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and tests send it
 
 settings.register_profile("default", deadline=None, max_examples=50)  # a shared machine has its pauses
 settings.register_profile("nightly", deadline=None, max_examples=2_500)

@@ -297,19 +297,18 @@ async def _statuses(database: DatabaseSettings) -> set[int]:
     """Return with which statuses the API answers what it reads from the tables."""
     app = create_app(database, ApiSettings(auth="none"))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    targets = (
-        *(
-            "/customers",
-            "/customers?from=2024-09-03",
-            "/overview?from=2024-09-03",
-            "/ingestions",
-        ),
-        *(f"/customers/a/stats?from=2024-09-03&interval={interval}" for interval in ("day", "month")),
+    lists = (
+        "/customers",
+        "/overview",
+        "/routes",
+        "/statuses",
+        "/customers/a/routes",
+        "/customers/a/statuses",
     )
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as http,
-    ):
+    intervals = [f"/customers/a/stats?from=2024-09-03&interval={each}" for each in ("day", "month", "hour")]
+    targets = ("/customers", "/ingestions", *(f"{each}?from=2024-09-03" for each in lists), *intervals)
+    client = httpx.AsyncClient(transport=transport, base_url="http://test")
+    async with app.router.lifespan_context(app), client as http:
         return {(await http.get(target)).status_code for target in targets}
 
 
