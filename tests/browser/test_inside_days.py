@@ -108,6 +108,8 @@ def test_the_hours_of_a_zone_are_those_of_its_clock(page: Page, divided: Api) ->
         24 * 9 - len(divided.stats("shop", **WEEK, interval="hour").json())
     )
     expect(page).to_have_url(re.compile(r"^[^?]+\?((?!tz=).)*$"))
+    page.locator("#hours rect.heat").last.hover()
+    expect(page.locator("#hours-legend .period")).to_have_text(re.compile("^Tue 29 Oct 2024, 23:00: "))
 
 
 def test_what_cannot_be_divided_into_hours_says_why(page: Page, divided: Api) -> None:
@@ -161,6 +163,8 @@ def test_codes_of_one_kind_are_told_apart(page: Page, divided: Api) -> None:
     assert [row["status"] for row in expected] == [200, 404, 429, 499, 503]
     expect(page.locator("#statuses tbody th")).to_have_text([str(row["status"]) for row in expected])
     assert values(page, "#statuses data") == [row["total_requests"] for row in expected]
+    kinds = page.locator("#statuses .key").evaluate_all("all => all.map(one => one.classList[1])")
+    assert kinds == ["success", "client", "client", "client", "server"]
     expect(page.locator("#statuses rect")).to_have_count(5)
     expect(page.locator("#statuses")).to_contain_text("Too Many Requests")
 
@@ -182,6 +186,7 @@ def test_axe_finds_no_violation_inside_days(
         open_page(page, divided, **{**WEEK, **state})
         if name == "inside":
             page.locator("#hours summary").click()
+        expect(page.locator("#message")).to_be_hidden()
         results = Axe().run(page)
         assert results.violations_count == 0, f"{name}: {results.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
