@@ -1,5 +1,6 @@
 """Daily summaries: parts add up, percentiles stay within minimum and maximum; a request may lack a duration."""
 
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logstats.domain.breakdown import MAX_ROUTES, Breakdown
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import PERCENTILES, DailySummary
+from tests.breakdowns import Seen, encode
 
 Entries = list[tuple[int, int | None]]
 
@@ -67,3 +70,20 @@ def test_percentiles_of_equal_durations_are_that_duration(us: int) -> None:
     """A bucket's representative is near; minimum and maximum are exact."""
     assert LatencyHistogram.of([us]).values_at([1]) != [us]
     assert of([(200, us)] * 3).percentiles_us() == (us,) * 4
+
+
+def test_parts_of_one_log_object_are_united_with_their_routes_bounded() -> None:
+    left, right = (
+        replace(
+            of([(200, 1)] * MAX_ROUTES),
+            breakdown=Breakdown(encode([Seen(0, b"/%d" % number, 200, 1) for number in part])),
+        )
+        for part in (range(MAX_ROUTES), range(MAX_ROUTES, 2 * MAX_ROUTES))
+    )
+    assert left.breakdown
+    assert right.breakdown
+    united, summed = left.unite(right), left + right
+    assert united.breakdown
+    assert united.breakdown.total_requests == united.total_requests == 2 * MAX_ROUTES
+    assert {united.breakdown} == {left.breakdown.unite(right.breakdown)} != {summed.breakdown}
+    assert replace(united, breakdown=None) == replace(summed, breakdown=None)
