@@ -11,8 +11,9 @@ def test_little_is_sent_to_draw_a_year(context: BrowserContext, api: Api) -> Non
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     page.goto(f"{api.url}?customer=acme&from=2023-10-05&to=2024-10-03")
     expect(page.locator("#table tr[data-date]").first).to_be_visible()
-    page.wait_for_function(  # the list of files comes after the table
-        "performance.getEntriesByType('resource').some(one => one.name.includes('/ingestions'))"
+    page.wait_for_function(  # these come after the table
+        """["/routes", "/statuses", "/ingestions"].every(path =>
+            performance.getEntriesByType("resource").some(one => one.name.includes(path)))"""
     )
     sent = page.evaluate(
         """Object.fromEntries([...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
@@ -20,7 +21,9 @@ def test_little_is_sent_to_draw_a_year(context: BrowserContext, api: Api) -> Non
     )
     drawn = page.evaluate("performance.getEntriesByName('report')[0].startTime")
     print(f"a year drawn after {drawn:.0f} ms; bytes: {sent}")
-    assert {"page", "page.css", "page.js", "stats", "customers", "ingestions"} == set(sent)
+    assert {"page", "page.css", "page.js", "stats", "routes", "statuses", "customers", "ingestions"} == set(
+        sent
+    )
     files = assets()
     assert sum(sent[name] for name in ("page", "page.css", "page.js")) < sum(
         len(asset.compressed) + 2_000 for asset in (files.index, *files.files.values())

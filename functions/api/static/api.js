@@ -19,9 +19,13 @@ export function hasToken() {
   return token !== "";
 }
 
-/** The address of a customer's statistics, relative to the page: it may live behind a stage's prefix. */
+/** The address of a customer's `stats`, `routes` or `statuses`, relative to the page: it may live behind a stage's prefix. */
+export function customerPath(customer, what, query) {
+  return `customers/${encodeURIComponent(customer)}/${what}?${new URLSearchParams(query)}`;
+}
+
 export function statsPath(customer, query) {
-  return `customers/${encodeURIComponent(customer)}/stats?${new URLSearchParams(query)}`;
+  return customerPath(customer, "stats", query);
 }
 
 /** A browser takes these two, in a path, for folders: they cannot be asked for. */

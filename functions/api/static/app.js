@@ -1,6 +1,7 @@
 // The page: what its address says is asked of the API and shown.
 
 import { hasToken, isUnaskable, statsPath, useToken } from "./api.js";
+import { showBreakdown } from "./breakdown.js";
 import { completeCustomers } from "./combobox.js";
 import { downloadCsv, listen, showControls, tableQuery } from "./controls.js";
 import { byId, h, show } from "./dom.js";
@@ -11,6 +12,7 @@ import { showError } from "./messages.js";
 import { dayName } from "./periods.js";
 import { customerAddress, neighbours } from "./ranking.js";
 import { askBounds, askReport, drawCharts, drawReport, rangeOf } from "./report.js";
+import { showRoute } from "./route.js";
 import { readState, writeState } from "./state.js";
 
 const SLOW_MS = 150; // an answer that comes sooner needs no word about waiting
@@ -20,29 +22,28 @@ let report = null; // what is drawn of a customer
 let front = null; // what is drawn of all
 let bounds = null;
 let asking = new AbortController();
-let stopCountdown = () => {};
+const countdowns = []; // what stops them
 
 /** Ask for what the state says, and show it. */
 async function load() {
   asking.abort();
-  stopCountdown();
+  for (const stop of countdowns.splice(0)) stop();
   asking = new AbortController();
   const { signal } = asking;
   const waiting = setTimeout(() => tell("Loading …"), SLOW_MS);
   document.body.setAttribute("aria-busy", "true");
   const failed = (error) => {
-    if (error.name === "AbortError") return;
-    tell("");
-    stopCountdown = showError(byId("message"), error, load);
+    if (error.name !== "AbortError") tell("");
+    failIn(byId("message"), error);
   };
   try {
     const done = await (state.customer === null ? all(signal, failed) : showReport(signal, failed));
     clearTimeout(waiting);
     tell(done);
     byId("message").hidden = true;
-    await ingestions(signal);
+    await Promise.all([report && showBreakdown(state, report, { signal, failed: failIn, change }), ingestions(signal)]);
   } catch (error) {
-    if (!signal.aborted) byId(state.customer === null ? "front" : "numbers").hidden = true;
+    if (!signal.aborted) byId(state.customer !== null ? "numbers" : state.route !== null ? "by-route" : "front").hidden = true;
     if (!(error instanceof Error)) throw error;
     failed(error);
   } finally {
@@ -53,36 +54,47 @@ async function load() {
 }
 
 async function all(signal, failed) {
-  byId("report").hidden = byId("way").hidden = byId("message-here").hidden = true;
+  byId("report").hidden = byId("by-route").hidden = byId("way").hidden = byId("message-here").hidden = true;
   report = null;
   document.title = "logstats";
   byId("search").value = "";
   const last = state.to ?? (await lastDay(signal));
-  byId("view").hidden = byId("front").hidden = last === null;
+  const isRoute = state.route !== null;
+  byId("view").hidden = last === null;
+  byId("front").hidden = isRoute || last === null;
   byId("welcome").hidden = last !== null;
   if (last === null) return showEmpty(byId("welcome"));
-  byId("heading").textContent = "All customers";
+  byId("heading").textContent = state.route ?? "All customers";
   const range = { from: state.from ?? last, to: last };
   bounds = { first: null, last };
   showControls(state, range, bounds);
+  if (isRoute) {
+    front = null;
+    byId("ledger").hidden = true;
+    show(byId("way"), wayToAll());
+    return showRoute(state, range, { signal, failed, change });
+  }
   const { drawn, words } = await showFront(state, range, { signal, failed, resort: (sort) => change({ sort }) });
   front = drawn;
   return words;
+}
+
+function wayToAll() {
+  return h("a", { href: writeState({ ...state, customer: null, route: null, order: null, interval: null }) || "./" }, "All customers");
 }
 
 /** The way back to the list, and to the customers before and after this one in it. */
 async function showWay(range, signal) {
   const way = byId("way");
   const link = (customer, rel, text) => h("a", { href: customerAddress(customer, state, range), rel }, text, h("bdi", {}, customer));
-  const back = h("a", { href: writeState({ ...state, customer: null, interval: null }) || "./" }, "All customers");
-  show(way, back);
+  show(way, wayToAll());
   if (state.sort === null) return;
   const [before, after] = await neighbours(state, range, signal);
   way.append(...(before ? [link(before, "prev", "Previous: ")] : []), ...(after ? [link(after, "next", "Next: ")] : []));
 }
 
 async function showReport(signal, failed) {
-  byId("welcome").hidden = byId("front").hidden = true;
+  byId("welcome").hidden = byId("front").hidden = byId("by-route").hidden = true;
   front = null;
   byId("ledger").hidden = true;
   byId("heading").textContent = state.customer;
@@ -119,12 +131,15 @@ function nothing(words) {
   return words;
 }
 
+/** Show an error where its content would have been. */
+function failIn(place, error) {
+  if (error.name !== "AbortError") countdowns.push(showError(place, error, load));
+}
+
 async function ingestions(signal) {
   byId("files").hidden = false;
   const place = byId("ingestions");
-  const failed = (error) => {
-    if (error.name !== "AbortError") stopCountdown = showError(place, error, load);
-  };
+  const failed = (error) => failIn(place, error);
   try {
     await showIngestions(place, signal, failed);
   } catch (error) {
@@ -143,10 +158,10 @@ function change(part) {
   const address = writeState(next) || location.pathname;
   if (next.customer !== state.customer) history.pushState(null, "", address);
   else history.replaceState(null, "", address);
-  const redraw = ["customer", "from", "to", "interval", "sort", "prefix"].every((name) => next[name] === state[name]);
+  const redraw = ["customer", "route", "from", "to", "interval", "sort", "prefix"].every((name) => next[name] === state[name]);
   state = next;
-  if (redraw && report) drawCharts(report, state);
-  else load();
+  if (!redraw) load();
+  else if (report) drawCharts(report, state);
 }
 
 completeCustomers(byId("search"), byId("suggestions"), byId("search-hint"), (customer) =>

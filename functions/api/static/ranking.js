@@ -14,7 +14,8 @@ export const CHART_DAYS = 30;
 const ROWS = 50;
 const [BAR_PX, SPARK_PX] = [3, 20];
 const numberCell = (field, write) => (row) => h("td", {}, h("data", { value: row[field] ?? "", "data-field": field }, write(row[field], row)));
-const COLUMNS = [
+/** The columns of a table of customers; `first` is the direction of the first click. */
+export const COLUMNS = [
   { field: "total_requests", name: "Requests", cell: numberCell("total_requests", count) },
   { field: "change_requests", name: "Change", of: "requests", first: "", cell: numberCell("change_requests", percentChange) },
   { field: "uptime_percentage", name: "Uptime", first: "", cell: numberCell("uptime_percentage", (_, row) => uptime(row.total_requests, row.server_errors)) },
@@ -42,7 +43,7 @@ export async function showRanking(place, state, range, { signal, failed, resort 
   const sort = state.sort ?? USUAL_SORT;
   const charts = h("th", { scope: "col" }, `${CHART_DAYS} days`);
   const [first, ...others] = [CUSTOMER, ...COLUMNS].map((column) => sortHeading(column, sort, resort));
-  const table = h("table", { class: "ranking" }, h("thead", {}, h("tr", {}, first, charts, ...others)), body);
+  const table = h("table", { class: "ranking sortable" }, h("thead", {}, h("tr", {}, first, charts, ...others)), body);
   const nobody = h("p", { class: "hint" }, state.prefix ? "No customer with requests in the range starts like this." : "No customer has requests in this range.");
   if (number) place.replaceChildren(h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Table of customers" }, table), more);
   else place.replaceChildren(nobody);
@@ -56,10 +57,11 @@ export async function askRanking(state, { from, to }, query, signal) {
 
 /** The address of a customer's report on the same range, which knows the list it was chosen from. */
 export function customerAddress(customer, state, { from, to }) {
-  return writeState({ ...state, customer, from, to, sort: state.sort ?? USUAL_SORT });
+  return writeState({ ...state, customer, route: null, order: null, from, to, sort: state.sort ?? USUAL_SORT });
 }
 
-function sortHeading({ field, name, of, first = "-" }, sort, resort) {
+/** The heading of a column that `resort` orders by: by another column, or in the other direction. */
+export function sortHeading({ field, name, of, first = "-" }, sort, resort) {
   const isSorted = sort.replace(/^-/, "") === field;
   const next = isSorted ? (sort.startsWith("-") ? field : `-${field}`) : first + field;
   const direction = sort.startsWith("-") ? "descending" : "ascending";

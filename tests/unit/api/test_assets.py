@@ -30,7 +30,7 @@ def test_the_page_is_small() -> None:
     ours = assets()
     assert sum(len(asset.body) for asset in (ours.index, *ours.files.values())) < LIMIT_BYTES
     sent = sum(len(asset.compressed) for asset in (ours.index, *ours.files.values()))
-    assert sent < LIMIT_BYTES / 5
+    assert sent < LIMIT_BYTES / 4
 
 
 def test_the_document_points_to_the_files_of_its_version_only() -> None:

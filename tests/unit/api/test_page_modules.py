@@ -139,13 +139,38 @@ def test_an_objective_is_judged_exactly() -> None:
 
 
 def test_an_address_reads_as_what_it_was_written_from() -> None:
-    fields = ("customer", "from", "to", "sort", "prefix", "interval", "log", "objective")
+    fields = (
+        "customer",
+        "from",
+        "to",
+        "sort",
+        "prefix",
+        "interval",
+        "log",
+        "objective",
+        "route",
+        "order",
+        "tz",
+        "measure",
+    )
     states = [
         dict(zip(fields, (customer, *rest), strict=True))
         for customer in ("cust_1", "a/b?c#d&e=f%2F+", "<script>", "שלום", "x" * 255)
         for rest in [
-            ("2024-09-01", "2024-10-03", None, None, None, False, 99.9),
-            (None, "2024-10-03", "-change_p99", "c&", "week", True, 99.95),
+            ("2024-09-01", "2024-10-03", None, None, None, False, 99.9, None, None, None, "total_requests"),
+            (
+                None,
+                "2024-10-03",
+                "-change_p99",
+                "c&",
+                "week",
+                True,
+                99.95,
+                "GET /é{id}?",
+                "-route",
+                "Etc/GMT+3",
+                "duration_p99",
+            ),
         ]
     ]
     addresses = call("state.js", [["writeState", state] for state in states])
@@ -158,12 +183,12 @@ def test_what_an_address_says_wrongly_is_left_out() -> None:
         [
             [
                 "readState",
-                "?customer=&from=soon&to=2024-02-30&sort=a;b&prefix=&interval=year&scale=x&objective=200&token=t",
+                "?customer=&from=soon&to=2024-02-30&sort=a;b&prefix=&interval=year&scale=x&objective=200&token=t&order=;&tz=a%20b&measure=x",
             ]
         ],
     )
-    nothing = dict.fromkeys(("customer", "from", "to", "sort", "prefix", "interval"))
-    assert state == {**nothing, "log": False, "objective": 99.9}
+    nothing = dict.fromkeys(("customer", "from", "to", "sort", "prefix", "interval", "route", "order", "tz"))
+    assert state == {**nothing, "measure": "total_requests", "log": False, "objective": 99.9}
     assert call("state.js", [["writeState", state]]) == [""]
 
 
