@@ -28,7 +28,16 @@ from tests.logs import as_bytes, random_lines
 
 pytestmark = pytest.mark.walkthroughs  # its template names the issuer's port: it is synthesised each time
 STATS = "/customers/cust_1/stats?from=2024-09-01"
-PATHS = (STATS, "/customers", "/overview", "/ingestions", "/ingestions/1", "/docs", "/openapi.json")
+OF_ALL = (
+    "/customers",
+    "/overview",
+    "/routes",
+    "/routes/customers",
+    "/statuses",
+    "/ingestions",
+    "/ingestions/1",
+)
+PATHS = (STATS, *OF_ALL, "/docs", "/openapi.json")
 LINES = random_lines(5, 60)
 
 
@@ -64,13 +73,7 @@ def test_a_token_of_the_customer_reads_its_statistics_and_no_others(cloud: Cloud
     ]
     assert expected
     assert answer.body == expected
-    for path in (
-        "/customers/cust_2/stats?from=2024-09-01",
-        "/customers",
-        "/overview",
-        "/ingestions",
-        "/ingestions/1",
-    ):
+    for path in ("/customers/cust_2/stats?from=2024-09-01", *OF_ALL):
         assert get(cloud, token, path).status == 403, path
 
 
