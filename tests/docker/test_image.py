@@ -52,7 +52,7 @@ def test_a_killed_environment_leaves_nothing_and_the_next_one_succeeds(
 def test_a_log_ten_times_larger_than_the_memory(
     image: str, s3: S3Double, variables: dict[str, str], engine: sa.Engine
 ) -> None:
-    memory_mib = 256
+    memory_mib = 512  # 50 customers in random order with their breakdowns take some 250
     lines = random_lines(3, 20_000, customers=50, days=30)
     repeats = -(-10 * memory_mib * 2**20 // len(as_bytes(lines)))
     version = s3.put(BUCKET, "large.log", as_bytes(lines), repeats)
