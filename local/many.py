@@ -135,7 +135,7 @@ def _bar(sources: Iterable[Source] | None) -> Iterator[Progress]:
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415 - slow to import, needed only here
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     shown = Bar(*columns, console=progress_console(), transient=True, redirect_stdout=sys.stdout.isatty())

@@ -37,7 +37,7 @@ def move(client: "SQSClient", source: str, target: str) -> Iterator[int]:
         entries = [
             {"Id": str(number), "MessageBody": message["Body"]} for number, message in enumerate(messages)
         ]
-        sent = client.send_message_batch(QueueUrl=target, Entries=entries)  # type: ignore[arg-type]
+        sent = client.send_message_batch(QueueUrl=target, Entries=entries)  # type: ignore[arg-type]  # dictionaries of the right keys
         taken = [messages[int(result["Id"])] for result in sent.get("Successful", [])]
         for message in taken:
             client.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])

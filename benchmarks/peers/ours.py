@@ -63,7 +63,7 @@ def run(path: Path, threads: int, kept: Kept, make: Callable[[SummaryBatch], T])
     log = recognise(stored, read_head(stored), rules)
     source = LogSource(log, threads, errors, kept=kept)
     flow = build_flow(source, sink, dt.timedelta.max)
-    cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]
+    cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
     if errors.error:
         raise errors.error
     assert sink.accepted

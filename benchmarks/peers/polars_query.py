@@ -9,7 +9,7 @@ from benchmarks.peers import Row
 def aggregate(path: Path, threads: int) -> list[Row]:
     """Durations are doubles; nearest-rank percentiles are picked from each group's sorted durations."""
     os.environ["POLARS_MAX_THREADS"] = str(threads)  # read when Polars is imported
-    import polars as pl  # noqa: PLC0415
+    import polars as pl  # noqa: PLC0415 - only this peer needs it
 
     schema = {
         "day": pl.Date,

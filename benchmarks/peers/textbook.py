@@ -33,7 +33,7 @@ def aggregate(path: Path, threads: int) -> list[Row]:  # noqa: ARG001 - see belo
     )
     daily = win.collect_window("daily", requests, clock, windower)
     op.output("out", op.map("statistics", daily.down, _statistics), TestingSink(rows))
-    cli_main(flow)  # type: ignore[no-untyped-call]
+    cli_main(flow)  # type: ignore[no-untyped-call]  # bytewax gives it no types
     return rows
 
 

@@ -27,8 +27,8 @@ def database_token(address: Address) -> str:
         If AWS's usual settings name no region, or no credentials.
     """
     from botocore.auth import SigV4QueryAuth  # noqa: PLC0415 - only AWS needs it
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.exceptions import NoCredentialsError, NoRegionError  # noqa: PLC0415
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - slow to import, needed only here
+    from botocore.exceptions import NoCredentialsError, NoRegionError  # noqa: PLC0415 - slow to import, needed only here
 
     query = urlencode({"Action": "connect", "DBUser": address.user})
     request = AWSRequest("GET", f"{_SCHEME}{address.host}:{address.port}/?{query}")
@@ -47,6 +47,6 @@ def database_token(address: Address) -> str:
 @cache
 def _session() -> "Session":
     """Return one session: it knows when credentials expire, and renews them."""
-    from botocore.session import Session  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415 - slow to import, needed only here
 
     return Session()

@@ -144,8 +144,8 @@ def _tell_one(result: Result, *, as_json: bool) -> None:
 
 
 def _show(summary: IngestSummary) -> None:
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - slow to import, needed only here
+    from rich.text import Text  # noqa: PLC0415 - slow to import, needed only here
 
     from local.tables import console  # noqa: PLC0415 - it imports all of these
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 def _error(operation: str, status: int, code: str) -> ClientError:
     return ClientError(
-        {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # as little as the code reads
         operation,
     )
 

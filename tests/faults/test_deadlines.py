@@ -85,7 +85,7 @@ def test_while_another_delivery_of_the_object_commits(ingestor: Ingestor, log: L
 def test_while_the_commit_runs_many_statements(ingestor: Ingestor, log: LocalFile) -> None:
     """Each is short enough for `statement_timeout`; together they are not."""
 
-    def delay(_connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
+    def delay(_connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's, whatever it is
         if "daily_statistics" in statement:
             time.sleep(2.2)
 

@@ -179,7 +179,7 @@ class Protocol(RuleBasedStateMachine):
         process(body, self.ingestor)
         known = self.known.get(gone.key, Known())
         if gone.version == known.version:
-            self.known[gone.key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003
+            self.known[gone.key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003 - a field of a tuple
 
     @precondition(lambda self: self.events)
     @rule(name=st.sampled_from("ab"))
@@ -207,7 +207,7 @@ class Protocol(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.known)))
         withdraw(self.engine, Withdrawal("logs", key), self.ingestor.rejects)
         known = self.known[key]
-        self.known[key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003
+        self.known[key] = Known(known.place, known.version, (), True, known.is_confirmed)  # noqa: FBT003 - a field of a tuple
 
     @rule(name=st.sampled_from("ab"))
     def abandon(self, name: str) -> None:

@@ -71,7 +71,7 @@ class Restartable:
     def restarted_before(self, statement: str) -> Iterator[None]:
         """Restart once before a statement that contains these words; "COMMIT" is the commit's own."""
 
-        def on_statement(connection: sa.Connection, _cursor: Any, text: str, *_: Any) -> None:  # noqa: ANN401
+        def on_statement(connection: sa.Connection, _cursor: Any, text: str, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's, whatever it is
             if statement in text and not self.restarts:
                 self.restart()
 

@@ -100,7 +100,7 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
 
     def close(self) -> None:
         """Close the file or connection."""
-        self._items.close()  # type: ignore[attr-defined]
+        self._items.close()  # type: ignore[attr-defined]  # it is a generator
 
 
 class LogSource(FixedPartitionedSource[_Item, None]):

@@ -103,14 +103,14 @@ def stage(
     sink = StagingSink(engine, attempt_id, errors)
     with _flow(source, sink, running.wait_for_system_duration) as flow, errors.interruptible():
         if running.addresses:
-            cli_main(  # type: ignore[no-untyped-call]
+            cli_main(  # type: ignore[no-untyped-call]  # bytewax gives it no types
                 flow,
                 workers_per_process=running.workers,
                 process_id=running.process_id,
                 addresses=list(running.addresses),
             )
         else:
-            cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]
+            cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
     if errors.error:
         raise errors.error
     with nullcontext(connection) if connection else engine.connect() as own, own.begin():

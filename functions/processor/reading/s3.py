@@ -50,7 +50,7 @@ def create_client(*, patient: bool = True, **options: Any) -> "S3Client":  # noq
     that is not `patient` gives up at once: for what somebody else will try again.
     """
     import boto3  # noqa: PLC0415 - slow to import, and files do without it
-    from botocore.config import Config  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415 - slow to import, needed only here
 
     return boto3.client("s3", config=Config(**_PATIENT if patient else _IMPATIENT), **options)
 
@@ -73,7 +73,7 @@ class S3Object:
         """Head a version, or the current one; a `MissingError` if there is none, or else a `SourceError` if that fails."""
         wanted = {"VersionId": version} if version else {}
         try:
-            head = client.head_object(Bucket=bucket, Key=key, **wanted)  # type: ignore[arg-type]
+            head = client.head_object(Bucket=bucket, Key=key, **wanted)  # type: ignore[arg-type]  # a version or nothing, by name
         except (ClientError, BotoCoreError) as error:
             _fail(f"s3://{bucket}/{key}", error)
         found = head.get("VersionId", version), head["ETag"], head["ContentLength"]
@@ -138,7 +138,7 @@ class _S3Range:
                 Key=log.key,
                 Range=f"bytes={self._at}-{self._end - 1}",
                 IfMatch=log.etag,
-                **wanted,  # type: ignore[arg-type]
+                **wanted,  # type: ignore[arg-type]  # a version or nothing, by name
             )
         except (ClientError, BotoCoreError) as error:
             _fail(f"s3://{log.bucket}/{log.key}", error)

@@ -282,7 +282,7 @@ def removed(key: str, version: str, sequencer: str, kind: str = "DeleteMarkerCre
 
 
 def delete(s3: "S3Client", key: str, **version: str) -> str:
-    return s3.delete_object(Bucket=BUCKET, Key=key, **version)["VersionId"]  # type: ignore[arg-type]
+    return s3.delete_object(Bucket=BUCKET, Key=key, **version)["VersionId"]  # type: ignore[arg-type]  # a version or nothing, by name
 
 
 def test_a_deletion_changes_nothing_unless_a_setting_says_so(s3: "S3Client", engine: sa.Engine) -> None:

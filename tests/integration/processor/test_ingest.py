@@ -355,7 +355,7 @@ def test_a_lost_batch_is_an_error_and_commits_nothing(
         session.execute(
             sa.text("DELETE FROM contributions WHERE ctid = (SELECT min(ctid) FROM contributions)")
         )
-        return real(session, *arguments)  # type: ignore[arg-type]
+        return real(session, *arguments)  # type: ignore[arg-type]  # passed on as they come
 
     monkeypatch.setattr(commit, "_commit", after_a_loss)
     with pytest.raises(IntegrityError, match=r"4000 lines were accepted, but \d+ are staged"):

@@ -81,7 +81,7 @@ def invoke(
         event["requestContext"]["authorizer"] = authorizer
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
     try:
-        answer: dict[str, Any] = Mangum(app(auth), lifespan="off")(event, None)  # type: ignore[arg-type]
+        answer: dict[str, Any] = Mangum(app(auth), lifespan="off")(event, None)  # type: ignore[arg-type]  # no context is needed
     finally:
         asyncio.set_event_loop(None)
         loop.close()

@@ -55,7 +55,7 @@ def test_log_records_name_the_request(caplog: pytest.LogCaptureFixture) -> None:
         logger.warning("within")
 
     scope = {"type": "http", "method": "GET", "headers": [(b"x-request-id", b"mine")]}
-    asyncio.run(RequestIds(log)(scope, None, None))  # type: ignore[arg-type]
+    asyncio.run(RequestIds(log)(scope, None, None))  # type: ignore[arg-type]  # what it does not use is None
     logger.warning("after")
     assert [getattr(record, "request_id", None) for record in caplog.records] == ["mine", None]
 
@@ -72,7 +72,7 @@ def test_an_unexpected_error_is_logged_once_and_raised_only_if_nobody_has_answer
     async def send(_message: Message) -> None: ...
 
     scope = {"type": "http", "method": "GET", "path": "/a", "headers": [(b"x-request-id", b"mine")]}
-    call = RequestIds(fail)(scope, None, send)  # type: ignore[arg-type]
+    call = RequestIds(fail)(scope, None, send)  # type: ignore[arg-type]  # what it does not use is None
     if answered:
         asyncio.run(call)
     else:

@@ -108,7 +108,7 @@ def test_a_killed_process_leaves_nothing_and_the_next_run_succeeds(
 
     class Recorded(subprocess.Popen[str]):
         def __init__(self, *arguments: object, **options: object) -> None:
-            super().__init__(*arguments, **options)  # type: ignore[call-overload]
+            super().__init__(*arguments, **options)  # type: ignore[call-overload]  # passed on as they come
             started.append(self.pid)
 
     def kill_one(_count: int) -> None:

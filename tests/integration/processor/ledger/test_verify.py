@@ -164,7 +164,7 @@ def test_ingests_may_go_on_meanwhile(
         thread = threading.Thread(target=ingestor.ingest_file, args=[log])
         thread.start()
         thread.join(30)
-        return original(*arguments)  # type: ignore[arg-type]
+        return original(*arguments)  # type: ignore[arg-type]  # passed on as they come
 
     monkeypatch.setattr(verify, "_of_customer", interrupted)
     assert list(verification.differences()) == []

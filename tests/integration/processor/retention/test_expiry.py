@@ -141,7 +141,7 @@ def test_what_is_staged_is_left_to_its_commit(engine: sa.Engine, put: Put) -> No
     def after_a_run(*arguments: object) -> object:
         if not calls:
             calls.append(expiry.expire(engine, HORIZON))
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)  # type: ignore[arg-type]  # passed on as they come
 
     with mock.patch.object(commit, "_commit", after_a_run):
         summary = put("a.log", lines_of(1))

@@ -35,7 +35,7 @@ def test_trap_02_idle_workers_do_not_spin() -> None:
     source: Any = TestingSource(_summaries_then_pauses())
     flow = build_flow(source, TestingSink(staged), dt.timedelta.max)
     started = time.process_time()
-    cli_main(flow, workers_per_process=4)  # type: ignore[no-untyped-call]
+    cli_main(flow, workers_per_process=4)  # type: ignore[no-untyped-call]  # bytewax gives it no types
     burnt = time.process_time() - started
     assert sum(len(item) for item in staged if isinstance(item, SummaryBatch)) == 100
     assert burnt < 0.3

@@ -21,7 +21,7 @@ def _place(keys: tuple[str, ...], workers: int) -> dict[str, int]:
     keyed = op.stateful_map("keyed", read, lambda state, _: (state, None))
     seen = op.inspect_debug("seen", keyed, lambda _step, item, _epoch, at: placed.update({item[0]: at}))
     op.output("write", seen, TestingSink([]))
-    cli_main(flow, workers_per_process=workers)  # type: ignore[no-untyped-call]
+    cli_main(flow, workers_per_process=workers)  # type: ignore[no-untyped-call]  # bytewax gives it no types
     return placed
 
 

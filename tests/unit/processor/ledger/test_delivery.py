@@ -42,7 +42,7 @@ def row(**values: object) -> LogObject:
 
 def delivery(is_current: Callable[[], bool] = lambda: True, **values: str | None) -> Delivery:
     known = Delivery("b", "k", "v2", "C0", "d2", is_current)
-    return replace(known, **values)  # type: ignore[arg-type]
+    return replace(known, **values)  # type: ignore[arg-type]  # values by their fields' names
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def delivery(is_current: Callable[[], bool] = lambda: True, **values: str | None
 def test_decision(
     known: dict[str, object] | None, delivered: dict[str, str | None], outcome: Outcome | None
 ) -> None:
-    assert decide(None if known is None else row(**known), delivery(**delivered)) == outcome  # type: ignore[arg-type]
+    assert decide(None if known is None else row(**known), delivery(**delivered)) == outcome  # type: ignore[arg-type]  # values by their fields' names
 
 
 def test_an_event_for_an_old_version_cannot_undo_a_backfill() -> None:
