@@ -18,7 +18,7 @@ CASES = (
     ("an hour: 1 GB a day, 24 objects of 50 customers", 3_600, 14_000, 50),
     ("11 seconds: 1 TB a day, 8,000 objects of 50 customers", 11, 42_000, 50),
 )
-"""What of a customer is in a log object, its seconds, requests and routes."""
+"""Names a customer's share of a log object: its seconds, requests and routes."""
 STATUS_CODES = [200] * 85 + [201] * 5 + [404] * 4 + [400] * 3 + [429] * 2 + [500]
 
 

@@ -1,4 +1,4 @@
-"""What an account and region must offer before the stack can be deployed: the checks of `cdk.preflight`."""
+"""Check what an account and region must offer before the stack can be deployed, for `cdk.preflight`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Account:
 
     @property
     def is_new(self) -> bool:
-        """Whether this would be the stack's first deployment, or its first that succeeds."""
+        """Tell whether this would be the stack's first deployment, or its first that succeeds."""
         return self.status is None or self.status in first_deployment.FAILED
 
 

@@ -18,7 +18,7 @@ from cdk.environment import Environment, Source
 from processor.reading.rules import FormatRule
 
 FIREHOSE_ERRORS = "firehose-errors/"
-"""What Firehose could not deliver is no log object."""
+"""Names the prefix of what Firehose could not deliver, which is no log object."""
 
 _FORMATS: dict[Source, str] = {"alb": "aws-alb", "cloudfront": "aws-cloudfront", "s3": "aws-s3"}
 """Firehose delivers what it is sent: the content decides, or a rule of one's own."""

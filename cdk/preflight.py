@@ -59,7 +59,7 @@ class Docker:
             )
 
     def _emulates(self, architecture: str) -> bool:
-        """Whether the kernel, or the builder's, runs programs of another architecture."""
+        """Tell whether the kernel, or the builder's, runs programs of another architecture."""
         kernel, docker = _MACHINES[architecture]
         builder = self._ask("buildx", "inspect")
         return f"linux/{docker}" in builder.stdout or (_BINFMT / f"qemu-{kernel}").exists()

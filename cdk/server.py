@@ -18,7 +18,7 @@ PARAMETERS = {
     "log_error_verbosity": "terse",
 }
 LOGS = ("postgresql", "iam-db-auth-error")
-"""What goes to CloudWatch: the server's own log, and why sign-ins by IAM have failed."""
+"""Go to CloudWatch: the server's own log, and why sign-ins by IAM have failed."""
 
 
 def engine(version: str) -> rds.IClusterEngine:

@@ -1,4 +1,4 @@
-"""What the commands that ingest share: which sources they name, how these are read, and how they tell what came of each."""
+"""Share what the commands that ingest have in common: which sources they name, how these are read, and how they tell what came of each."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence

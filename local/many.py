@@ -45,7 +45,7 @@ def stoppable(signals: list[int], advance: Progress = lambda _: None) -> Progres
 
 @dataclass(slots=True)
 class _Part:
-    """What is left of one source; reading tells whole chunks, and not of all that it reads."""
+    """Track what is left of one source; reading tells whole chunks, and not of all that it reads."""
 
     left: int
     _advance: Progress = field(repr=False)

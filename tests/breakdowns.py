@@ -11,7 +11,7 @@ NOT_FOUND, OTHER = b"\x01", b"\x02"
 
 
 class Seen(NamedTuple):
-    """What a breakdown knows of one request; the route is its stored name."""
+    """Hold what a breakdown knows of one request; the route is its stored name."""
 
     slot: int
     route: bytes
@@ -85,7 +85,7 @@ def bucket(us: int) -> int:
 
 
 def middle(number: int) -> int:
-    """What a bucket stands for."""
+    """Return the duration that a bucket stands for."""
     if number < 256:
         return number
     shift = number // 128 - 1

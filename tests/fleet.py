@@ -44,7 +44,7 @@ FIELDS = (
     *("uptime_percentage", "duration_mean", "duration_p50", "duration_p90", "duration_p95", "duration_p99"),
     *("duration_max", "change_requests", "change_uptime_percentage", "change_p99"),
 )
-"""What customers can be ordered by."""
+"""Order customers."""
 
 
 def random_requests(seed: int, days: int = 8) -> dict[tuple[str, dt.date], list[Request]]:

@@ -69,7 +69,7 @@ def requests(lines: Iterable[bytes]) -> list[Request]:
 
 
 def seen(request: Request, declared: Declared = ROUTES) -> Seen:
-    """What a breakdown knows of a request."""
+    """Hold what a breakdown knows of a request."""
     name = route_of(request.method, request.path, request.status_code, declared)
     return Seen(
         request.timestamp_ns % DAY_NS // (1800 * 10**9), name, request.status_code, request.duration_us

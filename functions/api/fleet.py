@@ -14,12 +14,12 @@ from api.histograms import TooManyHistogramsError, percentiles, within
 from api.ranges import DateRange, resolve_from
 
 Key = float | str | None
-"""What a customer is ordered by."""
+"""Orders a customer."""
 Rank = tuple[str, Key]
 """A customer and its key."""
 
 MAX_HISTOGRAMS = 500_000
-"""What is merged to order customers by a percentile."""
+"""Bounds what is merged to order customers by a percentile."""
 BATCH = 250
 """Customers whose rows are made at a time where there are many."""
 

@@ -42,7 +42,7 @@ SUMMARIES = _of_wanted.add_columns(
     sa.func.min(_day.duration_min_us),
     sa.func.max(_day.duration_max_us),
 ).group_by(_wanted.c.number)
-"""What the customers of `statements.wanted` have over a range, by their numbers; no row for one without requests."""
+"""Reads what the customers of `statements.wanted` have over a range, by their numbers; no row for one without requests."""
 DAILY_REQUESTS = _of_wanted.add_columns(_day.date, _day.total_requests)
 """Their requests on each day of a range."""
 EXTREMES = (
@@ -134,4 +134,4 @@ LEDGER = sa.select(
     LogObject.committed_at >= sa.bindparam("since", type_=sa.DateTime(timezone=True)),
     LogObject.committed_at < sa.bindparam("until", type_=sa.DateTime(timezone=True)),
 )
-"""What the log objects come to whose last commit was `since` a time, and before the time `until`."""
+"""Adds up the log objects whose last commit was `since` a time, and before the time `until`."""

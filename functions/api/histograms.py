@@ -19,7 +19,7 @@ MAX_BYTES = 256 * 1024 * 1024
 HEADER_BYTES = 19
 """Of COPY ... (FORMAT BINARY): a signature, flags and the length of an extension, of which there is none."""
 _PIECE_BYTES = 8 * 1024 * 1024
-"""What is merged at a time, where all are merged into one."""
+"""Bounds what is merged at a time, where all are merged into one."""
 
 _wanted = wanted()
 _OF_GROUPS = (

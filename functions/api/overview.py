@@ -21,7 +21,7 @@ from logstats.domain.summary import PERCENTILES, DailySummary
 from logstats.rows import to_summary
 
 MAX_HISTOGRAMS = 2_000_000
-"""What is merged for the percentiles of an overview."""
+"""Bounds what is merged for the percentiles of an overview."""
 
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 _NO_DAYS = DateRange(dt.date.max, dt.date.max)

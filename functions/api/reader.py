@@ -31,7 +31,7 @@ _UNAVAILABLE = (
 
 
 _ERRORS = (OSError, StatementError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a statement raises: the last two only if the driver is called without SQLAlchemy (`api.copying`)."""
+"""May be raised by a statement: the last two only if the driver is called without SQLAlchemy (`api.copying`)."""
 
 
 class DatabaseUnavailableError(Exception):

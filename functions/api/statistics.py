@@ -43,7 +43,7 @@ class StatisticsQuery:
 
     @property
     def needs_slots(self) -> bool:
-        """Whether half-hours make the answer; days of UTC are stored as they are."""
+        """Tell whether half-hours make the answer; days of UTC are stored as they are."""
         return self.interval is Interval.HOUR or self.zone != UTC
 
     @property

@@ -45,7 +45,7 @@ _OURS = sa.text("""
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE')
 """)
-"""What is in the schema, and belongs to the connection's user or to a role of which it is a member."""
+"""Finds what is in the schema, and belongs to the connection's user or to a role of which it is a member."""
 
 
 def apply(connection: sa.Connection) -> None:

@@ -14,13 +14,13 @@ from processor.reading.objects import SourceError
 from processor.sources import Source
 
 Problem = SourceError | ClusterError | IntegrityError
-"""What is wrong with one log object; anything else is wrong with all, and is raised."""
+"""Say what is wrong with one log object; anything else is wrong with all, and is raised."""
 _PROBLEMS = (SourceError, ClusterError, IntegrityError)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a source: a summary, or what was wrong with it."""
+    """Hold what came of a source: a summary, or what was wrong with it."""
 
     source: Source
     context: Context

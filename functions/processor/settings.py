@@ -99,7 +99,7 @@ class ProcessorSettings(BaseSettings):
 
     @property
     def kept(self) -> Kept:
-        """What the kernel keeps of a breakdown."""
+        """Return what the kernel keeps of a breakdown."""
         return Kept(
             sum(PARTS[part] for part in set(self.breakdown)), compile_routes(parse_routes(self.routes))
         )

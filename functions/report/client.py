@@ -27,7 +27,7 @@ AUTHORIZERS: Mapping[str, Mapping[str, Any]] = {
     "iam": {"iam": {"userId": "report"}},
     "jwt": {"jwt": {"claims": {"sub": "report"}, "scopes": ["stats:read"]}},
 }
-"""What API Gateway's authoriser says of a caller who reads every customer, by the API's `auth`."""
+"""Holds what API Gateway's authoriser says of a caller who reads every customer, by the API's `auth`."""
 
 logger = logging.getLogger(__name__)
 

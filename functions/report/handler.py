@@ -19,7 +19,7 @@ from report.client import ApiFunction
 from report.content import compose
 
 _MARGIN_SECONDS = 45.0
-"""What is left to answer the last question, and to publish."""
+"""Leaves time to answer the last question, and to publish."""
 _LONGEST_SUBJECT = 99
 """Amazon SNS API reference, `Publish`: ASCII, less than 100 characters, no line break."""
 

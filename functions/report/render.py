@@ -101,4 +101,4 @@ def _visible(part: str) -> str:
 
 
 FORMS: dict[str, Callable[[Document], str]] = {"text": text, "markdown": markdown, "html": html}
-"""What the command line can name."""
+"""Names the forms for the command line."""

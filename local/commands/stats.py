@@ -29,7 +29,7 @@ _DEFAULT_SORT = "-total_requests"
 
 
 class By(StrEnum):
-    """What a customer's days are divided by, or merged into."""
+    """Name what a customer's days are divided by, or merged into."""
 
     HOUR = "hour"
     DAY = "day"

@@ -22,7 +22,7 @@ from local.errors import UsageError
 from local.tables import COLUMNS, cell, change, console
 
 _SMALLEST_FIRST = {"customer_id", "success_requests", "uptime_percentage", "change_uptime_percentage"}
-"""What is worst, or first, where it is smallest."""
+"""Are worst, or first, where they are smallest."""
 _SHOWN = (
     *("customer_id", "total_requests", "change_requests", "server_errors", "uptime_percentage"),
     *("change_uptime_percentage", "duration_p99", "change_p99"),

@@ -1,4 +1,4 @@
-"""What is inside a customer's days on the page: the hours, the routes and the status codes, as the API has them."""
+"""Look inside a customer's days on the page: the hours, the routes and the status codes, as the API has them."""
 
 import datetime as dt
 import re
@@ -56,7 +56,7 @@ def shop(page: Page, api: Api, **state: str) -> None:
 
 
 def hour_at(page: Page) -> str:
-    """What a screen reader says of the hour that the heat map's cursor is at."""
+    """Return what a screen reader says of the hour that the heat map's cursor is at."""
     return page.locator("#hours input").get_attribute("aria-valuetext") or ""
 
 

@@ -30,7 +30,7 @@ def clone(served: Clone) -> Clone:
 
 
 FIRST_HOUR = [walkthrough.ROOT / "README.md", walkthrough.ROOT / "docs" / "tutorial.md"]
-"""What a new user reads, one after the other."""
+"""Are read by a new user, one after the other."""
 OTHERS = [[document] for document in walkthrough.documents("console") if document not in FIRST_HOUR]
 
 

@@ -39,9 +39,9 @@ CHANGES: dict[str, dict[str, Any]] = {
         "retention_days": 400,
     },
 }
-"""What is changed in `cdk.json` for each variant of an environment."""
+"""Change `cdk.json` for each variant of an environment."""
 VARIANTS = ("dev", "prod", "dev, backfill", "dev, open, backfill", "prod, tokens, backfill")
-"""What is tested of one holds for all."""
+"""Stand for all: what is tested of one holds for the others."""
 
 
 def environment_of(variant: str) -> str:

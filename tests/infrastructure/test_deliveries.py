@@ -24,7 +24,7 @@ def written(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def accepted() -> dict[str, dict[str, Any]]:
-    """What the policy of the bucket of log objects lets each service do."""
+    """Return what the policy of the bucket of log objects lets each service do."""
     (policy,) = (
         resource["Properties"]["PolicyDocument"]["Statement"]
         for name, resource in resources(DELIVERIES, "AWS::S3::BucketPolicy").items()

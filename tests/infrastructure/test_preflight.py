@@ -33,7 +33,7 @@ WELL: Answers = {
     ],
     ("s3", "head_bucket"): [{"error": NOT_FOUND}, {"error": NOT_FOUND}],
 }
-"""What a new account answers that has everything."""
+"""Answer as a new account does that has everything."""
 
 
 class Session:
@@ -62,7 +62,7 @@ class Session:
 
 
 def found(answers: Answers, of: Parameters | None = None) -> list[Finding]:
-    """What the checks say, of dev if nothing else is asked, where an account answers as `WELL` but for this."""
+    """Return what the checks say, of dev if nothing else is asked, where an account answers as `WELL` but for this."""
     return list(check_account(Session(WELL | answers), of or parameters("dev")))  # type: ignore[arg-type]  # a double
 
 
@@ -226,7 +226,7 @@ def test_without_credentials_or_region_nothing_else_is_asked(monkeypatch: pytest
 def docker(
     info: dict[str, str] | str, architecture: str = "arm64", platforms: str = "linux/amd64"
 ) -> list[str]:
-    """What is said of a Docker that answers so to `info`."""
+    """Return what is said of a Docker that answers so to `info`."""
 
     def run(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
         if command[1] == "buildx":

@@ -452,7 +452,7 @@ def test_slow_statements_and_waits_for_locks_are_logged(environment: str) -> Non
 
 
 def test_no_values_are_logged_by_the_database(environment: str) -> None:
-    """What these parameters do is tested on PostgreSQL: tests/integration/test_database_log.py."""
+    """Only be there: tests/integration/test_database_log.py tests on PostgreSQL what they do."""
     parameters = only(environment, "AWS::RDS::DBClusterParameterGroup")["Properties"]["Parameters"]
     assert parameters["log_parameter_max_length"] == parameters["log_parameter_max_length_on_error"] == "0"
     assert parameters["log_error_verbosity"] == "terse"

@@ -1,4 +1,4 @@
-"""What PostgreSQL writes to its log with the parameters of the template: the statements, and nothing of customers."""
+"""Read what PostgreSQL writes to its log with the parameters of the template: the statements, and nothing of customers."""
 
 import contextlib
 from pathlib import Path

@@ -43,7 +43,7 @@ def options(command: str) -> set[str]:
 
 
 SHARED = {"--database-url"}
-"""What the top of `docs/cli.md` says once for all commands."""
+"""Stand once, at the top of `docs/cli.md`, for all commands."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)

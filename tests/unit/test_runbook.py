@@ -170,7 +170,7 @@ OPERATING = [ROOT / "docs" / name for name in ("runbook.md", "deploy.md", "obser
 
 
 def unknown(text: str) -> list[str]:
-    """What a text names as a parameter of `cdk.json`, by its construct or as a key of JSON, and is none."""
+    """Return what a text names as a parameter of `cdk.json`, by its construct or as a key of JSON, and is none."""
     dotted = re.findall(rf"`({'|'.join(PARAMETERS)})\.(\w+)`", text)
     keys = [
         key

@@ -83,7 +83,7 @@ class SilentCustomers(BaseModel):
 
 
 class LedgerTotals(BaseModel):
-    """What the log objects come to whose last commit was on a day of the range (UTC), whatever days their lines are of.
+    """Add up the log objects whose last commit was on a day of the range (UTC), whatever days their lines are of.
 
     Without `to`: on a day of the range or later.
     """

@@ -37,7 +37,7 @@ _UPSERT = str(
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What counts of a day after a change: minimum and maximum, and the parts that all breakdowns keep (bits; 0: not all are there)."""
+    """Hold what counts of a day after a change: minimum and maximum, and the parts that all breakdowns keep (bits; 0: not all are there)."""
 
     extremes_us: tuple[int | None, int | None]
     parts: int

@@ -18,7 +18,7 @@ from logstats.native.breakdown import ROUTES, SLOTS, STATUSES
 
 Part = Literal["slots", "routes", "statuses"]
 PARTS: Final[Mapping[Part, int]] = {"slots": SLOTS, "routes": ROUTES, "statuses": STATUSES}
-"""What a breakdown can keep, and its bit in the encoding."""
+"""Gives each part that a breakdown can keep its bit in the encoding."""
 SLOT_SECONDS = 1_800
 SLOTS_A_DAY = 48
 MAX_ROUTES = 500

@@ -51,7 +51,7 @@ class Segment:
     """Match a segment of a path: a text, or one with placeholders (any characters, but not none) between texts."""
 
     literals: tuple[str, ...]
-    """What is before, between and behind the placeholders."""
+    """Return what is before, between and behind the placeholders."""
 
     @property
     def order(self) -> tuple[int, int, str]:

@@ -48,7 +48,7 @@ _add_cells = bind("cell_add", Signed, Bytes, Size, Bytes, Size, Pointer, Output)
 
 
 class Kept(NamedTuple):
-    """What is kept of a breakdown: the parts, as bits, and the declared routes, as `compile_routes` returns them."""
+    """Say what is kept of a breakdown: the parts, as bits, and the declared routes, as `compile_routes` returns them."""
 
     parts: int = 0
     routes: bytes = b""

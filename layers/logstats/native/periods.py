@@ -7,7 +7,7 @@ from logstats.native.breakdown import SLOTS_A_DAY, breakdown_arrays
 from logstats.native.library import Bytes, Output, Pointer, Signed, Size, bind, returned
 
 TEXTS = 17
-"""What is written around the values of a row (`period_texts` in `logstats.h`)."""
+"""Go around the values of a row (`period_texts` in `logstats.h`)."""
 
 
 class _Texts(ctypes.Structure):

@@ -1,4 +1,4 @@
-"""What is inside a day, by hour, route and status, and days of a time zone, against brute force over the lines."""
+"""Compare what is inside a day, by hour, route and status, and days of a time zone, against brute force over the lines."""
 
 import asyncio
 import csv
@@ -88,7 +88,7 @@ def grouped(found: Iterable[Request], key: Callable[[Request], Hashable]) -> dic
 
 
 def near(expected: dict[str, Any]) -> dict[str, Any]:
-    """What is to be answered: all but the percentiles and the longest duration is exact."""
+    """Return what is to be answered: all but the percentiles and the longest duration is exact."""
     return {
         name: pytest.approx(value, rel=0.004, abs=1e-9)
         if name in PERCENTILES and value is not None

@@ -392,7 +392,7 @@ def test_an_overview_merges_histograms_piece_by_piece(
 def test_the_ledger_of_a_range_is_what_was_committed_in_it(
     database: DatabaseSettings, ingestor: Ingestor, tmp_path: Path
 ) -> None:
-    """Whatever days the lines are of: a file is in the overview of the day on which it was read."""
+    """Ignore the days that the lines are of: a file is in the overview of the day on which it was read."""
     log = tmp_path / "a.log"
     log.write_text("2024-09-03 12:00:00 cust_1 /a 200 0.1\nnonsense\n")
     ingestor.ingest_file(LocalFile.at(log))

@@ -23,7 +23,7 @@ A, B, C = (random_lines(seed, 50) for seed in (1, 2, 3))
 
 @dataclass(frozen=True)
 class Done:
-    """What a command has come to."""
+    """Hold what a command has come to."""
 
     returncode: object
     stdout: str

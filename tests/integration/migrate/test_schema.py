@@ -275,7 +275,7 @@ def test_0007_keeps_what_is_there_and_finds_equal_content_by_an_index(empty: sa.
 
 
 def test_0009_rewrites_nothing_and_lets_older_code_go_on(empty: sa.Engine) -> None:
-    """What is there, and what older code writes, has no breakdown."""
+    """Leave without a breakdown what is there, and what older code writes."""
     upgrade_to(empty, "0008")
     day = sa.text(
         "INSERT INTO daily_statistics (customer_id, date, total_requests, client_errors, server_errors, duration_sum_us,"

@@ -1,4 +1,4 @@
-"""What a local file's name and content come to: growth, conflicts, names that move, logs that are being written."""
+"""Try what a local file's name and content come to: growth, conflicts, names that move, logs that are being written."""
 
 import gzip
 from collections.abc import Callable, Sequence

@@ -109,7 +109,7 @@ def test_without_a_command_it_shows_its_help() -> None:
 
 
 def on_a_terminal(columns: int, *arguments: str, **variables: str) -> list[str]:
-    """What a command writes to a terminal, line by line."""
+    """Return what a command writes to a terminal, line by line."""
     terminal, ours = pty.openpty()
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns)} | variables
     subprocess.run([LOGSTATS, *arguments], stdout=ours, env=environment, check=True)

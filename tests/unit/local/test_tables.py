@@ -1,4 +1,4 @@
-"""What is shown fits a terminal, and is whole in a pipe."""
+"""Show tables: they fit a terminal, and are whole in a pipe."""
 
 import datetime as dt
 import io
@@ -21,7 +21,7 @@ Show = Callable[..., list[str]]
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Show:
-    """What a terminal of some columns shows; of None: what a pipe gets."""
+    """Return what a terminal of some columns shows; of None: what a pipe gets."""
 
     def show(columns: int | None, *arguments: Any, what: Any = tables.print_rows) -> list[str]:  # noqa: ANN401 - as above
         output = io.StringIO()

@@ -1,4 +1,4 @@
-"""What the image leaves out; the Docker tests look at the image itself."""
+"""Try what the image leaves out; the Docker tests look at the image itself."""
 
 import subprocess
 import sys

@@ -61,7 +61,7 @@ def test_the_api_believes_that_the_report_reads_every_customer(auth: Auth) -> No
 
 
 def test_the_event_says_no_more_than_one_authoriser_would() -> None:
-    """What stands in an event for one kind of caller is none for another."""
+    """Keep callers apart: what stands in an event for one kind is none for another."""
     assert caller("jwt", request("/overview", {}, AUTHORIZERS["iam"])) is None
     assert caller("iam", request("/overview", {}, AUTHORIZERS["jwt"])) is None
     assert AUTHORIZERS["none"] == {}

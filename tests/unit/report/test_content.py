@@ -1,4 +1,4 @@
-"""What is in the report, from answers of the API."""
+"""Make the report from answers of the API."""
 
 from decimal import Decimal
 from typing import Any

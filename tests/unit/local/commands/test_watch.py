@@ -1,4 +1,4 @@
-"""What `docs/watch.md` shows."""
+"""Run what `docs/watch.md` shows."""
 
 import re
 import shlex

@@ -313,7 +313,7 @@ def test_what_is_malformed_is_refused(problem: str) -> None:
 
 
 def test_the_examples_are_malformed_in_that_alone() -> None:
-    """What they are made from is read."""
+    """Read what they are made from."""
     assert Breakdown.decode(b"\1\1\1\4\0\0\1\5").slots[0].duration_sum_us == 5
     assert Breakdown.decode(b"\1\1\2\7\0\x08\2\2\1\1" + bytes([0b00010000])).slots[0].duration_max_us == 1
     assert list(Breakdown.decode(b"\1\2\2\x0d\0\2/b\0\1\5\1\1c\0\1\5").routes) == ["/b", "/c"]

@@ -32,7 +32,7 @@ def written(breakdowns: list[bytes], labels: list[bytes], key_length: int) -> li
 
 
 def row(label: bytes, cells: list[Cell]) -> dict[str, Any]:
-    """What Python makes of cells: each quotient is of integers, and the double next to it."""
+    """Return what Python makes of cells: each quotient is of integers, and the double next to it."""
     whole = cells[0]
     for cell in cells[1:]:
         whole += cell

@@ -221,7 +221,7 @@ def alike(seed: int) -> bytes:
 
 @given(seeds)
 def test_agrees_on_documents_that_are_alike(seed: int) -> None:
-    """What is known of one document must not hold for the next."""
+    """Forget what is known of one document before the next."""
     check(DOCUMENT, alike(seed))
 
 

@@ -72,7 +72,7 @@ def test_routes_are_bounded_whatever_the_order_and_the_parts(routes: int, declar
 
 
 def named(lines: Sequence[bytes], names: dict[str, bytes]) -> list[Seen]:
-    """What is known of requests whose routes are their paths."""
+    """Return what is known of requests whose routes are their paths."""
     return [
         reference.seen(each, ())._replace(
             route=NOT_FOUND if each.status_code == 404 else names[each.path or ""]
