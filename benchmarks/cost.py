@@ -1,6 +1,7 @@
 """Compute what a month on AWS costs: ``python -m benchmarks.cost [--PRICE USD ...] [--gb-per-day N ...] [--write]``.
 
-Prices and loads are inputs; `--write` renews the tables of docs/cost.md. A month has 730 hours.
+Prices and loads are inputs; `--write` renews the tables of docs/cost.md. A month has 730 hours. One module, though long: it is one
+sum, whose prices, loads and lines are read side by side.
 """
 
 import argparse

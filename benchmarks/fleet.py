@@ -1,7 +1,8 @@
 """Measure what is asked of all customers: ``python -m benchmarks.fleet`` (``make bench-fleet``).
 
 Rewrites the figures of docs/performance-fleet.md. The app answers in this process, without a server; PostgreSQL, with its
-default settings, shares the machine. The days are made in SQL of 2 000 summaries of 330 requests each in the median.
+default settings, shares the machine. The days are made in SQL of 2 000 summaries of 330 requests each in the median. One module,
+though long: what is asked, the data that it is asked of, and the table are of no use alone.
 """
 
 import argparse

@@ -1,4 +1,7 @@
-"""The database: Aurora PostgreSQL, or in its place an existing PostgreSQL (`cdk.existing`), of which functions may ask the same."""
+"""The database: Aurora PostgreSQL, or in its place an existing PostgreSQL (`cdk.existing`), of which functions may ask the same.
+
+One module, though long: most of it are the parameters, each beside the property of the cluster that it sets.
+"""
 
 from collections.abc import Mapping
 from hashlib import sha256

@@ -1,4 +1,7 @@
-"""Ingest one log object: read, stage, commit."""
+"""Ingest one log object: read, stage, commit.
+
+One module, though long: the way of a log object is read here from top to bottom.
+"""
 
 import datetime as dt
 import time

@@ -1,7 +1,7 @@
 """Members of a cluster: the processes that run the dataflow, and can be killed.
 
 Bytewax waits without end for processes that do not come; whoever starts a member watches it, and ends it. What a member says, and who
-reads it, stand in one module.
+reads it, stand in one module, though it is long.
 """
 
 import os

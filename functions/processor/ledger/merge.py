@@ -1,6 +1,7 @@
 """Bring the merged daily statistics up to date: add one attempt's contributions, subtract another's.
 
-The caller's transaction holds the ledger row, has already pointed it at the new attempt, and commits.
+The caller's transaction holds the ledger row, has already pointed it at the new attempt, and commits. One module, though long: locks,
+sums and the upsert are right only together.
 """
 
 import datetime as dt

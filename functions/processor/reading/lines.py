@@ -1,7 +1,8 @@
 """Whole lines from a byte range of a log object.
 
 A range owns the lines that *start* in it: it drops what precedes its first line start, and reads beyond its
-end to finish its last line. Ranges that cover an object without overlap therefore read every line once.
+end to finish its last line. Ranges that cover an object without overlap therefore read every line once. One module, though long: lines and
+digests come from the same pass, plain or decompressed.
 """
 
 from collections import deque
