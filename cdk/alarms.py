@@ -147,33 +147,40 @@ def watch_api(monitoring: Monitoring, api: Api, limits: MonitoringParameters) ->
 
 def watch_retention(monitoring: Monitoring, retention: Retention) -> None:
     """Raise alarms when the retention fails, and when it does not run."""
-    monitoring.alarm(
+    _watch_daily(
+        monitoring,
         "Retention",
-        retention.failures.metric("ApproximateNumberOfMessagesVisible", statistic="Maximum"),
-        above=0,
-        meaning="Statistics that are too old could not be removed; they stay longer than promised.",
-    )
-    monitoring.silence(
-        "RetentionSilence",
-        retention.function.metric("Invocations", statistic="Sum", period=Duration.days(1)),
-        periods=2,
-        meaning="The retention, which runs daily, has not been invoked for days.",
+        retention,
+        failed="Statistics that are too old could not be removed; they stay longer than promised.",
+        silent="The retention, which runs daily, has not been invoked for days.",
     )
 
 
 def watch_report(monitoring: Monitoring, report: Report) -> None:
     """Raise alarms when the morning report fails, and when it does not run."""
-    monitoring.alarm(
+    _watch_daily(
+        monitoring,
         "Report",
-        report.failures.metric("ApproximateNumberOfMessagesVisible", statistic="Maximum"),
+        report,
+        failed="The morning report could not be made or published; nothing was sent.",
+        silent="The morning report, which comes daily, has not been invoked for days.",
+    )
+
+
+def _watch_daily(
+    monitoring: Monitoring, name: str, daily: Retention | Report, *, failed: str, silent: str
+) -> None:
+    monitoring.alarm(
+        name,
+        daily.failures.metric("ApproximateNumberOfMessagesVisible", statistic="Maximum"),
         above=0,
-        meaning="The morning report could not be made or published; nothing was sent.",
+        meaning=failed,
     )
     monitoring.silence(
-        "ReportSilence",
-        report.function.metric("Invocations", statistic="Sum", period=Duration.days(1)),
+        f"{name}Silence",
+        daily.function.metric("Invocations", statistic="Sum", period=Duration.days(1)),
         periods=2,
-        meaning="The morning report, which comes daily, has not been invoked for days.",
+        meaning=silent,
     )
 
 

@@ -11,7 +11,7 @@ from logstats.domain.route import Declared, parse_routes, route_of
 from logstats.formats import presets
 from logstats.native import Aggregator, Kept, Numbers, compile_format, compile_routes
 from tests import breakdowns
-from tests.breakdowns import Seen
+from tests.breakdowns import Seen, leb128
 
 EPOCH = dt.date(1970, 1, 1)
 DAY_NS = 86_400 * 10**9
@@ -179,15 +179,6 @@ def packed(counts: dict[int, int], bits: int) -> bytes:
 def _list_of(buckets: Mapping[int, int]) -> bytes:
     out, before = bytearray(), -1
     for number in sorted(buckets):
-        out += _leb128(number - before) + _leb128(buckets[number])
+        out += leb128(number - before) + leb128(buckets[number])
         before = number
-    return bytes(out)
-
-
-def _leb128(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
     return bytes(out)

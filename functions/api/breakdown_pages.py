@@ -91,17 +91,24 @@ def _key(row: Row, field: str) -> float | str | None:
     return round(value * 1_000_000)
 
 
+class _DaysQuery:
+    """A question about the inside of some days."""
+
+    __slots__ = ()
+    days: Days
+
+    async def revision(self, connection: AsyncConnection) -> str:
+        """Return the revision of all that the answer depends on."""
+        return await self.days.revision(connection)
+
+
 @dataclass(frozen=True, slots=True)
-class RoutesQuery:
+class RoutesQuery(_DaysQuery):
     """A page of the routes of some days."""
 
     days: Days
     page: Page
     form: Format = Format.JSON
-
-    async def revision(self, connection: AsyncConnection) -> str:
-        """Return the revision of all that the answer depends on."""
-        return await self.days.revision(connection)
 
     async def answer(self, connection: AsyncConnection, revision: str) -> RenderedAnswer:
         """Return the page; the errors are those of `breakdowns.total`."""
@@ -112,17 +119,13 @@ class RoutesQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteCustomersQuery:
+class RouteCustomersQuery(_DaysQuery):
     """A page of all customers that have requests to a route on some days."""
 
     days: Days
     page: Page
     route: str
     form: Format = Format.JSON
-
-    async def revision(self, connection: AsyncConnection) -> str:
-        """Return the revision of all data."""
-        return await self.days.revision(connection)
 
     async def answer(self, connection: AsyncConnection, revision: str) -> RenderedAnswer:
         """Return the page; the errors are those of `breakdowns.total`."""
@@ -137,15 +140,11 @@ class RouteCustomersQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusesQuery:
+class StatusesQuery(_DaysQuery):
     """The status codes of some days."""
 
     days: Days
     form: Format = Format.JSON
-
-    async def revision(self, connection: AsyncConnection) -> str:
-        """Return the revision of all that the answer depends on."""
-        return await self.days.revision(connection)
 
     async def answer(self, connection: AsyncConnection, revision: str) -> RenderedAnswer:
         """Return the codes in their order; the errors are those of `breakdowns.total`."""

@@ -1,17 +1,15 @@
-"""Responses about all customers over a range of days: a page of them, or all as CSV; and what is refused."""
+"""All customers over a range of days: their CSV, and what is refused."""
 
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
 from api import conditional
-from api.cursors import Cursor, parse
-from api.fleet import Order, Selection
-from api.fleet_pages import RankingQuery, csv_of_all
+from api.fleet import Selection
+from api.fleet_pages import csv_of_all
 from api.histograms import TooManyHistogramsError
 from api.negotiation import matches
 from api.parameters import check_order
@@ -19,10 +17,8 @@ from api.problems import refuse
 from api.ranking import MERGED_FIELDS, SORT_FIELDS
 from api.reader import Reader
 from api.representation import MEDIA_TYPES, Format
-from api.revisions import CachedAnswers
+from api.responses import attached
 from api.statistics import etag
-
-_FILE = 'attachment; filename="customers.csv"'
 
 
 def check_range(first: dt.date, last: dt.date | None) -> None:
@@ -31,30 +27,6 @@ def check_range(first: dt.date, last: dt.date | None) -> None:
         check_order(first, last or dt.date.max)
     except ValueError as error:
         refuse("date_order", "to", str(error), str(last))
-
-
-def cursor(text: str, order: Order) -> Cursor | None:
-    """Return the cursor that a text is; without one, that of the first page."""
-    if not text:
-        return None
-    try:
-        return parse(text, order.field)
-    except ValueError as error:
-        refuse("cursor", "after", str(error), text)
-
-
-async def page(answers: CachedAnswers, query: RankingQuery, request: Request) -> Response:
-    """Answer with some customers, and the address of the next page."""
-    tag, answer = await answers.answer(query, request.headers.get("if-none-match"))
-    headers = {"ETag": tag, **conditional.HEADERS}
-    if answer is None:
-        return Response(status_code=304, headers=headers)
-    if answer.following is not None:
-        asked = [pair for pair in request.query_params.multi_items() if pair[0] != "after"]
-        headers["Link"] = f'<?{urlencode([*asked, ("after", answer.following)])}>; rel="next"'
-    if query.form is Format.CSV:
-        headers["Content-Disposition"] = _FILE
-    return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[query.form])
 
 
 async def stream(reader: Reader, selection: Selection, request: Request) -> Response:
@@ -72,7 +44,7 @@ async def stream(reader: Reader, selection: Selection, request: Request) -> Resp
         async for piece in pieces:
             yield piece
 
-    headers["Content-Disposition"] = _FILE
+    headers["Content-Disposition"] = attached(request)
     return StreamingResponse(all_pieces(), headers=headers, media_type=MEDIA_TYPES[Format.CSV])
 
 

@@ -11,10 +11,11 @@ from api import conditional
 from api.authorisation import Rule, ruled
 from api.breakdown_models import RouteCustomerPage, RoutePage, StatusPage
 from api.breakdown_pages import Days, RouteCustomersQuery, RoutesQuery, StatusesQuery
-from api.breakdown_responses import form_of, page_of, respond
+from api.breakdown_responses import page_of, respond_within
 from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, CustomerId, Limit
 from api.problems import REFUSALS
-from api.representation import NUMBERS, Format
+from api.representation import NUMBERS
+from api.responses import AskedForm, LastDay, form_of
 from api.revisions import CachedAnswers
 from api.routes.stats import WITHOUT_BREAKDOWN, check
 from api.settings import Auth
@@ -41,23 +42,11 @@ _Customer = Annotated[
 _First = Annotated[
     CalendarDate, Query(alias="from", description="First UTC day, YYYY-MM-DD.", examples=["2024-09-03"])
 ]
-_Last = Annotated[
-    CalendarDate | None,
-    Query(
-        alias="to",
-        description="Last UTC day, included; without it, the last day with data.",
-        examples=["2024-10-03"],
-    ),
-]
 _Limit = Annotated[Limit, Query(examples=[100])]
 _After = Annotated[
     str,
     StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS + 40, pattern=NO_CONTROL_CHARACTERS),
     Query(description="The `next` of the page before; without it, the first page."),
-]
-_Form = Annotated[
-    Format | None,
-    Query(alias="format", description="JSON or CSV; without it, what `Accept` prefers.", examples=["csv"]),
 ]
 
 
@@ -102,17 +91,17 @@ def _of_customer(answers: CachedAnswers, auth: Auth) -> APIRouter:
         *,
         customer_id: _Customer,
         first: _First,
-        last: _Last = None,
+        last: LastDay = None,
         sort: _RouteSort = DEFAULT_SORT,
         limit: _Limit = DEFAULT_LIMIT,
         after: _After = "",
-        form: _Form = None,
+        form: AskedForm = None,
     ) -> Response:
         """Divide a customer's days by route: method and path template."""
         check(request, first, last)
         days = Days(first, last, customer_id)
         page = page_of("route", sort, limit, after)
-        return await respond(request, answers, RoutesQuery(days, page, form_of(request, form)))
+        return await respond_within(request, answers, RoutesQuery(days, page, form_of(request, form)))
 
     @routes.get(
         "/customers/{customer_id:customer}/statuses",
@@ -124,13 +113,13 @@ def _of_customer(answers: CachedAnswers, auth: Auth) -> APIRouter:
         *,
         customer_id: _Customer,
         first: _First,
-        last: _Last = None,
-        form: _Form = None,
+        last: LastDay = None,
+        form: AskedForm = None,
     ) -> Response:
         """Divide a customer's days by status code."""
         check(request, first, last)
         days = Days(first, last, customer_id)
-        return await respond(request, answers, StatusesQuery(days, form_of(request, form)))
+        return await respond_within(request, answers, StatusesQuery(days, form_of(request, form)))
 
     return routes
 
@@ -145,16 +134,18 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
         request: Request,
         *,
         first: _First,
-        last: _Last = None,
+        last: LastDay = None,
         sort: _RouteSort = DEFAULT_SORT,
         limit: _Limit = DEFAULT_LIMIT,
         after: _After = "",
-        form: _Form = None,
+        form: AskedForm = None,
     ) -> Response:
         """Divide the days of all customers by route: method and path template."""
         check(request, first, last)
         page = page_of("route", sort, limit, after)
-        return await respond(request, answers, RoutesQuery(Days(first, last), page, form_of(request, form)))
+        return await respond_within(
+            request, answers, RoutesQuery(Days(first, last), page, form_of(request, form))
+        )
 
     @routes.get(
         "/routes/customers",
@@ -173,17 +164,17 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
             ),
         ],
         first: _First,
-        last: _Last = None,
+        last: LastDay = None,
         sort: _CustomerSort = DEFAULT_SORT,
         limit: _Limit = DEFAULT_LIMIT,
         after: _After = "",
-        form: _Form = None,
+        form: AskedForm = None,
     ) -> Response:
         """List the customers that have requests to one route, with their statistics of that route."""
         check(request, first, last)
         page = page_of("customer_id", sort, limit, after)
         query = RouteCustomersQuery(Days(first, last), page, route, form_of(request, form))
-        return await respond(request, answers, query)
+        return await respond_within(request, answers, query)
 
     @routes.get(
         "/statuses",
@@ -191,10 +182,12 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
         **_documented(StatusPage, "any customer"),
     )
     async def all_statuses(
-        request: Request, *, first: _First, last: _Last = None, form: _Form = None
+        request: Request, *, first: _First, last: LastDay = None, form: AskedForm = None
     ) -> Response:
         """Divide the days of all customers by status code."""
         check(request, first, last)
-        return await respond(request, answers, StatusesQuery(Days(first, last), form_of(request, form)))
+        return await respond_within(
+            request, answers, StatusesQuery(Days(first, last), form_of(request, form))
+        )
 
     return routes

@@ -10,14 +10,14 @@ from api import conditional
 from api.authorisation import Rule, ruled
 from api.fleet import Order, Selection
 from api.fleet_pages import RankingQuery
-from api.fleet_responses import check_range, cursor, page, refusals, stream
+from api.fleet_responses import check_range, refusals, stream
 from api.fleet_rows import MAX_CHART_DAYS
-from api.negotiation import preferred
 from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, end_of
 from api.problems import REFUSALS, refuse
 from api.ranking import SORT_FIELDS
 from api.reader import Reader
 from api.representation import CustomerOverview, CustomerPage, Format, RankedPage
+from api.responses import AskedForm, cursor, form_of, respond
 from api.revisions import CachedAnswers
 from api.settings import Auth
 from api.statements import CUSTOMERS
@@ -117,14 +117,7 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
                 examples=[30],
             ),
         ] = None,
-        form: Annotated[
-            Format | None,
-            Query(
-                alias="format",
-                description="JSON or CSV; without it, what `Accept` prefers.",
-                examples=["csv"],
-            ),
-        ] = None,
+        form: AskedForm = None,
     ) -> Response | CustomerPage:
         """List customers: all that there are, or their statistics over a range of days, worst first."""
         if first is None:
@@ -136,14 +129,16 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
             return await _list(reader, prefix, after, limit or DEFAULT_LIMIT)
         check_range(first, last)
         order = Order.parse(sort)
-        selection = Selection(first, last, order, prefix, end_of(prefix), cursor(after, order), days or 0)
-        form = form or preferred(request.headers.get("accept", ""))
+        selection = Selection(
+            first, last, order, prefix, end_of(prefix), cursor(after, order.field), days or 0
+        )
+        form = form_of(request, form)
         if form is Format.CSV and limit is None and "aws.event" not in request.scope:
             with refusals(sort):
                 return await stream(reader, selection, request)
         limit = limit or (GATEWAY_LIMIT if form is Format.CSV else DEFAULT_LIMIT)
         with refusals(sort):
-            return await page(answers, RankingQuery(selection, limit, form), request)
+            return await respond(request, answers, RankingQuery(selection, limit, form))
 
     return routes
 

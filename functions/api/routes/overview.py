@@ -14,7 +14,8 @@ from api.histograms import TooManyHistogramsError
 from api.overview import OverviewQuery
 from api.parameters import CalendarDate
 from api.problems import REFUSALS, refuse
-from api.representation import MEDIA_TYPES, Changes, Count, Seconds
+from api.representation import Changes, Count, Seconds
+from api.responses import LastDay, respond
 from api.revisions import CachedAnswers
 from api.settings import Auth
 
@@ -154,14 +155,7 @@ def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
                 examples=["2024-10-03"],
             ),
         ] = None,
-        last: Annotated[
-            CalendarDate | None,
-            Query(
-                alias="to",
-                description="Last UTC day, included; without it, the last day with data.",
-                examples=["2024-10-03"],
-            ),
-        ] = None,
+        last: LastDay = None,
         percentiles: Annotated[
             bool,
             Query(
@@ -177,7 +171,7 @@ def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
             refuse("needs_from", "to", "Input should come with 'from'", str(last))
         query = OverviewQuery(first, last, percentiles)
         try:
-            tag, answer = await answers.answer(query, request.headers.get("if-none-match"))
+            return await respond(request, answers, query)
         except TooManyHistogramsError as error:
             refuse(
                 "too_many_histograms",
@@ -185,9 +179,5 @@ def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
                 f"{error}; choose fewer days, or percentiles=false",
                 "true",
             )
-        headers = {"ETag": tag, **conditional.HEADERS}
-        if answer is None:
-            return Response(status_code=304, headers=headers)
-        return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[query.form])
 
     return routes

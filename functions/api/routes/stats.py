@@ -14,11 +14,12 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from api import conditional
 from api.authorisation import Rule, ruled
 from api.cache import CachedStatistics
-from api.negotiation import disposition, matches, preferred
+from api.negotiation import disposition, matches
 from api.parameters import CalendarDate, CustomerId, check_order
 from api.periods import Interval
 from api.problems import REFUSALS, refuse
 from api.representation import MEDIA_TYPES, CustomerStatistics, Format, HourlyStatistics
+from api.responses import AskedForm, form_of
 from api.settings import Auth
 from api.statistics import StatisticsQuery, TooManyDaysError
 from api.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
@@ -110,20 +111,13 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
                 examples=["Europe/Berlin"],
             ),
         ] = UTC,
-        form: Annotated[
-            Format | None,
-            Query(
-                alias="format",
-                description="JSON or CSV; without it, what `Accept` prefers.",
-                examples=["csv"],
-            ),
-        ] = None,
+        form: AskedForm = None,
     ) -> Response:
         """Read counts, uptime and latency percentiles of each day, of each hour, or of longer periods."""
         check(request, first, last)
         query = StatisticsQuery(
             *(customer_id, first, last, interval),
-            form or preferred(request.headers.get("accept", "")),
+            form_of(request, form),
             zone,
         )
         with _refusals(query):
