@@ -111,10 +111,9 @@ class _Adding:
 
 def _rows(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
     """Yield the rows that are whole: the key, the breakdown, empty for none, and where the row ends."""
+    # A row is the number of its columns in two bytes, then a length and a value for each.
     length_of, at, end = _LENGTH.unpack_from, 0, len(data)
-    while (
-        at + 6 <= end
-    ):  # a row is the number of its columns in two bytes, then a length and a value for each
+    while at + 6 <= end:
         key_start = at + 6
         key_end = key_start + length_of(data, at + 2)[0]
         start = key_end + 4

@@ -30,8 +30,7 @@ async def copy(
         if is_disconnect(error):
             await connection.invalidate()
         raise
-    except (
-        BaseException
-    ):  # a COPY that is left amid its rows, or by the deadline: asyncpg may wait for its end for ever
+    except BaseException:
+        # A COPY that is left amid its rows, or by the deadline: asyncpg may wait for its end for ever.
         await connection.invalidate()
         raise

@@ -57,9 +57,8 @@ class Selection:
 
     def parameters(self, days: DateRange) -> Mapping[str, Any]:
         """Return the parameters of the statements of `api.ranking` for a range."""
-        before = days.before or DateRange(
-            dt.date.max, dt.date.max
-        )  # of a day that never was nothing is found
+        never = DateRange(dt.date.max, dt.date.max)
+        before = days.before or never
         return {
             "prefix": self.prefix,
             "end": self.end,

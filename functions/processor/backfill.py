@@ -54,16 +54,7 @@ def run(uri: str, processes: int, *, force: bool = False) -> int:
     client, database, settings = create_client(), load(DatabaseSettings), load(ProcessorSettings)
     failed = 0
     with _engine() as engine:
-        rejects = reject_store(settings, lambda: client)
-        alone = Ingestor(
-            engine,
-            rejects,
-            settings.wait_for_system_duration,
-            force=force,
-            formats=settings.log_formats,
-            ignore=settings.ignore,
-            kept=settings.kept,
-        )
+        alone = replace(Ingestor.configured(settings, engine, lambda: client), force=force)
 
         def ingestor_of(source: Source) -> Ingestor:
             if processes == 1 or source.size < CLUSTER_BYTES:

@@ -20,7 +20,6 @@ from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
 from processor.reading.objects import SourceError, TransientSourceError, source_of
 from processor.reading.s3 import create_client, current_version
-from processor.reject_stores import reject_store
 from processor.requests import EventRequest
 from processor.settings import ProcessorSettings
 
@@ -34,15 +33,7 @@ _batch = BatchProcessor(event_type=EventType.SQS)
 @lru_cache(maxsize=1)
 def _ingestor() -> Ingestor:
     """Make the ingestor once per execution environment."""
-    settings = _settings()
-    return Ingestor(
-        create_engine(load(DatabaseSettings), max_overflow=-1),
-        reject_store(settings, _s3),
-        settings.wait_for_system_duration,
-        formats=settings.log_formats,
-        ignore=settings.ignore,
-        kept=settings.kept,
-    )
+    return Ingestor.configured(_settings(), create_engine(load(DatabaseSettings), max_overflow=-1), _s3)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -36,9 +37,12 @@ from processor.reading.readable import ReadableLog, recognise
 from processor.reading.rotation import known_by_beginning
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
-from processor.reject_stores import LocalRejectStore, S3RejectStore, keep
+from processor.reject_stores import LocalRejectStore, S3RejectStore, keep, reject_store
 from processor.requests import CurrentVersionRequest, FileRequest, Request
-from processor.settings import IGNORED_KEYS
+from processor.settings import IGNORED_KEYS, ProcessorSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 Cluster = Callable[[ReadableLog, int], list[PartReport]]
 """Stages all contributions to an attempt, in several processes; returns the reports of all byte ranges, in order."""
@@ -68,6 +72,20 @@ class Ingestor:
     formats: Sequence[FormatRule] = ()
     ignore: Sequence[str] = IGNORED_KEYS
     kept: Kept = EVERYTHING
+
+    @classmethod
+    def configured(
+        cls, settings: ProcessorSettings, engine: sa.Engine, client: "Callable[[], S3Client]"
+    ) -> "Ingestor":
+        """Return one that does what the settings say; a client is made only where rejected lines go to a bucket."""
+        return cls(
+            engine,
+            reject_store(settings, client),
+            settings.wait_for_system_duration,
+            formats=settings.log_formats,
+            ignore=settings.ignore,
+            kept=settings.kept,
+        )
 
     def ingest_file(self, file: LocalFile, context: Context | None = None) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""

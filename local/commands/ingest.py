@@ -29,7 +29,6 @@ from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
 from processor.ledger.delivery import Outcome
 from processor.reading.s3 import create_client
-from processor.reject_stores import reject_store
 from processor.sources import Source
 
 
@@ -81,17 +80,8 @@ def ingest(
     only = first[0] if alone else None
     with open_database(database_url) as database:
         engine = create_engine(database, pool_size=2 * AT_ONCE, max_overflow=-1)
-        ingestor = Ingestor(
-            engine,
-            reject_store(settings, client),
-            settings.wait_for_system_duration,
-            workers,
-            force=again,
-            replaces=replaces,
-            formats=settings.log_formats,
-            ignore=settings.ignore,
-            kept=settings.kept,
-        )
+        configured = Ingestor.configured(settings, engine, client)
+        ingestor = replace(configured, workers=workers, force=again, replaces=replaces)
 
         def ingestor_of(source: Source, progress: Progress) -> Ingestor:
             made = replace(ingestor, progress=progress)

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from itertools import takewhile
 from typing import Annotated
@@ -33,7 +34,6 @@ from processor.bulk import ingest_all
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Outcome
 from processor.reading.s3 import create_client
-from processor.reject_stores import reject_store
 
 _COUNTS = (Outcome.INGESTED, Outcome.REPLACED)
 _LISTENED_SECONDS = 0.2
@@ -71,14 +71,8 @@ def watch(
     watched = Watch(sources, Naming(name, rotated), settings.ignore, _tell)
     with open_database(database_url) as database, noticed(_tell_of_the_end) as signals:
         engine = create_engine(database, pool_size=2 * AT_ONCE, max_overflow=-1)
-        ingestor = Ingestor(
-            engine,
-            reject_store(settings, cache(create_client)),
-            settings.wait_for_system_duration,
-            progress=stoppable(signals),
-            formats=settings.log_formats,
-            ignore=settings.ignore,
-        )
+        configured = Ingestor.configured(settings, engine, cache(create_client))
+        ingestor = replace(configured, progress=stoppable(signals))
         try:
             while not signals:
                 _go_round(watched, ingestor, signals, as_json=as_json)

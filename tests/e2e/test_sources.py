@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from logstats.settings import DatabaseSettings
@@ -139,6 +140,24 @@ def test_watch_ingests_what_comes_grows_and_returns(
         output, _ = process.communicate(timeout=60)
         assert (process.returncode, output) == (0, "")
     tables.check(engine, [*A, *B, *C, *A])
+
+
+def test_watch_and_ingest_keep_what_the_settings_say_of_a_day(
+    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREAKDOWN", "")
+    write(tmp_path / "watched", a=A)
+    write(tmp_path / "ingested", b=B, c=C)
+    with started("watch", str(tmp_path / "watched"), "--json", url=database.url) as process:
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["outcome"] == "ingested"
+    for options in (["b.log"], ["c.log", "--processes", "2"]):
+        done = run("ingest", str(tmp_path / "ingested" / options[0]), *options[1:], DATABASE_URL=database.url)
+        assert done.returncode == 0
+    with engine.connect() as connection:
+        kept = connection.execute(sa.text("SELECT count(*), count(breakdown) FROM contributions")).one()
+    assert kept[0] > 0
+    assert kept[1] == 0
 
 
 def test_a_second_interrupt_ends_a_folder_at_once(

@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from processor.reading.objects import LocalFile, s3_location
 from processor.reading.readable import ReadableLog
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object
-from processor.reject_stores import reject_store
 from processor.settings import ProcessorSettings
 
 JOIN_SECONDS = 120
@@ -111,16 +110,8 @@ def join(engine: sa.Engine, source: str, layout: Layout, process_id: int) -> Non
 
 def coordinate(engine: sa.Engine, source: str, layout: Layout, here: range) -> dict[str, object]:
     """Ingest a log object with a cluster, and return the summary."""
-    settings, cluster = load(ProcessorSettings), Coordinator(engine, source, layout, here)
-    rejects = reject_store(settings, s3_client)
-    ingestor = Ingestor(
-        engine,
-        rejects,
-        cluster=cluster,
-        formats=settings.log_formats,
-        ignore=settings.ignore,
-        kept=settings.kept,
-    )
+    alone = Ingestor.configured(load(ProcessorSettings), engine, s3_client)
+    ingestor = replace(alone, cluster=Coordinator(engine, source, layout, here))
     if location := s3_location(source):
         return ingestor.ingest_current(partial(S3Object.head, s3_client(), *location)).as_dict()
     return ingestor.ingest_file(LocalFile.at(Path(source))).as_dict()
