@@ -11,6 +11,7 @@ from api.fleet_statements import DAILY_REQUESTS, SUMMARIES
 from api.histograms import percentiles, within
 from api.ranges import DateRange
 from api.representation import fields
+from logstats.rows import SHOWN
 
 MAX_CHART_DAYS = 92
 """Of how many days each row may have the requests."""
@@ -48,8 +49,8 @@ async def read(
 
 
 def _measures(row: Sequence[Any]) -> Measures:
-    _date, total, _client, server, _untimed, _sum, *_others, p99, _longest = row
-    return Measures(total, server, p99)
+    shown = dict(zip(SHOWN, row[1:], strict=True))
+    return Measures(shown["total_requests"], shown["server_errors"], shown["duration_p99_us"])
 
 
 async def _summaries(

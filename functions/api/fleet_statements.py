@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api.statements import starting, wanted
+from logstats import rows
 from logstats.models import Customer, DailyStatistics, LogObject
 
 MAX_SILENT = 100
@@ -16,16 +17,11 @@ _LAST: sa.BindParameter[dt.date] = sa.bindparam("last", type_=sa.Date)
 _SINCE: sa.BindParameter[dt.date] = sa.bindparam("since", type_=sa.Date)
 _day = DailyStatistics
 
-COUNTS = ("total_requests", "client_errors", "server_errors", "untimed_requests")
-
 
 def sums() -> tuple[sa.Label[Any], ...]:
-    """Return the sums of the counts and of the durations, as parts of a statement, in the order of `rows.NUMBERS`."""
-    counts = (sa.cast(sa.func.sum(getattr(_day, each)), sa.BigInteger).label(each) for each in COUNTS)
-    return (
-        *counts,
-        sa.func.sum(_day.duration_sum_us, type_=_day.duration_sum_us.type).label("duration_sum_us"),
-    )
+    """Return the sums of `rows.SUMS`, as parts of a statement."""
+    summed = ((name, getattr(_day, name)) for name in rows.SUMS)
+    return tuple(sa.cast(sa.func.sum(column), column.type).label(name) for name, column in summed)
 
 
 # ---- Some customers, or all one by one -------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from api.revisions import revision_of_all
 from api.statistics import RenderedAnswer
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import PERCENTILES, DailySummary
-from logstats.rows import to_summary
+from logstats.rows import to_shown, to_summary
 
 MAX_HISTOGRAMS = 2_000_000
 """Bounds what is merged for the percentiles of an overview."""
@@ -128,21 +128,11 @@ class OverviewQuery:
 
     def _fields(self, summary: DailySummary, active_customers: int) -> dict[str, Any]:
         """Return the fields of a day of one customer that make sense of all together, and how many customers there were."""
-        percentiles = summary.percentiles_us() if self.percentiles else (None,) * len(PERCENTILES)
-        shown = fields("", (None, *_counts(summary), *percentiles, summary.duration_max_us))
+        unknown = None if self.percentiles else (None,) * len(PERCENTILES)
+        shown = fields("", (None, *to_shown(summary, unknown)))
         for name in ("customer_id", "date", *(() if self.percentiles else PERCENTILE_FIELDS)):
             del shown[name]
         return {**shown, "active_customers": active_customers}
-
-
-def _counts(summary: DailySummary) -> tuple[int, ...]:
-    return (
-        summary.total_requests,
-        summary.client_errors,
-        summary.server_errors,
-        summary.untimed_requests,
-        summary.duration_sum_us,
-    )
 
 
 def _sum(days: Iterable[Day]) -> DailySummary:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from logstats.domain.histogram import LatencyHistogram
+from logstats import rows
 from logstats.domain.summary import DailySummary
 
 
@@ -53,12 +53,10 @@ class Periods:
 
     def add(self, row: Sequence[Any]) -> None:
         """Take the next day."""
-        _customer_id, self.revision, date, *numbers = row
+        _customer_id, self.revision, date, *columns = row
         if date is None:
             return
-        total, client, server, untimed, sum_us, min_us, max_us, data = numbers
-        histogram = LatencyHistogram(data)
-        day = DailySummary(total, client, server, untimed, int(sum_us), min_us, max_us, histogram)
+        day = rows.to_summary((*columns, None))
         period = self._first_day(date) if self._first_day else self._period or date
         if self._sum is not None and period == self._period:
             self._sum += day
@@ -78,10 +76,4 @@ class Periods:
         """Keep of a finished period what is shown: histograms are large."""
         total, self._sum = self._sum, None
         if total is not None:
-            self._closed.append(
-                (
-                    *(self._period, total.total_requests, total.client_errors, total.server_errors),
-                    *(total.untimed_requests, total.duration_sum_us),
-                    *(*total.percentiles_us(), total.duration_max_us),
-                )
-            )
+            self._closed.append((self._period, *rows.to_shown(total)))

@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api.fleet_statements import COUNTS, sums
+from api.fleet_statements import sums
 from api.representation import Changes, CustomerStatistics
 from api.statements import starting
+from logstats import rows
 from logstats.domain.summary import PERCENTILES
 from logstats.models import DailyStatistics
 
@@ -100,12 +101,6 @@ def _per_customer(name: str, first: str, last: str, *, one_day: bool) -> sa.Subq
         day.date.between(sa.bindparam(first), sa.bindparam(last)), starting(day.customer_id)
     )
     if one_day:
-        columns = (
-            *COUNTS,
-            "duration_sum_us",
-            "duration_max_us",
-            *(f"{each}_us" for each in PERCENTILE_FIELDS),
-        )
-        return statement.add_columns(*(getattr(day, each) for each in columns)).subquery(name)
+        return statement.add_columns(*rows.columns(day, rows.SHOWN)).subquery(name)
     longest = sa.func.max(day.duration_max_us).label("duration_max_us")
     return statement.add_columns(*sums(), longest).group_by(day.customer_id).subquery(name)

@@ -5,19 +5,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
+from logstats import rows
 from logstats.models import Customer, CustomerId, DailyStatistics, LogObject
 
 Statement = sa.Select[*tuple[Any, ...]]
 _LIMIT = sa.bindparam("limit", type_=sa.Integer)
 
 
-_COUNTED = (
-    DailyStatistics.total_requests,
-    DailyStatistics.client_errors,
-    DailyStatistics.server_errors,
-    DailyStatistics.untimed_requests,
-    DailyStatistics.duration_sum_us,
-)
+_SHOWN = rows.columns(DailyStatistics, rows.SHOWN)
 
 
 def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
@@ -40,23 +35,14 @@ def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
     )
 
 
-_SHOWN = (
-    DailyStatistics.duration_p50_us,
-    DailyStatistics.duration_p90_us,
-    DailyStatistics.duration_p95_us,
-    DailyStatistics.duration_p99_us,
-    DailyStatistics.duration_max_us,
-)
-DAILY_STATISTICS = _days(*_COUNTED, *_SHOWN)
-DAILY_SUMMARIES = _days(
-    *_COUNTED, DailyStatistics.duration_min_us, DailyStatistics.duration_max_us, DailyStatistics.histogram
-)
+DAILY_STATISTICS = _days(*_SHOWN)
+DAILY_SUMMARIES = _days(*rows.columns(DailyStatistics, (*rows.NUMBERS, "histogram")))
 """The same days with what is needed to merge them."""
 DAILY_BREAKDOWNS = _days(DailyStatistics.breakdown).limit(_LIMIT)
 """The first of the same days, at most `limit`, with what is needed to divide them."""
 
 ALL_DAILY_STATISTICS = (
-    sa.select(DailyStatistics.customer_id, DailyStatistics.date, *_COUNTED, *_SHOWN)
+    sa.select(DailyStatistics.customer_id, DailyStatistics.date, *_SHOWN)
     .where(DailyStatistics.date.between(sa.bindparam("first"), sa.bindparam("last")))
     .order_by(DailyStatistics.customer_id, DailyStatistics.date)
 )

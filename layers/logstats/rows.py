@@ -19,10 +19,15 @@ _ENCODED = ("histogram", "breakdown")
 NUMBERS = tuple(field.name for field in fields(DailySummary) if field.name not in _ENCODED)
 SUMMARY = (*NUMBERS, *_ENCODED)
 """The columns that make a `DailySummary`."""
+_EXTREMES = ("duration_min_us", "duration_max_us")
+SUMS = tuple(name for name in NUMBERS if name not in _EXTREMES)
+"""The columns that add up as numbers: the counts, and the sum of the durations."""
 _PERCENTILES = tuple(f"duration_p{percent}_us" for percent in PERCENTILES)
+SHOWN = (*SUMS, *_PERCENTILES, "duration_max_us")
+"""The columns that people are shown."""
 COLUMNS = (*SUMMARY, *_PERCENTILES)
 """All columns of a summary: also the percentiles, which follow from the others."""
-NULLABLE = frozenset({"duration_min_us", "duration_max_us", *_PERCENTILES, "breakdown"})
+NULLABLE = frozenset({*_EXTREMES, *_PERCENTILES, "breakdown"})
 """The columns that are null where no request has a duration, or where there is no breakdown."""
 KEY = ("customer_id", "date")
 COPY = ("attempt_id", *KEY, "part", *COLUMNS)
@@ -42,6 +47,15 @@ def to_summary(values: Sequence[Any]) -> DailySummary:
     return DailySummary(  # type: ignore[call-arg]  # as many as its fields
         *numbers, LatencyHistogram(histogram), None if breakdown is None else Breakdown(breakdown)
     )
+
+
+_sums = attrgetter(*SUMS)
+
+
+def to_shown(summary: DailySummary, percentiles_us: Sequence[int | None] | None = None) -> Row:
+    """Return the values of `SHOWN`, with the summary's own percentiles or others."""
+    percentiles = summary.percentiles_us() if percentiles_us is None else percentiles_us
+    return (*_sums(summary), *percentiles, summary.duration_max_us)
 
 
 def from_summary(summary: DailySummary) -> Row:
