@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.orm import Session
 
 from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
-from processor.ledger.horizon import is_open
+from processor.ledger.horizon import takes_part
 
 
 def refresh(session: Session, added: int | None, removed: int | None) -> None:
@@ -88,8 +88,9 @@ def shrink(session: Session, removed: Mapping[str, int]) -> int:
 
 
 def _touched() -> sa.Subquery:
-    """Select each customer touched on open days, by how much its requests have changed, and its outermost days."""
-    sign = sa.case((Contribution.attempt_id == sa.bindparam("added", type_=sa.BigInteger), 1), else_=-1)
+    """Select each customer that two attempts change, by how much its requests have changed, and its outermost days."""
+    added = sa.bindparam("added", type_=sa.BigInteger)
+    sign = sa.case((Contribution.attempt_id == added, 1), else_=-1)
     change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
     return (
         sa.select(
@@ -98,9 +99,7 @@ def _touched() -> sa.Subquery:
             sa.func.min(Contribution.date).label("first_date"),
             sa.func.max(Contribution.date).label("last_date"),
         )
-        .where(
-            Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)), is_open(Contribution.date)
-        )
+        .where(Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)), takes_part(added))
         .group_by(Contribution.customer_id)
         .subquery()
     )

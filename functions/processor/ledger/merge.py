@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, aliased
 from logstats import rows
 from logstats.domain.summary import DailySummary
 from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject
-from processor.ledger import customers, recompute, stripes
-from processor.ledger.horizon import is_open
+from processor.ledger import customers, recompute
+from processor.ledger.horizon import is_open, is_unsealed, takes_part
 
 Key = tuple[str, dt.date]
 Parts = list[tuple[int, DailySummary]]
@@ -51,14 +51,13 @@ class IntegrityError(Exception):
 def merge(session: Session, added: int | None, removed: int | None) -> int:
     """Apply the contributions of attempts to the daily statistics, except those of closed days.
 
-    From here on the retention horizon stays where it is until the transaction ends. Return how many (customer, day)
+    The caller holds the stripes of the customers that they touch, and knows that what is removed can be subtracted. Return how many (customer, day)
     pairs of the added attempt count.
     """
     attempts = [attempt for attempt in (added, removed) if attempt is not None]
-    stripes.lock_touched(session, attempts)
     customer_days = 0
     try:
-        for batch in _batches(_contributions(session, attempts)):
+        for batch in _batches(_contributions(session, attempts, added)):
             customer_days += _apply(session, batch, added)
     except ValueError as error:
         raise IntegrityError(f"stored summaries cannot be merged: {error}") from error
@@ -90,9 +89,13 @@ def _comes_in_parts() -> sa.ColumnElement[bool]:
     )
 
 
-def _contributions(session: Session, attempts: Sequence[int]) -> Iterator[tuple[Key, Parts]]:
+def _contributions(
+    session: Session, attempts: Sequence[int], added: int | None
+) -> Iterator[tuple[Key, Parts]]:
     """Stream the contributions that must be merged, grouped by customer and day."""
-    found = session.execute(_TO_MERGE, {"attempts": attempts}, execution_options={"yield_per": _BATCH})
+    found = session.execute(
+        _TO_MERGE, {"attempts": attempts, "added": added}, execution_options={"yield_per": _BATCH}
+    )
     for key, group in groupby(found, key=lambda row: (row[0], row[1])):
         yield key, [(row[2], rows.to_summary(row[3:])) for row in group]
 
@@ -110,7 +113,7 @@ _TO_MERGE = (
     )
     .where(
         Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)),
-        is_open(Contribution.date),
+        takes_part(sa.bindparam("added", type_=sa.BigInteger)),
         sa.or_(_has_statistics(), _comes_in_parts()),
     )
     .order_by(Contribution.customer_id, Contribution.date)
@@ -208,7 +211,7 @@ def _left(session: Session, keys: Sequence[Key]) -> dict[Key, Left]:
             sa.func.bit_and(sa.func.coalesce(kept, 0)),
         )
         .join(LogObject, LogObject.attempt_id == Contribution.attempt_id)
-        .where(_among(Contribution, keys))
+        .where(_among(Contribution, keys), is_unsealed(Contribution.date))
         .group_by(Contribution.customer_id, Contribution.date)
     )
     return {(row[0], row[1]): Left((row[2], row[3]), row[4]) for row in found}
