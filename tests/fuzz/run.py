@@ -22,7 +22,7 @@ from tests.logs import as_bytes, random_lines
 
 FOLDER = Path("build/fuzz")
 PARSERS = ("address", "event")
-TARGETS = ("feed", "load", "decode", "rows", "breakdown", "route", *PARSERS)
+TARGETS = ("feed", "load", "decode", "rows", "days", "breakdown", "route", *PARSERS)
 PROGRAMS = {name: compile_format(declared) for name, declared in presets().items()}
 SAMPLES = Path("tests/samples")
 FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
@@ -84,6 +84,11 @@ def seeds(target: str) -> Iterator[bytes]:
         found = [record[3] for record in aggregator.drain()]
         rows = [struct.pack(">HiiI", 2, 4, number % 4, len(each)) + each for number, each in enumerate(found)]
         yield from (b"".join(rows[at : at + 3]) + b"\xff\xff" for at in range(len(rows)))
+    elif target == "days":
+        aggregator = Aggregator(kept=EVERYTHING)
+        aggregator.feed(lines)
+        found = [as_row(copied) for _, _, batch in aggregator.drain_batches(1) for copied in in_rows(batch)]
+        yield from (found[at] + found[at] + found[at + 1] + b"\xff\xff" for at in range(len(found) - 1))
     elif target == "breakdown":
         aggregator = Aggregator(kept=EVERYTHING)
         aggregator.feed(lines)

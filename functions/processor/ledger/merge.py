@@ -4,8 +4,7 @@ The caller's transaction holds the ledger rows, has already pointed them at the 
 binary rows that never become Python's; days from which something is subtracted are `processor.ledger.subtraction`'s.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,11 +40,9 @@ def merge(session: Session, added: Sequence[int], removed: Sequence[int]) -> dic
     staged = {row.attempt_id: row for row in connection.execute(_STAGED, attempts)}
     customer_days = {attempt: staged[attempt].open if attempt in staged else 0 for attempt in added}
     try:
-        for first, end in pairwise(
-            _page_ends(connection, attempts, sum(row.bytes for row in staged.values()))
-        ):
+        for first, end in _pages(connection, attempts, sum(row.bytes for row in staged.values())):
             page = attempts | {"first": first, "end": end}
-            merged = native.merge_rows(_copied(connection, page), added)
+            merged = native.merge_rows(b"".join(_copied(connection, page))[_HEADER_BYTES:], added)
             if merged.days:
                 connection.execute(_UPSERT, dict(zip(_COLUMNS, merged.columns, strict=True)))
             if any(merged.postponed):
@@ -60,19 +57,21 @@ def merge(session: Session, added: Sequence[int], removed: Sequence[int]) -> dic
     return customer_days
 
 
-def _page_ends(connection: sa.Connection, attempts: dict[str, Any], staged_bytes: int) -> list[str | None]:
-    """Return the customers with which pages begin, and None after the last page; there is one at least."""
-    if staged_bytes <= _PAGE_BYTES:
-        return ["", None]
-    firsts = connection.scalars(_PAGES, attempts).all()
-    return ["", *firsts[1:], None]
+def _pages(
+    connection: sa.Connection, attempts: dict[str, Any], staged_bytes: int
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the customers from which a page goes, and up to which; None: to the last one."""
+    firsts = [""]
+    if staged_bytes > _PAGE_BYTES:
+        firsts += connection.scalars(_FIRSTS, attempts | {"page_bytes": _PAGE_BYTES}).all()[1:]
+    return zip(firsts, [*firsts[1:], None], strict=True)
 
 
-def _copied(connection: sa.Connection, page: dict[str, Any]) -> bytes:
-    """Return what must be merged of a page, as `native.merge_rows` takes it."""
+def _copied(connection: sa.Connection, page: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the rows that must be merged of a page, in pieces, behind a header."""
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(_COPY, page) as copy:
-        return b"".join(copy)[_HEADER_BYTES:]
+        yield from copy
 
 
 # Statements are made once: SQLAlchemy takes longer to put one together than PostgreSQL to answer it.
@@ -100,12 +99,14 @@ _STAGED = (
 _numbered = (
     sa.select(
         Contribution.customer_id,
-        (_sum_of_bytes().over(order_by=Contribution.customer_id) // _PAGE_BYTES).label("page"),
+        (_sum_of_bytes().over(order_by=Contribution.customer_id) // sa.bindparam("page_bytes")).label("page"),
     )
     .where(_of_attempts)
     .subquery()
 )
-_PAGES = sa.select(sa.func.min(_numbered.c.customer_id)).group_by(_numbered.c.page).order_by(_numbered.c.page)
+_FIRSTS = (
+    sa.select(sa.func.min(_numbered.c.customer_id)).group_by(_numbered.c.page).order_by(_numbered.c.page)
+)
 """The first customer of each page; the contributions of a customer are all in one."""
 _has_statistics = sa.and_(
     DailyStatistics.customer_id == Contribution.customer_id, DailyStatistics.date == Contribution.date

@@ -6,7 +6,7 @@
 /* ---- Rows of COPY ... TO (FORMAT BINARY), without its header ------------------------------------- */
 
 enum { ATTEMPT, CUSTOMER, DATE, CONTRIBUTION };
-enum { SUM = COUNTS, MIN, MAX, HISTOGRAM, BREAKDOWN, SUMMARY_COLUMNS };
+enum { SUM_COLUMN = COUNTS, MIN_COLUMN, MAX_COLUMN, HISTOGRAM_COLUMN, BREAKDOWN_COLUMN, SUMMARY_COLUMNS };
 enum { STATISTICS = CONTRIBUTION + SUMMARY_COLUMNS, ROW_COLUMNS = STATISTICS + SUMMARY_COLUMNS };
 
 typedef struct { const uint8_t *at; uint32_t length; } cell_bytes; /* null: `at` is NULL */
@@ -52,8 +52,8 @@ static int get_extremes(const cell_bytes *from, summary_header *to) {
     if (to->counts[UNTIMED_REQUESTS] > to->counts[TOTAL_REQUESTS]) return ROWS_MALFORMED;
     to->min = UINT64_MAX;
     to->max = 0;
-    if (timed_requests(to)) return get_bigint(from[MIN], &to->min) || get_bigint(from[MAX], &to->max) ? ROWS_MALFORMED : 0;
-    return from[MIN].at || from[MAX].at ? ROWS_MALFORMED : 0;
+    if (timed_requests(to)) return get_bigint(from[MIN_COLUMN], &to->min) || get_bigint(from[MAX_COLUMN], &to->max) ? ROWS_MALFORMED : 0;
+    return from[MIN_COLUMN].at || from[MAX_COLUMN].at ? ROWS_MALFORMED : 0;
 }
 
 static int get_summary(const cell_bytes *from, record *to) {
@@ -61,12 +61,12 @@ static int get_summary(const cell_bytes *from, record *to) {
     *to = (record){0};
     for (int i = 0; i < COUNTS; i++)
         if (get_bigint(from[i], &header->counts[i])) return ROWS_MALFORMED;
-    if (get_numeric(from[SUM], header) || get_extremes(from, header)) return ROWS_MALFORMED;
-    if (!from[HISTOGRAM].at || (from[BREAKDOWN].at && !from[BREAKDOWN].length)) return ROWS_MALFORMED;
-    to->histogram = from[HISTOGRAM].at;
-    header->histogram_length = from[HISTOGRAM].length;
-    to->breakdown = from[BREAKDOWN].at;
-    header->breakdown_length = from[BREAKDOWN].length;
+    if (get_numeric(from[SUM_COLUMN], header) || get_extremes(from, header)) return ROWS_MALFORMED;
+    if (!from[HISTOGRAM_COLUMN].at || (from[BREAKDOWN_COLUMN].at && !from[BREAKDOWN_COLUMN].length)) return ROWS_MALFORMED;
+    to->histogram = from[HISTOGRAM_COLUMN].at;
+    header->histogram_length = from[HISTOGRAM_COLUMN].length;
+    to->breakdown = from[BREAKDOWN_COLUMN].at;
+    header->breakdown_length = from[BREAKDOWN_COLUMN].length;
     return 0;
 }
 
@@ -163,10 +163,10 @@ static int add_day(column *columns, cell_bytes customer, cell_bytes date, const 
     if (add_key(columns, customer, date)) return NO_MEMORY;
     for (int i = 0; i < COUNTS; i++)
         if (add_bigint(numbers + i, header->counts[i], 1)) return NO_MEMORY;
-    if (add_numeric(numbers + SUM, header) || add_bigint(numbers + MIN, header->min, timed) ||
-        add_bigint(numbers + MAX, header->max, timed) ||
-        add_value(numbers + HISTOGRAM, day->histogram, header->histogram_length) ||
-        add_value(numbers + BREAKDOWN, header->breakdown_length ? day->breakdown : NULL, header->breakdown_length))
+    if (add_numeric(numbers + SUM_COLUMN, header) || add_bigint(numbers + MIN_COLUMN, header->min, timed) ||
+        add_bigint(numbers + MAX_COLUMN, header->max, timed) ||
+        add_value(numbers + HISTOGRAM_COLUMN, day->histogram, header->histogram_length) ||
+        add_value(numbers + BREAKDOWN_COLUMN, header->breakdown_length ? day->breakdown : NULL, header->breakdown_length))
         return NO_MEMORY;
     for (int i = 0; i < PERCENTILES; i++)
         if (add_bigint(numbers + SUMMARY_COLUMNS + i, values[i], timed)) return NO_MEMORY;
@@ -177,8 +177,8 @@ static uint32_t element_of(int place) {
     switch (place < DAY_COLUMNS ? place : place - DAY_COLUMNS) {
     case 0: return OID_TEXT;
     case 1: return OID_DATE;
-    case KEY_COLUMNS + SUM: return OID_NUMERIC;
-    case KEY_COLUMNS + HISTOGRAM: case KEY_COLUMNS + BREAKDOWN: return OID_BYTEA;
+    case KEY_COLUMNS + SUM_COLUMN: return OID_NUMERIC;
+    case KEY_COLUMNS + HISTOGRAM_COLUMN: case KEY_COLUMNS + BREAKDOWN_COLUMN: return OID_BYTEA;
     default: return OID_BIGINT;
     }
 }
