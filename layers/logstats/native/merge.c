@@ -63,7 +63,7 @@ static int get_summary(const cell_bytes *from, record *to) {
         if (get_bigint(from[i], &header->counts[i])) return ROWS_MALFORMED;
     if (get_numeric(from[SUM_COLUMN], header) || get_extremes(from, header)) return ROWS_MALFORMED;
     if (!from[HISTOGRAM_COLUMN].at || (from[BREAKDOWN_COLUMN].at && !from[BREAKDOWN_COLUMN].length)) return ROWS_MALFORMED;
-    to->histogram = from[HISTOGRAM_COLUMN].at;
+    to->customer = to->histogram = from[HISTOGRAM_COLUMN].at; /* no bytes of a customer, but not NULL */
     header->histogram_length = from[HISTOGRAM_COLUMN].length;
     to->breakdown = from[BREAKDOWN_COLUMN].at;
     header->breakdown_length = from[BREAKDOWN_COLUMN].length;
