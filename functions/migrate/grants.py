@@ -70,6 +70,10 @@ def apply(connection: sa.Connection) -> None:
     for role in roles:
         for kind, name in ours:
             connection.execute(sa.text(f"REVOKE ALL ON {kind} {name} FROM {role}"))
-        for kind, rights in (("TABLE", TABLES[role]), ("SEQUENCE", SEQUENCES[role]), ("FUNCTION", FUNCTIONS[role])):
+        for kind, rights in (
+            ("TABLE", TABLES[role]),
+            ("SEQUENCE", SEQUENCES[role]),
+            ("FUNCTION", FUNCTIONS[role]),
+        ):
             for name, allowed in rights.items():
                 connection.execute(sa.text(f"GRANT {allowed} ON {kind} {name} TO {role}"))

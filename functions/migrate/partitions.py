@@ -24,8 +24,8 @@ _CHECK = "before_cut_off"
 _MONTHS_AHEAD = 3
 _CUT_OFF = sa.text(
     "SELECT substring(pg_get_constraintdef(oid) FROM '[0-9]{4}-[0-9]{2}-[0-9]{2}')::date FROM pg_constraint"
-    f" WHERE conrelid = to_regclass(:name) AND conname = '{_CHECK}'"
-)
+    " WHERE conrelid = to_regclass(:name) AND conname = :check"
+).bindparams(check=_CHECK)
 _INDEXES = sa.text("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = CAST(:name AS regclass)")
 
 
@@ -71,9 +71,11 @@ def _constrain(connection: sa.Connection, name: str, months: list[dt.date]) -> N
 
 def _swap(connection: sa.Connection, months: list[dt.date]) -> None:
     """Put a partitioned table in the place of each table. Tables without a row are dropped, the others become partitions."""
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})  # as others grant
+    connection.execute(
+        sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK}
+    )  # as others grant
     connection.execute(sa.text(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE"))
-    has_rows = [connection.scalar(sa.text(f"SELECT EXISTS (SELECT FROM {name})")) for name in TABLES]
+    has_rows = [connection.scalar(sa.select(sa.exists().select_from(table))) for table in TABLES.values()]
     for name, table in TABLES.items():
         before, cut_off = f"{name}_before", connection.scalar(_CUT_OFF, {"name": name})
         for index in connection.scalars(_INDEXES, {"name": name}).all():

@@ -31,7 +31,9 @@ def expire(
     before: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", show_default=False, help="Or remove the months before the one of this day, YYYY-MM-DD."
+            metavar="DATE",
+            show_default=False,
+            help="Or remove the months before the one of this day, YYYY-MM-DD.",
         ),
     ] = None,
     seal_days: Annotated[

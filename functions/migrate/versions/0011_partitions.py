@@ -51,16 +51,17 @@ _DROP = """
 CREATE FUNCTION drop_expired_partition(parent text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
+    boundary date;
     found regclass;
     bytes bigint;
     is_staged boolean;
 BEGIN
-    FOR found IN
-        SELECT partition FROM partitions_of(parent::regclass), retention
-        WHERE until <= CASE parent WHEN 'contributions' THEN sealed WHEN 'daily_statistics' THEN horizon END
-        ORDER BY until
-    LOOP
-        EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent);
+    SELECT CASE parent WHEN 'contributions' THEN sealed WHEN 'daily_statistics' THEN horizon END INTO boundary FROM retention;
+    IF NOT EXISTS (SELECT FROM partitions_of(parent::regclass) WHERE until <= boundary) THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent);
+    FOR found IN SELECT partition FROM partitions_of(parent::regclass) WHERE until <= boundary ORDER BY until LOOP
         IF parent = 'contributions' THEN
             EXECUTE format(
                 'SELECT EXISTS (SELECT FROM attempts WHERE NOT committed'

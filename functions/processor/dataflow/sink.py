@@ -124,7 +124,9 @@ class StagingSink(DynamicSink[Item]):
                 with connection.begin():
                     connection.execute(_MAKE_PARTITIONS, {"days": months[start : start + _MONTHS]})
             with connection.begin():
-                connection.execute(_MAKE_PARTITIONS, {"days": months})  # one that is empty may be dropped at any time
+                connection.execute(
+                    _MAKE_PARTITIONS, {"days": months}
+                )  # one that is empty may be dropped at any time
                 self._write(connection, partitions)
         for partition in partitions:
             partition.forget()

@@ -90,7 +90,9 @@ def recount(session: Session, ids: Sequence[str]) -> int:
         execution_options={"synchronize_session": False},
     )
     left = sa.exists().where(day.customer_id == Customer.customer_id)
-    return session.connection().execute(sa.delete(Customer).where(Customer.customer_id == among, ~left)).rowcount
+    return (
+        session.connection().execute(sa.delete(Customer).where(Customer.customer_id == among, ~left)).rowcount
+    )
 
 
 def _touched() -> sa.Subquery:

@@ -57,7 +57,9 @@ class Verification:
                 expected = alone | by_date(parts)
                 self.customers += 1
                 self.customer_days += len(expected)
-                pending = bool(own) and own[0][1] < horizon  # its closed days are being removed, and it follows
+                pending = (
+                    bool(own) and own[0][1] < horizon
+                )  # its closed days are being removed, and it follows
                 yield from _of_customer(customer, expected, days, None if pending else own)
 
 

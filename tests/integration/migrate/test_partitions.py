@@ -1,9 +1,6 @@
 """The tables of a full database become partitioned while everybody goes on; months get partitions when they are needed."""
 
 import datetime as dt
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,14 +10,13 @@ import sqlalchemy as sa
 
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from migrate import indexes, partitions, schema
+from migrate import indexes, partitions
 from migrate.revision import renew
 from processor.ingest import Ingestor
 from processor.ledger.verify import Verification
-from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.runner import Countdown
-from tests.ingests import NATIVE, ingest
+from tests.ingests import ingest
 from tests.logs import random_lines
 
 LINES = random_lines(1, 200)

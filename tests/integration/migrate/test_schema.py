@@ -32,7 +32,6 @@ from migrate.revision import HEAD, MIGRATION_LOCK
 from processor.ledger import duplicates
 from tests import tables
 
-
 PARTITION = re.compile(r"_\d{4}_\d\d")
 """In the names of partitions, and of what belongs to them; the models have none."""
 
@@ -94,7 +93,10 @@ def test_a_fresh_database_gets_the_whole_schema_and_a_second_run_changes_nothing
 
 def test_migrations_and_models_agree(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        options = {"compare_server_default": True, "include_name": lambda name, *_: not PARTITION.search(name or "")}
+        options = {
+            "compare_server_default": True,
+            "include_name": lambda name, *_: not PARTITION.search(name or ""),
+        }
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 

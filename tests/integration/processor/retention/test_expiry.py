@@ -66,7 +66,9 @@ def test_what_is_behind_the_horizon_goes_and_the_rest_stays(engine: sa.Engine, p
     assert expiry.horizons(engine)[0] == dt.date(1970, 1, 1)
     removed = expiry.expire(engine, HORIZON)
     assert removed == previewed
-    assert (removed.horizon, removed.sealed, removed.partitions) == (HORIZON, HORIZON, 4), "August's, and September's"
+    assert (removed.horizon, removed.sealed, removed.partitions) == (HORIZON, HORIZON, 4), (
+        "August's, and September's"
+    )
     check(engine, first + second, HORIZON)
     assert expiry.expire(engine, DAYS[5]) == expiry.Expiry(HORIZON, HORIZON), "a second run finds nothing"
 
@@ -121,7 +123,9 @@ def test_a_horizon_never_returns_and_is_not_in_the_future(engine: sa.Engine) -> 
         assert run(engine, HORIZON).horizon == today.replace(day=1)
 
 
-def test_a_month_is_too_old_when_all_of_its_days_are(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_month_is_too_old_when_all_of_its_days_are(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(expiry, "_today", lambda _: dt.date(2024, 10, 31))
     assert [expiry.horizon_of(engine, days) for days in (30, 31, None)] == [
         dt.date(2024, 10, 1), dt.date(2024, 9, 1), dt.date(1970, 1, 1),
@@ -311,7 +315,9 @@ def make_one_partition(engine: sa.Engine, until: dt.date) -> None:
             for month in ("08", "09", "10"):
                 connection.execute(sa.text(f"DROP TABLE {table}_2024_{month}"))
             connection.execute(
-                sa.text(f"CREATE TABLE {table}_before PARTITION OF {table} FOR VALUES FROM (MINVALUE) TO ('{until}')")
+                sa.text(
+                    f"CREATE TABLE {table}_before PARTITION OF {table} FOR VALUES FROM (MINVALUE) TO ('{until}')"
+                )
             )
 
 
