@@ -113,9 +113,10 @@ def stage(
             cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
     if errors.error:
         raise errors.error
-    with nullcontext(connection) if connection else engine.connect() as own, own.begin():
+    with nullcontext(connection) if connection else engine.connect() as own:
         sink.finish(own)
         if running.addresses:
-            send(own, attempt_id, sink.reports)
+            with own.begin():
+                send(own, attempt_id, sink.reports)
             return []
     return in_order(sink.reports, len(source.ranges))
