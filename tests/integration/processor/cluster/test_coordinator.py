@@ -182,7 +182,7 @@ def test_who_joins_gives_up_with_process_0(
     layout, file = Layout(tuple(free_addresses()), 1), LocalFile.at(log)
     command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(layout.addresses)]
     with engine.connect() as coordinating:
-        attempt_id = attempts.begin(coordinating, file.bucket, file.key)
+        attempt_id = attempts.begin(coordinating, [(file.bucket, file.key)])[0]
         membership.announce(engine, attempt_id, layout.name(open_log(str(log))))
         joining = subprocess.Popen(
             [*command, "--process-id", "1", "--workers", "1"], stderr=subprocess.PIPE, text=True
