@@ -90,7 +90,8 @@ def test_reading_may_take_longer_than_a_transaction_may_be_idle(
     monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.2")
     members_while_reading: list[int] = []
 
-    def read_slowly(engine: sa.Engine, _log: StoredObject, attempt_id: int, _running: Running) -> None:
+    def read_slowly(engine: sa.Engine, logs: dict[int, StoredObject], _running: Running) -> None:
+        (attempt_id,) = logs
         time.sleep(0.6)
         members_while_reading.append(membership.count_members(engine, attempt_id))
 
