@@ -30,9 +30,7 @@ NewestDayOption = Annotated[
 ]
 LastDayOption = Annotated[
     str | None,
-    typer.Option(
-        "--to", metavar="DATE", show_default=False, help="Last day; without it, all later days."
-    ),
+    typer.Option("--to", metavar="DATE", show_default=False, help="Last day; without it, all later days."),
 ]
 
 
