@@ -150,6 +150,7 @@ def die_at_instruction(at: int) -> None:
                 _die()
         return trace
 
+    sys._getframe().f_trace_opcodes = True  # CPython 3.12.1 tells of no opcode unless this is set before
     sys.settrace(trace)
 
 
