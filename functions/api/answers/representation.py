@@ -31,18 +31,13 @@ REPRESENTATION_VERSION = 3
 """Raise it when the same statistics are written differently, so that no client keeps the old form as still valid."""
 
 
-class CustomerStatistics(BaseModel):
-    """Requests of one customer on one UTC day, or in the longer period that was asked for.
+class RequestStatistics(BaseModel):
+    """Requests: counts, uptime and latency percentiles.
 
-    The model documents the answer; `fields` makes it.
+    The models document the answers; `fields` makes the numbers.
     """
 
-    customer_id: str = Field(description="The customer.", examples=["cust_1"])
-    date: dt.date = Field(
-        description="The UTC day; of a longer period the first one, and of the total the first with requests.",
-        examples=["2024-09-03"],
-    )
-    total_requests: Count = Field(description="Requests on that day, or in that period.", examples=[8])
+    total_requests: Count = Field(description="Requests.", examples=[8])
     timed_requests: Count = Field(
         description="Requests whose duration was logged: the durations are of these, and null when there are none.",
         examples=[8],
@@ -63,6 +58,18 @@ class CustomerStatistics(BaseModel):
     duration_p95: Seconds = Field(description="95th percentile, nearest rank, seconds.", examples=[1.871])
     duration_p99: Seconds = Field(description="99th percentile, nearest rank, seconds.", examples=[1.871])
     duration_max: Seconds = Field(description="Longest duration, seconds.", examples=[1.871])
+
+
+class _CustomerDay(BaseModel):
+    customer_id: str = Field(description="The customer.", examples=["cust_1"])
+    date: dt.date = Field(
+        description="The UTC day; of a longer period the first one, and of the total the first with requests.",
+        examples=["2024-09-03"],
+    )
+
+
+class CustomerStatistics(RequestStatistics, _CustomerDay):
+    """Requests of one customer on one UTC day, or in the longer period that was asked for."""
 
 
 class HourlyStatistics(CustomerStatistics):
@@ -117,7 +124,7 @@ def fields(customer_id: str, row: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-NUMBERS = tuple(name for name in CustomerStatistics.model_fields if name not in ("customer_id", "date"))
+NUMBERS = tuple(RequestStatistics.model_fields)
 """The fields that are numbers, in their order."""
 
 

@@ -1,34 +1,28 @@
 """Rows and pages of what is inside days, as the OpenAPI document describes them; `api.breakdown.query` makes them."""
 
-from typing import Any
+from pydantic import BaseModel, Field
 
-from pydantic import BaseModel, Field, create_model
+from api.answers.representation import Count, RequestStatistics
 
-from api.answers.representation import NUMBERS, Count, CustomerStatistics
 
-_NUMBERS: dict[str, Any] = {
-    name: (CustomerStatistics.model_fields[name].annotation, CustomerStatistics.model_fields[name])
-    for name in NUMBERS
-}
-RouteStatistics = create_model(
-    "RouteStatistics",
-    __doc__="The requests to one route: counts and mean are exact, percentiles and the longest duration within 0.4 %.",
-    route=(
-        str,
-        Field(
-            description="The method, and the path with `{id}` for what looks generated, or as it is declared. `(not found)` are "
-            "answers 404 and requests without a readable path, `(other)` those beyond 500 routes of a log object and day.",
-            examples=["GET /v1/orders/{id}"],
-        ),
-    ),
-    **_NUMBERS,
-)
-RouteOfCustomer = create_model(
-    "RouteOfCustomer",
-    __doc__="The requests of one customer to one route.",
-    customer_id=(str, Field(description="The customer.", examples=["cust_1"])),
-    **_NUMBERS,
-)
+class _Route(BaseModel):
+    route: str = Field(
+        description="The method, and the path with `{id}` for what looks generated, or as it is declared. `(not found)` are "
+        "answers 404 and requests without a readable path, `(other)` those beyond 500 routes of a log object and day.",
+        examples=["GET /v1/orders/{id}"],
+    )
+
+
+class RouteStatistics(RequestStatistics, _Route):
+    """The requests to one route: counts and mean are exact, percentiles and the longest duration within 0.4 %."""
+
+
+class _Customer(BaseModel):
+    customer_id: str = Field(description="The customer.", examples=["cust_1"])
+
+
+class RouteOfCustomer(RequestStatistics, _Customer):
+    """The requests of one customer to one route."""
 
 
 class StatusStatistics(BaseModel):

@@ -4,7 +4,7 @@ import datetime as dt
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers.representation import Changes, Count, CustomerStatistics, Seconds
+from api.answers.representation import Changes, Count, CustomerStatistics, RequestStatistics, Seconds
 
 
 class CustomerOverview(BaseModel, from_attributes=True):
@@ -40,21 +40,12 @@ class RankedPage(BaseModel):
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
-class AllCustomers(BaseModel):
+class AllCustomers(RequestStatistics):
     """All customers together; without requests, the uptime and the durations are null."""
 
-    total_requests: Count = Field(description="Requests of all customers.", examples=[10_000])
-    timed_requests: Count = Field(
-        description="Requests whose duration was logged: the durations are of these.", examples=[10_000]
-    )
-    success_requests: Count = Field(description="Requests with a status below 400.", examples=[2_866])
-    failed_requests: Count = Field(description="Requests with a status of 400 or more.", examples=[7_134])
-    client_errors: Count = Field(description="Requests with a status 4xx.", examples=[5_727])
-    server_errors: Count = Field(description="Requests with a status 5xx.", examples=[1_407])
     uptime_percentage: float | None = Field(
         description="100 * (1 - server_errors / total_requests), percent.", examples=[85.93], ge=0, le=100
     )
-    duration_mean: Seconds = Field(description="Mean duration, seconds.", examples=[1.05])
     duration_p50: Seconds = Field(
         default=None,
         description="Median duration, nearest rank, seconds. The percentiles are absent with `percentiles=false`.",
@@ -69,7 +60,6 @@ class AllCustomers(BaseModel):
     duration_p99: Seconds = Field(
         default=None, description="99th percentile, nearest rank, seconds.", examples=[1.98]
     )
-    duration_max: Seconds = Field(description="Longest duration, seconds.", examples=[2.0])
     active_customers: Count = Field(description="Customers that have requests.", examples=[50])
 
 

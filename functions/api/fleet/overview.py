@@ -17,7 +17,7 @@ from api.fleet.sort_keys import PERCENTILE_FIELDS
 from api.fleet.statements import ACTIVITY, DAYS, LEDGER
 from logstats.domain.histogram import LatencyHistogram
 from logstats.domain.summary import PERCENTILES, DailySummary
-from logstats.rows import to_shown, to_summary
+from logstats.rows import SUMS, to_shown, to_summary
 
 MAX_HISTOGRAMS = 2_000_000
 """Bounds what is merged for the percentiles of an overview."""
@@ -25,7 +25,7 @@ MAX_HISTOGRAMS = 2_000_000
 _NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 _NO_DAYS = DateRange(dt.date.max, dt.date.max)
 _NO_DURATIONS = LatencyHistogram().encoded
-_NOTHING = DailySummary(0, 0, 0, 0, 0, None, None, LatencyHistogram())
+_NOTHING = to_summary((*(0 for _ in SUMS), None, None, _NO_DURATIONS, None))
 
 
 class Day(NamedTuple):

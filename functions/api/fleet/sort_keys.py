@@ -36,12 +36,10 @@ def _keys(days: Columns) -> dict[str, Column]:
     failed = days.client_errors + days.server_errors
     return {
         "customer_id": days.customer_id,
-        "total_requests": days.total_requests,
+        **{name: days[name] for name in rows.SUMS},
         "timed_requests": timed,
         "success_requests": days.total_requests - failed,
         "failed_requests": failed,
-        "client_errors": days.client_errors,
-        "server_errors": days.server_errors,
         "uptime_percentage": _uptime(days),
         "duration_mean": _double(days.duration_sum_us) / sa.func.nullif(_double(timed * 1_000_000), 0),
         **{name: days[f"{name}_us"] for name in PERCENTILE_FIELDS if f"{name}_us" in days},
