@@ -96,7 +96,7 @@ def _commit(
         row.rejects_uri = content.rejects_uri
         attempts.mark_committed(session, attempt_id)
         session.flush()
-        row.customer_days = merge(session, added=attempt_id, removed=discarded)
+        row.customer_days = merge(session, [attempt_id], [] if discarded is None else [discarded])[attempt_id]
         staged = _staged_days(session, attempt_id, content)
         row.expired = sum(day.requests for day in staged if not day.is_open)
         row.days = ranges_of(day.date for day in staged if day.is_open)

@@ -6,6 +6,7 @@ A transaction that holds a stripe may rely on both until it ends: they advance o
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.ranges import MultiRange, Range
@@ -35,9 +36,9 @@ def is_unsealed(date: sa.SQLColumnExpression[dt.date]) -> sa.ColumnElement[bool]
     return date >= SEALED
 
 
-def takes_part(added: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-    """Select the contributions that change something: what is `added` on open days, the rest on days that are not sealed."""
-    first_day = sa.case((Contribution.attempt_id == added, HORIZON), else_=SEALED)
+def takes_part(added: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Select the contributions that change something: those of `added` (an array) on open days, the rest on days that are not sealed."""
+    first_day = sa.case((Contribution.attempt_id == sa.any_(added), HORIZON), else_=SEALED)
     return Contribution.date >= first_day
 
 

@@ -80,5 +80,5 @@ def _remove(session: Session, row: LogObject, outcome: Outcome) -> None:
     row.committed_at = dt.datetime.now(dt.UTC)
     session.flush()
     if removed is not None:
-        merge(session, added=None, removed=removed)
+        merge(session, added=[], removed=[removed])
         attempts.discard(session, removed)
