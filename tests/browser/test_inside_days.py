@@ -300,7 +300,10 @@ def test_axe_finds_no_violation_inside_days(
         viewport={"width": width, "height": 900}, color_scheme="dark" if theme == "dark" else "light"
     )
     page = context.new_page()
-    page.route(re.compile(r"/(customers|routes)\?.*sort=-duration_(p99|max)"), lambda route: route.fulfill(**TOO_MUCH))
+    page.route(
+        re.compile(r"/(customers|routes)\?.*sort=-duration_(p99|max)"),
+        lambda route: route.fulfill(**TOO_MUCH),
+    )
     views = {
         "all": {},
         "refused": {"sort": "-duration_p99", "order": "-duration_max"},

@@ -43,7 +43,7 @@ class RankedPage(BaseModel):
 class AllCustomers(RequestStatistics):
     """All customers together; without requests, the uptime and the durations are null."""
 
-    uptime_percentage: float | None = Field(
+    uptime_percentage: float | None = Field(  # type: ignore[assignment]  # null without requests
         description="100 * (1 - server_errors / total_requests), percent.", examples=[85.93], ge=0, le=100
     )
     duration_p50: Seconds = Field(

@@ -9,6 +9,7 @@ import { wayToAll } from "./way.js";
 
 /** Ask for what the state says of all customers and show it. Returns words for the status, what redraws it, and what asks for more. */
 export async function showAll(state, page) {
+  if (byId("front").hidden) byId("inside").hidden = true; // it is a customer's
   for (const id of ["report", "by-route", "way", "message-here"]) byId(id).hidden = true;
   document.title = "logstats";
   byId("search").value = "";

@@ -77,6 +77,7 @@ async function part(name, state, range, page, showPart, path) {
     sayMissing(name, await showPart(place, failed));
     offer(name, state, range, page, path);
   } catch (error) {
+    if (!page.signal.aborted) byId(`${name}-csv`).hidden = true;
     failed(error);
   }
   if (!page.signal.aborted) place.removeAttribute("aria-busy");

@@ -16,6 +16,7 @@ const UNKNOWN = "No log line names this customer. Upper and lower case matter.";
 export async function showCustomer(state, page) {
   const { customer } = state;
   const { signal } = page;
+  if (byId("report").hidden) byId("inside").hidden = true; // it is all customers'
   for (const id of ["welcome", "front", "by-route", "ledger"]) byId(id).hidden = true;
   byId("heading").textContent = customer;
   document.title = `\u2068${customer}\u2069 · logstats`; // isolated: a name's direction is its own

@@ -10,6 +10,7 @@ const failure = h("div", { class: "part" }); // of the last download
 export function offerCsv(part, path, name, failIn) {
   const button = byId(`${part}-csv`);
   button.hidden = false;
+  failure.remove();
   button.onclick = async () => {
     failure.remove();
     try {
