@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
+from xdist.remote import Producer
 
 from local import postgres
 from local.postgres import EmbeddedPostgres
@@ -22,6 +23,7 @@ from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
 from processor.reject_stores import LocalRejectStore
+from tests.distribution import SharingScheduler
 from tests.ingests import NATIVE
 
 pytest.register_assert_rewrite("tests.tables")
@@ -62,6 +64,11 @@ SELECT string_agg(line, chr(10) ORDER BY line) FROM (
     UNION ALL SELECT version_num FROM alembic_version
 )
 """
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingScheduler:
+    return SharingScheduler(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -110,17 +110,28 @@ class Restartable:
         thread.join()
 
 
-@pytest.fixture
-def running(postgres_folder: Path, tmp_path: Path) -> Iterator[Restartable]:
-    server = postgres.start(postgres_folder / f"restarted-{time.monotonic_ns()}", DURABLE)
+@pytest.fixture(scope="module")
+def restartable(postgres_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A server of this module's own; its `migrated` database is a template."""
+    server = postgres.start(postgres_folder / "restarted", DURABLE)
     try:
-        server.create_database("logstats")
-        engine = create_engine(server.settings())
+        server.create_database("migrated")
+        engine = create_engine(server.settings("migrated"))
         schema.upgrade(engine)
-        yield Restartable(server, Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1))
         engine.dispose()
+        yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def running(restartable: EmbeddedPostgres, tmp_path: Path) -> Iterator[Restartable]:
+    """A database of the test's own, on that server."""
+    name = f"restarted_{time.monotonic_ns()}"
+    restartable.create_database(name, template="migrated")
+    engine = create_engine(restartable.settings(name))
+    yield Restartable(restartable, Ingestor(engine, LocalRejectStore(tmp_path / "rejected"), workers=1))
+    engine.dispose()
 
 
 def assert_counts_once(running: Restartable, log: LocalFile) -> None:
