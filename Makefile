@@ -113,7 +113,7 @@ test-cdk: development  ## Run the tests of the templates, and of the runbook
 
 .PHONY: test-walkthroughs
 test-walkthroughs: development  ## Run what the documents show, and every way to start and end the local cloud
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m walkthroughs tests/e2e
+	@$(PYTEST) --quiet -m walkthroughs tests/e2e
 
 .PHONY: test-kernel
 test-kernel: development  ## Run the kernel's tests with sanitizers, and let every allocation fail

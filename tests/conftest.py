@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
+import botocore.session
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -32,6 +34,10 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and t
 settings.register_profile("default", deadline=None, max_examples=50)  # a shared machine has its pauses
 settings.register_profile("nightly", deadline=None, max_examples=2_500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+botocore.loaders.create_loader = cache(
+    botocore.loaders.create_loader
+)  # services are read once, not for each client
 
 _numbers = count()
 _WATCH = """

@@ -78,7 +78,7 @@ def test_json_is_one_line_on_stdout(database: DatabaseSettings, engine: sa.Engin
         (["s3://bucket/a", "--name", "b"], {}, "--name is for files"),
     ],
 )
-def test_errors_are_one_line(
+def test_errors_are_one_line(  # noqa: PLR0917 - fixtures and parameters
     database: DatabaseSettings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -228,7 +228,7 @@ def test_a_port_in_use_is_one_clear_error(database: DatabaseSettings) -> None:
         (["--port", "0"], {"API_POOL_SIZE": "many"}, "API_POOL_SIZE: "),
     ],
 )
-def test_what_it_cannot_do_is_one_clear_error(
+def test_what_it_cannot_do_is_one_clear_error(  # noqa: PLR0917 - fixtures and parameters
     database: DatabaseSettings,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -46,7 +46,7 @@ def test_the_context_of_the_cdk_command_line_wins(monkeypatch: pytest.MonkeyPatc
 
 def test_an_option_without_a_value_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["cdk.app", "-c", "auth"])
-    with pytest.raises(SystemExit, match="^error: -c auth: give key=value$"):
+    with pytest.raises(SystemExit, match=r"^error: -c auth: give key=value$"):
         app.main()
 
 
