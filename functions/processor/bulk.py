@@ -9,13 +9,14 @@ from processor.cluster.members import ClusterError
 from processor.context import Context
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
+from processor.ledger.horizon import SealedError
 from processor.ledger.merge import IntegrityError
 from processor.reading.objects import SourceError
 from processor.sources import Source
 
-Problem = SourceError | ClusterError | IntegrityError
+Problem = SourceError | ClusterError | IntegrityError | SealedError
 """Say what is wrong with one log object; anything else is wrong with all, and is raised."""
-_PROBLEMS = (SourceError, ClusterError, IntegrityError)
+_PROBLEMS = (SourceError, ClusterError, IntegrityError, SealedError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from processor.context import Context
 from processor.deadline import Deadline, DeadlineError
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Withdrawal
+from processor.ledger.horizon import SealedError
 from processor.reading.objects import SourceError, TransientSourceError, source_of
 from processor.reading.s3 import create_client, current_version
 from processor.requests import EventRequest
@@ -107,8 +108,8 @@ def _process_all(body: str, deadline: Deadline) -> list[MessageFailedError]:
 
 def _failed(error: Exception, source: str | None = None) -> MessageFailedError:
     """Say in one sentence what went wrong and what comes of it; where, if nobody has foreseen it."""
-    is_foreseen = isinstance(error, SourceError | DeadlineError)
-    is_final = isinstance(error, SourceError) and not isinstance(error, TransientSourceError)
+    is_foreseen = isinstance(error, SourceError | SealedError | DeadlineError)
+    is_final = isinstance(error, SourceError | SealedError) and not isinstance(error, TransientSourceError)
     logger.error(
         "%s (%s)",
         error if is_foreseen else failures.describe(error),

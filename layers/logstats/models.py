@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from logstats import rows
@@ -53,7 +53,7 @@ class LogObject(Base):
     S3 events of a key. A `confirmed_current` row was last written without a sequencer, from a version that
     was the key's current one at the commit. `lines` are `accepted`, `rejected` and `skipped`: the last are
     no requests by the `format` that read them. Of the accepted, `expired` did not count, because their days were closed
-    (see `Retention`) when it was committed.
+    (see `Retention`) when it was committed. `days` are the others' days; null in rows of before revision 0010.
     """
 
     __tablename__ = "log_objects"
@@ -76,6 +76,7 @@ class LogObject(Base):
     rejected_by_reason: Mapped[dict[str, int]] = mapped_column(default=dict)
     skipped: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
     expired: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    days: Mapped[Any | None] = mapped_column(DATEMULTIRANGE)
     rejects_uri: Mapped[str | None]
     customer_days: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float | None]
@@ -221,10 +222,11 @@ class Customer(Base):
 
 
 class Retention(Base):
-    """One row: the days before the `horizon` are closed, and it only ever advances.
+    """One row: the days before the `horizon` are closed, those before `sealed` are sealed; both only ever advance.
 
-    What is stored of a closed day is about to be removed, and nothing is added to it or subtracted from it. Every
-    commit reads the horizon after it has locked its stripes; whoever advances it holds all stripes. So a commit is
+    What is stored of a closed day is about to be removed, and nothing is added to it or subtracted from it. A sealed day has
+    statistics without contributions: something may be added, nothing subtracted. `sealed` is never before the `horizon`. Every
+    commit reads both after it has locked its stripes; whoever advances them holds all stripes. So a commit is
     wholly before the advance, or wholly after.
     """
 
@@ -233,6 +235,7 @@ class Retention(Base):
 
     id: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
     horizon: Mapped[dt.date]
+    sealed: Mapped[dt.date] = mapped_column(server_default=sa.text("'1970-01-01'"))
 
 
 Base.registry.configure()  # now, while a function starts, rather than at its first statement

@@ -103,6 +103,9 @@ def ingest(
         finally:
             engine.dispose()
     _tell_one(result, as_json=as_json)
+    is_read_anew = (read_as, customer, zone) != (None, None, None)
+    if is_read_anew and result.summary and result.summary.outcome == Outcome.UNCHANGED:
+        typer.echo("It counts as it was read before; --again reads it with these options.", err=True)
 
 
 def _check(sources: list[str], name: str | None, processes: int, *, alone: bool, rotated: bool) -> None:

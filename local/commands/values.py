@@ -18,21 +18,19 @@ def valid(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - an annotate
         raise UsageError(f"{name}: {error.errors()[0]['msg']}.") from None
 
 
-FirstDayOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First UTC day, YYYY-MM-DD.")]
+FirstDayOption = Annotated[str, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD.")]
 NewestDayOption = Annotated[
     str | None,
     typer.Option(
         "--from",
         metavar="DATE",
         show_default=False,
-        help="First UTC day; without it, the last day with data.",
+        help="First day; without it, the last day with data.",
     ),
 ]
 LastDayOption = Annotated[
     str | None,
-    typer.Option(
-        "--to", metavar="DATE", show_default=False, help="Last UTC day; without it, all later days."
-    ),
+    typer.Option("--to", metavar="DATE", show_default=False, help="Last day; without it, all later days."),
 ]
 
 

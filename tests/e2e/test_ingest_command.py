@@ -122,6 +122,9 @@ def test_a_file_has_the_name_and_the_format_that_it_is_given(
     summary = json.loads(done.stdout)
     assert (summary["source"], summary["format"]) == ("alb/1", "aws-alb")
     assert {customer for customer, _ in tables.statistics(engine)} >= {"api"}
+    again = run("ingest", str(sample), *options, "--json", DATABASE_URL=database.url)
+    assert json.loads(again.stdout)["outcome"] == "unchanged"
+    assert again.stderr == "It counts as it was read before; --again reads it with these options.\n"
     assert run("rejects", "alb/1", DATABASE_URL=database.url).returncode == 0
     assert run("forget", "alb/1", DATABASE_URL=database.url).stdout == "withdrawn alb/1\n"
     assert tables.statistics(engine) == {}

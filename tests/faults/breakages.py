@@ -24,11 +24,11 @@ def _always(_row: object, delivery: Delivery) -> Outcome | None:
     return Outcome.INGESTED if delivery.content_digest else None
 
 
-def _only_add(session: Session, added: int | None, removed: int | None) -> int:
-    return _merge(session, added, None)
+def _only_add(session: Session, added: list[int], removed: list[int]) -> dict[int, int]:
+    return _merge(session, added, [])
 
 
-def _merge_in_another(session: Session, added: int | None, removed: int | None) -> int:
+def _merge_in_another(session: Session, added: list[int], removed: list[int]) -> dict[int, int]:
     driver: Any = session.connection().connection.driver_connection
     driver.commit()
     return _merge(session, added, removed)

@@ -13,7 +13,7 @@ from api.reader import DatabaseUnavailableError, Reader
 from api.settings import Auth
 from api.statements import SCHEMA_VERSION
 
-SCHEMA = "0009"
+SCHEMA = "0010"
 """The oldest schema that this code can read (Alembic's revision). A deployment migrates first, so a newer one is
 expected now and then, and fine: migrations add before anything is taken away."""
 

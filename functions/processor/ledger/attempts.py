@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from logstats.models import Attempt, Contribution, LogObject
-from processor.ledger.horizon import is_open
+from processor.ledger.horizon import is_unsealed
 from processor.ledger.rejects import DeletionError, RejectStore
 
 logger = logging.getLogger(__name__)
@@ -119,10 +119,10 @@ def discard(session: Session, attempt_id: int) -> None:
     session.execute(sa.delete(Contribution).where(Contribution.attempt_id == attempt_id))
 
 
-def discard_closed(session: Session, attempt_id: int) -> None:
-    """Delete what an attempt has staged for closed days."""
+def discard_sealed(session: Session, attempt_id: int) -> None:
+    """Delete what an attempt has staged for sealed days, among them the closed ones."""
     session.execute(
-        sa.delete(Contribution).where(Contribution.attempt_id == attempt_id, ~is_open(Contribution.date))
+        sa.delete(Contribution).where(Contribution.attempt_id == attempt_id, ~is_unsealed(Contribution.date))
     )
 
 

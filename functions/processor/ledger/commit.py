@@ -4,7 +4,7 @@
 2. Decide, from version, sequencer and content, what the delivery is.
 3. Lock the stripes of the touched customers; commits that share customers queue here.
 4. Point the ledger at the attempt, merge it into the daily statistics, subtract what it replaces; closed days
-   take no part, and count as expired.
+   take no part, and count as expired; to sealed ones something may be added, and a commit that would have to subtract fails.
 
 A crash before the end leaves everything as it was.
 """
@@ -12,14 +12,15 @@ A crash before the end leaves everything as it was.
 import datetime as dt
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import Contribution, LogObject
-from processor.ledger import attempts
+from processor.ledger import attempts, stripes
 from processor.ledger.delivery import Delivery, Outcome, advance, decide
-from processor.ledger.horizon import HORIZON, is_open
+from processor.ledger.horizon import check_subtractable, is_open, is_unsealed, ranges_of
 from processor.ledger.merge import IntegrityError, merge
 from processor.ledger.rejects import RejectStore
 from processor.ledger.transaction import detach, find_row, in_transaction, lock_row
@@ -83,6 +84,8 @@ def _commit(
     discarded: int | None = attempt_id
     if outcome in (Outcome.INGESTED, Outcome.REPLACED):
         discarded = row.attempt_id
+        stripes.lock_touched(session, [attempt for attempt in (attempt_id, discarded) if attempt is not None])
+        check_subtractable(session, row)
         outcome = outcome if content.format else Outcome.UNRECOGNISED
         row.attempt_id, row.outcome = attempt_id, outcome
         row.content_digest, row.size_bytes = delivery.content_digest, content.size_bytes
@@ -93,10 +96,12 @@ def _commit(
         row.rejects_uri = content.rejects_uri
         attempts.mark_committed(session, attempt_id)
         session.flush()
-        row.customer_days = merge(session, added=attempt_id, removed=discarded)
-        row.expired = _check_complete(session, attempt_id, content)
-        if row.expired:
-            attempts.discard_closed(session, attempt_id)
+        row.customer_days = merge(session, [attempt_id], [] if discarded is None else [discarded])[attempt_id]
+        staged = _staged_days(session, attempt_id, content)
+        row.expired = sum(day.requests for day in staged if not day.is_open)
+        row.days = ranges_of(day.date for day in staged if day.is_open)
+        if not all(day.is_unsealed for day in staged):
+            attempts.discard_sealed(session, attempt_id)
         row.committed_at = dt.datetime.now(dt.UTC)
         row.seconds = time.monotonic() - content.started
     if discarded is not None:
@@ -108,25 +113,28 @@ def _commit(
     return detach(session, row, outcome), discarded
 
 
-_STAGED = sa.select(
-    sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0),
-    sa.cast(
-        sa.func.coalesce(sa.func.sum(Contribution.total_requests).filter(~is_open(Contribution.date)), 0),
-        sa.BigInteger,
-    ),
-    HORIZON,
-).where(Contribution.attempt_id == sa.bindparam("attempt_id"))
-"""The accepted lines that are staged, those of them that are of closed days, and the retention horizon."""
+_STAGED_DAYS = (
+    sa.select(
+        Contribution.date,
+        sa.cast(sa.func.sum(Contribution.total_requests), sa.BigInteger).label("requests"),
+        is_open(Contribution.date).label("is_open"),
+        is_unsealed(Contribution.date).label("is_unsealed"),
+    )
+    .where(Contribution.attempt_id == sa.bindparam("attempt_id"))
+    .group_by(Contribution.date)
+)
+"""The accepted lines that are staged, by their days."""
 
 
-def _check_complete(session: Session, attempt_id: int, content: Content) -> int:
-    """Every accepted line is staged: a lost batch must not become a wrong number. Return how many are of closed days.
+def _staged_days(session: Session, attempt_id: int, content: Content) -> list[Any]:
+    """Return what is staged of each day. It is every accepted line: a lost batch must not become a wrong number.
 
-    The merge has locked the stripes, so this is the horizon that it has seen.
+    The caller holds the stripes, so these are the horizons that the merge has seen.
     """
-    staged, expired, horizon = session.connection().execute(_STAGED, {"attempt_id": attempt_id}).one()
+    days = session.connection().execute(_STAGED_DAYS, {"attempt_id": attempt_id}).all()
+    staged = sum(day.requests for day in days)
     if staged != content.accepted:
         raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
-    if horizon is None:  # then nothing has been merged
+    if any(day.is_open is None for day in days):  # then nothing has been merged
         raise IntegrityError("the retention horizon is missing")
-    return int(expired)
+    return list(days)

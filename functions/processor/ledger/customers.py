@@ -1,7 +1,7 @@
 """Keep the customers in step with their daily statistics."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import sqlalchemy as sa
@@ -9,17 +9,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.orm import Session
 
 from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
-from processor.ledger.horizon import is_open
+from processor.ledger.horizon import takes_part
 
 
-def refresh(session: Session, added: int | None, removed: int | None) -> None:
-    """Bring the customers touched by two attempts up to date, in the transaction that has merged them.
+def refresh(session: Session, added: Sequence[int], removed: Sequence[int]) -> None:
+    """Bring the customers touched by attempts up to date, in the transaction that has merged them.
 
     The caller holds the locks of the touched customers, and their daily statistics are already new.
     """
-    attempts = {"attempts": [attempt for attempt in (added, removed) if attempt is not None], "added": added}
-    session.connection().execute(_upsert(only_added=removed is None), attempts)
-    if removed is not None:
+    attempts = {"attempts": [*added, *removed], "added": list(added)}
+    session.connection().execute(_upsert(only_added=not removed), attempts)
+    if removed:
         gone = sa.select(_TOUCHED.c.customer_id)
         empty = sa.delete(Customer).where(Customer.customer_id.in_(gone), Customer.total_requests == 0)
         session.connection().execute(empty, attempts)
@@ -88,8 +88,9 @@ def shrink(session: Session, removed: Mapping[str, int]) -> int:
 
 
 def _touched() -> sa.Subquery:
-    """Select each customer touched on open days, by how much its requests have changed, and its outermost days."""
-    sign = sa.case((Contribution.attempt_id == sa.bindparam("added", type_=sa.BigInteger), 1), else_=-1)
+    """Select each customer that attempts change, by how much its requests have changed, and its outermost days."""
+    added, attempts = (sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("added", "attempts"))
+    sign = sa.case((Contribution.attempt_id == sa.any_(added), 1), else_=-1)
     change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
     return (
         sa.select(
@@ -98,9 +99,7 @@ def _touched() -> sa.Subquery:
             sa.func.min(Contribution.date).label("first_date"),
             sa.func.max(Contribution.date).label("last_date"),
         )
-        .where(
-            Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)), is_open(Contribution.date)
-        )
+        .where(Contribution.attempt_id == sa.any_(attempts), takes_part(added))
         .group_by(Contribution.customer_id)
         .subquery()
     )

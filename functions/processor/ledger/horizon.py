@@ -1,16 +1,81 @@
-"""The retention horizon: the days before it are closed (docs/decisions/0007)."""
+"""The horizons: the days before the retention horizon are closed, and those before `SEALED` are sealed (docs/decisions/0007).
+
+A transaction that holds a stripe may rely on both until it ends: they advance only under all stripes.
+"""
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.ranges import MultiRange, Range
+from sqlalchemy.orm import Session
 
-from logstats.models import Retention
+from logstats.models import Contribution, LogObject, Retention
 
 HORIZON = sa.select(Retention.horizon).scalar_subquery()
-"""The first day that is open, as a part of a statement. A transaction that holds a stripe may rely on it until it ends:
-the horizon advances only under all stripes."""
+"""The first day that is open, as a part of a statement."""
+SEALED = sa.select(Retention.sealed).scalar_subquery()
+"""The first day that is not sealed; never before the horizon."""
+
+_DAY = dt.timedelta(1)
+
+
+class SealedError(Exception):
+    """Something must be subtracted from a sealed day, which is impossible; nothing was changed."""
 
 
 def is_open(date: sa.SQLColumnExpression[dt.date]) -> sa.ColumnElement[bool]:
-    """Compare a day with the horizon: contributions of an open day are still added and subtracted."""
+    """Compare a day with the horizon: contributions to an open day are added."""
     return date >= HORIZON
+
+
+def is_unsealed(date: sa.SQLColumnExpression[dt.date]) -> sa.ColumnElement[bool]:
+    """Compare a day with the sealed ones: contributions to one that is not sealed are kept, and can be subtracted."""
+    return date >= SEALED
+
+
+def takes_part(added: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Select the contributions that change something: those of `added` (an array) on open days, the rest on days that are not sealed."""
+    first_day = sa.case((Contribution.attempt_id == sa.any_(added), HORIZON), else_=SEALED)
+    return Contribution.date >= first_day
+
+
+def ranges_of(days: Iterable[dt.date]) -> MultiRange[dt.date]:
+    """Unite days to ranges, each without its upper bound."""
+    return MultiRange(_ranges(sorted(set(days))))
+
+
+def _ranges(days: list[dt.date]) -> Iterator[Range[dt.date]]:
+    ends = [day for day, following in pairwise([*days, dt.date.max]) if following - day > _DAY]
+    starts = [day for before, day in pairwise([dt.date.min, *days]) if day - before > _DAY]
+    for start, end in zip(starts, ends, strict=True):
+        yield Range(start, end + _DAY)
+
+
+def check_subtractable(session: Session, row: LogObject) -> None:
+    """Check that what a log object counts can be subtracted; a `SealedError` if some of it is of sealed days.
+
+    The caller holds the stripes of those that it contributes to. Closed days do not matter: what they have is about to go.
+    """
+    horizon, sealed = session.execute(sa.select(HORIZON, SEALED)).one()
+    if row.attempt_id is None or horizon == sealed:
+        return
+    if row.days is None:  # a row of before revision 0010
+        stored = session.scalar(_STORED, {"attempt_id": row.attempt_id})
+        found = "" if stored == row.accepted - row.expired else f"before {sealed}"
+    else:
+        hidden = [days for days in row.days if days.lower < sealed and days.upper > horizon]
+        found = ", ".join(
+            f"{max(days.lower, horizon)} to {min(days.upper, sealed) - _DAY}" for days in hidden
+        )
+    if found:
+        raise SealedError(
+            f"it counts on days that are sealed, {found}: nothing of them can be taken out or replaced"
+        )
+
+
+_STORED = sa.select(sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0)).where(
+    Contribution.attempt_id == sa.bindparam("attempt_id"), is_unsealed(Contribution.date)
+)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from logstats import rows
 from logstats.models import REVISIONS, Customer, DailyStatistics
 from processor.ledger import recompute, stripes
-from processor.ledger.horizon import HORIZON, is_open
+from processor.ledger.horizon import SEALED, is_unsealed
 from processor.ledger.recompute import Days, by_customer, by_date
 
 _PAGE = 250
@@ -35,25 +35,25 @@ def _mend(session: Session, customers: Sequence[str]) -> int:
     expected = {customer: by_date(days) for customer, days in by_customer(recompute.days(found))}
     behind = session.execute(
         recompute.stored_days().where(
-            DailyStatistics.customer_id.in_(customers), ~is_open(DailyStatistics.date)
+            DailyStatistics.customer_id.in_(customers), ~is_unsealed(DailyStatistics.date)
         )
     )
-    closed = {customer: by_date(days) for customer, days in by_customer(behind)}
+    alone = {customer: by_date(days) for customer, days in by_customer(behind)}
     readable = [customer for customer in customers if recompute.is_readable(expected.get(customer, {}))]
     for customer in readable:
-        _write(session, customer, expected.get(customer, {}), closed.get(customer, {}))
+        _write(session, customer, expected.get(customer, {}), alone.get(customer, {}))
     return len(readable)
 
 
-def _write(session: Session, customer: str, days: Days, closed: Days) -> None:
+def _write(session: Session, customer: str, days: Days, alone: Days) -> None:
     its_own = DailyStatistics.customer_id == customer
-    session.execute(sa.delete(DailyStatistics).where(its_own, DailyStatistics.date >= HORIZON))
+    session.execute(sa.delete(DailyStatistics).where(its_own, DailyStatistics.date >= SEALED))
     session.execute(sa.delete(Customer).where(Customer.customer_id == customer))
     columns = (*rows.KEY, *rows.COLUMNS)
     new = [dict(zip(columns, (customer, date, *values), strict=True)) for date, values in days.items()]
     if new:
         session.execute(sa.insert(DailyStatistics), new)
-    if days or closed:
-        own = dict(zip(recompute.CUSTOMER, recompute.customer_of(closed | days), strict=True))
+    if days or alone:
+        own = dict(zip(recompute.CUSTOMER, recompute.customer_of(alone | days), strict=True))
         revision = REVISIONS.next_value()
         session.execute(sa.insert(Customer).values(customer_id=customer, revision=revision, **own))

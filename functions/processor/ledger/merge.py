@@ -7,7 +7,9 @@ sums and the upsert are right only together.
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import groupby, islice
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -17,8 +19,8 @@ from sqlalchemy.orm import Session, aliased
 from logstats import rows
 from logstats.domain.summary import DailySummary
 from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject
-from processor.ledger import customers, recompute, stripes
-from processor.ledger.horizon import is_open
+from processor.ledger import customers, recompute
+from processor.ledger.horizon import is_open, is_unsealed, takes_part
 
 Key = tuple[str, dt.date]
 Parts = list[tuple[int, DailySummary]]
@@ -48,30 +50,25 @@ class IntegrityError(Exception):
     """The tables contradict each other; nothing was changed."""
 
 
-def merge(session: Session, added: int | None, removed: int | None) -> int:
+def merge(session: Session, added: Sequence[int], removed: Sequence[int]) -> dict[int, int]:
     """Apply the contributions of attempts to the daily statistics, except those of closed days.
 
-    From here on the retention horizon stays where it is until the transaction ends. Return how many (customer, day)
-    pairs of the added attempt count.
+    The caller holds the stripes of the customers that they touch, and knows that what is removed can be subtracted. Return how many (customer, day)
+    pairs of each added attempt count.
     """
-    attempts = [attempt for attempt in (added, removed) if attempt is not None]
-    stripes.lock_touched(session, attempts)
-    customer_days = 0
     try:
-        for batch in _batches(_contributions(session, attempts)):
-            customer_days += _apply(session, batch, added)
+        for batch in _batches(_contributions(session, added, removed)):
+            _apply(session, batch, added)
     except ValueError as error:
         raise IntegrityError(f"stored summaries cannot be merged: {error}") from error
-    if added is not None:
-        customer_days += _copy_new_days(session, added)
+    found = {}
+    if added:
+        # Days that have no statistics yet are copied: nothing needs computing.
+        session.connection().execute(_COPY_NEW_DAYS, {"added": list(added)})
+        counts = session.connection().execute(_COUNT_DAYS, {"added": list(added)})
+        found = {row.attempt_id: row.customer_days for row in counts}
     customers.refresh(session, added, removed)
-    return customer_days
-
-
-def _copy_new_days(session: Session, added: int) -> int:
-    """Copy contributions to days that have no statistics yet; nothing needs computing. Return how many."""
-    counted = {"preserve_rowcount": True}  # by default SQLAlchemy reads it for UPDATE and DELETE only
-    return session.connection().execute(_COPY_NEW_DAYS, {"added": added}, execution_options=counted).rowcount
+    return {attempt: found.get(attempt, 0) for attempt in added}
 
 
 def _has_statistics() -> sa.ColumnElement[bool]:
@@ -80,19 +77,29 @@ def _has_statistics() -> sa.ColumnElement[bool]:
     )
 
 
+_ADDED = sa.bindparam("added", type_=ARRAY(sa.BigInteger))
+_ATTEMPTS = sa.bindparam("attempts", type_=ARRAY(sa.BigInteger))
+
+
 def _comes_in_parts() -> sa.ColumnElement[bool]:
     other = aliased(Contribution)
     return sa.exists().where(
-        other.attempt_id == Contribution.attempt_id,
+        other.attempt_id == sa.any_(_ADDED),
         other.customer_id == Contribution.customer_id,
         other.date == Contribution.date,
-        other.part != Contribution.part,
+        sa.tuple_(other.attempt_id, other.part) != sa.tuple_(Contribution.attempt_id, Contribution.part),
     )
 
 
-def _contributions(session: Session, attempts: Sequence[int]) -> Iterator[tuple[Key, Parts]]:
+def _contributions(
+    session: Session, added: Sequence[int], removed: Sequence[int]
+) -> Iterator[tuple[Key, Parts]]:
     """Stream the contributions that must be merged, grouped by customer and day."""
-    found = session.execute(_TO_MERGE, {"attempts": attempts}, execution_options={"yield_per": _BATCH})
+    found = session.execute(
+        _TO_MERGE,
+        {"attempts": [*added, *removed], "added": list(added)},
+        execution_options={"yield_per": _BATCH},
+    )
     for key, group in groupby(found, key=lambda row: (row[0], row[1])):
         yield key, [(row[2], rows.to_summary(row[3:])) for row in group]
 
@@ -101,19 +108,29 @@ def _contributions(session: Session, attempts: Sequence[int]) -> Iterator[tuple[
 _COPY_NEW_DAYS = sa.insert(DailyStatistics).from_select(
     _COLUMNS,
     sa.select(*rows.columns(Contribution, _COLUMNS))
-    .where(Contribution.attempt_id == sa.bindparam("added"), is_open(Contribution.date), ~_has_statistics())
+    .where(Contribution.attempt_id == sa.any_(_ADDED), is_open(Contribution.date), ~_has_statistics())
     .order_by(Contribution.customer_id, Contribution.date),
+)
+_COUNT_DAYS = (
+    sa.select(
+        Contribution.attempt_id,
+        sa.func.count(sa.distinct(sa.tuple_(Contribution.customer_id, Contribution.date))).label(
+            "customer_days"
+        ),
+    )
+    .where(Contribution.attempt_id == sa.any_(_ADDED), is_open(Contribution.date))
+    .group_by(Contribution.attempt_id)
 )
 _TO_MERGE = (
     sa.select(
         Contribution.customer_id, Contribution.date, Contribution.attempt_id, *rows.columns(Contribution)
     )
     .where(
-        Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)),
-        is_open(Contribution.date),
+        Contribution.attempt_id == sa.any_(_ATTEMPTS),
+        takes_part(_ADDED),
         sa.or_(_has_statistics(), _comes_in_parts()),
     )
-    .order_by(Contribution.customer_id, Contribution.date)
+    .order_by(Contribution.customer_id, Contribution.date, Contribution.attempt_id, Contribution.part)
 )
 
 
@@ -122,17 +139,17 @@ def _batches(items: Iterator[tuple[Key, Parts]]) -> Iterator[list[tuple[Key, Par
         yield batch
 
 
-def _apply(session: Session, batch: list[tuple[Key, Parts]], added: int | None) -> int:
+def _apply(session: Session, batch: list[tuple[Key, Parts]], added: Sequence[int]) -> None:
     current = _current(session, [key for key, _ in batch])
     stale = {key for key, summary in current.items() if _is_stale(summary)}
-    shrunk = [key for key, parts in batch if key in stale or any(attempt != added for attempt, _ in parts)]
+    shrunk = [
+        key for key, parts in batch if key in stale or any(attempt not in added for attempt, _ in parts)
+    ]
     left = _left(session, shrunk)
     merged: dict[Key, DailySummary | None] = {}
-    customer_days = 0
     for key, parts in batch:
-        new = _united(summary for attempt, summary in parts if attempt == added)
-        old = _united(summary for attempt, summary in parts if attempt != added)
-        customer_days += new is not None
+        new = _sum(part for part in parts if part[0] in added)
+        old = _sum(part for part in parts if part[0] not in added)
         known = current.get(key)
         if known and key in stale:
             known = replace(known, breakdown=None)
@@ -144,7 +161,6 @@ def _apply(session: Session, batch: list[tuple[Key, Parts]], added: int | None) 
         session.execute(sa.delete(DailyStatistics).where(_among(DailyStatistics, deletes)))
     if upserts:
         session.connection().exec_driver_sql(_UPSERT, upserts)
-    return customer_days
 
 
 def _is_stale(summary: DailySummary) -> bool:
@@ -208,7 +224,7 @@ def _left(session: Session, keys: Sequence[Key]) -> dict[Key, Left]:
             sa.func.bit_and(sa.func.coalesce(kept, 0)),
         )
         .join(LogObject, LogObject.attempt_id == Contribution.attempt_id)
-        .where(_among(Contribution, keys))
+        .where(_among(Contribution, keys), is_unsealed(Contribution.date))
         .group_by(Contribution.customer_id, Contribution.date)
     )
     return {(row[0], row[1]): Left((row[2], row[3]), row[4]) for row in found}
@@ -223,9 +239,10 @@ def _among(table: type[Contribution | DailyStatistics], keys: Sequence[Key]) -> 
     return sa.tuple_(table.customer_id, table.date).in_(wanted)
 
 
-def _united(summaries: Iterable[DailySummary]) -> DailySummary | None:
-    """Unite the parts of what one attempt contributes to a customer's day."""
+def _sum(parts: Iterable[tuple[int, DailySummary]]) -> DailySummary | None:
+    """Add what attempts contribute to a customer's day, each united from its parts, which come in the order of the attempts."""
     total = None
-    for summary in summaries:
-        total = summary if total is None else total.unite(summary)
+    for _, of_one in groupby(parts, itemgetter(0)):
+        united = reduce(DailySummary.unite, (summary for _, summary in of_one))
+        total = united if total is None else total + united
     return total

@@ -1,7 +1,7 @@
 """Compute the daily statistics and the customers anew, from the contributions that count.
 
-Those of the attempts that the ledger points to are the truth. What is still stored of closed days
-(`processor.ledger.horizon`) is about to be removed, and takes no part.
+Those of the attempts that the ledger points to are the truth, except for sealed days (`processor.ledger.horizon`), whose
+statistics have none: what is still stored of theirs is about to be removed, and takes no part.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from logstats import rows
 from logstats.domain.breakdown import Breakdown
 from logstats.domain.summary import DailySummary
 from logstats.models import Contribution, Customer, DailyStatistics, LogObject
-from processor.ledger.horizon import is_open
+from processor.ledger.horizon import is_unsealed
 
 _PAGE = 250
 CUSTOMER = ("first_date", "last_date", "total_requests")
@@ -29,11 +29,11 @@ Days = dict[dt.date, Any]
 
 
 def contributions(customers: Sequence[str] | None = None) -> sa.Select[Any]:
-    """Select what counts on open days, by customer, day and attempt: these three, and `rows.SUMMARY`."""
+    """Select what counts on days that are not sealed, by customer, day and attempt: these three, and `rows.SUMMARY`."""
     counting = (
         sa.select(*rows.columns(Contribution, (*rows.KEY, "attempt_id", *rows.SUMMARY)))
         .join(LogObject, LogObject.attempt_id == Contribution.attempt_id)
-        .where(is_open(Contribution.date))
+        .where(is_unsealed(Contribution.date))
         .order_by(Contribution.customer_id, Contribution.date, Contribution.attempt_id)
     )
     return counting if customers is None else counting.where(Contribution.customer_id.in_(customers))

@@ -50,11 +50,11 @@ class Verification:
                 connection.execute(recompute.stored_days()),
                 connection.execute(recompute.stored_customers()),
             )
-            horizon = connection.scalars(sa.select(Retention.horizon)).one()
+            sealed = connection.scalars(sa.select(Retention.sealed)).one()
             for customer, (parts, stored, own) in _side_by_side(*map(by_customer, streams)):
                 days = by_date(stored)
-                closed = {date: values for date, values in days.items() if date < horizon}
-                expected = closed | by_date(parts)
+                alone = {date: values for date, values in days.items() if date < sealed}
+                expected = alone | by_date(parts)
                 self.customers += 1
                 self.customer_days += len(expected)
                 yield from _of_customer(customer, expected, days, own)

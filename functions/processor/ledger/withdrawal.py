@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import LogObject
-from processor.ledger import attempts
+from processor.ledger import attempts, stripes
 from processor.ledger.delivery import (
     Delivery,
     Outcome,
@@ -16,6 +16,7 @@ from processor.ledger.delivery import (
     decide,
     decide_withdrawal,
 )
+from processor.ledger.horizon import check_subtractable
 from processor.ledger.merge import merge
 from processor.ledger.rejects import RejectStore
 from processor.ledger.transaction import detach, find_row, in_transaction, lock_row
@@ -69,12 +70,15 @@ def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
 
 def _remove(session: Session, row: LogObject, outcome: Outcome) -> None:
     removed = row.attempt_id
+    if removed is not None:
+        stripes.lock_touched(session, [removed])
+        check_subtractable(session, row)
     row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
-    row.format = None
+    row.format = row.days = None
     row.lines = row.accepted = row.rejected = row.skipped = row.expired = row.customer_days = 0
     row.rejected_by_reason, row.size_bytes, row.seconds = {}, None, None
     row.committed_at = dt.datetime.now(dt.UTC)
     session.flush()
     if removed is not None:
-        merge(session, added=None, removed=removed)
+        merge(session, added=[], removed=[removed])
         attempts.discard(session, removed)

@@ -125,7 +125,10 @@ def _advance(engine: sa.Engine, horizon: dt.date) -> None:
         return
     with Session(engine) as session, session.begin():
         stripes.lock_all(session)
-        session.execute(sa.update(Retention).where(Retention.horizon < horizon).values(horizon=horizon))
+        sealed = sa.func.greatest(Retention.sealed, horizon)
+        session.execute(
+            sa.update(Retention).where(Retention.horizon < horizon).values(horizon=horizon, sealed=sealed)
+        )
 
 
 def _batches(engine: sa.Engine, horizon: dt.date) -> Iterator[list[str]]:

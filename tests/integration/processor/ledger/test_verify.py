@@ -174,7 +174,7 @@ def test_ingests_may_go_on_meanwhile(
 def test_what_is_left_of_closed_days_is_neither_a_difference_nor_mended(ingestor: Ingestor) -> None:
     """A run of the retention that was cut off after it had closed the days; one of them has lost a contribution."""
     engine = ingestor.engine
-    execute(engine, "UPDATE retention SET horizon = '2024-09-06'")
+    execute(engine, "UPDATE retention SET horizon = '2024-09-06', sealed = '2024-09-06'")
     execute(engine, "DELETE FROM contributions WHERE customer_id = 'cust_2' AND date = '2024-09-04'")
     before = tables.merged_rows(engine)
     assert list(Verification(engine).differences()) == []
@@ -188,7 +188,7 @@ def test_what_is_left_of_closed_days_is_neither_a_difference_nor_mended(ingestor
 
 
 def test_the_horizons_own_day_is_open(ingestor: Ingestor) -> None:
-    execute(ingestor.engine, "UPDATE retention SET horizon = '2024-09-05'")
+    execute(ingestor.engine, "UPDATE retention SET horizon = '2024-09-05', sealed = '2024-09-05'")
     execute(
         ingestor.engine, "DELETE FROM contributions WHERE customer_id = 'cust_2' AND date <= '2024-09-05'"
     )
@@ -201,7 +201,7 @@ def test_the_horizons_own_day_is_open(ingestor: Ingestor) -> None:
 def test_a_customer_with_closed_days_only_is_mended_and_then_expires(ingestor: Ingestor) -> None:
     """A run of the retention finds what is left of it by its row."""
     engine, before = ingestor.engine, tables.customers(ingestor.engine)
-    execute(engine, "UPDATE retention SET horizon = '2024-10-01'")
+    execute(engine, "UPDATE retention SET horizon = '2024-10-01', sealed = '2024-10-01'")
     execute(engine, "UPDATE customers SET total_requests = 1 WHERE customer_id = 'cust_2'")
     assert check(engine, lambda _: None, mending=True).mended == 1
     assert tables.customers(engine) == before
