@@ -13,12 +13,12 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 
-from logstats.models import Contribution, DailyStatistics
+from logstats.models import Base
 from migrate import grants
 from migrate.indexes import one_at_a_time, with_short_locks
 from migrate.revision import IS_PARTITIONED, MIGRATION_LOCK
 
-TABLES: Final = {model.__tablename__: model.__table__ for model in (Contribution, DailyStatistics)}
+TABLES: Final = {name: Base.metadata.tables[name] for name in ("contributions", "daily_statistics")}
 """In the order in which a commit locks them."""
 _CHECK = "before_cut_off"
 _MONTHS_AHEAD = 3

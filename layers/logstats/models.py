@@ -197,7 +197,7 @@ class DailyStatistics(SummaryColumns, Base):
     """The merged summary of one customer's day."""
 
     __tablename__ = "daily_statistics"
-    __table_args__: ClassVar[dict[str, str]] = {"postgresql_partition_by": BY_MONTH}
+    __table_args__ = ({"postgresql_partition_by": BY_MONTH},)
 
     customer_id: Mapped[str] = mapped_column(CustomerId, primary_key=True)
     date: Mapped[dt.date] = mapped_column(primary_key=True)

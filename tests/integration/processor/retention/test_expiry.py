@@ -260,7 +260,8 @@ def test_a_run_stops_between_two_transactions_when_its_time_is_up_and_the_next_g
     monkeypatch.setattr(expiry, "_CUSTOMERS", 3)
     lines = lines_of(1)
     put("a.log", lines)
-    kept, told = oracle.statistics(from_day(lines, HORIZON)), []
+    kept = oracle.statistics(from_day(lines, HORIZON))
+    told: list[expiry.Expiry] = []
     while not told or not told[-1].finished:
         clock = iter([0, 0, 1])
         monkeypatch.setattr(expiry, "time", SimpleNamespace(monotonic=lambda clock=clock: next(clock)))
