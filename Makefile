@@ -131,7 +131,7 @@ test-nightly: test-kernel test-fuzz  ## Run the property tests at length and 10 
 	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations
-test-mutations: development  ## Break the exactly-once protocol in five ways; the tests must notice each
+test-mutations: development  ## Break the exactly-once protocol and the merge; the tests must notice each
 	@$(BIN)/python -m pytest -m mutations tests/faults
 
 .PHONY: stand-in-images

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 import pytest
@@ -21,12 +22,13 @@ from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
+from processor.ledger import merge
 from processor.reading.objects import LocalFile
 from processor.reject_stores import LocalRejectStore
 from tests import oracle, tables
 from tests.faults.conftest import LINES
-from tests.faults.runner import Countdown, cut, pause_within_commit
-from tests.ingests import ingest
+from tests.faults.runner import Countdown, cut, interrupted, pause_within_commit
+from tests.ingests import ingest, log_file
 from tests.logs import as_bytes, random_lines
 
 DURABLE = "wal_level = replica\nsynchronous_commit = on\nfsync = off\n"
@@ -70,7 +72,7 @@ class Restartable:
 
     @contextmanager
     def restarted_before(self, statement: str) -> Iterator[None]:
-        """Restart once before a statement that contains these words; "COMMIT" is the commit's own."""
+        """Restart once before a statement that contains these words; "COMMIT" is the commit's own, "COPY" within that of the merge."""
 
         def on_statement(connection: sa.Connection, _cursor: Any, text: str, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's, whatever it is
             if statement in text and not self.restarts:
@@ -83,8 +85,14 @@ class Restartable:
                 self.restart()
 
         sa.event.listen(self.engine, "before_cursor_execute", on_statement)
+
+        def on_copy(_: sa.Connection) -> None:
+            if statement == "COPY" and not self.restarts:
+                self.restart()
+
         sa.event.listen(self.engine, "commit", on_commit)
-        yield
+        with mock.patch.object(merge, "_copied", interrupted(on_copy)):
+            yield
         sa.event.remove(self.engine, "before_cursor_execute", on_statement)
         sa.event.remove(self.engine, "commit", on_commit)
 
@@ -139,6 +147,18 @@ def assert_counts_once(running: Restartable, log: LocalFile) -> None:
     assert running.restarts == 1
     assert running.ingestor.ingest_file(log).outcome == "unchanged"
     tables.check(running.engine, LINES)
+
+
+@pytest.mark.parametrize("statement", ["COPY", "INSERT INTO daily_statistics", "INSERT INTO customers"])
+def test_a_restart_within_a_merge_is_survived(running: Restartable, tmp_path: Path, statement: str) -> None:
+    """Of days that have statistics."""
+    lines = [random_lines(seed, 200) for seed in range(2)]
+    logs = [log_file(tmp_path / f"{number}.log", each) for number, each in enumerate(lines)]
+    assert running.ingestor.ingest_file(logs[0]).outcome == "ingested"
+    with running.restarted_before(statement):
+        assert running.ingestor.ingest_file(logs[1]).outcome == "ingested"
+    assert running.restarts == 1
+    tables.check(running.engine, lines[0] + lines[1])
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO attempts", "INSERT INTO daily_statistics", "COMMIT"])

@@ -91,7 +91,8 @@ def test_reading_may_take_longer_than_a_transaction_may_be_idle(
     monkeypatch.setenv("DATABASE_IDLE_TRANSACTION_TIMEOUT_SECONDS", "0.2")
     members_while_reading: list[int] = []
 
-    def read_slowly(engine: sa.Engine, _log: StoredObject, attempt_id: int, _running: Running) -> None:
+    def read_slowly(engine: sa.Engine, logs: dict[int, StoredObject], _running: Running) -> None:
+        (attempt_id,) = logs
         time.sleep(0.6)
         members_while_reading.append(membership.count_members(engine, attempt_id))
 
@@ -183,7 +184,7 @@ def test_who_joins_gives_up_with_process_0(
     layout, file = Layout(tuple(free_addresses()), 1), LocalFile.at(log)
     command = [sys.executable, "-m", "processor.cluster", str(log), "--addresses", ",".join(layout.addresses)]
     with engine.connect() as coordinating:
-        attempt_id = attempts.begin(coordinating, file.bucket, file.key)
+        attempt_id = attempts.begin(coordinating, [(file.bucket, file.key)])[0]
         membership.announce(engine, attempt_id, layout.name(open_log(str(log))))
         joining = subprocess.Popen(
             [*command, "--process-id", "1", "--workers", "1"], stderr=subprocess.PIPE, text=True
