@@ -11,7 +11,7 @@ SHARING = {
 }
 
 
-class SharingScheduler(LoadScopeScheduling):
+class SharingScheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives a worker all tests that share a thing of `SHARING`, or else those of a file."""
 
     def _split_scope(self, nodeid: str) -> str:
