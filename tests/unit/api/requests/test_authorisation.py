@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ def _no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Reader, "rows", rows)
 
 
+@cache
 def app(auth: Auth) -> FastAPI:
     return create_app(NOWHERE, ApiSettings(auth=auth))
 
