@@ -1,7 +1,7 @@
 """Rendered answers cached in the process. None is given again unless the database has said that it is still right.
 
-What says so is the customer's revision (`logstats.models.Customer`): every commit that touches the customer changes
-it in the same transaction, and it never returns to an earlier value.
+What says so is a revision (`api.answers.revisions`): every commit that touches a customer changes the customer's, and that of all
+data, in the same transaction, and neither returns to an earlier value.
 """
 
 from collections import OrderedDict
