@@ -24,6 +24,7 @@ from processor.announcements import announcements
 from processor.context import Context
 from processor.ingest import Ingestor
 from processor.ledger import attempts, merge
+from processor.ledger.horizon import SealedError
 from processor.reject_stores import LocalRejectStore
 from processor.settings import ProcessorSettings
 from tests import oracle, tables
@@ -149,6 +150,7 @@ def die_at_instruction(at: int) -> None:
                 _die()
         return trace
 
+    sys._getframe().f_trace_opcodes = True  # CPython 3.12.1 tells of no opcode unless this is set before
     sys.settrace(trace)
 
 
@@ -230,6 +232,8 @@ class Runner:
         for tries_left in reversed(range(_DELIVERIES)):
             try:
                 process(json.loads(json.dumps(body_of(event))), self._ingestor)
+            except SealedError:
+                raise
             except Exception:
                 if not tries_left:
                     raise
