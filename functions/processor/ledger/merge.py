@@ -20,6 +20,8 @@ from processor.ledger.horizon import is_open, takes_part
 
 _PAGE_BYTES = 16 << 20
 """Of contributions at a time; the statistics of their days have about as many."""
+_SORT_MEMORY = "128MB"
+"""What PostgreSQL may sort in memory: the rows of a million customers otherwise go through its disk three times."""
 _HEADER_BYTES = 19
 """Of COPY ... (FORMAT BINARY): a signature, flags and the length of an extension, of which there is none."""
 _COLUMNS = (*rows.KEY, *rows.COLUMNS)
@@ -92,6 +94,7 @@ _STAGED = (
         Contribution.attempt_id,
         sa.func.count().filter(is_open(Contribution.date)).label("open"),
         _sum_of_bytes().label("bytes"),
+        sa.func.set_config("work_mem", _SORT_MEMORY, True),  # noqa: FBT003 - this transaction only
     )
     .where(_of_attempts)
     .group_by(Contribution.attempt_id)
