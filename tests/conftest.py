@@ -6,13 +6,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
+import botocore.session
 import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
+from xdist.remote import Producer
 
 from local import postgres
 from local.postgres import EmbeddedPostgres
@@ -22,6 +25,7 @@ from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
 from processor.reject_stores import LocalRejectStore
+from tests.distribution import SharingScheduler
 from tests.ingests import NATIVE
 
 pytest.register_assert_rewrite("tests.tables")
@@ -30,6 +34,10 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and t
 settings.register_profile("default", deadline=None, max_examples=50)  # a shared machine has its pauses
 settings.register_profile("nightly", deadline=None, max_examples=2_500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+botocore.loaders.create_loader = cache(
+    botocore.loaders.create_loader
+)  # services are read once, not for each client
 
 _numbers = count()
 _WATCH = """
@@ -71,6 +79,11 @@ SELECT string_agg(line, chr(10) ORDER BY line) FROM (
     UNION ALL SELECT version_num FROM alembic_version
 )
 """
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingScheduler:
+    return SharingScheduler(config, log)
 
 
 @pytest.fixture(scope="session")

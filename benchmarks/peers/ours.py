@@ -12,8 +12,7 @@ from benchmarks.peers import Row
 from logstats.domain.batch import SummaryBatch
 from logstats.formats import presets
 from logstats.native import Kept, percentiles, records
-from processor.dataflow.flow import build_flow
-from processor.dataflow.report import PartReport
+from processor.dataflow.flow import Report, Staged, build_flow
 from processor.dataflow.source import LogSource
 from processor.dataflow.worker_errors import WorkerErrors
 from processor.reading.head import read_head
@@ -21,7 +20,7 @@ from processor.reading.objects import LocalFile
 from processor.reading.readable import recognise
 from processor.reading.rules import FormatRule
 
-Item = SummaryBatch | PartReport
+Item = Staged | Report
 T = TypeVar("T")
 EPOCH = dt.date(1970, 1, 1)
 
@@ -31,7 +30,7 @@ class _Partition(StatelessSinkPartition[Item]):
         self._sink = sink
 
     def write_batch(self, items: list[Item]) -> None:
-        for item in items:
+        for _, item in items:
             if isinstance(item, SummaryBatch):
                 self._sink.results.append(self._sink.make(item))
             else:
@@ -61,9 +60,9 @@ def run(path: Path, threads: int, kept: Kept, make: Callable[[SummaryBatch], T])
     name = path.name.split(".")[1]
     rules = [FormatRule(format=name)] if name in presets() else ()
     log = recognise(stored, read_head(stored), rules)
-    source = LogSource(log, threads, errors, kept=kept)
+    source = LogSource([log], threads, errors, kept=kept)
     flow = build_flow(source, sink, dt.timedelta.max)
-    cli_main(flow, workers_per_process=min(threads, len(source.ranges)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
+    cli_main(flow, workers_per_process=min(threads, len(source.parts)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
     if errors.error:
         raise errors.error
     assert sink.accepted

@@ -1,7 +1,7 @@
 """Ingest every log object under a prefix: ``python -m processor.backfill s3://bucket/prefix [--processes N] [--again]``.
 
-One object after the other, in the order of the keys, each in its current version. A large one is read by a Bytewax
-cluster of several processes on this machine, a small one by the worker threads of this process. What is known already
+In the order of the keys, each object in its current version. A large one is read by a Bytewax
+cluster of several processes on this machine, others by the worker threads of this process, and small ones in groups. What is known already
 is `unchanged`, so a run that was stopped can simply be started again, and several may run at once. Each object's summary
 is a line of JSON on stdout; an object that fails is a line on stderr, and the others go on. One whose format is not
 recognised has failed too (``LOG_FORMATS`` names it). With ``--again``, what counts

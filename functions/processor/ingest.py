@@ -25,14 +25,14 @@ from processor.dataflow.staging import Running, stage, usable_cores
 from processor.deadline import Deadline
 from processor.ingest_summary import IngestSummary, content_of, summarise
 from processor.ledger import attempts
-from processor.ledger.commit import commit, decide_unread
+from processor.ledger.commit import Staged, commit, decide_unread
 from processor.ledger.delivery import Delivery, Outcome, SupersededError, Withdrawal
 from processor.ledger.duplicates import find_same_content
 from processor.ledger.transaction import read_row
 from processor.ledger.withdrawal import ignore, withdraw
 from processor.reading.content import digest_chunks
 from processor.reading.head import read_head
-from processor.reading.objects import LocalFile, SourceError
+from processor.reading.objects import LocalFile, SourceError, StoredObject
 from processor.reading.readable import ReadableLog, recognise
 from processor.reading.rotation import known_by_beginning
 from processor.reading.rules import FormatRule
@@ -46,6 +46,25 @@ if TYPE_CHECKING:
 
 Cluster = Callable[[ReadableLog, int], list[PartReport]]
 """Stages all contributions to an attempt, in several processes; returns the reports of all byte ranges, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Hold a log object that is about to be read: who asks for it, how it is read, and when it was opened."""
+
+    request: Request
+    delivery: Delivery
+    log: ReadableLog
+    context: Context
+    started: float
+
+
+def _read(opened: Opened, attempt_id: int, reports: Sequence[PartReport], rejects_uri: str | None) -> Staged:
+    """Return what was read of a log object, as the commit needs it."""
+    content = content_of(opened.log, reports, rejects_uri, opened.started)
+    digests = b"".join(report.digests for report in reports)
+    delivery = opened.request.read(opened.delivery, opened.log, digests, content.size_bytes)
+    return Staged(delivery, attempt_id, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +108,11 @@ class Ingestor:
 
     def ingest_file(self, file: LocalFile, context: Context | None = None) -> IngestSummary:
         """Ingest a local file; its version is the digest of its content."""
-        find = partial(LocalFile.at, Path(file.path), file.key)
-        return self.ingest(FileRequest(find, file, self.force, self.replaces), context)
+        return self.ingest(self.file_request(file), context)
+
+    def file_request(self, file: LocalFile) -> FileRequest:
+        """Return the request to ingest a local file."""
+        return FileRequest(partial(LocalFile.at, Path(file.path), file.key), file, self.force, self.replaces)
 
     def ingest_rotated(
         self, find: Callable[[], LocalFile], name: str | None = None, context: Context | None = None
@@ -100,7 +122,7 @@ class Ingestor:
         A `name` stands for its folder and its name without what a rotation adds.
         """
         file = find()
-        if self._ignores(file.key):
+        if self.ignores(file.key):
             return self.ingest_file(file, context)
 
         def find_known() -> LocalFile | None:
@@ -151,23 +173,31 @@ class Ingestor:
         delivery = request.delivery(deadline)
         if row := decide_unread(engine, delivery):
             with engine.connect() as connection:
-                return summarise(delivery, row, started, find_same_content(connection, row))
+                (same,) = find_same_content(connection, [row])
+                return summarise(delivery, row, started, same)
 
         stored = request.open(deadline)
-        if self._ignores(stored.key):
+        if self.ignores(stored.key):
             row = ignore(engine, delivery, stored.size, self.rejects)
             return summarise(delivery, row, started)
-        log = recognise(stored, read_head(stored), self.formats)
-        context.first_line = log.head.first_line
-        check_size(log, self.workers or usable_cores(), deadline)
+        opened = self.open(request, delivery, stored, context)
+        check_size(opened.log, self.workers or usable_cores(), deadline)
         with engine.connect() as connection:
             row = None
             if isinstance(stored, LocalFile):
-                row = self._decide_unparsed(connection, request, delivery, log)
+                row = self._decide_unparsed(connection, request, delivery, opened.log)
                 context.is_by_beginning = stored.is_by_beginning
-            row = row or self._count(engine, connection, request, delivery, log, context, started)
+            (row,) = [row] if row else self.count(engine, connection, [opened], deadline)
             context.counts_since = row.committed_at
-            return summarise(delivery, row, started, find_same_content(connection, row))
+            (same,) = find_same_content(connection, [row])
+            return summarise(delivery, row, started, same)
+
+    def open(self, request: Request, delivery: Delivery, stored: StoredObject, context: Context) -> Opened:
+        """Read how a log object begins, and recognise its format; a `SourceError` if it cannot be read."""
+        started = time.monotonic()
+        log = recognise(stored, read_head(stored), self.formats)
+        context.first_line = log.head.first_line
+        return Opened(request, delivery, log, context, started)
 
     def _decide_unparsed(
         self, connection: sa.Connection, request: Request, delivery: Delivery, log: ReadableLog
@@ -180,39 +210,48 @@ class Ingestor:
             return None
         return decide_unread(connection, request.read(delivery, log, *digest_chunks(log)))
 
-    def _count(  # noqa: PLR0913, PLR0917 - what an ingest knows by then
+    def count(
+        self, engine: sa.Engine, connection: sa.Connection, opened: Sequence[Opened], deadline: Deadline
+    ) -> list[LogObject]:
+        """Read the lines of a log object, or several small ones, stage what they come to, and commit it all at once."""
+        attempts.garbage_collect(connection, self.rejects)
+        names = [(each.log.bucket, each.log.key) for each in opened]
+        with attempts.begun(connection, names, self.rejects) as ids:
+            parsing = time.monotonic()
+            reports = dict(zip(ids, self._stage(engine, connection, ids, opened, deadline), strict=True))
+            committing = time.monotonic()
+            rejects_uris = keep(self.rejects, connection, reports, deadline)
+            deadline.check()
+            staged = [
+                _read(each, attempt_id, reports[attempt_id], rejects_uris.get(attempt_id))
+                for attempt_id, each in zip(ids, opened, strict=True)
+            ]
+            rows = commit(connection, staged, self.rejects)
+            for each in opened:
+                each.context.size_bytes, each.context.parse_seconds = each.log.size, committing - parsing
+                each.context.commit_seconds = time.monotonic() - committing
+        return rows
+
+    def _stage(
         self,
         engine: sa.Engine,
         connection: sa.Connection,
-        request: Request,
-        delivery: Delivery,
-        log: ReadableLog,
-        context: Context,
-        started: float,
-    ) -> LogObject:
-        """Read the lines, stage what they come to, and commit it."""
-        deadline = context.deadline
-        attempts.garbage_collect(connection, self.rejects)
-        with attempts.attempt(connection, log.bucket, log.key, self.rejects) as attempt_id:
-            context.size_bytes, parsing = log.size, time.monotonic()
-            if self.cluster and log.rule and not log.is_content_decompressed:
-                reports = self.cluster(log, attempt_id)
-            else:
-                reports = stage(engine, log, attempt_id, self._running(deadline), connection)
-            check_columns(reports, log.columns)
-            context.parse_seconds = time.monotonic() - parsing
+        ids: Sequence[int],
+        opened: Sequence[Opened],
+        deadline: Deadline,
+    ) -> list[list[PartReport]]:
+        log = opened[0].log
+        if self.cluster and log.rule and not log.is_content_decompressed:
+            reports = [self.cluster(log, ids[0])]
+        else:
+            logs = dict(zip(ids, (each.log for each in opened), strict=True))
+            reports = stage(engine, logs, self._running(deadline), connection)
+        for each, its in zip(opened, reports, strict=True):
+            check_columns(its, each.log.columns)
+        return reports
 
-            rejects_uri = keep(self.rejects, connection, attempt_id, reports, deadline)
-            deadline.check()
-            content = content_of(log, reports, rejects_uri, started)
-            digests = b"".join(report.digests for report in reports)
-            read = request.read(delivery, log, digests, content.size_bytes)
-            committing = time.monotonic()
-            row = commit(connection, read, attempt_id, content, self.rejects)
-            context.commit_seconds = time.monotonic() - committing
-        return row
-
-    def _ignores(self, key: str) -> bool:
+    def ignores(self, key: str) -> bool:
+        """Tell whether a key is that of no log object."""
         return any(fnmatchcase(key, pattern) for pattern in self.ignore)
 
     def _running(self, deadline: Deadline) -> Running:

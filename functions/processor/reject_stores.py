@@ -1,7 +1,7 @@
 """Keeping rejected lines, in a folder or a bucket: one JSON document per line, beside the counts in the ledger."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -117,20 +117,20 @@ def _not_deleted(uri: str, reason: object) -> str:
 def keep(
     store: LocalRejectStore | S3RejectStore,
     connection: sa.Connection,
-    attempt_id: int,
-    reports: Iterable[PartReport],
+    reports: Mapping[int, Iterable[PartReport]],
     deadline: Deadline,
-) -> str | None:
-    """Keep the rejected lines of an attempt, if there are any, and return where."""
-    kept = encode(rejected_lines(reports))
-    if not kept:
-        return None
+) -> dict[int, str]:
+    """Keep the rejected lines of attempts, and return where, for those that have any."""
+    kept = {attempt_id: encode(rejected_lines(its)) for attempt_id, its in reports.items()}
     # Not after the key, which may be long or lead elsewhere; other databases have the same ids.
-    name = f"{attempt_id}-{token_hex(8)}.jsonl"
-    uri = store.uri(name)
-    attempts.note_rejects(connection, attempt_id, uri)
-    deadline.run_within(partial(store.put, name, kept), partial(store.delete, uri))
-    return uri
+    names = {attempt_id: f"{attempt_id}-{token_hex(8)}.jsonl" for attempt_id, lines in kept.items() if lines}
+    uris = {attempt_id: store.uri(name) for attempt_id, name in names.items()}
+    if uris:
+        attempts.note_rejects(connection, uris)
+    for attempt_id, name in names.items():
+        put, undo = partial(store.put, name, kept[attempt_id]), partial(store.delete, uris[attempt_id])
+        deadline.run_within(put, undo)
+    return uris
 
 
 def rejected_lines(reports: Iterable[PartReport]) -> Iterator[tuple[int, str, bytes]]:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from processor.context import Context
+from processor.group import LARGEST_BYTES, Candidate
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
 from processor.reading.objects import LocalFile, SourceError, source_of
 from processor.reading.s3 import S3Object, list_objects
+from processor.requests import CurrentVersionRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
 class Source:
     """One log object to ingest: its name for people, its bytes as far as they are known, and what ingests it.
 
-    Of one that cannot be ingested, the `problem` is known already.
+    Of one that cannot be ingested, the `problem` is known already. One that has a `candidate` may be ingested in a group; a
+    `SourceError` if it is not there.
     """
 
     name: str
     size: int
     ingest: Callable[[Ingestor, Context], IngestSummary] = field(repr=False)
     problem: SourceError | None = None
+    candidate: Callable[[Ingestor], Candidate] | None = field(default=None, repr=False)
 
 
 def broken(name: str, problem: SourceError) -> Source:
@@ -50,19 +54,33 @@ def file_source(path: Path, name: str | None, *, is_rotated: bool) -> Source:
             return ingestor.ingest_rotated(find, name, context)
         return ingestor.ingest_file(LocalFile.at(path, name), context)
 
+    def candidate(ingestor: Ingestor) -> Candidate:
+        file = LocalFile.at(path, name)
+        return Candidate(file.bucket, file.key, lambda: ingestor.file_request(file))
+
     try:
-        return Source(str(path), path.stat().st_size, ingest)
+        size = path.stat().st_size
+        return Source(str(path), size, ingest, candidate=None if is_rotated else candidate)
     except OSError as error:
         return broken(str(path), SourceError(f"{path}: {error.strerror}"))
 
 
 def object_source(client: "S3Client", bucket: str, key: str, size: int) -> Source:
     """Return an S3 object, of which the version counts that is current when it is read."""
+    head = partial(S3Object.head, client, bucket, key)
 
     def ingest(ingestor: Ingestor, context: Context) -> IngestSummary:
-        return ingestor.ingest_current(partial(S3Object.head, client, bucket, key), context)
+        return ingestor.ingest_current(head, context)
 
-    return Source(source_of(bucket, key), size, ingest)
+    def candidate(ingestor: Ingestor) -> Candidate:
+        def request() -> CurrentVersionRequest:
+            return CurrentVersionRequest(
+                head, S3Object.fetch(client, bucket, key, LARGEST_BYTES), ingestor.force
+            )
+
+        return Candidate(bucket, key, request)
+
+    return Source(source_of(bucket, key), size, ingest, candidate=candidate)
 
 
 def objects_under(client: "S3Client", bucket: str, prefix: str) -> Iterator[Source]:

@@ -164,9 +164,11 @@ _TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "histogram": sa.LargeBinary(),
     "breakdown": sa.LargeBinary(),
 }
-_DEFAULTS = {"untimed_requests": sa.text("0")}
+_FIRST = {"total_requests", "client_errors", "server_errors", "duration_sum_us"}
+"""The sums of the first schema; a later one is 0 in the rows of code that does not know it."""
 for _name in rows.COLUMNS:
-    _type, _default = _TYPES.get(_name, sa.BigInteger()), _DEFAULTS.get(_name)
+    _type = _TYPES.get(_name, sa.BigInteger())
+    _default = sa.text("0") if _name in rows.SUMS and _name not in _FIRST else None
     _column = mapped_column(_type, nullable=_name in rows.NULLABLE, server_default=_default)
     setattr(SummaryColumns, _name, _column)
 

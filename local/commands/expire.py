@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.parameters import CalendarDate
+from api.requests.parameters import CalendarDate
 from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.values import valid
 from local.errors import UsageError, UserError

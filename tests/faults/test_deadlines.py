@@ -156,7 +156,7 @@ def test_between_the_last_byte_and_the_commit(
     """Nothing waits for the database then, which could be cancelled: no commit is begun."""
     stage = staging.stage
 
-    def stage_slowly(*arguments: Any) -> list[PartReport]:  # noqa: ANN401 - passed on
+    def stage_slowly(*arguments: Any) -> list[list[PartReport]]:  # noqa: ANN401 - passed on
         reports = stage(*arguments)
         time.sleep(deadline.remaining())
         return reports

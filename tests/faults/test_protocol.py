@@ -213,7 +213,7 @@ class Protocol(RuleBasedStateMachine):
     def abandon(self, name: str) -> None:
         """An attempt begins, and its session dies."""
         with self.engine.connect() as connection:
-            attempts.begin(connection, "logs", self._key(name))
+            attempts.begin(connection, [("logs", self._key(name))])
             connection.invalidate()
 
     @invariant()

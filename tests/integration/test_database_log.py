@@ -40,7 +40,7 @@ def what_is_logged(
     for content in (lines, lines[:1]):
         ingest(ingestor, folder / "a.log", content)
     with engine.connect() as connection:
-        attempt = attempts.begin(connection, "b", "k")
+        attempt = attempts.begin(connection, [("b", "k")])[0]
         with connection.begin():
             send(connection, attempt, [report(0)])
     expiry.expire(engine, expiry.horizon_of(engine, 0))

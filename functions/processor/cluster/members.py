@@ -92,7 +92,7 @@ def _run_member(source: str, layout: Layout, process_id: int, attempt_id: int, s
     holder = create_engine(settings.model_copy(update={"idle_transaction_timeout_seconds": 0}))
     try:
         with membership.join(holder, attempt_id):
-            stage(engine, open_log(source, size), attempt_id, running)
+            stage(engine, {attempt_id: open_log(source, size)}, running)
     finally:
         engine.dispose()
         holder.dispose()

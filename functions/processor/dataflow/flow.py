@@ -4,6 +4,8 @@ Byte ranges are read and pre-aggregated by the compiled kernel. What flows is ne
 a batch: the summaries of one day, for the customers of one shard. A customer is always in the same shard, as a
 key is in a partitioned log; so the shard is the key, and its windows are days. Batches add up in any order, so
 nothing is sorted and nothing waits. Why not a key per customer: docs/decisions/0003-windows-of-batches.md.
+
+A run may read several small log objects, each for its own attempt: every item says which one of them it is of.
 """
 
 import datetime as dt
@@ -18,7 +20,7 @@ from bytewax.outputs import DynamicSink
 
 from logstats.domain.batch import BatchSum, SummaryBatch
 from processor.dataflow.report import PartReport
-from processor.dataflow.shards import KEYS
+from processor.dataflow.shards import key_of, log_of
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -26,16 +28,23 @@ DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ShardDay:
-    """Partial summaries of one day (days since 1970-01-01), for the customers of one shard."""
+    """Partial summaries of one day (days since 1970-01-01), for the customers of one shard; of the run's `log`, from 0."""
 
+    log: int
     shard: int
     day: int
     summaries: SummaryBatch
 
 
+Report = tuple[int, PartReport]
+"""The run's log, from 0, and what one of its byte ranges held."""
+Staged = tuple[int, SummaryBatch]
+"""The run's log, from 0, and contributions of it."""
+
+
 def build_flow(
-    source: FixedPartitionedSource[ShardDay | PartReport, None],
-    sink: DynamicSink[SummaryBatch | PartReport],
+    source: FixedPartitionedSource[ShardDay | Report, None],
+    sink: DynamicSink[Staged | Report],
     wait_for_system_duration: dt.timedelta,
 ) -> Dataflow:
     """Return the dataflow from partial summaries and reports of byte ranges to contributions and the same reports.
@@ -47,8 +56,8 @@ def build_flow(
     flow = Dataflow("daily_statistics")
     read = op.input("read", flow, source)
     kinds = op.branch("kinds", read, _is_partial_summary)
-    part_reports = cast("Stream[PartReport]", kinds.falses)
-    by_shard = op.key_on("by_shard", kinds.trues, lambda item: KEYS[item.shard])
+    reports = cast("Stream[Report]", kinds.falses)
+    by_shard = op.key_on("by_shard", kinds.trues, lambda item: key_of(item.log, item.shard))
     daily = win.fold_window(
         "daily",
         by_shard,
@@ -63,11 +72,11 @@ def build_flow(
         merger=BatchSum.merge,
         ordered=False,  # the default sorts: quadratic on random order
     )
-    on_time = op.map("on_time", daily.down, lambda keyed: keyed[1][1].total())
-    late = op.map("late", daily.late, lambda keyed: keyed[1][1].summaries)
-    op.output("stage", op.merge("all", on_time, late, part_reports), sink)
+    on_time = op.map("on_time", daily.down, lambda keyed: (log_of(keyed[0]), keyed[1][1].total()))
+    late = op.map("late", daily.late, lambda keyed: (log_of(keyed[0]), keyed[1][1].summaries))
+    op.output("stage", op.merge("all", on_time, late, reports), sink)
     return flow
 
 
-def _is_partial_summary(item: ShardDay | PartReport) -> TypeGuard[ShardDay]:
+def _is_partial_summary(item: ShardDay | Report) -> TypeGuard[ShardDay]:
     return isinstance(item, ShardDay)

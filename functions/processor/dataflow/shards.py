@@ -12,6 +12,17 @@ KEYS: Final = tuple(
 """The hash of key i is i modulo 24: any count of them that the number of workers divides is dealt evenly, if 24 is
 a multiple of that number. Tests hold this against Bytewax."""
 
+
+def key_of(log: int, shard: int) -> str:
+    """Return the key of a shard of the customers of a run's log, from 0; there are others only where one worker does."""
+    return f"{KEYS[shard]} {log}" if log else KEYS[shard]
+
+
+def log_of(key: str) -> int:
+    """Return which log of the run a key is of."""
+    return int(key.partition(" ")[2] or 0)
+
+
 _LITTLE_BYTES = 32 << 20
 _SHARDS_PER_WORKER = 4
 

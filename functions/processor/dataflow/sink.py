@@ -11,11 +11,12 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from logstats import native, rows
 from logstats.domain.batch import SummaryBatch
 from logstats.models import Contribution
+from processor.dataflow.flow import Report, Staged
 from processor.dataflow.report import PartReport
 from processor.dataflow.worker_errors import WorkerErrors
 from processor.ledger import attempts
 
-Item = SummaryBatch | PartReport
+Item = Staged | Report
 
 _COPY = f"COPY {Contribution.__tablename__} ({', '.join(rows.COPY)}) FROM STDIN (FORMAT BINARY)"
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -37,17 +38,17 @@ class StagingPartition(StatelessSinkPartition[Item]):
 
     def __init__(self, sink: "StagingSink", parts: Iterator[int]) -> None:
         self._sink, self._parts = sink, parts
-        self._waiting: list[SummaryBatch] = []
+        self._waiting: list[tuple[int, SummaryBatch]] = []
         self._waiting_bytes = 0
 
     def write_batch(self, items: list[Item]) -> None:
         """Take items; write when enough have come."""
-        for item in items:
+        for log, item in items:
             if isinstance(item, SummaryBatch):
-                self._waiting.append(item)
+                self._waiting.append((self._sink.attempt_ids[log], item))
                 self._waiting_bytes += len(item.encoded)
             else:
-                self._sink.reports.append(item)
+                self._sink.reports[log].append(item)
         if self._waiting_bytes < _BATCH_BYTES or self._sink.errors.error:
             return
         try:
@@ -58,7 +59,7 @@ class StagingPartition(StatelessSinkPartition[Item]):
 
     def months(self) -> set[dt.date]:
         """Return the first days of the months of what waits."""
-        days = (next(native.records(batch.encoded))[1] for batch in self._waiting)
+        days = (next(native.records(batch.encoded))[1] for _, batch in self._waiting)
         return {(_EPOCH + dt.timedelta(day)).replace(day=1) for day in days}
 
     def forget(self) -> None:
@@ -73,7 +74,7 @@ class StagingPartition(StatelessSinkPartition[Item]):
         driver = connection.connection.driver_connection
         assert driver is not None  # noqa: S101 - the connection is open
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-            rows_of = (batch.copy_rows(self._sink.attempt_id, next(self._parts)) for batch in batches)
+            rows_of = (batch.copy_rows(attempt_id, next(self._parts)) for attempt_id, batch in batches)
             for piece in _in_pieces(chain([_COPY_HEADER], rows_of, [_COPY_TRAILER])):
                 copy.write(piece)
 
@@ -90,15 +91,15 @@ def _in_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class StagingSink(DynamicSink[Item]):
-    """Stages contributions with COPY, and keeps the reports of byte ranges.
+    """Stages contributions with COPY, each log object's under its attempt, and keeps the reports of its byte ranges.
 
     Workers write when they hold much. The rest is written by whoever runs the flow: for most objects that is all,
     on the one connection that there is anyway, while the server inserts what this process encodes next.
     """
 
-    def __init__(self, engine: sa.Engine, attempt_id: int, errors: WorkerErrors) -> None:
-        self.engine, self.attempt_id, self.errors = engine, attempt_id, errors
-        self.reports: list[PartReport] = []
+    def __init__(self, engine: sa.Engine, attempt_ids: Sequence[int], errors: WorkerErrors) -> None:
+        self.engine, self.attempt_ids, self.errors = engine, attempt_ids, errors
+        self.reports: list[list[PartReport]] = [[] for _ in attempt_ids]
         self._partitions: list[StagingPartition] = []
 
     def build(self, _step_id: str, worker_index: int, worker_count: int) -> StagingPartition:
@@ -132,6 +133,6 @@ class StagingSink(DynamicSink[Item]):
             partition.forget()
 
     def _write(self, connection: sa.Connection, partitions: Sequence[StagingPartition]) -> None:
-        attempts.lock(connection, self.attempt_id)
+        attempts.lock(connection, self.attempt_ids)
         for partition in partitions:
             partition.copy(connection)

@@ -1,7 +1,7 @@
 """Bytewax source: a log object in byte ranges, each pre-aggregated as it is read."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -9,7 +9,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from logstats.domain.batch import SummaryBatch
 from logstats.native import EVERYTHING, Aggregator, Kept
-from processor.dataflow.flow import ShardDay
+from processor.dataflow.flow import Report, ShardDay
 from processor.dataflow.report import MAX_REJECT_BYTES, MAX_REJECTS, PartReport
 from processor.dataflow.shards import count_shards
 from processor.dataflow.worker_errors import WorkerErrors
@@ -22,57 +22,57 @@ MAX_SUMMARY_BYTES = 64 << 20
 _HANDED_ON_BYTES = 4 << 20  # at a time: each hand-over costs as much as many items
 
 _AT_ONCE: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_Item = ShardDay | PartReport
+_Item = ShardDay | Report
 Progress = Callable[[int], None]
+Range = tuple[int, int, int, int]
+"""A run's log, from 0; which one of its ranges, from 0; start and end."""
 
 
 class LogPartition(StatefulSourcePartition[_Item, None]):
-    """One byte range of a log object."""
+    """One byte range of a log object, or several small log objects, one after the other."""
 
     def __init__(self, source: "LogSource", part: int) -> None:
-        start, end = source.ranges[part]
-        self._part, self._workers = part, source.workers
-        self._progress, self._errors = source.progress, source.errors
+        self._source, self._errors = source, source.errors
         self._most_held = 0
-        log = source.log
+        self._items = self._read_all(source.parts[part])
+
+    def _read_all(self, ranges: Sequence[Range]) -> Iterator[list[_Item]]:
+        for each in ranges:
+            yield from self._read(*each)
+
+    def _read(self, number: int, part: int, start: int, end: int) -> Iterator[list[_Item]]:
+        source, log = self._source, self._source.logs[number]
         columns = log.columns if start else b""
-        self._aggregator = Aggregator(
-            MAX_REJECTS, MAX_REJECT_BYTES, log.program, log.latest, columns, source.kept
-        )
-        self._chunks = ChunkDigests(of_plain_text=log.is_content_decompressed)
-        self._digests = bytearray()
-        self._items = self._read(log, start, end)
-
-    def _read(self, log: ReadableLog, start: int, end: int) -> Iterator[list[_Item]]:
-        for digest in feed_lines(log, start, end, self._aggregator, log.head.compression, self._chunks):
-            self._digests += digest
-            self._progress(CHUNK_BYTES if digest else 0)
-            if self._aggregator.memory > MAX_SUMMARY_BYTES:
-                yield from self._drain()
+        aggregator = Aggregator(MAX_REJECTS, MAX_REJECT_BYTES, log.program, log.latest, columns, source.kept)
+        chunks, digests = ChunkDigests(of_plain_text=log.is_content_decompressed), bytearray()
+        for digest in feed_lines(log, start, end, aggregator, log.head.compression, chunks):
+            digests += digest
+            source.progress(CHUNK_BYTES if digest else 0)
+            if aggregator.memory > MAX_SUMMARY_BYTES:
+                yield from self._drain(number, aggregator)
             yield []
-        yield from self._drain()
-        counts = self._aggregator.counts
-        yield [
-            PartReport(
-                self._part,
-                counts.lines,
-                counts.accepted,
-                counts.skipped,
-                counts.rejected_by_reason,
-                self._chunks.size,
-                bytes(self._digests),
-                self._aggregator.columns,
-                list(self._aggregator.rejects()),
-            )
-        ]
+        yield from self._drain(number, aggregator)
+        counts = aggregator.counts
+        report = PartReport(
+            part,
+            counts.lines,
+            counts.accepted,
+            counts.skipped,
+            counts.rejected_by_reason,
+            chunks.size,
+            bytes(digests),
+            aggregator.columns,
+            list(aggregator.rejects()),
+        )
+        yield [(number, report)]
 
-    def _drain(self) -> Iterator[list[_Item]]:
+    def _drain(self, number: int, aggregator: Aggregator) -> Iterator[list[_Item]]:
         items: list[_Item] = []
         size = 0
-        self._most_held = max(self._most_held, self._aggregator.memory)
-        shards = count_shards(self._workers, self._most_held)
-        for shard, day, batch in self._aggregator.drain_batches(shards):
-            items.append(ShardDay(shard, day, SummaryBatch(batch)))
+        self._most_held = max(self._most_held, aggregator.memory)
+        shards = count_shards(self._source.workers, self._most_held)
+        for shard, day, batch in aggregator.drain_batches(shards):
+            items.append(ShardDay(number, shard, day, SummaryBatch(batch)))
             size += len(batch)
             if size > _HANDED_ON_BYTES:
                 yield items
@@ -106,28 +106,34 @@ class LogPartition(StatefulSourcePartition[_Item, None]):
 class LogSource(FixedPartitionedSource[_Item, None]):
     """A log object, divided into a byte range for each worker of all processes; a small or compressed one into fewer.
 
+    Or several `logs`, which are small: one worker reads them one after the other, since a part of its own costs more than one of them.
     `errors` takes what goes wrong, `progress` the number of bytes just read; the last one is rounded up. `kept` says what is
     broken down.
     """
 
     def __init__(
         self,
-        log: ReadableLog,
+        logs: Sequence[ReadableLog],
         workers: int,
         errors: WorkerErrors,
         progress: Progress = lambda _: None,
         kept: Kept = EVERYTHING,
     ) -> None:
-        self.log, self.workers, self.errors, self.progress = log, workers, errors, progress
+        self.logs, self.workers, self.errors, self.progress = logs, workers, errors, progress
         self.kept = kept
-        self.ranges = byte_ranges(log, workers)
+        ranges = [
+            (number, part, start, end)
+            for number, log in enumerate(logs)
+            for part, (start, end) in enumerate(byte_ranges(log, workers))
+        ]
+        self.parts: list[list[Range]] = [[each] for each in ranges] if len(logs) == 1 else [ranges]
 
     def list_parts(self) -> list[str]:
-        """Name the ranges by number."""
-        return [str(part) for part in range(len(self.ranges))]
+        """Name the parts by number."""
+        return [str(part) for part in range(len(self.parts))]
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> LogPartition:
-        """Open a range; called on the worker that reads it."""
+        """Open a part; called on the worker that reads it."""
         return LogPartition(self, int(for_part))
 
 

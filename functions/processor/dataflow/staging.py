@@ -1,9 +1,9 @@
-"""Run the dataflow: everything a log object holds is staged under an attempt."""
+"""Run the dataflow: everything that log objects hold is staged, each under its attempt."""
 
 import datetime as dt
 import os
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from bytewax.outputs import DynamicSink
 from bytewax.run import cli_main
 
 from logstats.native import EVERYTHING, Kept
-from processor.dataflow.flow import ShardDay, build_flow
+from processor.dataflow.flow import Report, ShardDay, build_flow
 from processor.dataflow.report import PartReport, in_order, send
 from processor.dataflow.sink import Item, StagingPartition, StagingSink
 from processor.dataflow.source import LogPartition, LogSource, Progress
@@ -42,8 +42,8 @@ class Running:
     addresses: tuple[str, ...] = ()
 
 
-class _Input(FixedPartitionedSource[ShardDay | PartReport, None]):
-    """Reads the log object of the run."""
+class _Input(FixedPartitionedSource[ShardDay | Report, None]):
+    """Reads the log objects of the run."""
 
     source: LogSource
 
@@ -55,7 +55,7 @@ class _Input(FixedPartitionedSource[ShardDay | PartReport, None]):
 
 
 class _Output(DynamicSink[Item]):
-    """Stages under the attempt of the run."""
+    """Stages under the attempts of the run."""
 
     sink: StagingSink
 
@@ -86,21 +86,20 @@ def _flow(source: LogSource, sink: StagingSink, wait_for_system_duration: dt.tim
 
 def stage(
     engine: sa.Engine,
-    log: ReadableLog,
-    attempt_id: int,
+    logs: Mapping[int, ReadableLog],
     running: Running,
     connection: sa.Connection | None = None,
-) -> list[PartReport]:
-    """Read this process' share of a log object and stage the contributions of its customers.
+) -> list[list[PartReport]]:
+    """Read this process' share of a log object, or several small ones, by attempt, and stage the contributions of their customers.
 
     The engine has connections for workers that hold much; the rest is written on `connection`, or on another one. Return
-    the reports of all byte ranges, in order; of a cluster's member none, since it has sent its own to the coordinator.
+    the reports of each log's byte ranges, in order; of a cluster's member none, since it has sent its own to the coordinator.
     What is raised is the first error of a worker.
     """
     errors = WorkerErrors()
     workers = running.workers * max(1, len(running.addresses))
-    source = LogSource(log, workers, errors, running.progress, running.kept)
-    sink = StagingSink(engine, attempt_id, errors)
+    source = LogSource(list(logs.values()), workers, errors, running.progress, running.kept)
+    sink = StagingSink(engine, list(logs), errors)
     with _flow(source, sink, running.wait_for_system_duration) as flow, errors.interruptible():
         if running.addresses:
             cli_main(  # type: ignore[no-untyped-call]  # bytewax gives it no types
@@ -110,13 +109,15 @@ def stage(
                 addresses=list(running.addresses),
             )
         else:
-            cli_main(flow, workers_per_process=min(running.workers, len(source.ranges)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
+            cli_main(flow, workers_per_process=min(running.workers, len(source.parts)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
     if errors.error:
         raise errors.error
     with nullcontext(connection) if connection else engine.connect() as own:
         sink.finish(own)
         if running.addresses:
+            ((attempt_id, reports),) = zip(logs, sink.reports, strict=True)
             with own.begin():
-                send(own, attempt_id, sink.reports)
+                send(own, attempt_id, reports)
             return []
-    return in_order(sink.reports, len(source.ranges))
+    counts = Counter(number for part in source.parts for number, *_ in part)
+    return [in_order(reports, counts[number]) for number, reports in enumerate(sink.reports)]

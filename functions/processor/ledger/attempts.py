@@ -7,10 +7,11 @@ a matter of time-outs.
 
 import datetime as dt
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -35,77 +36,99 @@ _COLLECTED = 20
 _COMMITTED = sa.exists().where(LogObject.attempt_id == Attempt.id)
 
 
-_BEGIN = sa.insert(Attempt).returning(
-    Attempt.id,
-    # Before the row can be seen, so that nobody takes the attempt for a dead one.
-    sa.func.pg_advisory_lock(sa.literal_column(str(LOCKS), sa.BigInteger).op("|")(Attempt.id)),
-    _SPARED,
+_TEXTS, _IDS = ARRAY(sa.Text), ARRAY(sa.BigInteger)
+_LOCKS = sa.literal_column(str(LOCKS), sa.BigInteger)
+_OBJECTS = sa.func.unnest(sa.bindparam("buckets", type_=_TEXTS), sa.bindparam("keys", type_=_TEXTS))
+_OBJECT = _OBJECTS.table_valued("bucket", "key").render_derived()
+_BEGIN = (
+    sa.insert(Attempt)
+    .from_select(
+        ["bucket", "key", "started_at"],
+        sa.select(_OBJECT.c.bucket, _OBJECT.c.key, sa.bindparam("now", type_=Attempt.started_at.type)),
+    )
+    .returning(
+        Attempt.id,
+        Attempt.bucket,
+        Attempt.key,
+        # Before the row can be seen, so that nobody takes the attempt for a dead one.
+        sa.func.pg_advisory_lock(_LOCKS.op("|")(Attempt.id)),
+        _SPARED,
+    )
 )
+_BEGUN = sa.func.unnest(sa.bindparam("ids", type_=_IDS)).column_valued("id")
+_END = sa.select(sa.func.pg_advisory_unlock(_LOCKS.op("|")(_BEGUN)), _NO_LONGER_SPARED)
 
 
-def begin(connection: sa.Connection, bucket: str, key: str) -> int:
-    """Begin an attempt and return its id. The connection must stay open until the commit."""
+def begin(connection: sa.Connection, objects: Sequence[tuple[str, str]]) -> list[int]:
+    """Begin an attempt for each bucket and key, which all differ, and return their ids; the connection stays open until the commit."""
+    buckets, keys = [bucket for bucket, _ in objects], [key for _, key in objects]
     with connection.begin():
-        row = {"bucket": bucket, "key": key, "started_at": dt.datetime.now(dt.UTC)}
-        return int(connection.execute(_BEGIN, row).one().id)
+        now = dt.datetime.now(dt.UTC)
+        begun = connection.execute(_BEGIN, {"buckets": buckets, "keys": keys, "now": now})
+        ids = {(row.bucket, row.key): row.id for row in begun}
+    return [ids[each] for each in objects]
 
 
 @contextmanager
-def attempt(connection: sa.Connection, bucket: str, key: str, rejects: RejectStore) -> Iterator[int]:
-    """Begin an attempt and yield its id; let go of it at the end.
+def begun(
+    connection: sa.Connection, objects: Sequence[tuple[str, str]], rejects: RejectStore
+) -> Iterator[list[int]]:
+    """Begin an attempt for each bucket and key, and yield their ids; let go of them at the end.
 
-    By then it is committed, or its rows may be collected. The connection must stay open meanwhile. If it was
-    lost, there is nothing to let go of: the lock went with it.
+    By then they are committed, or their rows may be collected. The connection must stay open meanwhile. If it was
+    lost, there is nothing to let go of: the locks went with it.
     """
-    attempt_id = begin(connection, bucket, key)
+    ids = begin(connection, objects)
     try:
-        yield attempt_id
+        yield ids
     except BaseException:
         try:
             connection.rollback()
             if not connection.invalidated:
                 with _deletion_left_to_others():
-                    _discard_uncommitted(connection, attempt_id, rejects)
-                _end(connection, attempt_id)
+                    for attempt_id in ids:
+                        _discard_uncommitted(connection, attempt_id, rejects)
+                _end(connection, ids)
         except DBAPIError:
             connection.invalidate()  # the session ends, and its locks with it
         raise
-    _end(connection, attempt_id)
+    _end(connection, ids)
 
 
-def _end(connection: sa.Connection, attempt_id: int) -> None:
+def _end(connection: sa.Connection, ids: Sequence[int]) -> None:
     with connection.begin():
-        connection.execute(sa.select(sa.func.pg_advisory_unlock(LOCKS | attempt_id), _NO_LONGER_SPARED))
+        connection.execute(_END, {"ids": ids}).all()
 
 
 class LostAttemptError(Exception):
     """The attempt's session has ended, and another one has collected what it had staged."""
 
 
-def lock(connection: sa.Connection, attempt_id: int) -> None:
-    """Keep an attempt from being collected until the transaction ends; call it before staging rows.
+_AMONG = Attempt.id == sa.any_(sa.bindparam("ids", type_=_IDS))
+_LOCK = sa.select(Attempt.id, _WITHOUT_WAITING).where(_AMONG).with_for_update(read=True, key_share=True)
 
-    The transaction's commit does not wait for the disk. A `LostAttemptError` if the attempt has been collected: rows
+
+def lock(connection: sa.Connection, ids: Collection[int]) -> None:
+    """Keep attempts from being collected until the transaction ends; call it before staging rows.
+
+    The transaction's commit does not wait for the disk. A `LostAttemptError` if one has been collected: rows
     staged now would never be.
     """
-    locked = (
-        sa.select(Attempt.id, _WITHOUT_WAITING)
-        .where(Attempt.id == attempt_id)
-        .with_for_update(read=True, key_share=True)
-    )
-    if connection.scalar(locked) is None:
-        raise LostAttemptError(f"attempt {attempt_id} was collected: its database session has ended")
+    found = {row.id for row in connection.execute(_LOCK, {"ids": list(ids)})}
+    if lost := sorted(set(ids) - found):
+        raise LostAttemptError(f"attempt {lost[0]} was collected: its database session has ended")
 
 
-def note_rejects(connection: sa.Connection, attempt_id: int, uri: str) -> None:
-    """Note where rejected lines are about to be kept: before they are, so that a crash cannot orphan them."""
+def note_rejects(connection: sa.Connection, uris: Mapping[int, str]) -> None:
+    """Note where attempts' rejected lines are about to be kept: before they are, so that a crash cannot orphan them."""
     with connection.begin():
-        connection.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(rejects_uri=uri))
+        for attempt_id, uri in uris.items():
+            connection.execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(rejects_uri=uri))
 
 
-def mark_committed(session: Session, attempt_id: int) -> None:
-    """Take an attempt off the list of those that may be collected."""
-    session.connection().execute(sa.update(Attempt).where(Attempt.id == attempt_id).values(committed=True))
+def mark_committed(session: Session, ids: Sequence[int]) -> None:
+    """Take attempts off the list of those that may be collected."""
+    session.connection().execute(sa.update(Attempt).where(_AMONG).values(committed=True), {"ids": ids})
 
 
 def discard(session: Session, attempt_id: int) -> None:

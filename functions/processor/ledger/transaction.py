@@ -2,11 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -46,11 +46,52 @@ def read_row(connection: sa.Connection, delivery: Delivery) -> LogObject | None:
         return session.scalar(find_row(delivery))
 
 
+_NAMES = sa.func.unnest(
+    sa.bindparam("buckets", type_=ARRAY(sa.Text)), sa.bindparam("keys", type_=ARRAY(sa.Text))
+)
+_NAME = _NAMES.table_valued("bucket", "key").render_derived()
+_MAKE_ROWS = (
+    insert(LogObject)
+    .from_select(["bucket", "key"], sa.select(_NAME.c.bucket, _NAME.c.key))
+    .on_conflict_do_nothing()
+)
+_FIND_ROWS = (
+    sa.select(LogObject)
+    .join(_NAME, sa.and_(LogObject.bucket == _NAME.c.bucket, LogObject.key == _NAME.c.key))
+    .order_by(LogObject.bucket, LogObject.key)
+)
+_LOCK_ROWS = _FIND_ROWS.with_for_update(of=LogObject)
+
+
+def find_rows(session: Session, objects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], LogObject]:
+    """Return the rows, by bucket and key, of the objects that have one."""
+    return _by_name(session.scalars(_FIND_ROWS, _parameters(objects)))
+
+
+def lock_rows(session: Session, objects: Sequence[tuple[str, str]]) -> list[LogObject]:
+    """Lock the rows of objects, which are made where there are none, and return them; other deliveries of the objects wait.
+
+    All lock them in one order, so no two can wait for each other.
+    """
+    parameters = _parameters(objects)
+    session.connection().execute(_MAKE_ROWS, parameters)
+    found = _by_name(session.scalars(_LOCK_ROWS, parameters))
+    return [found[each] for each in objects]
+
+
 def lock_row(session: Session, delivery: Delivery | Withdrawal) -> LogObject:
-    """Lock the object's row, which is made if there is none; other deliveries of the object wait."""
-    new = insert(LogObject).values(bucket=delivery.bucket, key=delivery.key)
-    session.execute(new.on_conflict_do_nothing())
-    return session.scalars(find_row(delivery).with_for_update()).one()
+    """Lock the row of one object, as `lock_rows` does."""
+    (row,) = lock_rows(session, [(delivery.bucket, delivery.key)])
+    return row
+
+
+def _parameters(objects: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    ordered = sorted(objects)
+    return {"buckets": [bucket for bucket, _ in ordered], "keys": [key for _, key in ordered]}
+
+
+def _by_name(rows: Iterable[LogObject]) -> dict[tuple[str, str], LogObject]:
+    return {(row.bucket, row.key): row for row in rows}
 
 
 def detach(session: Session, row: LogObject, outcome: Outcome) -> LogObject:

@@ -35,12 +35,19 @@ _LONGEST = MAX_LINE_BYTES + 2
 
 
 class LineBuffer:
-    """Feeds whole lines to an aggregator; of an over-long line only the start is kept."""
+    """Feeds whole lines to an aggregator, for which at most so many bytes come at a time; of an over-long line only the start is kept."""
 
-    def __init__(self, aggregator: Aggregator, *, at_line_start: bool, at_start: bool = False) -> None:
+    def __init__(
+        self,
+        aggregator: Aggregator,
+        *,
+        at_line_start: bool,
+        at_start: bool = False,
+        most: int = BLOCK_BYTES,
+    ) -> None:
         self._aggregator = aggregator
         self._may_be_marked = at_start
-        self._buffer = bytearray(_LONGEST + BLOCK_BYTES)
+        self._buffer = bytearray(_LONGEST + most)
         self._carry = 0
         self._skipping = not at_line_start
         self._dropping = False
@@ -148,7 +155,8 @@ def feed_lines(  # noqa: PLR0913, PLR0917 - a range, and how it is read
     try:
         first = bytearray(1)
         at_line_start = start == 0 or fill(opened, memoryview(first)) == 0 or first == _LF
-        lines = LineBuffer(aggregator, at_line_start=at_line_start, at_start=start == 0)
+        most = max(1, min(BLOCK_BYTES, end - start))
+        lines = LineBuffer(aggregator, at_line_start=at_line_start, at_start=start == 0, most=most)
         while count := fill(opened, space := lines.space(BLOCK_BYTES)):
             digests.add(space[:count])
             lines.advance(count)

@@ -4,6 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Inc
 from urllib3.exceptions import HTTPError
 
 from processor.deadline import NEVER, Deadline
-from processor.reading.objects import ByteRange, SourceError, TransientSourceError
+from processor.reading.objects import ByteRange, HeldRange, SourceError, TransientSourceError
 from processor.reading.readahead import ReadAhead
 
 if TYPE_CHECKING:
@@ -67,6 +68,23 @@ class S3Object:
     size: int
     modified_ns: int = field(compare=False)
     deadline: Deadline = field(default=NEVER, compare=False, repr=False)
+    content: bytes = field(default=b"", compare=False, repr=False)
+    """All bytes, if they were fetched."""
+
+    @classmethod
+    def fetch(cls, client: "S3Client", bucket: str, key: str, most: int) -> "S3Object":
+        """Get the current version, with all its bytes, by one request; a `SourceError` if that fails, or it has more than `most`."""
+        try:
+            answer = client.get_object(Bucket=bucket, Key=key)
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > most:
+                    raise SourceError(f"s3://{bucket}/{key}: it has {answer['ContentLength']:,} bytes by now")
+                content = body.read()
+        except (ClientError, BotoCoreError, *_CUT_SHORT) as error:
+            raise SourceError(f"s3://{bucket}/{key}: {error}") from error
+        found = answer.get("VersionId"), answer["ETag"], answer["ContentLength"]
+        modified_ns = int(answer["LastModified"].timestamp()) * 1_000_000_000
+        return cls(client, bucket, key, *found, modified_ns, content=content)
 
     @classmethod
     def head(cls, client: "S3Client", bucket: str, key: str, version: str | None = None) -> "S3Object":
@@ -80,7 +98,9 @@ class S3Object:
         return cls(client, bucket, key, *found, int(head["LastModified"].timestamp()) * 1_000_000_000)
 
     def open_range(self, start: int, end: int) -> ByteRange:
-        """Open the bytes from `start` up to `end`; they are fetched ahead."""
+        """Open the bytes from `start` up to `end`; they are fetched ahead, if they were not yet."""
+        if len(self.content) == self.size:
+            return HeldRange(self.content[start:end])
         return ReadAhead(_S3Range(self, start, end), self.deadline)
 
 

@@ -7,11 +7,14 @@ from logstats.domain.format import Format
 from logstats.domain.layouts import LayoutError, reach
 from logstats.domain.reader import Reader, RejectReason, Request, Skipped
 from logstats.formats.declarations import NATIVE, presets
+from logstats.native import Aggregator
+from logstats.native.program import compile_format
 
 SAMPLE_BYTES = 64 * 1024
 SAMPLE_LINES = 100
 _FORMLESS = (RejectReason.TOO_LONG, RejectReason.ENCODING, RejectReason.LAYOUT)
-_YEAR_NS = 365 * 86_400 * 10**9
+_YEAR_DAYS = 365
+_YEAR_NS = _YEAR_DAYS * 86_400 * 10**9
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -63,7 +66,7 @@ def detect(sample: bytes, *, complete: bool) -> str | None:
         Whether the object ends with the sample. If not, its last line may be cut, and does not count.
     """
     lines = _sampled(sample, complete=complete)
-    if lines and _read(NATIVE, presets()[NATIVE], lines).accepted == len(lines):
+    if lines and _accepted(presets()[NATIVE], lines) == len(lines):
         return NATIVE  # no other preset reads any of its lines
     return best(_readings(lines))
 
@@ -103,6 +106,13 @@ def whole_lines(text: bytes, *, complete: bool) -> list[bytes]:
     if not complete or not lines[-1]:
         lines.pop()
     return lines
+
+
+def _accepted(declared: Format, lines: list[tuple[int, bytes]]) -> int:
+    """Return how many lines a preset takes for requests, as `_read` does, but by the kernel, in a hundredth of the time."""
+    aggregator = Aggregator(program=compile_format(declared))
+    aggregator.feed(b"\n".join(line for _, line in lines))
+    return sum(numbers[0] for _, day, numbers, *_ in aggregator.drain() if day >= _YEAR_DAYS)
 
 
 def _read(name: str, declared: Format, lines: list[tuple[int, bytes]]) -> Reading:

@@ -1,8 +1,10 @@
 """The database's roles on a real PostgreSQL: what each may do, all that it must, and nothing else."""
 
 import datetime as dt
+import importlib
 import inspect
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 from sqlalchemy.dialects.postgresql import asyncpg
 
-import api.statements
+import api
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.models import Base
@@ -172,8 +174,12 @@ def test_the_reader_cannot_write(reader: DatabaseSettings, statement: str) -> No
 
 
 STATEMENTS = {
-    name: str(found.compile(dialect=asyncpg.dialect()))  # type: ignore[no-untyped-call] # SQLAlchemy's
-    for name, found in inspect.getmembers(api.statements, lambda each: isinstance(each, sa.Select))
+    f"{module.name}.{name}": str(found.compile(dialect=asyncpg.dialect()))  # type: ignore[no-untyped-call] # SQLAlchemy's
+    for module in pkgutil.walk_packages(api.__path__, "api.")
+    if module.name != "api.handler"  # it starts with its import
+    for name, found in inspect.getmembers(
+        importlib.import_module(module.name), lambda each: isinstance(each, sa.Select)
+    )
 }
 
 

@@ -432,7 +432,7 @@ def test_an_event_that_is_found_stale_at_the_commit_does_not_advance_the_version
     old, new = put(s3, "a.log", as_bytes(A)), put(s3, "a.log", as_bytes(B))
     events, stage = [records(created("a.log", new, "02"))], staging.stage
 
-    def stage_after_the_newer(*arguments: Any) -> list[PartReport]:  # noqa: ANN401 - passed on
+    def stage_after_the_newer(*arguments: Any) -> list[list[PartReport]]:  # noqa: ANN401 - passed on
         if events:
             assert deliver(events.pop()) == []
         return stage(*arguments)

@@ -17,7 +17,7 @@ def report(part: int) -> PartReport:
 
 def test_a_coordinator_takes_the_reports_of_its_own_attempt(engine: sa.Engine) -> None:
     with engine.connect() as session:
-        ours, others = (attempts.begin(session, "b", key) for key in ("a.log", "b.log"))
+        ours, others = (attempts.begin(session, [("b", key)])[0] for key in ("a.log", "b.log"))
         with engine.begin() as connection:
             send(connection, ours, [report(1)])
             send(connection, others, [report(5)])

@@ -34,7 +34,7 @@ def test_an_attempt_that_has_ended_holds_no_lock(ingestor: Ingestor, problem: Ex
     with ingestor.engine.connect() as connection:
         with (
             pytest.raises(RuntimeError) if problem else nullcontext(),
-            attempts.attempt(connection, "b", "a.log", ingestor.rejects),
+            attempts.begun(connection, [("b", "a.log")], ingestor.rejects),
         ):
             assert advisory_locks(ingestor.engine) == 1
             if problem:
@@ -49,7 +49,7 @@ def test_an_attempts_session_may_be_silent_and_afterwards_ends_as_others_do(
     limit, rejects = 0.2, LocalRejectStore(tmp_path)
     engine = create_engine(database.model_copy(update={"idle_session_timeout_seconds": limit}))
     pid = sa.text("SELECT pg_backend_pid()")
-    with engine.connect() as connection, attempts.attempt(connection, "b", "a.log", rejects):
+    with engine.connect() as connection, attempts.begun(connection, [("b", "a.log")], rejects):
         with connection.begin():
             session = connection.scalar(pid)
         time.sleep(3 * limit)
@@ -88,8 +88,8 @@ def test_rejected_lines_that_can_never_be_deleted_do_not_keep_others_from_it(
     begun = []
     for name in ("stubborn.jsonl", "a.jsonl", "b.jsonl"):
         with engine.connect() as dying:
-            begun.append(attempts.begin(dying, "b", name))
-            attempts.note_rejects(dying, begun[-1], store.uri(name))
+            begun.append(attempts.begin(dying, [("b", name)])[0])
+            attempts.note_rejects(dying, {begun[-1]: store.uri(name)})
             store.put(name, b"{}\n")
             dying.invalidate()
     collected: set[int] = set()

@@ -11,7 +11,7 @@ def test_the_newest_attempt_of_the_cluster_is_found_while_it_lives(engine: sa.En
     """A run before it has died, and nobody has collected it yet; another cluster reads the same object."""
     with engine.connect() as dying, engine.connect() as living, engine.connect() as other:
         for connection, cluster in ((dying, "ours"), (living, "ours"), (other, "other")):
-            attempt_id = attempts.begin(connection, "b", "a.log")
+            attempt_id = attempts.begin(connection, [("b", "a.log")])[0]
             membership.announce(engine, attempt_id, cluster)
         dying.invalidate()
         assert membership.find(engine, "b", "a.log", "ours") == 2
@@ -26,7 +26,7 @@ def test_an_attempt_of_another_database_is_not_ours(engine: sa.Engine, server: E
     server.create_database("another_cluster", template="migrated")
     another = create_engine(server.settings("another_cluster"))
     with another.connect() as living:
-        attempt_id = attempts.begin(living, "b", "a.log")
+        attempt_id = attempts.begin(living, [("b", "a.log")])[0]
         with membership.join(another, attempt_id):
             assert membership.is_alive(another, attempt_id)
             assert membership.count_members(another, attempt_id) == 1

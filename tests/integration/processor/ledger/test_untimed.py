@@ -29,19 +29,22 @@ COMMENT = "# no request"
 
 
 def stage(
-    engine: sa.Engine, log: LocalFile, attempt_id: int, _running: Running, connection: sa.Connection
-) -> list[PartReport]:
+    engine: sa.Engine, logs: dict[int, LocalFile], _running: Running, connection: sa.Connection
+) -> list[list[PartReport]]:
     """Stage a log in two parts, as the dataflow does: `-` is no duration, and a comment is skipped."""
+    ((attempt_id, log),) = logs.items()
     content = Path(log.key).read_bytes()
     lines = content.decode().splitlines()
     requests = [line for line in lines if line != COMMENT]
-    sink = StagingSink(engine, attempt_id, WorkerErrors())
+    sink = StagingSink(engine, [attempt_id], WorkerErrors())
     half = len(requests) // 2
-    sink.build("stage", 0, 1).write_batch([*batches(requests[:half]), *batches(requests[half:])])
+    sink.build("stage", 0, 1).write_batch(
+        [(0, each) for each in (*batches(requests[:half]), *batches(requests[half:]))]
+    )
     sink.finish(connection)
     skipped = len(lines) - len(requests)
     digest = blake3(content).digest()
-    return [PartReport(0, len(lines), len(requests), skipped, {}, len(content), digest, b"", [])]
+    return [[PartReport(0, len(lines), len(requests), skipped, {}, len(content), digest, b"", [])]]
 
 
 def batches(lines: list[str]) -> list[SummaryBatch]:

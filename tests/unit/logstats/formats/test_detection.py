@@ -4,7 +4,7 @@ import pytest
 
 from logstats.domain.reader import Reader, RejectReason, Request
 from logstats.formats import detect, presets
-from logstats.formats.detection import SAMPLE_BYTES, SAMPLE_LINES, nearest, readings
+from logstats.formats.detection import SAMPLE_BYTES, SAMPLE_LINES, best, nearest, readings
 from tests.logs import random_lines
 
 NATIVE = b"2024-09-03 12:00:00 cust_1 /a 200 0.1\n"
@@ -97,6 +97,17 @@ def test_the_nearest_is_the_one_that_understands_most(line: bytes, preset: str) 
     found = readings(line, complete=True)
     assert not any(each.fits for each in found)
     assert nearest(found).name == preset
+
+
+@pytest.mark.parametrize("year", [1970, 1971])
+def test_the_kernel_counts_what_is_read_as_the_reader_does(year: int) -> None:
+    """Also of a time that no log has, but a number in another unit."""
+    line = b"%d-06-01 12:00:00 c /a 200 0.1" % year
+    assert (
+        detect(line, complete=True)
+        == best(readings(line, complete=True))
+        == ("logstats" if year > 1970 else None)
+    )
 
 
 def test_no_other_preset_reads_a_native_line() -> None:

@@ -33,7 +33,7 @@ def test_a_cluster_is_named_after_its_processes_the_version_of_the_object_and_it
 
 
 def test_what_a_worker_tells_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stage(_engine: object, _log: object, _attempt: int, running: Running) -> None:
+    def stage(_engine: object, _logs: object, running: Running) -> None:
         running.progress(7)
         raise SourceError("gone\nsince")
 

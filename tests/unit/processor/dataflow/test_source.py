@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from processor.dataflow import source
-from processor.dataflow.flow import ShardDay
+from processor.dataflow.flow import Report, ShardDay
 from processor.dataflow.report import PartReport
 from processor.dataflow.worker_errors import WorkerErrors
 from processor.reading.objects import LocalFile
@@ -17,7 +17,7 @@ from tests.logs import as_bytes, random_lines
 LINES = random_lines(3, 2_000, customers=300)
 
 
-def batches(part: source.LogPartition) -> Iterator[list[ShardDay | PartReport]]:
+def batches(part: source.LogPartition) -> Iterator[list[ShardDay | Report]]:
     while True:
         try:
             yield part.next_batch()
@@ -32,7 +32,7 @@ def test_many_summaries_are_handed_on_piece_by_piece_and_each_once(
     path = tmp_path / "a.log"
     path.write_bytes(as_bytes(LINES))
     errors = WorkerErrors()
-    part = source.LogSource(readable(LocalFile.at(path)), 4, errors).build_part("read", "0", None)
+    part = source.LogSource([readable(LocalFile.at(path))], 4, errors).build_part("read", "0", None)
     handed_on = list(batches(part))
     assert errors.error is None
     pieces = [[item for item in items if isinstance(item, ShardDay)] for items in handed_on]
@@ -44,7 +44,7 @@ def test_many_summaries_are_handed_on_piece_by_piece_and_each_once(
             for customer, summary in item.summaries:
                 lines[customer] += summary.total_requests
     assert lines == Counter(line.split()[2] for line in LINES)
-    (report,) = handed_on[-1]
+    ((_, report),) = handed_on[-1]
     assert isinstance(report, PartReport)
     assert report.accepted == len(LINES)
 
@@ -53,7 +53,7 @@ def test_a_range_is_not_read_on_when_another_has_failed(tmp_path: Path) -> None:
     path, read = tmp_path / "a.log", list[int]()
     path.write_bytes(as_bytes(LINES))
     errors = WorkerErrors()
-    part = source.LogSource(readable(LocalFile.at(path)), 4, errors, read.append).build_part(
+    part = source.LogSource([readable(LocalFile.at(path))], 4, errors, read.append).build_part(
         "read", "0", None
     )
     errors.fail(OSError("of another worker"))
