@@ -175,13 +175,13 @@ def test_a_message_that_another_delivery_does_not_help_is_kept_with_the_reason(
     tables.check(engine, A)
 
 
+@pytest.mark.usefixtures("withdrawing")
 def test_an_object_that_counts_on_a_sealed_day_is_kept_as_undeliverable(
-    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+    s3: "S3Client", engine: sa.Engine
 ) -> None:
     """Its new version, and its withdrawal; the other object of the message counts."""
     assert deliver(upload(s3, "a.log", A, "01")) == []
     expire(engine, sealed=date(2024, 10, 1))
-    monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
     new, other = put(s3, "a.log", as_bytes(A[:9])), put(s3, "b.log", as_bytes(B))
     replaced = records(created("a.log", new, "02"), created("b.log", other, "01"))
     assert deliver(replaced, records(removed("a.log", delete(s3, "a.log"), "03"))) == []
