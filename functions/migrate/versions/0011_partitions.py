@@ -23,19 +23,19 @@ CREATE FUNCTION make_partitions(days date[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     parent text;
+    known_until date;
     month date;
     name text;
 BEGIN
     PERFORM pg_advisory_xact_lock(1819240309);
     FOREACH parent IN ARRAY ARRAY['contributions', 'daily_statistics'] LOOP
+        SELECT until INTO known_until FROM partitions_of(parent::regclass) WHERE partition = to_regclass(parent || '_before');
         FOR month IN
             SELECT DISTINCT date_trunc('month', day)::date FROM unnest(days) AS day
             WHERE day BETWEEN '1970-01-01' AND '2199-12-31' ORDER BY 1
         LOOP
             name := parent || to_char(month, '_YYYY_MM');
-            CONTINUE WHEN to_regclass(name) IS NOT NULL OR EXISTS (
-                SELECT FROM partitions_of(parent::regclass) WHERE partition = to_regclass(parent || '_before') AND until > month
-            );
+            CONTINUE WHEN month < known_until OR to_regclass(name) IS NOT NULL;
             EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);
             EXECUTE format(
                 'ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',

@@ -175,8 +175,9 @@ def test_a_message_that_another_delivery_does_not_help_is_kept_with_the_reason(
     tables.check(engine, A)
 
 
+@pytest.mark.usefixtures("withdrawing")
 def test_an_object_that_counts_on_a_sealed_day_is_kept_as_undeliverable(
-    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+    s3: "S3Client", engine: sa.Engine
 ) -> None:
     """Its new version, and its withdrawal; the other object of the message counts."""
     monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
