@@ -103,7 +103,11 @@ def test_the_nearest_is_the_one_that_understands_most(line: bytes, preset: str) 
 def test_the_kernel_counts_what_is_read_as_the_reader_does(year: int) -> None:
     """Also of a time that no log has, but a number in another unit."""
     line = b"%d-06-01 12:00:00 c /a 200 0.1" % year
-    assert detect(line, complete=True) == best(readings(line, complete=True)) == ("logstats" if year > 1970 else None)
+    assert (
+        detect(line, complete=True)
+        == best(readings(line, complete=True))
+        == ("logstats" if year > 1970 else None)
+    )
 
 
 def test_no_other_preset_reads_a_native_line() -> None:
