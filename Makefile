@@ -79,8 +79,10 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 	@$(BIN)/python -m cdk.bundling
 	@touch $@
 
-# One more worker than cores: tests wait for servers and clocks.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN)) --dist worksteal
+# One more worker than cores: tests wait for servers and clocks. In the order of the folders: what takes longest begins.
+# Bytecode is kept, whatever the environment says: to rewrite the assertions of all tests takes each worker as long as to import them.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN)) \
+    --dist loadscope --no-loadscope-reorder
 
 .PHONY: test
 test: development test-domain  ## Run all tests but those of the tiers below (no Docker, no account)
@@ -111,7 +113,7 @@ test-cdk: development  ## Run the tests of the templates, and of the runbook
 
 .PHONY: test-walkthroughs
 test-walkthroughs: development  ## Run what the documents show, and every way to start and end the local cloud
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m walkthroughs tests/e2e
+	@$(PYTEST) --quiet -m walkthroughs tests/e2e
 
 .PHONY: test-kernel
 test-kernel: development  ## Run the kernel's tests with sanitizers, and let every allocation fail
@@ -129,7 +131,7 @@ test-nightly: test-kernel test-fuzz  ## Run the property tests at length and 10 
 	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations
-test-mutations: development  ## Break the exactly-once protocol in five ways; the tests must notice each
+test-mutations: development  ## Break the exactly-once protocol and the merge; the tests must notice each
 	@$(BIN)/python -m pytest -m mutations tests/faults
 
 .PHONY: stand-in-images

@@ -29,7 +29,10 @@ class Parameters(Environment):
     Attributes
     ----------
     retention_days
-        How old a day may get before its statistics are removed for good (docs/decisions/0007); None is for ever.
+        How old the days of a month may get before its statistics are removed for good (docs/decisions/0007); None is for ever.
+    seal_days
+        How old they may get before the month is sealed: nothing of it can be replaced or withdrawn any more, and it takes less room. None
+        is never.
     report
         The morning report; without it there is none.
     """
@@ -40,6 +43,7 @@ class Parameters(Environment):
     backfill: BackfillParameters = BackfillParameters()
     monitoring: MonitoringParameters = MonitoringParameters()
     retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
+    seal_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = 35
     report: ReportParameters | None = None
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The retention: a function that a schedule invokes every day. Only when `retention_days` is set."""
+"""The retention: a function that a schedule invokes every day. Only when `retention_days` or `seal_days` is set."""
 
 from aws_cdk import Duration
 from constructs import Construct
@@ -29,10 +29,12 @@ class Retention(Construct):
         construct_id: str,
         database: Database,
         layers: Layers,
-        days: int,
+        retention_days: int | None,
+        seal_days: int | None,
         log_retention: LogRetention,
     ) -> None:
         super().__init__(scope, construct_id)
+        wanted = {"RETENTION_DAYS": retention_days, "SEAL_DAYS": seal_days}
         self.function = database_function(
             self,
             "processor",
@@ -40,8 +42,8 @@ class Retention(Construct):
             database=database,
             user=USER,
             log_retention=log_retention,
-            environment={"RETENTION_DAYS": str(days)},
-            description="Removes statistics that are older than they are to be kept",
+            environment={name: str(days) for name, days in wanted.items() if days is not None},
+            description="Seals old months, and removes statistics that are older than they are to be kept",
             architecture=layers.architecture,
             layers=[layers.logstats, layers.migrate],
             memory_size=512,

@@ -48,11 +48,10 @@ class LogstatsStack(Stack):
                 self, "Backfill", database, (ingest.logs, ingest.rejects), parameters.backfill, parameters
             )
         retention = None
-        if parameters.retention_days is not None:
-            retention = Retention(
-                self, "Retention", database, layers, parameters.retention_days, parameters.log_retention
-            )
-            # A processor of older code knows no horizon.
+        days = parameters.retention_days, parameters.seal_days
+        if days != (None, None):
+            retention = Retention(self, "Retention", database, layers, *days, parameters.log_retention)
+            # A processor of older code knows no horizon, and would subtract from sealed days.
             retention.schedule.node.add_dependency(migration.applied, ingest.processor.function)
             observe(retention.function, parameters.monitoring, parameters.environment)
         observe(migration.function, parameters.monitoring, parameters.environment)

@@ -6,13 +6,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
+import botocore.session
 import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
+from xdist.remote import Producer
 
 from local import postgres
 from local.postgres import EmbeddedPostgres
@@ -22,6 +25,7 @@ from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor
 from processor.reject_stores import LocalRejectStore
+from tests.distribution import SharingScheduler
 from tests.ingests import NATIVE
 
 pytest.register_assert_rewrite("tests.tables")
@@ -30,6 +34,10 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and t
 settings.register_profile("default", deadline=None, max_examples=50)  # a shared machine has its pauses
 settings.register_profile("nightly", deadline=None, max_examples=2_500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+botocore.loaders.create_loader = cache(
+    botocore.loaders.create_loader
+)  # services are read once, not for each client
 
 _numbers = count()
 _WATCH = """
@@ -43,6 +51,15 @@ shutil.rmtree(sys.argv[1], ignore_errors=True)
 _OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_MAKE = "SELECT make_partitions(ARRAY['2024-08-01', '2024-09-01', '2024-10-01']::date[])"
+"""The months in which most tests have their lines: making partitions takes longer than most ingests."""
+_DROP_OTHER_PARTITIONS = """
+DO $$ DECLARE each text; BEGIN
+    FOR each IN SELECT partition FROM partitions_of('contributions') UNION ALL SELECT partition FROM partitions_of('daily_statistics') LOOP
+        IF each !~ '_2024_(08|09|10)$' THEN EXECUTE format('DROP TABLE %s', each); COMMIT; END IF;
+    END LOOP;
+END $$
 """
 _EMPTY = f"""
 TRUNCATE {", ".join(Base.metadata.tables)} RESTART IDENTITY;
@@ -62,6 +79,11 @@ SELECT string_agg(line, chr(10) ORDER BY line) FROM (
     UNION ALL SELECT version_num FROM alembic_version
 )
 """
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingScheduler:
+    return SharingScheduler(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +108,8 @@ def server(postgres_folder: Path) -> Iterator[EmbeddedPostgres]:
         running.create_database("migrated")
         engine = create_engine(running.settings("migrated"))
         schema.upgrade(engine)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(_MAKE)
         engine.dispose()
         yield running
     finally:
@@ -112,6 +136,7 @@ def database(server: EmbeddedPostgres, migrated_state: str, emptied: list[str]) 
     yield server.settings(name)
     with psycopg.connect(server.url(name), autocommit=True) as connection:
         ended = all(ended for (ended,) in connection.execute(_OTHERS))
+        connection.execute(_DROP_OTHER_PARTITIONS)
         if ended and _state(connection) == migrated_state:
             connection.execute(_EMPTY.encode())
             emptied.append(name)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Query
 from sqlalchemy.orm import Session, defer, sessionmaker
 
-from api.representation import CustomerStatistics as Day
+from api.answers.representation import CustomerStatistics as Day
 from logstats.models import DailyStatistics
 
 sessions = sessionmaker(

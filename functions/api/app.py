@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api import __version__, authorisation, problems
-from api.cache import CachedStatistics, LRUCache
-from api.reader import Reader
-from api.requests import RequestIds
-from api.revisions import CachedAnswers
+from api import __version__
+from api.answers.cache import CachedAnswers, LRUCache
+from api.database.reader import Reader
+from api.requests import authorisation, problems
+from api.requests.ids import RequestIds
 from api.routes import breakdowns, customers, documentation, health, ingestions, overview, page, stats
 from api.settings import ApiSettings
+from api.statistics.query import CachedStatistics
 from logstats.settings import DatabaseSettings, load
 
 _DESCRIPTION = """

@@ -17,8 +17,8 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 
 from api import telemetry
 from api.app import app_from_environment
-from api.problems import ProblemResponse
-from api.requests import RequestIdFilter
+from api.requests.ids import RequestIdFilter
+from api.requests.problems import ProblemResponse
 from api.settings import ApiSettings
 from logstats import failures, logs
 from logstats.settings import load

@@ -28,7 +28,6 @@ TABLES: Final[dict[str, dict[str, str]]] = {
     EXPIRER: {
         "retention": "SELECT, UPDATE",
         "daily_statistics": "SELECT, DELETE",
-        "contributions": "SELECT, DELETE",
         "customers": "SELECT, UPDATE, DELETE",
         "log_objects": "SELECT",
     },
@@ -38,12 +37,21 @@ SEQUENCES: Final[dict[str, dict[str, str]]] = {
     WRITER: {"revisions": "USAGE"},
     EXPIRER: {"revisions": "USAGE"},
 }
+FUNCTIONS: Final[dict[str, dict[str, str]]] = {
+    READER: {},
+    WRITER: {"make_partitions(date[])": "EXECUTE"},
+    EXPIRER: {"drop_expired_partition(text)": "EXECUTE"},
+}
+"""They run with the rights of the tables' owner."""
 
 
 _OURS = sa.text("""
     SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('%I.%I', nspname, relname)
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_has_role(relowner, 'USAGE')
+    UNION ALL
+    SELECT 'FUNCTION', oid::regprocedure::text
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef AND pg_has_role(proowner, 'USAGE')
 """)
 """Finds what is in the schema, and belongs to the connection's user or to a role of which it is a member."""
 
@@ -62,6 +70,10 @@ def apply(connection: sa.Connection) -> None:
     for role in roles:
         for kind, name in ours:
             connection.execute(sa.text(f"REVOKE ALL ON {kind} {name} FROM {role}"))
-        for kind, rights in (("TABLE", TABLES[role]), ("SEQUENCE", SEQUENCES[role])):
+        for kind, rights in (
+            ("TABLE", TABLES[role]),
+            ("SEQUENCE", SEQUENCES[role]),
+            ("FUNCTION", FUNCTIONS[role]),
+        ):
             for name, allowed in rights.items():
                 connection.execute(sa.text(f"GRANT {allowed} ON {kind} {name} TO {role}"))

@@ -11,6 +11,9 @@ NEW_REVISIONS = sa.text(
 )
 """A database restored from a snapshot must not give revisions again that clients know of other content."""
 
+IS_PARTITIONED = sa.text("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('contributions')")
+"""Tells whether `migrate.partitions` has done its work."""
+
 HEAD = max(path.name for path in Path(__file__).with_name("versions").glob("[0-9]*.py")).partition("_")[0]
 """The revision that this code needs."""
 
@@ -26,7 +29,7 @@ def current(connection: sa.Connection) -> str | None:
 def renew(connection: sa.Connection) -> bool:
     """Do what `migrate.schema.upgrade` does with a database that is up to date; return whether it is."""
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-    if current(connection) != HEAD:
+    if current(connection) != HEAD or not connection.scalar(IS_PARTITIONED):
         return False
     connection.execute(NEW_REVISIONS)
     return True

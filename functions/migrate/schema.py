@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from migrate import grants, indexes
+from migrate import grants, indexes, partitions
 from migrate.revision import MIGRATION_LOCK, NEW_REVISIONS
 
 
@@ -43,10 +43,12 @@ def current(engine: sa.Engine) -> str | None:
 def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     """Run the missing migrations and grant the roles their rights, in one transaction, one caller at a time.
 
-    Then build the indexes that others need not wait for (`migrate.indexes`). Return the revisions before and after.
+    Then build the indexes and the partitions that others need not wait for (`migrate.indexes`, `migrate.partitions`). Return the
+    revisions before and after.
     """
     before, after = _migrate(engine)
     indexes.build(engine)
+    partitions.build(engine)
     return before, after
 
 

@@ -33,6 +33,7 @@ from processor.bulk import ingest_all
 from processor.cluster.coordinator import on_this_machine
 from processor.ingest import Ingestor
 from processor.ledger.delivery import Outcome, Withdrawal
+from processor.ledger.horizon import SealedError
 from processor.ledger.verify import check
 from processor.ledger.withdrawal import withdraw
 from processor.reading.objects import SourceError
@@ -135,7 +136,7 @@ def main() -> int:
             withdraw_object(options.prefix)
             return 0
         failed = run(options.prefix, options.processes, force=options.again)
-    except (SettingsError, SourceError) as error:
+    except (SettingsError, SourceError, SealedError) as error:
         print(error, file=sys.stderr)
         return 1
     except Exception as error:  # noqa: BLE001 - whatever it is: its own text may quote what was read

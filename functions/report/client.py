@@ -1,6 +1,6 @@
 """Ask the API's function as API Gateway asks it, for a caller who reads every customer.
 
-The function believes what its event says of the caller (`api.authorisation`), because only those write events who may
+The function believes what its event says of the caller (`api.requests.authorisation`), because only those write events who may
 invoke it: API Gateway, for its own routes, and the report's role. So the right to invoke is the authentication here, and
 IAM guards it; whoever comes through the gateway cannot write what is only the gateway's to write. The event says no more
 than the deployment's authoriser would: a signer for IAM, one scope for tokens, nothing where anyone may call.

@@ -1,4 +1,4 @@
-"""Database engines from settings, on psycopg. The API, which must start fast, has its own way: `api.database`."""
+"""Database engines from settings, on psycopg. The API, which must start fast, has its own way: `api.database.reader`."""
 
 import math
 from typing import Any

@@ -96,8 +96,9 @@ class DatabaseSettings(BaseSettings):
 
 
 class RetentionSettings(BaseSettings):
-    """Settings of the retention: days that are older than so many `days` are closed and removed."""
+    """Settings of the retention: months all of whose days are older than so many days are removed, or sealed; None is never."""
 
-    model_config = SettingsConfigDict(env_prefix="RETENTION_", frozen=True)
+    model_config = SettingsConfigDict(frozen=True)
 
-    days: int = Field(ge=1, le=MAX_RETENTION_DAYS)
+    retention_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None
+    seal_days: Annotated[int, Field(ge=1, le=MAX_RETENTION_DAYS)] | None = None

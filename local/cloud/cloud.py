@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from api.authorisation import ALL_CUSTOMERS_SCOPE
+from api.requests.authorisation import ALL_CUSTOMERS_SCOPE
 from cdk import outputs
 from local.cloud import certificates, database, emulator, issuer
 from local.cloud.deployment import deploy

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.histograms import TooManyHistogramsError
-from api.reader import DatabaseUnavailableError, Reader
+from api.database.reader import DatabaseUnavailableError, Reader
+from api.fleet.histograms import TooManyHistogramsError
 from api.settings import ApiSettings
 from local.errors import UserError
 from logstats.settings import DatabaseSettings, SettingsError, load

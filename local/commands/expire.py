@@ -1,4 +1,4 @@
-"""`logstats expire`: remove what is older than the statistics are to be kept."""
+"""`logstats expire`: remove what is older than the statistics are to be kept, and seal what can no longer be corrected."""
 
 import datetime as dt
 import json
@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from api.parameters import CalendarDate
+from api.requests.parameters import CalendarDate
 from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.values import valid
-from local.display import progress_bar
 from local.errors import UsageError, UserError
 from logstats.settings import MAX_RETENTION_DAYS
 from processor.retention import expiry
@@ -26,28 +25,49 @@ def expire(
             min=1,
             max=MAX_RETENTION_DAYS,
             show_default=False,
-            help="Remove days that are older than so many days.",
+            help="Remove months all of whose days are older than so many days.",
         ),
     ] = None,
     before: Annotated[
         str | None,
         typer.Option(
-            metavar="DATE", show_default=False, help="Or remove the days before this one, YYYY-MM-DD."
+            metavar="DATE",
+            show_default=False,
+            help="Or remove the months before the one of this day, YYYY-MM-DD.",
+        ),
+    ] = None,
+    seal_days: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=MAX_RETENTION_DAYS,
+            show_default=False,
+            help="Seal months all of whose days are older than so many days: nothing of them can be replaced or withdrawn any more.",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     database_url: DatabaseUrlOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as one line of JSON.")] = False,
 ) -> None:
-    """Close the days that are too old, and remove their statistics.
+    """Close the months that are too old, and remove their statistics; or seal them, and remove what is kept for corrections.
 
-    A closed day stays closed. Later lines of a closed day are counted as expired, and change nothing. An interrupted run is finished by the next.
+    A closed month stays closed, a sealed one sealed. Later lines of a closed day are counted as expired, and change nothing; those of a
+    sealed day are added. An interrupted run is finished by the next.
     """
     first: dt.date | None = valid("--before", CalendarDate, before) if before is not None else None
-    if (days is None) == (first is None):
+    if days is not None and first is not None:
         raise UsageError("Give either --days or --before.")
+    if days is None and first is None and seal_days is None:
+        raise UsageError("Give --days, --before or --seal-days.")
     started = time.monotonic()
-    found = _expire(days, first, database_url, dry_run=dry_run)
+    try:
+        with open_engine(database_url) as engine:
+            horizon = first or expiry.horizon_of(engine, days)
+            run = expiry.preview if dry_run else expiry.expire
+            found = run(engine, horizon, expiry.horizon_of(engine, seal_days))
+    except expiry.RetentionError as error:
+        raise UserError(f"{error}.") from None
     seconds = round(time.monotonic() - started, 6)
     if as_json:
         print(json.dumps({**found.as_dict(), "dry_run": dry_run, "seconds": seconds}))
@@ -55,20 +75,10 @@ def expire(
         typer.echo(_line(found, dry_run=dry_run))
 
 
-def _expire(days: int | None, first: dt.date | None, database_url: str | None, *, dry_run: bool) -> Expiry:
-    try:
-        with open_engine(database_url) as engine:
-            horizon = first or expiry.horizon_of(engine, days or 0)
-            if dry_run:
-                return expiry.preview(engine, horizon)
-            with progress_bar("customer-days removed") as progress:
-                return expiry.expire(engine, horizon, progress=progress)
-    except expiry.RetentionError as error:
-        raise UserError(f"{error}.") from None
-
-
 def _line(found: Expiry, *, dry_run: bool) -> str:
-    counts = f"{found.customer_days:,} customer-days ({found.contributions:,} contributions)"
-    if dry_run:
-        return f"would remove {counts} before {found.horizon}; {found.customers:,} customers would have none left"
-    return f"removed {counts} before {found.horizon}; {found.customers:,} customers have none left"
+    counts = f"{found.partitions:,} partitions ({found.bytes / 1e6:,.1f} MB)"
+    if found.customer_days:
+        counts += f" and {found.customer_days:,} customer-days"
+    would, have = ("would remove", "would have") if dry_run else ("removed", "have")
+    closed = f"closed before {found.horizon}, sealed before {found.sealed}"
+    return f"{would} {counts}; {found.customers:,} customers {have} no day left; {closed}"

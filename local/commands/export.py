@@ -6,8 +6,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from api.export import csv_of_days
-from api.reader import Reader
+from api.database.reader import Reader
+from api.fleet.export import csv_of_days
 from local.commands.answers import with_reader
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.output import open_output

@@ -10,9 +10,11 @@ from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.folder import LOCAL_FOLDER
 from local.commands.reading import not_empty
 from local.display import visible
+from local.errors import UserError
 from local.ledger import find
 from logstats.settings import load
 from processor.ledger.delivery import Withdrawal
+from processor.ledger.horizon import SealedError
 from processor.ledger.withdrawal import withdraw
 from processor.reading.s3 import create_client
 from processor.reject_stores import reject_store
@@ -39,7 +41,10 @@ def forget(
         row = find(engine, source)
         settings = load(ProcessorSettings, rejects_folder=LOCAL_FOLDER / "rejected")
         rejects = reject_store(settings, create_client)
-        outcome = str(withdraw(engine, Withdrawal(row.bucket, row.key), rejects).outcome)
+        try:
+            outcome = str(withdraw(engine, Withdrawal(row.bucket, row.key), rejects).outcome)
+        except SealedError as error:
+            raise UserError(f"{error}.") from None
     seconds = round(time.monotonic() - started, 6)
     if as_json:
         print(json.dumps({"source": source, "outcome": outcome, "seconds": seconds}))

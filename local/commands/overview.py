@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from api.overview import OverviewQuery
+from api.fleet.overview import OverviewQuery
 from local.commands.answers import read
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.values import LastDayOption, NewestDayOption, newest_days

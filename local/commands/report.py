@@ -11,7 +11,7 @@ import typer
 from mangum import Mangum
 
 from api.app import create_app
-from api.parameters import CalendarDate
+from api.requests.parameters import CalendarDate
 from api.settings import ApiSettings
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.values import valid

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from api.breakdown_pages import Days, Page, RoutesQuery, StatusesQuery
-from api.breakdowns import TooManyBreakdownsError
-from api.fleet import Order
-from api.parameters import CustomerId
-from api.periods import Interval
-from api.representation import NUMBERS
-from api.statistics import RenderedAnswer, Statistics, StatisticsQuery, TooManyDaysError
-from api.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
+from api.answers.pages import Order, Page
+from api.answers.representation import NUMBERS, RenderedAnswer
+from api.breakdown.query import Days, RoutesQuery, StatusesQuery
+from api.breakdown.sums import TooManyBreakdownsError
+from api.requests.parameters import CustomerId
+from api.statistics.periods import Interval
+from api.statistics.query import Statistics, StatisticsQuery, TooManyDaysError
+from api.statistics.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
 from local import divided
 from local.commands.answers import read, with_reader
 from local.commands.database import DatabaseUrlOption, open_database

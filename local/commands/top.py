@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.fleet import Order, Selection
-from api.fleet_pages import RankingQuery
-from api.parameters import end_of
-from api.ranges import DateRange, resolve
-from api.ranking import SORT_FIELDS
+from api.answers.pages import Order
+from api.answers.ranges import DateRange, resolve
+from api.fleet.ranking import RankingQuery
+from api.fleet.ranks import Selection
+from api.fleet.sort_keys import SORT_FIELDS
+from api.requests.parameters import end_of
 from local.commands.answers import read
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.values import LastDayOption, NewestDayOption, newest_days

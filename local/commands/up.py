@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError
 from rich.status import Status
 from rich.text import Text
 
-from api.authorisation import ALL_CUSTOMERS_SCOPE
+from api.requests.authorisation import ALL_CUSTOMERS_SCOPE
 from cdk import outputs
 from local.cloud import cloud as cloud_
 from local.cloud.cloud import Cloud

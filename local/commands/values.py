@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from api.parameters import CalendarDate, check_order
+from api.requests.parameters import CalendarDate, check_order
 from local.errors import UsageError
 
 

@@ -81,6 +81,7 @@ def test_a_day_without_requests_names_who_fell_silent(page: Page, api: Api) -> N
     expect(page.locator("#silent-list li")).to_contain_text("acme")
     expect(page.locator("#ranking")).to_have_text("No customer has requests in this range.")
     expect(page.locator("#all-totals")).to_contain_text("Uptime\N{EN DASH}")
+    expect(page.locator("#inside")).to_be_hidden()
 
 
 def test_yesterday_comes_before_a_day_that_is_not_over(page: Page, server: EmbeddedPostgres) -> None:

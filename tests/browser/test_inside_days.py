@@ -5,10 +5,13 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
@@ -171,6 +174,124 @@ def test_codes_of_one_kind_are_told_apart(page: Page, divided: Api) -> None:
     expect(page.locator("#statuses")).to_contain_text("Too Many Requests")
 
 
+def test_the_front_has_the_routes_and_codes_of_all_customers(page: Page, divided: Api) -> None:
+    open_page(page, divided, **WEEK)
+    routes = divided.get("routes", **WEEK, limit="20")["rows"]
+    expect(page.locator("#routes tbody th")).to_have_text([row["route"] for row in routes])
+    assert values(page, '#routes [data-field="total_requests"]') == [row["total_requests"] for row in routes]
+    codes = divided.get("statuses", **WEEK)["rows"]
+    assert values(page, "#statuses data") == [row["total_requests"] for row in codes]
+    assert (
+        sum(row["total_requests"] for row in codes)
+        == divided.get("overview", **WEEK)["total"]["total_requests"]
+    )
+    page.locator("#routes").get_by_role("button", name="Route").click()
+    first = divided.get("routes", **WEEK, sort="route", limit="20")["rows"]
+    expect(page.locator("#routes tbody th")).to_have_text([row["route"] for row in first])
+    page.locator("#routes tbody a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(first[0]["route"])
+    expect(page.locator("#inside")).to_be_hidden()
+
+
+def test_many_days_of_all_customers_are_divided_only_if_a_button_says_so(page: Page, divided: Api) -> None:
+    """The answer of `/overview` is changed, so that there are many."""
+
+    def crowd(route: Route) -> None:
+        answer = route.fetch()
+        overview = answer.json()
+        for day in overview["days"]:
+            day["active_customers"] = 10_000
+        route.fulfill(response=answer, json=overview)
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    page.route("**/overview?*", crowd)
+    open_page(page, divided, **WEEK)
+    expect(page.locator("#inside-days")).to_contain_text("90,000 days")
+    assert not {"/routes", "/statuses"} & set(asked)
+    page.get_by_role("button", name="Show routes and status codes").click()
+    expect(page.locator("#routes tbody tr")).to_have_count(20)
+    expect(page.locator("#inside-question")).to_be_hidden()
+    page.locator(".ranking thead").get_by_role("button", name="p50").click()  # on the same range they stay
+    expect(page.locator("body")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#inside-question")).to_be_hidden()
+
+
+CSV_FILES = {
+    "ranking": ("all", "customers", {"sort": "-server_errors"}, "customers"),
+    "routes": ("all", "routes", {"sort": "-total_requests", "limit": "1000"}, "all_routes"),
+    "statuses": ("shop", "customers/shop/statuses", {}, "shop_statuses"),
+    "hours": ("shop", "customers/shop/stats", {"interval": "hour", "tz": "Asia/Tokyo"}, "shop_hours"),
+}
+
+
+@pytest.mark.parametrize("part", CSV_FILES)
+def test_the_csv_of_a_part_is_the_apis(page: Page, divided: Api, part: str) -> None:
+    whose, path, query, name = CSV_FILES[part]
+    state = {"customer": "shop", "tz": "Asia/Tokyo"} if whose == "shop" else {}
+    open_page(page, divided, **WEEK, **state)
+    with page.expect_download() as download:
+        page.locator(f"#{part}-csv").click()
+    assert download.value.suggested_filename == f"{name}_{FIRST}_{LAST}.csv"
+    expected = httpx.get(f"{divided.url}{path}", params={**WEEK, **query, "format": "csv"}).content
+    assert expected.count(b"\r\n") > 2
+    assert download.value.path().read_bytes() == expected
+
+
+def test_a_csv_of_many_answers_is_one_file(page: Page, divided: Api) -> None:
+    """Behind a gateway an answer has at most 1,000 rows; here, one."""
+
+    def divide(route: Route) -> None:
+        one = "" if "limit=" in route.request.url else "&limit=1"
+        route.continue_(url=f"{route.request.url}{one}")
+
+    page.route("**/customers?*format=csv*", divide)
+    open_page(page, divided, **WEEK)
+    with page.expect_download() as download:
+        page.locator("#ranking-csv").click()
+    query = {**WEEK, "sort": "-server_errors", "format": "csv"}
+    assert download.value.path().read_bytes() == httpx.get(f"{divided.url}customers", params=query).content
+
+
+TOO_MUCH: dict[str, Any] = {
+    "status": 422,
+    "json": {
+        "detail": [
+            {"loc": ["query", "to"], "msg": "the breakdowns have more than 384 MiB; choose fewer days"}
+        ]
+    },
+}
+
+
+def test_what_is_refused_says_so_in_its_place(page: Page, divided: Api) -> None:
+    page.route(re.compile(r"/routes\?(?!.*csv)"), lambda route: route.fulfill(**TOO_MUCH))
+    page.route("**/statuses?*csv", lambda route: route.fulfill(**TOO_MUCH))
+    page.route(re.compile(r"/customers\?.*sort=-duration_p99"), lambda route: route.fulfill(**TOO_MUCH))
+    open_page(page, divided, **WEEK)
+    expect(page.locator("#routes")).to_contain_text("choose fewer days")
+    expect(page.locator("#routes-csv")).to_be_hidden()
+    page.locator("#statuses-csv").click()
+    expect(page.locator(".head:has(#statuses-csv) + [role=alert]")).to_contain_text("choose fewer days")
+    expect(page.locator("#statuses tbody tr")).to_have_count(5)
+    page.locator(".ranking thead").get_by_role("button", name="p99", exact=True).click()
+    expect(page.locator("#ranking")).to_contain_text("choose fewer days")
+    expect(page.locator("#all-totals .p99 data")).to_be_visible()
+    page.get_by_role("button", name="Most server errors first").click()
+    expect(page.locator("#ranking tbody tr")).to_have_count(2)
+
+
+def test_a_part_whose_database_is_away_asks_again(page: Page, divided: Api) -> None:
+    away: dict[str, Any] = {
+        "status": 503,
+        "headers": {"Retry-After": "2"},
+        "json": {"detail": "The database is not available yet."},
+    }
+    page.route("**/statuses?*", lambda route: route.fulfill(**away), times=1)
+    open_page(page, divided, **WEEK)
+    expect(page.locator("#statuses")).to_contain_text("The page asks again in")
+    expect(page.locator("#statuses tbody tr")).to_have_count(5)
+
+
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
 def test_axe_finds_no_violation_inside_days(
     chromium: Browser, divided: Api, pictures: Path, theme: str, width: int
@@ -179,7 +300,13 @@ def test_axe_finds_no_violation_inside_days(
         viewport={"width": width, "height": 900}, color_scheme="dark" if theme == "dark" else "light"
     )
     page = context.new_page()
+    page.route(
+        re.compile(r"/(customers|routes)\?.*sort=-duration_(p99|max)"),
+        lambda route: route.fulfill(**TOO_MUCH),
+    )
     views = {
+        "all": {},
+        "refused": {"sort": "-duration_p99", "order": "-duration_max"},
         "inside": {"customer": "shop"},
         "errors": {"customer": "shop", "tz": "Asia/Kathmandu"},
         "route": {"route": HOSTILE},

@@ -119,7 +119,7 @@ def test_a_chart_is_read_with_the_keyboard(page: Page, api: Api) -> None:
         "Fri 6 Oct 2023"
     )  # the charts share the cursor
     assert slider(page, "latency").startswith("Fri 6 Oct 2023: p50 ")
-    page.locator("#csv").focus()
+    page.locator("#table-csv").focus()
     expect(page.locator("#requests-legend .period")).to_have_text("")
 
 
@@ -187,7 +187,7 @@ def test_the_objective_finds_the_days_that_missed_it(page: Page, api: Api) -> No
 def test_the_csv_is_the_apis(page: Page, api: Api) -> None:
     open_page(page, api, **YEAR)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download CSV").click()
+        page.get_by_role("button", name="Download CSV of the numbers").click()
     assert download.value.suggested_filename == "acme_2023-10-05_2024-10-03.csv"
     query = {"from": YEAR["from"], "to": YEAR["to"]}
     saved = download.value.path().read_bytes()

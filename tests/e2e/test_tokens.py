@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from api.authorisation import ALL_CUSTOMERS_SCOPE
+from api.requests.authorisation import ALL_CUSTOMERS_SCOPE
 from cdk import outputs
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES
 from local.cloud import cloud as cloud_

@@ -1,4 +1,4 @@
-"""Five ways to break the protocol on purpose, and more for its state machine. The tests must notice each of them."""
+"""Five ways to break the protocol on purpose, more for its state machine, and for the merge. The tests must notice each of them."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,11 +10,15 @@ from unittest import mock
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from logstats import native, rows
 from logstats.models import Contribution, LogObject
-from processor.ledger import attempts, commit, merge, stripes, transaction, withdrawal
+from logstats.native import Merged, merge_rows
+from processor.ledger import attempts, commit, merge, stripes, subtraction, transaction, withdrawal
 from processor.ledger import delivery as ledger
 from processor.ledger.delivery import Delivery, Outcome, Withdrawal
 
+_left, _pages = subtraction._left, merge._pages
+_NULL, _FIRST_OF_STATISTICS = b"\xff" * 4, 3 + len(rows.SUMMARY)
 _merge, _advance, _decide_withdrawal = merge.merge, ledger.advance, ledger.decide_withdrawal
 _decide_after_withdrawal = ledger._decide_after_withdrawal
 _calls, _advanced = count(), set[int | None]()
@@ -32,6 +36,13 @@ def _merge_in_another(session: Session, added: list[int], removed: list[int]) ->
     driver: Any = session.connection().connection.driver_connection
     driver.commit()
     return _merge(session, added, removed)
+
+
+def _as_if_nothing_were_left(session: Session, keys: list[subtraction.Key]) -> dict[Any, subtraction.Left]:
+    """Minimum and maximum of all contributions that there are, also of the ones that no longer count."""
+    extremes = sa.select(sa.func.min(Contribution.duration_min_us), sa.func.max(Contribution.duration_max_us))
+    least, most = session.execute(extremes).one()
+    return {key: replace(left, extremes_us=(least, most)) for key, left in _left(session, keys).items()}
 
 
 def _lock_in_either_order(session: Session, attempts: list[int]) -> None:
@@ -83,6 +94,43 @@ BREAKAGES: dict[str, list[tuple[object, str, object]]] = {
     "dead attempts are never collected": [(attempts, "_discard_uncommitted", mock.Mock(return_value=False))],
 }
 NAMES = list(BREAKAGES)
+
+
+def _statistics_forgotten(found: bytes, added: list[int]) -> Merged:
+    """The last columns of a row are the day's statistics: null, as if there were none."""
+    return merge_rows(_without_statistics(found), added)
+
+
+def _without_statistics(found: bytes) -> bytes:
+    at, out = 0, b""
+    while (columns := int.from_bytes(found[at : at + 2])) != 0xFFFF:
+        kept, at = found[at : at + 2], at + 2
+        for column in range(columns):
+            length = max(0, int.from_bytes(found[at : at + 4], signed=True))
+            kept += _NULL if column >= _FIRST_OF_STATISTICS else found[at : at + 4 + length]
+            at += 4 + length
+        out += kept
+    return out + found[at:]
+
+
+def _second_page_lost(*arguments: Any) -> Iterator[tuple[str, str | None]]:  # noqa: ANN401 - handed on
+    return iter(list(_pages(*arguments))[:1])
+
+
+_PAGED = (merge, "_PAGE_BYTES", 1_000)
+MERGES: dict[str, list[tuple[object, str, object]]] = {
+    "what has statistics is not added": [(merge, "_UPSERT", sa.select(sa.literal(1)))],
+    "statistics are replaced by what is added": [(native, "merge_rows", _statistics_forgotten)],
+    "new days are not copied": [(merge, "_COPY_NEW_DAYS", sa.select(sa.literal(1)))],
+    "days from which something is subtracted are left as they are": [(subtraction, "apply", mock.Mock())],
+    "only the first page is merged": [_PAGED, (merge, "_pages", _second_page_lost)],
+    "a page begins behind its first customer": [
+        _PAGED,
+        (merge, "_COPY", merge._COPY.replace("customer_id >= ", "customer_id > ")),
+    ],
+    "minimum and maximum stay after a subtraction": [(subtraction, "_left", _as_if_nothing_were_left)],
+}
+BREAKAGES |= MERGES
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +23,8 @@ from processor import handler
 from processor.announcements import announcements
 from processor.context import Context
 from processor.ingest import Ingestor
-from processor.ledger import attempts
+from processor.ledger import attempts, merge
+from processor.ledger.horizon import SealedError
 from processor.reject_stores import LocalRejectStore
 from processor.settings import ProcessorSettings
 from tests import oracle, tables
@@ -38,7 +39,7 @@ _DELIVERIES = 8
 
 
 class Countdown:
-    """Counts the statements and commits of an engine; when armed, something happens before one of them."""
+    """Counts the statements, commits and COPYs of an engine; when armed, something happens before one of them, or within the COPY."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._lock, self._left = threading.Lock(), -1
@@ -49,13 +50,20 @@ class Countdown:
         )
         for listening in self._listening:
             sa.event.listen(*listening)
+        self._within_copy = mock.patch.object(merge, "_copied", interrupted(self._count_of(engine)))
+        self._within_copy.start()
 
     def remove(self) -> None:
+        self._within_copy.stop()
         for listening in self._listening:
             sa.event.remove(*listening)
 
     def arm(self, statements: int, act: Any) -> None:  # noqa: ANN401 - a callable on the connection
         self._left, self._act = statements, act
+
+    def _count_of(self, engine: sa.Engine) -> Callable[[sa.Connection], None]:
+        """Count what happens on connections of this engine."""
+        return lambda connection: self._count(connection) if connection.engine is engine else None
 
     def _count(self, connection: sa.Connection) -> None:
         with self._lock:
@@ -63,6 +71,19 @@ class Countdown:
             now = self._left == -1
         if now:
             self._act(connection)
+
+
+def interrupted(act: Callable[[sa.Connection], None]) -> Any:  # noqa: ANN401 - as `merge._copied`
+    """The merge's COPY, within which something happens: behind its first piece."""
+    copied = merge._copied
+
+    def copy(connection: sa.Connection, page: dict[str, Any]) -> Iterator[bytes]:
+        for number, piece in enumerate(copied(connection, page)):
+            if number == 1:
+                act(connection)
+            yield piece
+
+    return copy
 
 
 def cut(side: sa.Engine, connection: sa.Connection) -> None:
@@ -172,6 +193,7 @@ class Runner:
 
     def close(self) -> None:
         self._threads.shutdown()
+        self._countdown.remove()
         self.engine.dispose()
         self._side.dispose()
 
@@ -210,6 +232,8 @@ class Runner:
         for tries_left in reversed(range(_DELIVERIES)):
             try:
                 process(json.loads(json.dumps(body_of(event))), self._ingestor)
+            except SealedError:
+                raise
             except Exception:
                 if not tries_left:
                     raise

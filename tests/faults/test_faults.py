@@ -178,7 +178,7 @@ def test_kill_9_at_random_moments_leaves_nothing_behind(
     The moments are spread over the time of a whole run, whatever that is on this machine; if it is so busy that none was
     within an attempt, there are more.
     """
-    lines, log = random_lines(7, 60_000, customers=300, days=20), (tmp_path / "big.log").resolve()
+    lines, log = random_lines(7, 20_000, customers=300, days=20), (tmp_path / "big.log").resolve()
     log.write_bytes(as_bytes(lines) * 4)
     program = [sys.executable, "-c", "from local.cli import main; main()"]
     command = [*program, "ingest", str(log), "--database-url", database.url]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hypothesis import Phase
 
 from tests.faults import schedule
-from tests.faults.breakages import NAMES, broken
+from tests.faults.breakages import MERGES, NAMES, broken
 from tests.faults.concurrent import ingest_in_threads, write
 from tests.faults.runner import Runner
 from tests.faults.test_protocol import make_machine, run
@@ -33,7 +33,7 @@ def test_the_protocol_as_it_is_passes(runner: Runner) -> None:
     assert not notices(runner, range(100))
 
 
-@pytest.mark.parametrize("breakage", NAMES[:4])
+@pytest.mark.parametrize("breakage", [*NAMES[:4], *MERGES])
 def test_the_schedules_notice(runner: Runner, breakage: str) -> None:
     with broken(breakage):
         assert notices(runner, range(100))

@@ -1,4 +1,4 @@
-/* Fuzz targets of the kernel, for libFuzzer (LLVM): compiled with -DTARGET=feed, load, decode, rows, breakdown or route. */
+/* Fuzz targets of the kernel, for libFuzzer (LLVM): compiled with -DTARGET=feed, load, decode, rows, days, breakdown or route. */
 #include "logstats.h"
 #include "programs.h" /* the presets, compiled: written by run.py */
 
@@ -52,6 +52,23 @@ void rows(const uint8_t *data, size_t size) {
     CHECK(length < 0 || (consumed <= size && histogram_values_at(sum, (size_t)length, NULL, 0, NULL) >= 0));
     kernel_free(sum);
     CHECK(rows_percentiles(data, size, 4, percentiles) < 0 || length >= 0);
+}
+
+/* So do contributions beside their days' statistics: they become columns that are all equally long, or are postponed, or refused. */
+void days(const uint8_t *data, size_t size) {
+    const int64_t added[] = {1, 2};
+    uint64_t repeated[2], lengths[32], total = 0;
+    uint8_t *out = NULL;
+    CHECK(merged_columns <= 32);
+    const int64_t count = rows_merge(data, size, added, 2, repeated, lengths, &out);
+    const uint8_t *at = out;
+    for (uint32_t i = 0; count >= 0 && i < merged_columns; at += lengths[i++]) {
+        total += lengths[i];
+        if (i + 2 < merged_columns) CHECK(!lengths[i] == !count);
+        if (lengths[i] && i + 2 < merged_columns) CHECK(at[15] == (uint8_t)count && at[14] == (uint8_t)(count >> 8));
+    }
+    CHECK(count < 0 || !total == !out);
+    kernel_free(out);
 }
 
 /* How many requests all items of a breakdown have, of each part that there is; or what is wrong with it. */

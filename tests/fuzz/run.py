@@ -15,14 +15,14 @@ from pathlib import Path
 
 from logstats.domain.route import parse_routes
 from logstats.formats import detect, presets
-from logstats.native import EVERYTHING, Aggregator, build, compile_routes
+from logstats.native import EVERYTHING, Aggregator, build, compile_routes, copy_rows
 from logstats.native.program import compile_format
 from tests.events import created
 from tests.logs import as_bytes, random_lines
 
 FOLDER = Path("build/fuzz")
 PARSERS = ("address", "event")
-TARGETS = ("feed", "load", "decode", "rows", "breakdown", "route", *PARSERS)
+TARGETS = ("feed", "load", "decode", "rows", "days", "breakdown", "route", *PARSERS)
 PROGRAMS = {name: compile_format(declared) for name, declared in presets().items()}
 SAMPLES = Path("tests/samples")
 FLAGS = ("-std=c11", "-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined")
@@ -84,6 +84,11 @@ def seeds(target: str) -> Iterator[bytes]:
         found = [record[3] for record in aggregator.drain()]
         rows = [struct.pack(">HiiI", 2, 4, number % 4, len(each)) + each for number, each in enumerate(found)]
         yield from (b"".join(rows[at : at + 3]) + b"\xff\xff" for at in range(len(rows)))
+    elif target == "days":
+        aggregator = Aggregator(kept=EVERYTHING)
+        aggregator.feed(lines)
+        batches = [batch for _, _, batch in aggregator.drain_batches(1)]
+        yield from (touched(batch, number) for batch in batches for number in range(2))
     elif target == "breakdown":
         aggregator = Aggregator(kept=EVERYTHING)
         aggregator.feed(lines)
@@ -108,6 +113,28 @@ def seeds(target: str) -> Iterator[bytes]:
         bridge = {"source": "aws.s3", "detail-type": "Object Deleted", "time": "t", "detail": detail}
         sns = {"Type": "Notification", "Message": json.dumps(event)}
         yield from (json.dumps(each).encode() for each in (event, bridge, sns, {"Event": "s3:TestEvent"}))
+
+
+def touched(batch: bytes, statistics: int) -> bytes:
+    """Return a batch's rows as contributions, twice, with such statistics of their days, or none."""
+    out = b""
+    for row in values_of_rows(copy_rows(batch, 1, 0)):
+        head, summary = row[:3], row[4:-4]  # without the part, and the percentiles
+        values = [*head, *summary, *(summary if statistics else [b"\xff" * 4] * len(summary))]
+        out += 2 * (struct.pack(">H", len(values)) + b"".join(values))
+    return out + b"\xff\xff"
+
+
+def values_of_rows(rows: bytes) -> Iterator[list[bytes]]:
+    """Yield the values of each row of COPY (FORMAT BINARY), with their lengths."""
+    at = 0
+    while at < len(rows):
+        (columns,), at, values = struct.unpack_from(">H", rows, at), at + 2, []
+        for _ in range(columns):
+            end = at + 4 + max(0, *struct.unpack_from(">i", rows, at))
+            values.append(rows[at:end])
+            at = end
+        yield values
 
 
 def as_parts(log: bytes) -> Iterator[bytes]:

@@ -13,27 +13,22 @@ from cdk.elf import machine
 from tests.infrastructure.templates import assembly, environment_of
 
 
-def synthesise(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {"HOME": os.environ["HOME"], **environment}
-    return subprocess.run(
-        [sys.executable, "-m", "cdk.app", *arguments],
+def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: Path) -> None:
+    """And it gives the same as any other synthesis. (The layers' packages are in uv's cache after setup.)"""
+    nowhere = "http://127.0.0.1:9"
+    result = subprocess.run(
+        [sys.executable, "-m", "cdk.app", "-c", "environment=dev", "--output", str(tmp_path / "out")],
         cwd=ROOT,
-        env=clean,
+        env={
+            "HOME": os.environ["HOME"],
+            "PATH": str(tmp_path),
+            "HTTP_PROXY": nowhere,
+            "HTTPS_PROXY": nowhere,
+        },
         capture_output=True,
         text=True,
         check=False,
         timeout=250,
-    )
-
-
-def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: Path) -> None:
-    """And it gives the same as any other synthesis. (The layers' packages are in uv's cache after setup.)"""
-    nowhere = "http://127.0.0.1:9"
-    result = synthesise(
-        *("-c", "environment=dev", "--output", str(tmp_path / "out")),
-        PATH=str(tmp_path),
-        HTTP_PROXY=nowhere,
-        HTTPS_PROXY=nowhere,
     )
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
@@ -41,17 +36,18 @@ def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: P
         assert (tmp_path / "out" / name).read_text() == (assembly("dev") / name).read_text()
 
 
-def test_the_context_of_the_cdk_command_line_wins(tmp_path: Path) -> None:
-    result = synthesise(CDK_CONTEXT_JSON='{"environments": {}}', CDK_OUTDIR=str(tmp_path))
-    assert (result.returncode, result.stderr) == (
-        1,
-        "error: the context has no environments; cdk.json defines them\n",
-    )
+def test_the_context_of_the_cdk_command_line_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CDK_CONTEXT_JSON", '{"environments": {}}')
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["cdk.app"])
+    with pytest.raises(SystemExit, match=r"^error: the context has no environments; cdk\.json defines them$"):
+        app.main()
 
 
-def test_an_option_without_a_value_is_one_clear_line() -> None:
-    result = synthesise("-c", "auth")
-    assert (result.returncode, result.stderr) == (1, "error: -c auth: give key=value\n")
+def test_an_option_without_a_value_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["cdk.app", "-c", "auth"])
+    with pytest.raises(SystemExit, match=r"^error: -c auth: give key=value$"):
+        app.main()
 
 
 def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -> None:

@@ -1,4 +1,4 @@
-"""The retention: nothing of it by default; with `retention_days`, a function of its own and a daily schedule."""
+"""The retention: with `retention_days` or `seal_days`, as in production, a function of its own and a daily schedule."""
 
 import copy
 import json
@@ -41,8 +41,20 @@ def only(resources: Resources, kind: str) -> tuple[str, dict[str, Any]]:
     return name, resource
 
 
-@pytest.mark.parametrize("environment", ["dev", "prod", "local"])
-def test_it_is_off_by_default(environment: str) -> None:
+def test_production_seals_after_35_days_and_removes_nothing() -> None:
+    variables = in_template("prod", "RetentionFunction")["Properties"]["Environment"]["Variables"]
+    assert variables["SEAL_DAYS"] == "35"
+    assert "RETENTION_DAYS" not in variables
+
+
+def test_an_environment_that_says_nothing_seals() -> None:
+    committed = context("dev", None)
+    del committed["environments"]["dev"]["seal_days"]
+    assert [found.seal_days for found in read(committed)] == [35]
+
+
+@pytest.mark.parametrize("environment", ["dev", "local"])
+def test_there_is_none_where_both_are_never(environment: str) -> None:
     found = template(environment)["Resources"]
     assert not [name for name in found if "Retention" in name]
     assert not [name for name, each in found.items() if each["Type"] == "AWS::Scheduler::Schedule"]

@@ -6,7 +6,7 @@ import re
 from fastapi.routing import iter_route_contexts
 
 from api.app import create_app
-from api.authorisation import Rule, RuledRoute
+from api.requests.authorisation import Rule, RuledRoute
 from api.settings import ApiSettings
 from cdk.access_log import FIELDS
 from cdk.api import OPEN_ROUTES, PROTECTED_ROUTES

@@ -7,19 +7,30 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, StringConstraints
 
-from api import conditional
-from api.authorisation import Rule, ruled
-from api.breakdown_models import RouteCustomerPage, RoutePage, StatusPage
-from api.breakdown_pages import Days, RouteCustomersQuery, RoutesQuery, StatusesQuery
-from api.breakdown_responses import page_of, respond_within
-from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, CustomerId, Limit
-from api.problems import REFUSALS
-from api.representation import NUMBERS
-from api.responses import AskedForm, LastDay, form_of
-from api.revisions import CachedAnswers
-from api.routes.stats import WITHOUT_BREAKDOWN, check
+from api.answers.cache import CachedAnswers
+from api.answers.pages import Order, Page
+from api.answers.representation import NUMBERS
+from api.answers.responses import (
+    NEXT_PAGE,
+    REQUEST_HEADERS,
+    After,
+    AskedForm,
+    LastDay,
+    check_range,
+    cursor,
+    documented,
+    form_of,
+    not_modified,
+    respond,
+)
+from api.breakdown.models import RouteCustomerPage, RoutePage, StatusPage
+from api.breakdown.query import Days, RouteCustomersQuery, RoutesQuery, StatusesQuery
+from api.breakdown.sums import TooManyBreakdownsError
+from api.requests.authorisation import Rule, ruled
+from api.requests.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, CustomerId, Limit
+from api.requests.problems import REFUSALS, refuse
+from api.routes.stats import WITHOUT_BREAKDOWN, check_path
 from api.settings import Auth
-from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
 DEFAULT_SORT = "-total_requests"
 """The most used first."""
@@ -43,19 +54,10 @@ _First = Annotated[
     CalendarDate, Query(alias="from", description="First UTC day, YYYY-MM-DD.", examples=["2024-09-03"])
 ]
 _Limit = Annotated[Limit, Query(examples=[100])]
-_After = Annotated[
-    str,
-    StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS + 40, pattern=NO_CONTROL_CHARACTERS),
-    Query(description="The `next` of the page before; without it, the first page."),
-]
 
 
 def _documented(model: type[BaseModel], whose: str) -> dict[str, Any]:
-    headers = conditional.documented(f"every commit that touches {whose}") | WITHOUT_BREAKDOWN
-    headers["Link"] = {
-        "description": 'The next page, `rel="next"`, if there is one.',
-        "schema": {"type": "string"},
-    }
+    headers = documented(f"every commit that touches {whose}") | WITHOUT_BREAKDOWN | NEXT_PAGE
     return {
         "response_model": model,
         "responses": {
@@ -64,11 +66,11 @@ def _documented(model: type[BaseModel], whose: str) -> dict[str, Any]:
                 "headers": headers,
                 "content": {"text/csv": {"schema": {"type": "string"}}},
             },
-            **conditional.not_modified(headers),
+            **not_modified(headers),
             **REFUSALS,
         },
         "tags": ["statistics"],
-        "openapi_extra": {"parameters": conditional.REQUEST_HEADERS},
+        "openapi_extra": {"parameters": REQUEST_HEADERS},
     }
 
 
@@ -94,14 +96,13 @@ def _of_customer(answers: CachedAnswers, auth: Auth) -> APIRouter:
         last: LastDay = None,
         sort: _RouteSort = DEFAULT_SORT,
         limit: _Limit = DEFAULT_LIMIT,
-        after: _After = "",
+        after: After = "",
         form: AskedForm = None,
     ) -> Response:
         """Divide a customer's days by route: method and path template."""
-        check(request, first, last)
         days = Days(first, last, customer_id)
-        page = page_of("route", sort, limit, after)
-        return await respond_within(request, answers, RoutesQuery(days, page, form_of(request, form)))
+        page = _page("route", sort, limit, after)
+        return await _respond(request, answers, RoutesQuery(days, page, form_of(request, form)))
 
     @routes.get(
         "/customers/{customer_id:customer}/statuses",
@@ -117,9 +118,8 @@ def _of_customer(answers: CachedAnswers, auth: Auth) -> APIRouter:
         form: AskedForm = None,
     ) -> Response:
         """Divide a customer's days by status code."""
-        check(request, first, last)
         days = Days(first, last, customer_id)
-        return await respond_within(request, answers, StatusesQuery(days, form_of(request, form)))
+        return await _respond(request, answers, StatusesQuery(days, form_of(request, form)))
 
     return routes
 
@@ -137,15 +137,12 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
         last: LastDay = None,
         sort: _RouteSort = DEFAULT_SORT,
         limit: _Limit = DEFAULT_LIMIT,
-        after: _After = "",
+        after: After = "",
         form: AskedForm = None,
     ) -> Response:
         """Divide the days of all customers by route: method and path template."""
-        check(request, first, last)
-        page = page_of("route", sort, limit, after)
-        return await respond_within(
-            request, answers, RoutesQuery(Days(first, last), page, form_of(request, form))
-        )
+        page = _page("route", sort, limit, after)
+        return await _respond(request, answers, RoutesQuery(Days(first, last), page, form_of(request, form)))
 
     @routes.get(
         "/routes/customers",
@@ -167,14 +164,13 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
         last: LastDay = None,
         sort: _CustomerSort = DEFAULT_SORT,
         limit: _Limit = DEFAULT_LIMIT,
-        after: _After = "",
+        after: After = "",
         form: AskedForm = None,
     ) -> Response:
         """List the customers that have requests to one route, with their statistics of that route."""
-        check(request, first, last)
-        page = page_of("customer_id", sort, limit, after)
+        page = _page("customer_id", sort, limit, after)
         query = RouteCustomersQuery(Days(first, last), page, route, form_of(request, form))
-        return await respond_within(request, answers, query)
+        return await _respond(request, answers, query)
 
     @routes.get(
         "/statuses",
@@ -185,9 +181,24 @@ def _of_all(answers: CachedAnswers, auth: Auth) -> APIRouter:
         request: Request, *, first: _First, last: LastDay = None, form: AskedForm = None
     ) -> Response:
         """Divide the days of all customers by status code."""
-        check(request, first, last)
-        return await respond_within(
-            request, answers, StatusesQuery(Days(first, last), form_of(request, form))
-        )
+        return await _respond(request, answers, StatusesQuery(Days(first, last), form_of(request, form)))
 
     return routes
+
+
+def _page(name: str, sort: str, limit: int, after: str) -> Page:
+    """Return the page that the parameters ask for; `name` is the field that names a row."""
+    order = Order.parse(sort)
+    return Page(order, limit, cursor(after, "customer_id" if order.field == name else order.field))
+
+
+async def _respond(
+    request: Request, answers: CachedAnswers, query: RoutesQuery | RouteCustomersQuery | StatusesQuery
+) -> Response:
+    check_path(request)
+    check_range(query.days.first, query.days.last)
+    try:
+        return await respond(request, answers, query)
+    except TooManyBreakdownsError as error:
+        last = query.days.last
+        refuse("too_many_breakdowns", "to", f"{error}; choose fewer days", last and str(last))

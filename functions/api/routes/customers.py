@@ -1,26 +1,43 @@
 """GET /customers: a list of all customers, or with `from` their statistics over a range of days."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from pydantic import StringConstraints
 
-from api import conditional
-from api.authorisation import Rule, ruled
-from api.fleet import Order, Selection
-from api.fleet_pages import RankingQuery
-from api.fleet_responses import check_range, refusals, stream
-from api.fleet_rows import MAX_CHART_DAYS
-from api.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, end_of
-from api.problems import REFUSALS, refuse
-from api.ranking import SORT_FIELDS
-from api.reader import Reader
-from api.representation import CustomerOverview, CustomerPage, Format, RankedPage
-from api.responses import AskedForm, cursor, form_of, respond
-from api.revisions import CachedAnswers
+from api.answers.cache import CachedAnswers
+from api.answers.negotiation import matches
+from api.answers.pages import Order
+from api.answers.representation import MEDIA_TYPES, Format, etag
+from api.answers.responses import (
+    HEADERS,
+    NEXT_PAGE,
+    REQUEST_HEADERS,
+    After,
+    AskedForm,
+    attached,
+    check_range,
+    cursor,
+    documented,
+    form_of,
+    not_modified,
+    respond,
+)
+from api.database.reader import Reader
+from api.fleet.export import csv_of_all
+from api.fleet.histograms import TooManyHistogramsError
+from api.fleet.models import CustomerOverview, CustomerPage, RankedPage
+from api.fleet.ranking import RankingQuery
+from api.fleet.ranks import Selection
+from api.fleet.rows import MAX_CHART_DAYS
+from api.fleet.sort_keys import MERGED_FIELDS, SORT_FIELDS
+from api.fleet.statements import CUSTOMERS
+from api.requests.authorisation import Rule, ruled
+from api.requests.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, end_of
+from api.requests.problems import REFUSALS, refuse
 from api.settings import Auth
-from api.statements import CUSTOMERS
 from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
 DEFAULT_SORT = "-server_errors"
@@ -31,15 +48,10 @@ GATEWAY_LIMIT = 1_000
 _Prefix = Annotated[
     str, StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS)
 ]
-_After = Annotated[
-    str, StringConstraints(max_length=MAX_CUSTOMER_ID_CHARACTERS + 40, pattern=NO_CONTROL_CHARACTERS)
-]
 _OF_A_RANGE = ("to", "sort", "days", "format")
 
 
-_HEADERS = conditional.documented("every commit that touches any customer") | {
-    "Link": {"description": 'The next page, `rel="next"`, if there is one.', "schema": {"type": "string"}}
-}
+_HEADERS = documented("every commit that touches any customer") | NEXT_PAGE
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A page of customers: without `from` all that have statistics, with `from` those that have requests "
@@ -47,7 +59,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "headers": _HEADERS,
         "content": {"text/csv": {"schema": {"type": "string"}}},
     },
-    **conditional.not_modified(_HEADERS),
+    **not_modified(_HEADERS),
 }
 
 
@@ -61,7 +73,7 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
         response_model=CustomerPage | RankedPage,
         responses={**_ANSWERS, **REFUSALS},
         tags=["statistics"],
-        openapi_extra={"parameters": conditional.REQUEST_HEADERS},
+        openapi_extra={"parameters": REQUEST_HEADERS},
     )
     async def customers(
         request: Request,
@@ -105,9 +117,7 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
                 examples=[50],
             ),
         ] = None,
-        after: Annotated[
-            _After, Query(description="The `next` of the page before; without it, the first page.")
-        ] = "",
+        after: After = "",
         days: Annotated[
             int | None,
             Query(
@@ -133,12 +143,15 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
             first, last, order, prefix, end_of(prefix), cursor(after, order.field), days or 0
         )
         form = form_of(request, form)
-        if form is Format.CSV and limit is None and "aws.event" not in request.scope:
-            with refusals(sort):
-                return await stream(reader, selection, request)
-        limit = limit or (GATEWAY_LIMIT if form is Format.CSV else DEFAULT_LIMIT)
-        with refusals(sort):
+        try:
+            if form is Format.CSV and limit is None and "aws.event" not in request.scope:
+                return await _stream(reader, selection, request)
+            limit = limit or (GATEWAY_LIMIT if form is Format.CSV else DEFAULT_LIMIT)
             return await respond(request, answers, RankingQuery(selection, limit, form))
+        except TooManyHistogramsError as error:
+            others = ", ".join(field for field in SORT_FIELDS if field not in MERGED_FIELDS)
+            message = f"{error}; choose fewer days, or sort by one of {others}"
+            refuse("too_many_histograms", "sort", message, sort)
 
     return routes
 
@@ -148,3 +161,22 @@ async def _list(reader: Reader, prefix: str, after: str, limit: int) -> Customer
     rows = await reader.rows(CUSTOMERS, position | {"limit": limit + 1})
     found = [CustomerOverview.model_validate(row) for row in rows[:limit]]
     return CustomerPage(customers=found, next=found[-1].customer_id if len(rows) > limit else None)
+
+
+async def _stream(reader: Reader, selection: Selection, request: Request) -> Response:
+    """Answer with all customers as CSV; what can go wrong shows with the first of them, before the status is sent."""
+    pieces = csv_of_all(reader, selection)
+    tag = etag((await anext(pieces)).decode(), Format.CSV)
+    headers = {"ETag": tag, **HEADERS}
+    if matches(request.headers.get("if-none-match"), tag):
+        await pieces.aclose()
+        return Response(status_code=304, headers=headers)
+    first = await anext(pieces)
+
+    async def all_pieces() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    headers["Content-Disposition"] = attached(request)
+    return StreamingResponse(all_pieces(), headers=headers, media_type=MEDIA_TYPES[Format.CSV])

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from api.assets import assets
-from api.authorisation import Rule, ruled
+from api.requests.authorisation import Rule, ruled
 from api.routes.page import HEADERS
 from api.settings import Auth
 

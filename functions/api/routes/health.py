@@ -2,20 +2,24 @@
 
 from typing import Literal
 
+import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import ProgrammingError
 
-from api.authorisation import Rule, ruled
-from api.problems import UNAVAILABLE
-from api.reader import DatabaseUnavailableError, Reader
+from api.database.reader import DatabaseUnavailableError, Reader, Statement
+from api.requests.authorisation import Rule, ruled
+from api.requests.problems import UNAVAILABLE
 from api.settings import Auth
-from api.statements import SCHEMA_VERSION
 
 SCHEMA = "0010"
 """The oldest schema that this code can read (Alembic's revision). A deployment migrates first, so a newer one is
 expected now and then, and fine: migrations add before anything is taken away."""
+
+
+SCHEMA_VERSION: Statement = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
+"""The revision of the schema (Alembic's)."""
 
 
 class Health(BaseModel):

@@ -3,22 +3,44 @@
 import datetime as dt
 from typing import Annotated
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from api.authorisation import Rule, ruled
-from api.parameters import DEFAULT_LIMIT, Limit
-from api.problems import NOT_FOUND, REFUSALS
-from api.reader import Reader
-from api.representation import Count
+from api.answers.representation import Count
+from api.database.reader import Reader
+from api.requests.authorisation import Rule, ruled
+from api.requests.parameters import DEFAULT_LIMIT, Limit
+from api.requests.problems import NOT_FOUND, REFUSALS
 from api.settings import Auth
-from api.statements import INGESTION, INGESTION_OF_OBJECT, INGESTIONS
+from logstats.models import LogObject
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _MAX_ID = (1 << 63) - 1
 _FIRST_PAGE = f"{'9' * 17}.0"
+
+
+_INGESTION = sa.select(LogObject.__table__).where(LogObject.committed_at.is_not(None))
+
+INGESTIONS = (
+    _INGESTION.where(
+        sa.tuple_(LogObject.committed_at, LogObject.id)
+        < sa.tuple_(
+            sa.bindparam("committed_at", type_=sa.DateTime(timezone=True)),
+            sa.bindparam("id", type_=sa.BigInteger),
+        )
+    )
+    .order_by(LogObject.committed_at.desc(), LogObject.id.desc())
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+"""Rows of the ledger before a commit's time and id, newest first."""
+
+INGESTION_OF_OBJECT = _INGESTION.where(
+    LogObject.bucket == sa.bindparam("bucket"), LogObject.key == sa.bindparam("key")
+)
+INGESTION = _INGESTION.where(LogObject.id == sa.bindparam("id"))
 
 
 class Ingestion(BaseModel, from_attributes=True):

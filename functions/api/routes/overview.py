@@ -1,134 +1,24 @@
 """GET /overview: all customers together."""
 
-import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 
-from api import conditional
-from api.authorisation import Rule, ruled
-from api.fleet_responses import check_range
-from api.histograms import TooManyHistogramsError
-from api.overview import OverviewQuery
-from api.parameters import CalendarDate
-from api.problems import REFUSALS, refuse
-from api.representation import Changes, Count, Seconds
-from api.responses import LastDay, respond
-from api.revisions import CachedAnswers
+from api.answers.cache import CachedAnswers
+from api.answers.responses import REQUEST_HEADERS, LastDay, check_range, documented, not_modified, respond
+from api.fleet.histograms import TooManyHistogramsError
+from api.fleet.models import Overview
+from api.fleet.overview import OverviewQuery
+from api.requests.authorisation import Rule, ruled
+from api.requests.parameters import CalendarDate
+from api.requests.problems import REFUSALS, refuse
 from api.settings import Auth
 
-
-class AllCustomers(BaseModel):
-    """All customers together; without requests, the uptime and the durations are null."""
-
-    total_requests: Count = Field(description="Requests of all customers.", examples=[10_000])
-    timed_requests: Count = Field(
-        description="Requests whose duration was logged: the durations are of these.", examples=[10_000]
-    )
-    success_requests: Count = Field(description="Requests with a status below 400.", examples=[2_866])
-    failed_requests: Count = Field(description="Requests with a status of 400 or more.", examples=[7_134])
-    client_errors: Count = Field(description="Requests with a status 4xx.", examples=[5_727])
-    server_errors: Count = Field(description="Requests with a status 5xx.", examples=[1_407])
-    uptime_percentage: float | None = Field(
-        description="100 * (1 - server_errors / total_requests), percent.", examples=[85.93], ge=0, le=100
-    )
-    duration_mean: Seconds = Field(description="Mean duration, seconds.", examples=[1.05])
-    duration_p50: Seconds = Field(
-        default=None,
-        description="Median duration, nearest rank, seconds. The percentiles are absent with `percentiles=false`.",
-        examples=[1.05],
-    )
-    duration_p90: Seconds = Field(
-        default=None, description="90th percentile, nearest rank, seconds.", examples=[1.81]
-    )
-    duration_p95: Seconds = Field(
-        default=None, description="95th percentile, nearest rank, seconds.", examples=[1.91]
-    )
-    duration_p99: Seconds = Field(
-        default=None, description="99th percentile, nearest rank, seconds.", examples=[1.98]
-    )
-    duration_max: Seconds = Field(description="Longest duration, seconds.", examples=[2.0])
-    active_customers: Count = Field(description="Customers that have requests.", examples=[50])
-
-
-class OverviewDay(AllCustomers):
-    """All customers together on one UTC day."""
-
-    date: dt.date = Field(description="The UTC day.", examples=["2024-10-03"])
-
-
-class OverviewBefore(AllCustomers):
-    """All customers together in the range of the same length just before."""
-
-    first: dt.date = Field(alias="from", description="Its first UTC day.", examples=["2024-10-02"])
-    last: dt.date = Field(alias="to", description="Its last UTC day.", examples=["2024-10-02"])
-
-
-class SilentCustomer(BaseModel):
-    """A customer that has requests in the range before, and none in the range."""
-
-    customer_id: str = Field(description="The customer.", examples=["cust_7"])
-    last_date: dt.date = Field(
-        description="The last UTC day of the range before that has requests.", examples=["2024-10-02"]
-    )
-    requests_before: Count = Field(description="Requests in the range before.", examples=[212])
-
-
-class SilentCustomers(BaseModel):
-    """The customers that have fallen silent."""
-
-    count: Count = Field(description="How many there are.", examples=[1])
-    customers: list[SilentCustomer] = Field(description="The 100 with most requests before, most first.")
-
-
-class LedgerTotals(BaseModel):
-    """Add up the log objects whose last commit was on a day of the range (UTC), whatever days their lines are of.
-
-    Without `to`: on a day of the range or later.
-    """
-
-    objects: Count = Field(description="Log objects.", examples=[24])
-    lines: Count = Field(description="Their lines: accepted, rejected and skipped.", examples=[10_002])
-    accepted: Count = Field(description="Lines that can be read.", examples=[10_000])
-    rejected: Count = Field(description="Lines that cannot be read.", examples=[2])
-    skipped: Count = Field(description="Lines that are no requests by their format.", examples=[0])
-    expired: Count = Field(
-        description="Accepted lines that came too late to count: their days are closed.", examples=[0]
-    )
-    unrecognised: Count = Field(description="Of the objects, those that no format fits.", examples=[0])
-
-
-class Overview(Changes):
-    """All customers together over a range of days, compared with the range of the same length just before."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    first: dt.date | None = Field(
-        alias="from", description="The first UTC day; null if there are no data.", examples=["2024-10-03"]
-    )
-    last: dt.date | None = Field(
-        alias="to", description="The last UTC day; null if there are no data.", examples=["2024-10-03"]
-    )
-    days: list[OverviewDay] = Field(description="Each day that has requests, in their order.")
-    total: AllCustomers = Field(description="The whole range.")
-    before: OverviewBefore | None = Field(
-        description="The range of the same length just before; null if it has no requests."
-    )
-    silent_customers: SilentCustomers = Field(
-        description="Customers active in the range before, and not in the range."
-    )
-    new_customers: Count = Field(
-        description="Customers whose very first request is in the range.", examples=[2]
-    )
-    ledger: LedgerTotals = Field(description="Log objects that were committed.")
-
-
-_HEADERS = conditional.documented("every commit that touches any customer, or the ledger of the range")
+_HEADERS = documented("every commit that touches any customer, or the ledger of the range")
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The overview.", "headers": _HEADERS},
-    **conditional.not_modified(_HEADERS),
+    **not_modified(_HEADERS),
 }
 
 
@@ -142,7 +32,7 @@ def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
         response_model=Overview,
         responses={**_ANSWERS, **REFUSALS},
         tags=["statistics"],
-        openapi_extra={"parameters": conditional.REQUEST_HEADERS[1:]},
+        openapi_extra={"parameters": REQUEST_HEADERS[1:]},
     )
     async def overview(
         request: Request,

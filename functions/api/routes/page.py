@@ -3,9 +3,9 @@
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from api.answers.negotiation import accepts_gzip, matches
 from api.assets import Asset, assets
-from api.authorisation import Rule, ruled
-from api.negotiation import accepts_gzip, matches
+from api.requests.authorisation import Rule, ruled
 from api.settings import Auth
 
 HEADERS = {

@@ -1,8 +1,6 @@
 """GET /customers/{customer_id}/stats."""
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 from urllib.parse import unquote_to_bytes
 
@@ -11,18 +9,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api import conditional
-from api.authorisation import Rule, ruled
-from api.cache import CachedStatistics
-from api.negotiation import disposition, matches
-from api.parameters import CalendarDate, CustomerId, check_order
-from api.periods import Interval
-from api.problems import REFUSALS, refuse
-from api.representation import MEDIA_TYPES, CustomerStatistics, Format, HourlyStatistics
-from api.responses import AskedForm, form_of
+from api.answers.negotiation import disposition, matches
+from api.answers.representation import MEDIA_TYPES, CustomerStatistics, Format, HourlyStatistics
+from api.answers.responses import (
+    HEADERS,
+    REQUEST_HEADERS,
+    AskedForm,
+    check_range,
+    documented,
+    form_of,
+    not_modified,
+)
+from api.requests.authorisation import Rule, ruled
+from api.requests.parameters import CalendarDate, CustomerId
+from api.requests.problems import REFUSALS, refuse
 from api.settings import Auth
-from api.statistics import StatisticsQuery, TooManyDaysError
-from api.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
+from api.statistics.periods import Interval
+from api.statistics.query import CachedStatistics, StatisticsQuery, TooManyDaysError
+from api.statistics.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
 
 
 class CustomerConvertor(StringConvertor):
@@ -40,7 +44,7 @@ WITHOUT_BREAKDOWN: dict[str, Any] = {
         "schema": {"type": "integer"},
     }
 }
-_HEADERS = conditional.documented("every commit that touches the customer") | WITHOUT_BREAKDOWN
+_HEADERS = documented("every commit that touches the customer") | WITHOUT_BREAKDOWN
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One object per day, hour or longer period that has requests, in their order; "
@@ -53,7 +57,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
             }
         },
     },
-    **conditional.not_modified(_HEADERS),
+    **not_modified(_HEADERS),
 }
 
 
@@ -67,7 +71,7 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
         response_model=list[CustomerStatistics] | list[HourlyStatistics],
         responses={**_ANSWER, **REFUSALS},
         tags=["statistics"],
-        openapi_extra={"parameters": conditional.REQUEST_HEADERS},
+        openapi_extra={"parameters": REQUEST_HEADERS},
     )
     async def daily_statistics(
         request: Request,
@@ -114,15 +118,18 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
         form: AskedForm = None,
     ) -> Response:
         """Read counts, uptime and latency percentiles of each day, of each hour, or of longer periods."""
-        check(request, first, last)
-        query = StatisticsQuery(
-            *(customer_id, first, last, interval),
-            form_of(request, form),
-            zone,
-        )
-        with _refusals(query):
+        check_path(request)
+        check_range(first, last)
+        query = StatisticsQuery(customer_id, first, last, interval, form_of(request, form), zone)
+        try:
+            if query.needs_slots:
+                check_offsets(zone, first, last)
             answer = await statistics.answer(query)
-        headers = {"ETag": answer.etag, **conditional.HEADERS}
+        except UnsupportedOffsetError as error:
+            refuse("time_zone_offset", "tz", str(error), zone)
+        except TooManyDaysError as error:
+            refuse("too_many_days", "to", str(error), None if last == dt.date.max else str(last))
+        headers = {"ETag": answer.etag, **HEADERS}
         if answer.days_without_breakdown is not None:
             headers["Days-Without-Breakdown"] = str(answer.days_without_breakdown)
         if matches(request.headers.get("if-none-match"), answer.etag):
@@ -134,31 +141,10 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
     return routes
 
 
-@contextmanager
-def _refusals(query: StatisticsQuery) -> Iterator[None]:
-    """Refuse a zone that half-hours do not fit, and what turns out to be too much."""
-    try:
-        if query.needs_slots:
-            check_offsets(query.zone, query.first, query.last)
-        yield
-    except UnsupportedOffsetError as error:
-        refuse("time_zone_offset", "tz", str(error), query.zone)
-    except TooManyDaysError as error:
-        refuse("too_many_days", "to", str(error), None if query.last == dt.date.max else str(query.last))
-
-
-def check(request: Request, first: dt.date, last: dt.date | None) -> None:
-    """Refuse what the parameters show only together, or not at all."""
-    problems: list[dict[str, Any]] = []
-    try:
-        check_order(first, last or dt.date.max)
-    except ValueError as error:
-        last_text = request.query_params["to"]
-        problems.append({"type": "date_order", "loc": ("query", "to"), "msg": str(error), "input": last_text})
+def check_path(request: Request) -> None:
+    """Refuse a customer that is not UTF-8."""
     try:
         unquote_to_bytes(request.scope.get("raw_path") or b"").decode()
     except UnicodeDecodeError:
-        loc = ("path", "customer_id")
-        problems.append({"type": "string_unicode", "loc": loc, "msg": "Input should be UTF-8", "input": None})
-    if problems:
-        raise RequestValidationError(problems)
+        problem = {"type": "string_unicode", "loc": ("path", "customer_id"), "msg": "Input should be UTF-8"}
+        raise RequestValidationError([{**problem, "input": None}]) from None

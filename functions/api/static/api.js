@@ -19,9 +19,10 @@ export function hasToken() {
   return token !== "";
 }
 
-/** The address of a customer's `stats`, `routes` or `statuses`, relative to the page: it may live behind a stage's prefix. */
+/** The address of a customer's `stats`, `routes` or `statuses`, or of all customers', relative to the page: it may live behind a stage's prefix. */
 export function customerPath(customer, what, query) {
-  return `customers/${encodeURIComponent(customer)}/${what}?${new URLSearchParams(query)}`;
+  const whose = customer === null ? "" : `customers/${encodeURIComponent(customer)}/`;
+  return `${whose}${what}?${new URLSearchParams(query)}`;
 }
 
 export function statsPath(customer, query) {

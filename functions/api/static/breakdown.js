@@ -1,47 +1,100 @@
-// What is inside the days of a customer: hours, routes, status codes. Each part is asked for, and fails, on its own.
+// What is inside days: the hours, routes and status codes of a customer, the routes and status codes of all. Each part is asked
+// for, and fails, on its own.
 
 import { customerPath } from "./api.js";
 import { sayMissing, showDivided, USUAL_ORDER } from "./divided.js";
 import { byId } from "./dom.js";
-import { MOST_DAYS_OF_HOURS, refuseHours, showHours } from "./hours.js";
+import { offerCsv } from "./downloads.js";
+import { count } from "./format.js";
+import { hoursPath, MOST_DAYS_OF_HOURS, refuseHours, showHours } from "./hours.js";
 import { toDay } from "./periods.js";
 import { routeAddress } from "./route.js";
 import { showStatuses } from "./statuses.js";
 
-let customerShown = null; // whose parts are in their places
+const MOST_ROWS = 1_000; // of one answer
+const CHEAP_DAYS = 10_000; // of single customers: a moment to add up
 
-/** Ask for the parts and show them; `failed(place, error)` shows what goes wrong, `change` is told of choices. */
-export async function showBreakdown(state, { from, to }, { signal, failed, change }) {
-  const range = { from, to };
-  const part = async (name, showPart) => {
-    const place = byId(name);
-    const failedHere = (error) => failed(place, error);
-    byId(`${name}-missing`).hidden = true;
-    if (customerShown !== state.customer) place.replaceChildren(); // these are another one's
-    place.setAttribute("aria-busy", "true");
-    try {
-      sayMissing(name, await showPart(place, failedHere));
-    } catch (error) {
-      failedHere(error);
-    }
-    if (!signal.aborted) place.removeAttribute("aria-busy");
-  };
+let owner; // the customer whose parts are in their places; null for all
+let chosen = ""; // the range of all customers whose days are divided although they are many
+
+/** Ask for the parts of a customer and show them; `page.failIn` shows what goes wrong, `page.change` is told of choices. */
+export async function showBreakdown(state, range, page) {
+  const { signal, change } = page;
   const isShort = toDay(range.to) - toDay(range.from) < MOST_DAYS_OF_HOURS;
-  const hours = (chosen) => {
+  clearOthers(state.customer);
+  const hours = (view) => {
     const rezone = (tz, measure) => {
       change({ tz });
-      hours({ ...chosen, tz, measure });
+      hours({ ...view, tz, measure });
     };
-    return part("hours", (place) => showHours(place, chosen, range, { signal, rezone, change }));
+    const showPart = (place) => (isShort ? showHours(place, view, range, { signal, rezone, change }) : refuseHours(place, range));
+    return part("hours", view, range, page, showPart, hoursPath(view, range));
   };
   byId("hours-choices").hidden = !isShort;
-  const parts = [
-    isShort ? hours(state) : part("hours", (place) => refuseHours(place, range)),
-    part("routes", (place, failedHere) => showDivided(place, routesOf(state, range), { signal, failed: failedHere, reorder: (order) => change({ order }) })),
-    part("statuses", (place) => showStatuses(place, state.customer, range, signal)),
-  ];
-  customerShown = state.customer;
-  await Promise.all(parts);
+  await Promise.all([hours(state), showRoutesAndStatuses(state, range, page)]);
+}
+
+/** Ask for the routes and status codes of all customers; where they have many days in the range, only if a button says so. */
+export async function showBreakdownOfAll(state, range, days, page) {
+  const key = `${range.from} ${range.to}`;
+  const isAsked = days <= CHEAP_DAYS || chosen === key;
+  clearOthers(null);
+  byId("inside").hidden = days === 0;
+  byId("divided").hidden = !isAsked;
+  byId("inside-question").hidden = isAsked;
+  byId("inside-days").textContent = `The customers have ${count(days)} days of statistics in this range, which take some seconds to add up.`;
+  byId("divide").onclick = () => {
+    chosen = key;
+    byId("inside-question").hidden = true;
+    showRoutesAndStatuses(state, range, page);
+  };
+  if (isAsked && days) await showRoutesAndStatuses(state, range, page);
+}
+
+async function showRoutesAndStatuses(state, range, page) {
+  const { signal, change } = page;
+  const { customer } = state;
+  const routesCsv = (sort) => customerPath(customer, "routes", { ...range, sort, limit: MOST_ROWS });
+  const reorder = (order) => {
+    change({ order });
+    offer("routes", state, range, page, routesCsv(order));
+  };
+  byId("inside").hidden = byId("divided").hidden = false;
+  byId("inside-question").hidden = true;
+  await Promise.all([
+    part("routes", state, range, page, (place, failed) => showDivided(place, routesOf(state, range), { signal, failed, reorder }), routesCsv(state.order ?? USUAL_ORDER)),
+    part("statuses", state, range, page, (place) => showStatuses(place, customer, range, signal), customerPath(customer, "statuses", range)),
+  ]);
+}
+
+/** Show a part in its place, how many days it lacks, and the button that saves the CSV of a path. */
+async function part(name, state, range, page, showPart, path) {
+  const place = byId(name);
+  const failed = (error) => page.failIn(place, error);
+  byId(`${name}-missing`).hidden = true;
+  place.setAttribute("aria-busy", "true");
+  try {
+    sayMissing(name, await showPart(place, failed));
+    offer(name, state, range, page, path);
+  } catch (error) {
+    if (!page.signal.aborted) byId(`${name}-csv`).hidden = true;
+    failed(error);
+  }
+  if (!page.signal.aborted) place.removeAttribute("aria-busy");
+}
+
+function offer(name, { customer }, { from, to }, page, path) {
+  offerCsv(name, path, `${customer ?? "all"}_${name}_${from}_${to}`, page.failIn);
+}
+
+/** Empty the parts that are another customer's, or all customers'. */
+function clearOthers(customer) {
+  if (owner === customer) return;
+  owner = customer;
+  for (const name of ["hours", "routes", "statuses"]) {
+    byId(name).replaceChildren();
+    byId(`${name}-csv`).hidden = true;
+  }
 }
 
 function routesOf(state, range) {

@@ -1,14 +1,15 @@
 // The controls of a report: they show the state, and tell what becomes of it.
 
-import { ask, statsPath } from "./api.js";
-import { byId, h } from "./dom.js";
+import { byId } from "./dom.js";
 import { readObjective } from "./objective.js";
 import { isDay, toDay, toText } from "./periods.js";
 
 const TYPING_MS = 400; // a date field changes with every key
 
+let bounds = null; // the first and last day that the buttons can choose, as far as it is known
+
 /** Listen to the controls; `change(part of the state)` is told what is new. */
-export function listen(change, getBounds) {
+export function listen(change) {
   let timer = 0;
   const dates = () => {
     const [from, to] = [byId("from").value, byId("to").value];
@@ -35,7 +36,7 @@ export function listen(change, getBounds) {
     timer = setTimeout(() => change({ prefix: event.target.value || null }), TYPING_MS);
   });
   for (const button of document.querySelectorAll("[data-days]")) {
-    button.addEventListener("click", () => change(preset(button.dataset.days, getBounds())));
+    button.addEventListener("click", () => change(preset(button.dataset.days, bounds)));
   }
 }
 
@@ -44,8 +45,9 @@ function preset(days, { first, last }) {
   return { from: days === "all" ? first : toText(toDay(last) - Number(days) + 1), to: last };
 }
 
-/** Show the state in the controls. */
-export function showControls(state, range, bounds) {
+/** Show the state in the controls, whose buttons end at the last of the days that are `known`. */
+export function showControls(state, range, known) {
+  bounds = known;
   byId("from").value = range.from;
   byId("to").value = range.to;
   byId("per").hidden = state.customer === null;
@@ -62,18 +64,4 @@ export function showControls(state, range, bounds) {
     button.setAttribute("aria-pressed", String(isShown));
     isLit ||= isShown;
   }
-}
-
-/** The question behind the table. */
-export function tableQuery({ from, to, interval }) {
-  return { from, to, ...(interval === "day" ? {} : { interval }) };
-}
-
-/** Save the API's own CSV of a report. It is fetched, since a link could not carry the token. */
-export async function downloadCsv(customer, report) {
-  const answer = await ask(statsPath(customer, { ...tableQuery(report), format: "csv" }));
-  const address = URL.createObjectURL(await answer.blob());
-  const name = `${customer}_${report.from}_${report.to}.csv`.replace(/[^\p{L}\p{N}._-]+/gu, "_");
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

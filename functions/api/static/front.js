@@ -1,6 +1,7 @@
 // The front: all customers over a range, compared with the range of the same length before.
 
 import { askJson } from "./api.js";
+import { showBreakdownOfAll } from "./breakdown.js";
 import { requestsChart } from "./charts.js";
 import { byId, h } from "./dom.js";
 import { count, duration, percentChange, plural, pointsChange, uptime } from "./format.js";
@@ -19,7 +20,7 @@ export async function lastDay(signal) {
   return before.total.total_requests ? yesterday : to;
 }
 
-/** Ask for the front and show it: counts first, then what needs every customer's histogram. Returns a word for the status. */
+/** Ask for the front and show it: counts first, then what needs every customer's histogram or breakdown. Returns as `showAll` does. */
 export async function showFront(state, range, page) {
   const { signal } = page;
   const { from, to } = range;
@@ -31,14 +32,32 @@ export async function showFront(state, range, page) {
     showSilent(overview, state);
     showLedger(overview.ledger);
     performance.mark("front");
-    return [overview.total, drawn];
+    return [overview, drawn];
   };
-  const [[total, drawn]] = await Promise.all([counts(), showRanking(byId("ranking"), state, range, page)]);
+  const [[{ total, days }, drawn]] = await Promise.all([counts(), ranking(state, range, page)]);
   askOverview({ from, to, percentiles: true }, signal).then(showTiles).catch((error) => {
     if (error.status === 422) byId("all-totals").querySelector(".p99 dd").replaceChildren(h("small", {}, "too many histograms for one answer"));
     else page.failed(error);
   });
-  return { drawn, words: `${plural(total.total_requests, "request")} of ${plural(total.active_customers, "customer")}` };
+  const customerDays = days.reduce((sum, day) => sum + day.active_customers, 0);
+  return {
+    words: `${plural(total.total_requests, "request")} of ${plural(total.active_customers, "customer")}`,
+    redraw: () => drawFront(drawn),
+    more: () => showBreakdownOfAll(state, range, customerDays, page),
+  };
+}
+
+/** Show the customers; if there are too many for an order, say so in their place, beside the way back to the usual order. */
+async function ranking(state, range, page) {
+  const place = byId("ranking");
+  try {
+    await showRanking(place, state, range, page);
+  } catch (error) {
+    if (error.status !== 422 || state.sort === null) throw error;
+    page.failIn(place, error);
+    byId("ranking-csv").hidden = true;
+    place.append(" ", h("button", { type: "button", onclick: () => page.change({ sort: null }) }, "Most server errors first"));
+  }
 }
 
 function askOverview(query, signal) {
@@ -57,7 +76,7 @@ async function chartDays({ from, to }, signal) {
 }
 
 /** Draw the chart of all requests. */
-export function drawFront(days) {
+function drawFront(days) {
   const select = (index) => move(index);
   const move = requestsChart(byId("all-requests"), byId("all-requests-legend"), { ...days, select });
   select(null);

@@ -3,8 +3,20 @@
 import { hasToken, useToken } from "./api.js";
 import { h, show } from "./dom.js";
 
-/** Show an error where its content would have been; `again` asks once more. Returns what stops its countdown. */
-export function showError(place, error, again) {
+const countdowns = []; // what stops them
+
+/** Show an error where its content would have been; `again` asks once more. That somebody has stopped asking is none. */
+export function showFailure(place, error, again) {
+  if (error.name !== "AbortError") countdowns.push(showError(place, error, again));
+}
+
+/** Let no error ask once more by itself. */
+export function stopCountdowns() {
+  for (const stop of countdowns.splice(0)) stop();
+}
+
+/** Show an error. Returns what stops its countdown. */
+function showError(place, error, again) {
   const retry = h("button", { type: "button", onclick: () => again() }, "Try again");
   const id = error.requestId ? [h("p", { class: "hint" }, `Request ${error.requestId}`)] : [];
   const alert = (title, ...rest) => {

@@ -2,6 +2,7 @@
 
 import { askJson } from "./api.js";
 import { h, svg } from "./dom.js";
+import { offerCsv } from "./downloads.js";
 import { count, duration, percentChange, pointsChange, uptime } from "./format.js";
 import { toDay, toText } from "./periods.js";
 import { writeState } from "./state.js";
@@ -28,8 +29,10 @@ export const COLUMNS = [
 ];
 const CUSTOMER = { field: "customer_id", name: "Customer", first: "" };
 
-/** Ask for the customers of a range; show them in a place. Later pages tell `failed` what goes wrong. */
-export async function showRanking(place, state, range, { signal, failed, resort }) {
+/** Ask for the customers of a range; show them in a place, with the button that saves them as CSV. */
+export async function showRanking(place, state, range, { signal, failIn, change }) {
+  const resort = (sort) => change({ sort });
+  const failed = (error) => failIn(place, error);
   const body = h("tbody");
   const more = h("button", { type: "button", hidden: true }, "Show more");
   const ask = async (after) => {
@@ -45,14 +48,20 @@ export async function showRanking(place, state, range, { signal, failed, resort 
   const [first, ...others] = [CUSTOMER, ...COLUMNS].map((column) => sortHeading(column, sort, resort));
   const table = h("table", { class: "ranking sortable" }, h("thead", {}, h("tr", {}, first, charts, ...others)), body);
   const nobody = h("p", { class: "hint" }, state.prefix ? "No customer with requests in the range starts like this." : "No customer has requests in this range.");
+  place.removeAttribute("role");
+  offerCsv("ranking", rankingPath(state, range, {}), `customers_${range.from}_${range.to}`, failIn);
   if (number) place.replaceChildren(h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Table of customers" }, table), more);
   else place.replaceChildren(nobody);
 }
 
 /** Ask for a page of the customers of a range, in the order of the state. */
-export async function askRanking(state, { from, to }, query, signal) {
+export async function askRanking(state, range, query, signal) {
+  return askJson(rankingPath(state, range, query), signal);
+}
+
+function rankingPath(state, { from, to }, query) {
   const prefix = state.prefix ? { prefix: state.prefix } : {};
-  return askJson(`customers?${new URLSearchParams({ from, to, sort: state.sort ?? USUAL_SORT, ...prefix, ...query })}`, signal);
+  return `customers?${new URLSearchParams({ from, to, sort: state.sort ?? USUAL_SORT, ...prefix, ...query })}`;
 }
 
 /** The address of a customer's report on the same range, which knows the list it was chosen from. */
@@ -84,20 +93,6 @@ function spark(requests) {
   });
   const [width, viewBox] = [BAR_PX * requests.length, `0 0 ${BAR_PX * requests.length} ${SPARK_PX}`];
   return svg("svg", { width, height: SPARK_PX, viewBox, "aria-hidden": "true" }, svg("path", { class: "bar success", d: shape.join("") }));
-}
-
-let listed = { of: "", ids: [] };
-const KNOWN = 250;
-
-/** The customers before and after one in the list that it was chosen from, as far as it is looked into. */
-export async function neighbours(state, range, signal) {
-  const of = JSON.stringify([range.from, range.to, state.sort, state.prefix]);
-  if (listed.of !== of || !listed.ids.includes(state.customer)) {
-    const { customers } = await askRanking(state, range, { limit: KNOWN }, signal);
-    listed = { of, ids: customers.map((row) => row.customer_id) };
-  }
-  const place = listed.ids.indexOf(state.customer);
-  return place < 0 ? [] : [listed.ids[place - 1], listed.ids[place + 1]];
 }
 
 /** The day that is so many days before another. */

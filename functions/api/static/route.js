@@ -11,8 +11,8 @@ export function routeAddress(route, state, { from, to }) {
   return writeState({ ...state, customer: null, interval: null, order: null, route, from, to });
 }
 
-/** Ask for the customers of a route and show them. Returns a word for the status. */
-export async function showRoute(state, range, { signal, failed, change }) {
+/** Ask for the customers of a route and show them. Returns as `showAll` does. */
+export async function showRoute(state, range, { signal, failIn, change }) {
   document.title = `\u2068${state.route}\u2069 · logstats`;
   byId("range").textContent = `${dayName(range.from)} – ${dayName(range.to)}, UTC`;
   const part = {
@@ -21,7 +21,8 @@ export async function showRoute(state, range, { signal, failed, change }) {
     nothing: "No customer has requests to this route in this range.",
     link: (customer) => customerAddress(customer, state, range),
   };
-  sayMissing("callers", await showDivided(byId("callers"), part, { signal, failed, reorder: (order) => change({ order }) }));
+  const place = byId("callers");
+  sayMissing("callers", await showDivided(place, part, { signal, failed: (error) => failIn(place, error), reorder: (order) => change({ order }) }));
   byId("by-route").hidden = false;
-  return "";
+  return { words: "" };
 }

@@ -1,12 +1,14 @@
 """Bytewax sink that stages rows under an attempt, where nothing reads them until the commit."""
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
+import psycopg
 import sqlalchemy as sa
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
-from logstats import rows
+from logstats import native, rows
 from logstats.domain.batch import SummaryBatch
 from logstats.models import Contribution
 from processor.dataflow.flow import Report, Staged
@@ -21,6 +23,10 @@ _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TRAILER = b"\xff\xff"
 _BATCH_BYTES = 16 << 20
 _PIECE_BYTES = 256 << 10
+_MAKE_PARTITIONS = sa.text("SELECT make_partitions(:days)")
+_MONTHS = 24
+"""Whose partitions one transaction makes: each takes a dozen of the server's locks, of which it has a few thousand."""
+_EPOCH = dt.date(1970, 1, 1)
 
 
 class StagingPartition(StatelessSinkPartition[Item]):
@@ -46,15 +52,23 @@ class StagingPartition(StatelessSinkPartition[Item]):
         if self._waiting_bytes < _BATCH_BYTES or self._sink.errors.error:
             return
         try:
-            with self._sink.engine.begin() as connection:
-                attempts.lock(connection, self._sink.attempt_ids)
-                self.flush(connection)
+            with self._sink.engine.connect() as connection:
+                self._sink.write(connection, [self])
         except Exception as error:  # noqa: BLE001 - raised again by `stage`
             self._sink.errors.fail(error)
 
-    def flush(self, connection: sa.Connection) -> None:
+    def months(self) -> set[dt.date]:
+        """Return the first days of the months of what waits."""
+        days = (next(native.records(batch.encoded))[1] for _, batch in self._waiting)
+        return {(_EPOCH + dt.timedelta(day)).replace(day=1) for day in days}
+
+    def forget(self) -> None:
+        """Let go of what has been written."""
+        self._waiting, self._waiting_bytes = [], 0
+
+    def copy(self, connection: sa.Connection) -> None:
         """Write what waits, in the transaction of the caller."""
-        batches, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        batches = self._waiting
         if not batches:
             return
         driver = connection.connection.driver_connection
@@ -95,7 +109,30 @@ class StagingSink(DynamicSink[Item]):
         return partition
 
     def finish(self, connection: sa.Connection) -> None:
-        """Write the rest, in the transaction of the caller."""
+        """Write the rest."""
+        self.write(connection, self._partitions)
+
+    def write(self, connection: sa.Connection, partitions: Sequence[StagingPartition]) -> None:
+        """Write what waits, in a transaction; where a month has no partition in the database, with one that makes it first."""
+        try:
+            with connection.begin():
+                self._write(connection, partitions)
+        except psycopg.errors.CheckViolation as error:
+            if error.diag.constraint_name is not None:
+                raise
+            months = sorted({month for partition in partitions for month in partition.months()})
+            for start in range(0, len(months), _MONTHS):
+                with connection.begin():
+                    connection.execute(_MAKE_PARTITIONS, {"days": months[start : start + _MONTHS]})
+            with connection.begin():
+                connection.execute(
+                    _MAKE_PARTITIONS, {"days": months}
+                )  # one that is empty may be dropped at any time
+                self._write(connection, partitions)
+        for partition in partitions:
+            partition.forget()
+
+    def _write(self, connection: sa.Connection, partitions: Sequence[StagingPartition]) -> None:
         attempts.lock(connection, self.attempt_ids)
-        for partition in self._partitions:
-            partition.flush(connection)
+        for partition in partitions:
+            partition.copy(connection)

@@ -112,11 +112,12 @@ def stage(
             cli_main(flow, workers_per_process=min(running.workers, len(source.parts)))  # type: ignore[no-untyped-call]  # bytewax gives it no types
     if errors.error:
         raise errors.error
-    with nullcontext(connection) if connection else engine.connect() as own, own.begin():
+    with nullcontext(connection) if connection else engine.connect() as own:
         sink.finish(own)
         if running.addresses:
             ((attempt_id, reports),) = zip(logs, sink.reports, strict=True)
-            send(own, attempt_id, reports)
+            with own.begin():
+                send(own, attempt_id, reports)
             return []
     counts = Counter(number for part in source.parts for number, *_ in part)
     return [in_order(reports, counts[number]) for number, reports in enumerate(sink.reports)]

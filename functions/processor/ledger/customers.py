@@ -1,7 +1,7 @@
 """Keep the customers in step with their daily statistics."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.orm import Session
 
 from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
-from processor.ledger.horizon import takes_part
+from processor.ledger.horizon import HORIZON, takes_part
 
 
 def refresh(session: Session, added: Sequence[int], removed: Sequence[int]) -> None:
@@ -37,6 +37,8 @@ def _upsert(*, only_added: bool) -> Insert:
         new_first = sa.func.least(Customer.first_date, new_first)
         new_last = sa.func.greatest(Customer.last_date, new_last)
     else:
+        # A run of the retention finds by its first day the customer whose days it has removed, and counts it anew.
+        new_first = sa.case((Customer.first_date < HORIZON, Customer.first_date), else_=new_first)
         first = _edge(touched, sa.func.min(DailyStatistics.date))
         last = _edge(touched, sa.func.max(DailyStatistics.date))
     statement = insertion.from_select(
@@ -60,31 +62,37 @@ def _upsert(*, only_added: bool) -> Insert:
     )
 
 
-def shrink(session: Session, removed: Mapping[str, int]) -> int:
-    """Bring customers up to date whose oldest days have been removed, in the transaction that has removed them.
+def recount(session: Session, ids: Sequence[str]) -> int:
+    """Bring customers up to date some of whose days have been removed; return how many have no day left, and are gone.
 
-    The caller holds the locks of the customers. `removed` is how many requests their removed days had. Return how many
-    customers have no day left, and are gone.
+    The caller holds the locks of the customers.
     """
-    if not removed:
-        return 0
-    ids = sa.cast(list(removed), ARRAY(CustomerId))
-    days = sa.select(DailyStatistics.date).where(DailyStatistics.customer_id == Customer.customer_id)
-    empty = sa.delete(Customer).where(Customer.customer_id == sa.any_(ids), ~days.exists())
-    gone = session.connection().execute(empty).rowcount
-    requests = sa.cast(list(removed.values()), ARRAY(sa.BigInteger))
-    change = sa.func.unnest(ids, requests).table_valued("customer_id", "requests").render_derived()
+    among = sa.any_(sa.cast(ids, ARRAY(CustomerId)))
+    day = DailyStatistics
+    days = (
+        sa.select(
+            day.customer_id,
+            sa.func.min(day.date).label("first_date"),
+            sa.func.max(day.date).label("last_date"),
+            sa.cast(sa.func.sum(day.total_requests), sa.BigInteger).label("total_requests"),
+        )
+        .where(day.customer_id == among)
+        .group_by(day.customer_id)
+        .subquery()
+    )
     session.execute(
         sa.update(Customer)
-        .where(Customer.customer_id == change.c.customer_id)
+        .where(Customer.customer_id == days.c.customer_id)
         .values(
             revision=sa.select(REVISIONS.next_value()).scalar_subquery(),
-            total_requests=Customer.total_requests - change.c.requests,
-            first_date=days.with_only_columns(sa.func.min(DailyStatistics.date)).scalar_subquery(),
+            **{name: days.c[name] for name in ("first_date", "last_date", "total_requests")},
         ),
         execution_options={"synchronize_session": False},
     )
-    return gone
+    left = sa.exists().where(day.customer_id == Customer.customer_id)
+    return (
+        session.connection().execute(sa.delete(Customer).where(Customer.customer_id == among, ~left)).rowcount
+    )
 
 
 def _touched() -> sa.Subquery:

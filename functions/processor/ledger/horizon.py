@@ -72,7 +72,7 @@ def check_subtractable(session: Session, row: LogObject) -> None:
         )
     if found:
         raise SealedError(
-            f"it counts on days that are sealed, {found}: nothing of them can be taken out or replaced"
+            f"{row.key}: it counts on days that are sealed, {found}: nothing of them can be taken out or replaced"
         )
 
 

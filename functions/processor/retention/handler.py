@@ -26,11 +26,11 @@ class RetentionFailedError(Exception):
 
 @logger.inject_lambda_context(log_event=False)
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """Remove what is too old. What is left in the end is an error, so that Lambda tries again."""
-    days = load(RetentionSettings).days
+    """Seal and remove what is too old. What is left in the end is an error, so that Lambda tries again."""
+    settings = load(RetentionSettings)
     until = time.monotonic() + context.get_remaining_time_in_millis() / 1_000 - _MARGIN_SECONDS
     try:
-        found = _expire(days, until).as_dict()
+        found = _expire(settings, until).as_dict()
     except Exception as error:
         logger.exception("The retention has failed", extra={"error": type(error).__name__})
         raise RetentionFailedError(failures.describe(error)) from None
@@ -40,11 +40,12 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, object]
     return found
 
 
-def _expire(days: int, until: float) -> Expiry:
+def _expire(settings: RetentionSettings, until: float) -> Expiry:
     """Run once, as soon as the database answers: the schedule may have woken it (docs/decisions/0006)."""
     engine = create_engine(load(DatabaseSettings))
     try:
         wait_for_database(engine, until)
-        return expire(engine, horizon_of(engine, days), until=until)
+        horizon, sealed = (horizon_of(engine, days) for days in (settings.retention_days, settings.seal_days))
+        return expire(engine, horizon, sealed, until=until)
     finally:
         engine.dispose()  # a frozen function must not keep Aurora awake

@@ -20,6 +20,7 @@ from logstats.native.breakdown import (
     sum_slots,
 )
 from logstats.native.histogram import combine, encode, values_at
+from logstats.native.merge import Merged, merge_rows
 from logstats.native.periods import write_periods
 from logstats.native.program import compile_format
 from logstats.native.routes import compile_routes
@@ -34,6 +35,7 @@ __all__ = [
     "Aggregator",
     "CellNumbers",
     "Kept",
+    "Merged",
     "Numbers",
     "add_batches",
     "add_cells",
@@ -46,6 +48,7 @@ __all__ = [
     "copy_rows",
     "count_summaries",
     "encode",
+    "merge_rows",
     "percentiles",
     "percentiles_of_groups",
     "records",

@@ -1,23 +1,17 @@
 /* Batches of summaries: adding two, and rows for PostgreSQL. */
-#include "breakdown.h"
+#include "batch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 const uint32_t summary_counts = COUNTS;
 
-typedef struct {
-    summary_header header;
-    const uint8_t *at, *customer, *histogram, *breakdown;
-    size_t length; /* 0: the batch has ended */
-} record;
-
 int compare_customers(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length) {
     const int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
     return order ? order : (a_length > b_length) - (a_length < b_length);
 }
 
-static int next_record(record *in, const uint8_t *end) {
+int next_record(record *in, const uint8_t *end) {
     in->at += in->length;
     in->length = 0;
     const size_t left = (size_t)(end - in->at);
@@ -44,17 +38,21 @@ int64_t batch_count(const uint8_t *batch, size_t length) {
 
 /* ---- Addition ---------------------------------------------------------------------------------- */
 
-typedef struct { writer histograms; workspace *breakdowns; } adder;
+void free_adder(adder *a) {
+    free_writer(&a->histograms);
+    if (a->breakdowns) free_workspace(a->breakdowns);
+    free(a->breakdowns);
+}
 
 /* There is no breakdown if one of two summaries has none. */
-static int add_breakdowns(const record *a, const record *b, adder *to, buffer *out) {
+static int add_breakdowns(const record *a, const record *b, adder *to, int is_bounded, buffer *out) {
     if (!a->header.breakdown_length || !b->header.breakdown_length) return 0;
     if (!to->breakdowns && !(to->breakdowns = calloc(1, sizeof *to->breakdowns))) return NO_MEMORY;
     return append_breakdowns(to->breakdowns, a->breakdown, a->header.breakdown_length, b->breakdown,
-                             b->header.breakdown_length, 1, 1, out);
+                             b->header.breakdown_length, 1, is_bounded, out);
 }
 
-static int add_records(const record *a, const record *b, adder *to, buffer *out) {
+int add_records(const record *a, const record *b, adder *to, int is_bounded, buffer *out) {
     summary_header sum = a->header;
     const size_t header_at = out->length, histogram_at = header_at + sizeof sum + sum.customer_length;
     if (reserve(out, sizeof sum + sum.customer_length)) return NO_MEMORY;
@@ -63,7 +61,7 @@ static int add_records(const record *a, const record *b, adder *to, buffer *out)
     int failed = append_combined(&to->histograms, a->histogram, a->header.histogram_length, b->histogram,
                                  b->header.histogram_length, 1, out);
     sum.histogram_length = (uint32_t)(out->length - histogram_at);
-    if (!failed) failed = add_breakdowns(a, b, to, out);
+    if (!failed) failed = add_breakdowns(a, b, to, is_bounded, out);
     if (failed) return failed;
     sum.breakdown_length = (uint32_t)(out->length - histogram_at - sum.histogram_length);
     for (int i = 0; i < COUNTS; i++) sum.counts[i] += b->header.counts[i];
@@ -89,7 +87,7 @@ static int append_sum(const uint8_t *a, size_t a_length, const uint8_t *b, size_
         const int order = !right.length ? -1 : !left.length ? 1
             : compare_customers(left.customer, left.header.customer_length,
                                 right.customer, right.header.customer_length);
-        const int failed = order == 0 ? add_records(&left, &right, to, out)
+        const int failed = order == 0 ? add_records(&left, &right, to, 1, out)
                                       : append_record(order < 0 ? &left : &right, out);
         if (failed) return failed;
         if ((order <= 0 && next_record(&left, a + a_length)) ||
@@ -104,51 +102,18 @@ int64_t batch_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_
     buffer sum = {0};
     const int failed = reserve(&sum, a_length > b_length ? a_length : b_length)
         ? NO_MEMORY : append_sum(a, a_length, b, b_length, &to, &sum);
-    free_writer(&to.histograms);
-    if (to.breakdowns) free_workspace(to.breakdowns);
-    free(to.breakdowns);
+    free_adder(&to);
     *out = sum.bytes;
     return failed ? failed : (int64_t)sum.length;
 }
 
-/* ---- COPY ... (FORMAT BINARY): numbers are big-endian, each value has its length before it -------- */
+/* ---- COPY ... (FORMAT BINARY) ------------------------------------------------------------------ */
 
-static uint8_t *put16(uint8_t *to, uint16_t value) {
-    value = __builtin_bswap16(value);
-    memcpy(to, &value, 2);
-    return to + 2;
-}
-
-static uint8_t *put32(uint8_t *to, uint32_t value) {
-    value = __builtin_bswap32(value);
-    memcpy(to, &value, 4);
-    return to + 4;
-}
-
-static uint8_t *put_bigint(uint8_t *to, uint64_t value) {
-    to = put32(to, 8);
-    value = __builtin_bswap64(value);
-    memcpy(to, &value, 8);
-    return to + 8;
-}
-
-/* Null if there is none. */
-static uint8_t *put_duration(uint8_t *to, uint64_t us, int there) {
-    return there ? put_bigint(to, us) : put32(to, UINT32_MAX);
-}
-
-static uint8_t *put_bytes(uint8_t *to, const uint8_t *bytes, uint32_t length) {
-    to = put32(to, length);
-    memcpy(to, bytes, length);
-    return to + length;
-}
-
-/* numeric: count of base 10 000 digits, weight of the first, sign, decimals, then the digits. */
-static uint8_t *put_numeric(uint8_t *to, unsigned __int128 value) {
-    uint16_t digits[10];
+uint8_t *put_numeric(uint8_t *to, unsigned __int128 value) {
+    uint16_t digits[NUMERIC_DIGITS];
     int count = 0;
     for (; value; value /= 10000) digits[count++] = (uint16_t)(value % 10000);
-    to = put32(to, 8 + 2 * (uint32_t)count);
+    to = put32(to, NUMERIC_HEAD + 2 * (uint32_t)count);
     to = put16(to, (uint16_t)count);
     to = put16(to, (uint16_t)(count ? count - 1 : 0));
     to = put16(put16(to, 0), 0);
@@ -156,12 +121,7 @@ static uint8_t *put_numeric(uint8_t *to, unsigned __int128 value) {
     return to;
 }
 
-static uint64_t timed_requests(const summary_header *header) {
-    return header->counts[TOTAL_REQUESTS] - header->counts[UNTIMED_REQUESTS];
-}
-
-/* The percentiles of DailySummary.percentiles_us; zeros where it has none. */
-static int percentiles(const record *in, uint64_t values[4]) {
+int record_percentiles(const record *in, uint64_t values[4]) {
     const summary_header *header = &in->header;
     const uint64_t timed = timed_requests(header);
     uint64_t ranks[4];
@@ -179,7 +139,7 @@ static int percentiles(const record *in, uint64_t values[4]) {
 static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer *out) {
     enum { COLUMNS = COUNTS + 13, DAYS_TO_2000 = 10957, FIXED_BYTES = 12 * COLUMNS + 32 };
     uint64_t values[4];
-    if (percentiles(in, values)) return BATCH_MALFORMED;
+    if (record_percentiles(in, values)) return BATCH_MALFORMED;
     if (reserve(out, in->length + FIXED_BYTES)) return NO_MEMORY;
     const summary_header *header = &in->header;
     uint8_t *to = put_bigint(put16(out->bytes + out->length, COLUMNS), (uint64_t)attempt_id);
@@ -192,7 +152,7 @@ static int append_row(const record *in, int64_t attempt_id, int64_t part, buffer
     to = put_duration(to, header->min, timed);
     to = put_duration(to, header->max, timed);
     to = put_bytes(to, in->histogram, header->histogram_length);
-    to = header->breakdown_length ? put_bytes(to, in->breakdown, header->breakdown_length) : put32(to, UINT32_MAX);
+    to = header->breakdown_length ? put_bytes(to, in->breakdown, header->breakdown_length) : put32(to, NULL_LENGTH);
     for (int i = 0; i < 4; i++) to = put_duration(to, values[i], timed);
     out->length = (size_t)(to - out->bytes);
     return 0;
@@ -215,6 +175,6 @@ int64_t batch_percentiles(const uint8_t *batch, size_t length, uint64_t *out) {
     for (int64_t count = 0;; count++) {
         if (next_record(&in, batch + length)) return BATCH_MALFORMED;
         if (!in.length) return count;
-        if (percentiles(&in, out + 4 * count)) return BATCH_MALFORMED;
+        if (record_percentiles(&in, out + 4 * count)) return BATCH_MALFORMED;
     }
 }

@@ -19,6 +19,7 @@ SOURCES = (
     "histogram.c",
     "json.c",
     "marks.c",
+    "merge.c",
     "periods.c",
     "program.c",
     "route.c",

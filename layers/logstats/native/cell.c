@@ -1,7 +1,10 @@
 /* Cells, read and written: see cell.h. */
 #include "cell.h"
 
-enum { HAS_CLIENT_ERRORS = 1, IS_RUN = 1 << (COUNTS - 1), KNOWN_FLAGS = 2 * IS_RUN - 1 };
+/* The bit of a run stays where it was with four counts, and those of later counts are above it: what is stored stays readable. */
+enum { IS_RUN = 1 << 3, KNOWN_FLAGS = (1 << COUNTS) - 1 };
+
+static inline uint8_t flag_of(int count) { return (uint8_t)(1 << (count <= UNTIMED_REQUESTS ? count - 1 : count)); }
 enum { FAR = 20 };
 #define MAX_SPREAD (UINT64_C(1) << 40)
 
@@ -158,7 +161,7 @@ static int write_in_order(const cell_numbers *cell, const bucket_counts *b, uint
     *flags = 0;
     for (int i = TOTAL_REQUESTS + 1; i < COUNTS; i++) {
         if (!cell->counts[i]) continue;
-        *flags |= (uint8_t)(HAS_CLIENT_ERRORS << (i - 1));
+        *flags |= flag_of(i);
         to = write_varint(to, cell->counts[i]);
     }
     if (timed) to = write_sum(to, cell->sum);
@@ -287,7 +290,7 @@ int read_cell(const uint8_t **at, const uint8_t *end, cell_numbers *out, bucket_
     *out = (cell_numbers){0};
     if (flags > KNOWN_FLAGS || take_number(at, end, &out->counts[TOTAL_REQUESTS])) return BREAKDOWN_MALFORMED;
     for (int i = TOTAL_REQUESTS + 1; i < COUNTS; i++)
-        if (flags & HAS_CLIENT_ERRORS << (i - 1) && !(out->counts[i] = read_varint(at, end))) return BREAKDOWN_MALFORMED;
+        if (flags & flag_of(i) && !(out->counts[i] = read_varint(at, end))) return BREAKDOWN_MALFORMED;
     if (out->counts[UNTIMED_REQUESTS] > out->counts[TOTAL_REQUESTS]) return BREAKDOWN_MALFORMED;
     const uint64_t timed = timed_of(out);
     if ((timed && take_sum(at, end, &out->sum)) || !is_possible(out)) return BREAKDOWN_MALFORMED;

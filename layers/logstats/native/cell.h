@@ -23,7 +23,7 @@
 
 #define CELL_BITS 7
 #define CELL_WORDS 61 /* of bits for buckets: the last, that of MAX_DURATION_US, is 3872 */
-#define MAX_CELL_HEADER 80 /* bytes before the histogram, at the most */
+#define MAX_CELL_HEADER (10 * COUNTS + 40) /* bytes before the histogram, at the most */
 
 static inline uint32_t cell_bucket(uint64_t us) {
     if (us < (UINT64_C(2) << CELL_BITS)) return (uint32_t)us;

@@ -27,7 +27,7 @@ _ERRORS = {
     -7: "malformed breakdown",
     -8: "the breakdown does not hold what is subtracted",
     -9: "the breakdowns hold more requests than can be counted",
-    -10: "malformed rows of histograms",
+    -10: "malformed rows",
 }
 _NO_MEMORY = -5
 

@@ -196,6 +196,20 @@ int64_t rows_sum(const uint8_t *rows, size_t length, uint64_t *consumed, uint8_t
  * a group; 0 without durations. All rows must be whole. Returns `groups`, ROWS_MALFORMED or what histogram_combine returns. */
 int64_t rows_percentiles(const uint8_t *rows, size_t length, uint32_t groups, uint64_t *out);
 
+/* ---- Contributions that are merged into the daily statistics ------------------------------------- */
+
+/* Rows of COPY ... TO (FORMAT BINARY), without its header: attempt, customer and date, then of the contribution and of the day's
+ * statistics (all null: there are none) the columns logstats.rows.SUMMARY; in the order of customer, date and attempt.
+ *
+ * Each day's statistics and contributions are added up: those of one attempt as parts of an object. `out` has the columns logstats.rows.KEY
+ * and COLUMNS of the sums, as arrays in PostgreSQL's binary form, empty if there are none. Then the KEYs of the days that are left out: those to
+ * which an attempt contributes that is none of `added`, those whose breakdown is not of all their requests, and those that cannot be added up.
+ * `lengths` are those of the `merged_columns` arrays. `repeated` counts of each added attempt the rows that are not its first one of a day.
+ * Returns the number of sums, ROWS_MALFORMED or NO_MEMORY. */
+extern const uint32_t merged_columns;
+int64_t rows_merge(const uint8_t *rows, size_t length, const int64_t *added, size_t added_count, uint64_t *repeated,
+                   uint64_t *lengths, uint8_t **out);
+
 /* ---- Breakdowns -------------------------------------------------------------------------------- */
 
 /* The encoding is described in breakdown.h and cell.h. What returns, returns BREAKDOWN_MALFORMED, BREAKDOWN_NEGATIVE if what

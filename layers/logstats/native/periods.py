@@ -1,4 +1,4 @@
-"""Bind the sums of half-hours by period, written as text; `api.hours` gives them their meaning."""
+"""Bind the sums of half-hours by period, written as text; `api.statistics.half_hours` gives them their meaning."""
 
 import ctypes
 from collections.abc import Sequence

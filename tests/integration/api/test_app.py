@@ -16,8 +16,10 @@ import pytest
 import sqlalchemy as sa
 
 from api.app import create_app
+from api.database.reader import Statement
+from api.fleet.statements import CUSTOMERS
+from api.routes.ingestions import INGESTIONS
 from api.settings import ApiSettings
-from api.statements import CUSTOMERS, INGESTIONS, Statement
 from logstats.settings import DatabaseSettings
 from migrate import schema
 from processor.ingest import Ingestor

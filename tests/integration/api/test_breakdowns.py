@@ -20,8 +20,8 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-import api.breakdowns
-import api.statistics
+import api.breakdown.sums
+import api.statistics.query
 from api.app import create_app
 from api.settings import ApiSettings
 from logstats.settings import DatabaseSettings
@@ -291,7 +291,7 @@ def test_rows_that_come_in_pieces_add_up_to_the_same(
     ]
     uncached = ApiSettings(auth="none", answer_seconds=25, cache_bytes=0)
     whole = [answer.text for answer in read(create_app(database, uncached), *targets)]
-    monkeypatch.setattr(api.breakdowns, "_PIECE_BYTES", 5_000)
+    monkeypatch.setattr(api.breakdown.sums, "_PIECE_BYTES", 5_000)
     assert [answer.text for answer in read(create_app(database, uncached), *targets)] == whole
 
 
@@ -404,8 +404,8 @@ def test_a_zone_that_half_hours_do_not_fit_is_refused_with_the_reason(
 def test_too_much_is_refused_with_the_reason(
     app: FastAPI, ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api.statistics, "MAX_HOURLY_DAYS", 1)
-    monkeypatch.setattr(api.breakdowns, "MAX_BYTES", 100)
+    monkeypatch.setattr(api.statistics.query, "MAX_HOURLY_DAYS", 1)
+    monkeypatch.setattr(api.breakdown.sums, "MAX_BYTES", 100)
     ingest(ingestor, tmp_path / "log", lines(requests(7, [dt.date(2024, 9, 1), dt.date(2024, 9, 2)], 400)))
 
     async def main() -> None:

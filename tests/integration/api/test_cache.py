@@ -8,12 +8,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from api import cache
-from api.cache import CachedStatistics, LRUCache
-from api.reader import Reader
+from api.answers import revisions as revisions_of
+from api.answers.cache import LRUCache
+from api.answers.revisions import REVISIONS
+from api.database.reader import Reader, Statement
 from api.settings import ApiSettings
-from api.statements import REVISIONS, Statement
-from api.statistics import StatisticsQuery
+from api.statistics.query import CachedStatistics, StatisticsQuery
 from logstats.models import Customer
 from logstats.settings import DatabaseSettings
 from tests.days import insert_day
@@ -50,7 +50,7 @@ def test_no_reader_of_many_misses_a_commit_that_it_could_know_of(
     commits: int,
 ) -> None:
     """Readers note what is committed before they ask; a writer commits as fast as it can."""
-    monkeypatch.setattr(cache, "REVISIONS", revisions)
+    monkeypatch.setattr(revisions_of, "REVISIONS", revisions)
     for customer in CUSTOMERS:
         insert_day(engine, customer, DAY, [1])
     committed = dict.fromkeys(CUSTOMERS, 1)

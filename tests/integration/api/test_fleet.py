@@ -17,9 +17,9 @@ import pytest
 import sqlalchemy as sa
 from mangum import Mangum
 
-import api.fleet
-import api.histograms
-import api.overview
+import api.fleet.histograms
+import api.fleet.overview
+import api.fleet.ranks
 import api.routes.customers
 from api.app import create_app
 from api.settings import ApiSettings
@@ -194,7 +194,7 @@ def test_csv_has_all_customers_with_the_same_values_or_a_page_with_a_link_to_the
     database: DatabaseSettings, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ids are as they are: one that a spreadsheet takes for a formula, markup, a comma, a separator of lines."""
-    monkeypatch.setattr(api.fleet, "BATCH", 5)
+    monkeypatch.setattr(api.fleet.ranks, "BATCH", 5)
     requests = fleet.random_requests(7)
     fleet.insert(engine, requests)
     target = f"/customers?from={day(3)}&to={day(5)}"
@@ -275,7 +275,7 @@ def test_more_histograms_than_an_answer_may_merge_are_refused_with_what_still_wo
             assert (await http.get(allowed)).status_code == 200
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.fleet, "MAX_HISTOGRAMS", 5)
+        patch.setattr(api.fleet.ranks, "MAX_HISTOGRAMS", 5)
         for sort in ("duration_p50", "-change_p99"):
             asyncio.run(
                 main(
@@ -291,9 +291,9 @@ def test_more_histograms_than_an_answer_may_merge_are_refused_with_what_still_wo
                     "more than 5",
                 )
             )
-        patch.setattr(api.overview, "MAX_HISTOGRAMS", 5)
+        patch.setattr(api.fleet.overview, "MAX_HISTOGRAMS", 5)
         asyncio.run(main(f"/overview?{days}", f"/overview?{days}&percentiles=false", "or percentiles=false"))
-    monkeypatch.setattr(api.histograms, "MAX_BYTES", 100)
+    monkeypatch.setattr(api.fleet.histograms, "MAX_BYTES", 100)
     asyncio.run(main(f"/customers?{days}", f"/customers?from={day(9)}", "MiB"))
 
 
@@ -310,7 +310,7 @@ def test_a_merge_that_takes_too_long_is_ended_in_time_and_the_next_request_is_an
     async def main() -> None:
         async with client(database, answer_seconds=0.5) as http:
             with monkeypatch.context() as patch:
-                patch.setattr(api.histograms, "_PIECE_BYTES", 1)
+                patch.setattr(api.fleet.histograms, "_PIECE_BYTES", 1)
                 patch.setattr(asyncio, "to_thread", never)
                 assert (await http.get("/overview")).status_code == 503
             while (await http.get("/overview")).status_code != 200:
@@ -330,7 +330,7 @@ def test_others_are_answered_while_histograms_are_merged(
         assert answered.wait(60)
         return merge(rows, groups)
 
-    monkeypatch.setattr(api.histograms, "percentiles_of_groups", slow)
+    monkeypatch.setattr(api.fleet.histograms, "percentiles_of_groups", slow)
 
     async def main() -> None:
         async with client(database) as http:
@@ -377,7 +377,7 @@ def test_an_overview_merges_histograms_piece_by_piece(
     database: DatabaseSettings, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pieces that end anywhere in a row."""
-    monkeypatch.setattr(api.histograms, "_PIECE_BYTES", 1)
+    monkeypatch.setattr(api.fleet.histograms, "_PIECE_BYTES", 1)
     requests = fleet.random_requests(9)
     fleet.insert(engine, requests)
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from api.reader import DatabaseUnavailableError, Reader
+from api.database.reader import DatabaseUnavailableError, Reader
 from api.settings import ApiSettings
 from local.postgres import EmbeddedPostgres
 from logstats.settings import DatabaseSettings

@@ -1,6 +1,8 @@
 """`logstats expire`, as a command."""
 
 import json
+import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from logstats.settings import DatabaseSettings
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 
-LINES = random_lines(1, 300)
-"""Of five customers, from 2024-09-04 to 07."""
+LINES = random_lines(1, 300, first=date(2024, 9, 29))
+"""Of five customers, from 2024-09-29 to 10-02."""
 
 
 def run(database: DatabaseSettings, *arguments: str) -> Any:  # noqa: ANN401 - click's result
@@ -38,22 +40,35 @@ def kept(first: str) -> oracle.Statistics:
 def test_days_before_a_date_are_removed_after_a_look(
     database: DatabaseSettings, engine: sa.Engine, log: Path
 ) -> None:
-    told = run(database, "expire", "--before", "2024-09-06", "--dry-run")
-    counts = "10 customer-days (10 contributions) before 2024-09-06"
-    assert told.stdout == f"would remove {counts}; 0 customers would have none left\n"
-    assert tables.statistics(engine) == kept("2024-09-04")
-    done = run(database, "expire", "--before", "2024-09-06")
-    assert done.stdout == f"removed {counts}; 0 customers have none left\n"
-    assert tables.statistics(engine) == kept("2024-09-06")
+    told = run(database, "expire", "--before", "2024-10-07", "--dry-run").stdout
+    assert re.fullmatch(
+        r"would remove 4 partitions \(0\.\d MB\); 0 customers would have no day left; closed before 2024-10-01,"
+        r" sealed before 2024-10-01\n",
+        told,
+    )
+    assert tables.statistics(engine) == kept("2024-09-29")
+    done = run(database, "expire", "--before", "2024-10-07").stdout
+    assert done == told.replace("would remove", "removed").replace("would have", "have")
+    assert tables.statistics(engine) == kept("2024-10-01")
     again = json.loads(run(database, "ingest", str(log), "--json").stdout)
     assert (again["outcome"], again["expired"]) == ("unchanged", 0)
     with log.open("a") as file:
         file.write("broken\n")
     replaced = json.loads(run(database, "ingest", str(log), "--json").stdout)
     assert (replaced["outcome"], replaced["accepted"]) == ("replaced", 300)
-    assert replaced["expired"] == sum(line[:10] < "2024-09-06" for line in LINES)
+    assert replaced["expired"] == sum(line[:10] < "2024-10-01" for line in LINES)
     assert "expired" in run(database, "ingest", str(log)).stdout
-    assert tables.statistics(engine) == kept("2024-09-06")
+    assert tables.statistics(engine) == kept("2024-10-01")
+
+
+def test_days_that_are_too_old_are_sealed_when_asked(
+    database: DatabaseSettings, engine: sa.Engine, log: Path
+) -> None:
+    told = json.loads(run(database, "expire", "--seal-days", "35", "--json").stdout)
+    assert (told["horizon"], told["partitions"], told["customers"]) == ("1970-01-01", 3, 0)
+    assert tables.statistics(engine) == kept("2024-09-29")
+    with pytest.raises(UserError, match=r"counts on days that are sealed, 2024-09-29 to 2024-10-02"):
+        run(database, "ingest", str(log), "--again")
 
 
 def test_days_that_are_too_old_are_removed(database: DatabaseSettings, engine: sa.Engine, log: Path) -> None:
@@ -61,9 +76,10 @@ def test_days_that_are_too_old_are_removed(database: DatabaseSettings, engine: s
     assert shown.count("\n") == 1
     told = json.loads(shown)
     assert 0 < told.pop("seconds") < 60
-    assert told.pop("horizon") > "2026"
+    assert told.pop("horizon") == told.pop("sealed") > "2026"
+    assert told.pop("bytes") > 0
     assert told == {
-        "customer_days": 20, "contributions": 20, "customers": 5, "finished": True, "dry_run": False,
+        "partitions": 6, "customer_days": 0, "customers": 5, "finished": True, "dry_run": False,
     }  # fmt: skip
     assert (tables.statistics(engine), tables.customers(engine)) == ({}, {})
 
@@ -71,7 +87,7 @@ def test_days_that_are_too_old_are_removed(database: DatabaseSettings, engine: s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Give either --days or --before."),
+        ((), "Give --days, --before or --seal-days."),
         (("--days", "3", "--before", "2024-09-06"), "Give either --days or --before."),
         (("--before", "2999-01-01"), "2999-01-01 is in the future; today, "),
         (("--before", "2999-01-01", "--dry-run"), "2999-01-01 is in the future; today, "),
@@ -85,4 +101,4 @@ def test_nonsense_is_refused(
     with pytest.raises(UserError) as raised:
         run(database, "expire", *arguments)
     assert str(raised.value).startswith(message)
-    assert tables.statistics(engine) == kept("2024-09-04")
+    assert tables.statistics(engine) == kept("2024-09-29")

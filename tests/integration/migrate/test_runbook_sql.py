@@ -43,7 +43,7 @@ def aurora(
 
 
 def test_the_runbook_has_statements_and_the_data_api_takes_nothing_in_them_for_a_parameter() -> None:
-    assert {statement.split()[0] for statement in STATEMENTS} == {"SELECT", "TRUNCATE", "CREATE"}
+    assert {statement.split()[0] for statement in STATEMENTS} == {"SELECT", "TRUNCATE"}
     assert not [statement for statement in STATEMENTS if ":" in statement]
 
 

@@ -17,7 +17,7 @@ from tests.logs import as_bytes, random_lines
 from tests.s3_double import S3Double
 
 BUCKET = "request-logs"
-A, B, LARGE = random_lines(1, 300), random_lines(2, 200), random_lines(3, 30_000, customers=20)
+A, B, LARGE = random_lines(1, 300), random_lines(2, 200), random_lines(3, 3_000, customers=20) * 10
 COPIES = 4
 
 

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from processor.reading.objects import SourceError
 from processor.reading.s3 import S3Object
 from processor.reject_stores import LocalRejectStore
 from processor.requests import EventRequest
+from processor.retention.expiry import expire
 from tests import events, oracle, sample_logs, tables
 from tests.integration.processor.conftest import REJECTS, deliver
 from tests.logs import as_bytes, random_lines
@@ -171,6 +173,24 @@ def test_a_message_that_another_delivery_does_not_help_is_kept_with_the_reason(
         assert documents["1"]["failures"][0]["object"] is None
         assert "no event of S3" in documents["1"]["failures"][0]["reason"]
     tables.check(engine, A)
+
+
+def test_an_object_that_counts_on_a_sealed_day_is_kept_as_undeliverable(
+    s3: "S3Client", engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new version, and its withdrawal; the other object of the message counts."""
+    monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
+    assert deliver(upload(s3, "a.log", A, "01")) == []
+    expire(engine, sealed=date(2024, 10, 1))
+    new, other = put(s3, "a.log", as_bytes(A[:9])), put(s3, "b.log", as_bytes(B))
+    replaced = records(created("a.log", new, "02"), created("b.log", other, "01"))
+    assert deliver(replaced, records(removed("a.log", delete(s3, "a.log"), "03"))) == []
+    for document in undeliverable(s3).values():
+        (failure,) = document["failures"]
+        assert failure["object"] == f"s3://{BUCKET}/a.log"
+        assert "a.log: it counts on days that are sealed, 2024-09-04 to 2024-09-07" in failure["reason"]
+    assert len(undeliverable(s3)) == 2
+    tables.check(engine, A + B)
 
 
 def test_a_message_with_an_object_that_another_delivery_may_help_comes_again(

@@ -52,4 +52,4 @@ def test_memory_does_not_depend_on_the_number_of_lines() -> None:
         tracemalloc.stop()
         return size
 
-    assert peak(80_000) < 1.05 * peak(16_384)
+    assert peak(32_768) < 1.05 * peak(16_384)

@@ -8,7 +8,7 @@ from collections import Counter
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from api.reader import connect_arguments
+from api.database.reader import connect_arguments
 from api.settings import ApiSettings
 from logstats.settings import RDS_CA_FILE, DatabaseSettings
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from api.authorisation import Rule, caller
+from api.requests.authorisation import Rule, caller
 from api.settings import Auth
 from report.client import AUTHORIZERS, ApiFunction, ReportError, request
 

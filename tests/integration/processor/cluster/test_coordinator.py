@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
+from processor.cluster import __main__ as command_line
 from processor.cluster import coordinator as cluster
 from processor.cluster.coordinator import Coordinator, on_this_machine
 from processor.cluster.members import ClusterError, Layout, member, open_log
@@ -27,8 +28,8 @@ from processor.reading.objects import LocalFile, StoredObject
 from tests import tables
 from tests.logs import as_bytes, random_lines
 
-LINES = random_lines(seed=7, count=40_000, customers=40)
-COPIES = 10  # 20 MB: several chunks for each worker
+LINES = random_lines(seed=7, count=4_000, customers=40)
+COPIES = 100  # 20 MB: several chunks for each worker
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_reading_may_take_longer_than_a_transaction_may_be_idle(
 def test_a_killed_process_leaves_nothing_and_the_next_run_succeeds(
     ingestor: Ingestor, database: DatabaseSettings, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log.write_bytes(log.read_bytes() * 8)
+    log.write_bytes(log.read_bytes() * 2)
     started: list[int] = []
 
     class Recorded(subprocess.Popen[str]):
@@ -123,7 +124,7 @@ def test_a_killed_process_leaves_nothing_and_the_next_run_succeeds(
             clustered(ingestor, database, log, kill_one).ingest_file(LocalFile.at(log))
     assert tables.merged_rows(ingestor.engine) == []
     summary = clustered(ingestor, database, log).ingest_file(LocalFile.at(log))
-    assert (summary.outcome, summary.accepted) == ("ingested", 8 * COPIES * len(LINES))
+    assert (summary.outcome, summary.accepted) == ("ingested", 2 * COPIES * len(LINES))
     assert set(tables.leftovers(ingestor.engine).values()) == {0}
 
 
@@ -224,20 +225,35 @@ def test_the_processes_of_a_machine_share_its_cores(
         assert (len(set(layout.addresses)), layout.workers) == (processes, each)
 
 
-def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> tuple[int, list[str]]:
+    """Run the command line here; return its status, and what it says on standard error."""
+    monkeypatch.setattr("sys.argv", ["processor.cluster", "a.log", *arguments])
+    try:
+        status = command_line.main()
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    output, errors = capsys.readouterr()
+    assert output == ""
+    return status, errors.splitlines()
+
+
+def test_a_wrong_setting_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "nonsense")
-    command = [sys.executable, "-m", "processor.cluster", "a.log", "--addresses", "a:1", "--process-id", "0"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
+    status, (line,) = told(monkeypatch, capsys, "--addresses", "a:1", "--process-id", "0")
+    assert status == 1
     assert line.startswith("process 0: DATABASE_URL")
 
 
 @pytest.mark.parametrize(
     ("more", "message"), [(["--process-id", "2"], "--process-id must be 0 to 1"), ([], "--process-id")]
 )
-def test_wrong_options_are_one_clear_error(more: list[str], message: str) -> None:
-    command = [sys.executable, "-m", "processor.cluster", "a.log", "--addresses", "a:1,b:1", *more]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert message in result.stderr.splitlines()[-1]
+def test_wrong_options_are_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    status, lines = told(monkeypatch, capsys, "--addresses", "a:1,b:1", *more)
+    assert status == 2
+    assert message in lines[-1]

@@ -41,8 +41,7 @@ def stage(
     sink.build("stage", 0, 1).write_batch(
         [(0, each) for each in (*batches(requests[:half]), *batches(requests[half:]))]
     )
-    with connection.begin():
-        sink.finish(connection)
+    sink.finish(connection)
     skipped = len(lines) - len(requests)
     digest = blake3(content).digest()
     return [[PartReport(0, len(lines), len(requests), skipped, {}, len(content), digest, b"", [])]]

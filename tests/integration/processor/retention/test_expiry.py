@@ -19,18 +19,20 @@ from processor.ingest_summary import IngestSummary
 from processor.ledger import commit, stripes, transaction
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.merge import IntegrityError
+from processor.ledger.verify import Verification
 from processor.reading.objects import FILE_BUCKET
 from processor.retention import expiry
 from tests import oracle, tables
 from tests.ingests import ingest
 from tests.logs import random_lines
 
-DAYS = [dt.date(2024, 9, 4) + dt.timedelta(day) for day in range(6)]
+DAYS = [dt.date(2024, 9, 28) + dt.timedelta(day) for day in range(6)]
 HORIZON = DAYS[3]
+"""The first of a month."""
 
 
 def lines_of(seed: int, count: int = 400) -> list[str]:
-    return random_lines(seed, count, customers=7, days=len(DAYS))
+    return random_lines(seed, count, customers=7, days=len(DAYS), first=DAYS[0])
 
 
 def from_day(lines: Iterable[str], horizon: dt.date) -> list[str]:
@@ -61,11 +63,14 @@ def test_what_is_behind_the_horizon_goes_and_the_rest_stays(engine: sa.Engine, p
     put("b.log", second)
     previewed = expiry.preview(engine, HORIZON)
     assert tables.statistics(engine) == oracle.statistics(first + second), "a preview changes nothing"
-    assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
+    assert expiry.horizons(engine)[0] == dt.date(1970, 1, 1)
     removed = expiry.expire(engine, HORIZON)
-    assert removed == previewed == expiry.Expiry(HORIZON, 3 * 7, 2 * 3 * 7)
+    assert removed == previewed
+    assert (removed.horizon, removed.sealed, removed.partitions) == (HORIZON, HORIZON, 4), (
+        "August's, and September's"
+    )
     check(engine, first + second, HORIZON)
-    assert expiry.expire(engine, HORIZON) == expiry.Expiry(HORIZON), "a second run finds nothing"
+    assert expiry.expire(engine, DAYS[5]) == expiry.Expiry(HORIZON, HORIZON), "a second run finds nothing"
 
 
 def test_later_lines_of_closed_days_are_counted_as_expired(engine: sa.Engine, put: Put) -> None:
@@ -104,17 +109,27 @@ def test_what_was_removed_is_not_subtracted_again(
 
 
 def test_a_horizon_never_returns_and_is_not_in_the_future(engine: sa.Engine) -> None:
-    today = expiry.horizon_of(engine, 0)
+    today = expiry._today(engine)
     assert abs(today - dt.datetime.now(dt.UTC).date()) <= dt.timedelta(1)
     tomorrow = today + dt.timedelta(1)
     for run in (expiry.expire, expiry.preview):
         with pytest.raises(expiry.RetentionError, match=f"{tomorrow} is in the future"):
             run(engine, tomorrow)
-    assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
-    assert expiry.expire(engine, today).horizon == today
+        with pytest.raises(expiry.RetentionError, match=f"{tomorrow} is in the future"):
+            run(engine, sealed=tomorrow)
+    assert expiry.horizons(engine)[0] == dt.date(1970, 1, 1)
+    assert expiry.expire(engine, today).horizon == today.replace(day=1)
     for run in (expiry.expire, expiry.preview):
-        assert run(engine, HORIZON).horizon == today
-    assert expiry.horizon_of(engine, 30) == today - dt.timedelta(30)
+        assert run(engine, HORIZON).horizon == today.replace(day=1)
+
+
+def test_a_month_is_too_old_when_all_of_its_days_are(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expiry, "_today", lambda _: dt.date(2024, 10, 31))
+    assert [expiry.horizon_of(engine, days) for days in (30, 31, None)] == [
+        dt.date(2024, 10, 1), dt.date(2024, 9, 1), dt.date(1970, 1, 1),
+    ]  # fmt: skip
 
 
 def test_customers_without_a_day_left_are_gone_and_revisions_advance(engine: sa.Engine, put: Put) -> None:
@@ -124,7 +139,7 @@ def test_customers_without_a_day_left_are_gone_and_revisions_advance(engine: sa.
     previewed = expiry.preview(engine, HORIZON)
     removed = expiry.expire(engine, HORIZON)
     assert removed == previewed
-    assert (removed.customer_days, removed.customers) == (2, 1)
+    assert removed.customers == 1
     after = tables.revisions(engine)
     assert after.keys() == {"both", "new"}
     assert after["both"] > max(before.values())
@@ -145,8 +160,9 @@ def test_what_is_staged_is_left_to_its_commit(engine: sa.Engine, put: Put) -> No
 
     with mock.patch.object(commit, "_commit", after_a_run):
         summary = put("a.log", lines_of(1))
-    assert calls[0].contributions == 3 * 7
+    assert calls[0].partitions == 3, "one has what is staged"
     assert summary.expired == 400 - len(from_day(lines_of(1), HORIZON))
+    assert expiry.expire(engine).partitions == 1
     check(engine, lines_of(1) + lines_of(2), HORIZON)
 
 
@@ -175,10 +191,10 @@ def test_a_commit_that_holds_its_locks_is_wholly_before_the_horizon(
         assert reached.wait(20)
         run = threads.submit(expiry.expire, engine, HORIZON)
         tables.wait_for_waiting(engine)
-        assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
+        assert expiry.horizons(engine)[0] == dt.date(1970, 1, 1)
         go_on.set()
         assert ingest.result(20).expired == 0
-        assert run.result(20).customer_days == 3 * 7
+        assert run.result(20).partitions == 4
     check(engine, lines_of(1), HORIZON)
 
 
@@ -198,13 +214,13 @@ def test_a_commit_that_waits_for_its_locks_is_wholly_after_the_horizon(engine: s
 def test_the_horizon_never_goes_back_when_two_runs_overlap(engine: sa.Engine, put: Put) -> None:
     """The earlier run has seen that its horizon is newer than the current one; then the later run closes more days."""
     put("a.log", lines_of(1))
-    with paused(expiry, "current_horizon") as (reached, go_on), ThreadPoolExecutor() as threads:
-        earlier = threads.submit(expiry.expire, engine, DAYS[1])
+    with paused(expiry, "_checked") as (reached, go_on), ThreadPoolExecutor() as threads:
+        earlier = threads.submit(expiry.expire, engine, dt.date(2024, 9, 1))
         assert reached.wait(20)
         assert expiry.expire(engine, HORIZON).horizon == HORIZON
         go_on.set()
         assert earlier.result(20).horizon == HORIZON
-    assert expiry.current_horizon(engine) == HORIZON
+    assert expiry.horizons(engine)[0] == HORIZON
     check(engine, lines_of(1), HORIZON)
 
 
@@ -213,8 +229,8 @@ def test_runs_and_ingests_at_once_need_no_second_try(
 ) -> None:
     """No deadlock, whatever meets; small transactions, so that much does."""
     monkeypatch.setattr(transaction, "_TRIES", 1)
-    monkeypatch.setattr(expiry, "_ROWS", 5)
     monkeypatch.setattr(expiry, "_CUSTOMERS", 3)
+    monkeypatch.setattr(expiry, "_PAUSE_SECONDS", 0.1)
     for number in range(4):
         put(f"{number}.log", lines_of(number))
     rng = random.Random(1)
@@ -227,7 +243,7 @@ def test_runs_and_ingests_at_once_need_no_second_try(
 
     with ThreadPoolExecutor(12) as threads:
         ingests = [threads.submit(ingest, number) for number in final]
-        horizons = (DAYS[1], DAYS[2], HORIZON, HORIZON)
+        horizons = (dt.date(2024, 8, 1), dt.date(2024, 9, 1), HORIZON, HORIZON)
         runs = [threads.submit(expiry.expire, engine, horizon) for horizon in horizons]
         for ingested in ingests:
             ingested.result(60)
@@ -237,43 +253,73 @@ def test_runs_and_ingests_at_once_need_no_second_try(
     check(engine, [line for lines in final.values() for line in lines], HORIZON)
 
 
-def test_every_transaction_is_small_and_leaves_the_tables_consistent(
+def test_a_run_stops_between_two_transactions_when_its_time_is_up_and_the_next_goes_on(
     engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reader sees each day whole or not at all, and a customer that agrees with its days."""
-    monkeypatch.setattr(expiry, "_ROWS", 4)
+    """Readers see each day whole or not at all, and the customers follow when no day is left."""
     monkeypatch.setattr(expiry, "_CUSTOMERS", 3)
-    lines = lines_of(1) + lines_of(2)
-    put("a.log", lines_of(1))
-    put("b.log", lines_of(2))
-    whole = oracle.statistics(lines)
-    steps: list[int] = []
-
-    def look(customer_days: int) -> None:
-        steps.append(customer_days)
-        found = tables.statistics(engine)
-        assert found == {key: whole[key] for key in found}
-        assert tables.customers(engine) == oracle.customers(found)
-
-    total = expiry.expire(engine, HORIZON, progress=look)
-    assert max(steps) == 4
-    assert sum(steps) == total.customer_days == 3 * 7
+    lines = lines_of(1)
+    put("a.log", lines)
+    kept = oracle.statistics(from_day(lines, HORIZON))
+    told: list[expiry.Expiry] = []
+    while not told or not told[-1].finished:
+        clock = iter([0, 0, 1])
+        monkeypatch.setattr(expiry, "time", SimpleNamespace(monotonic=lambda clock=clock: next(clock)))
+        told.append(expiry.expire(engine, HORIZON, until=0.5))
+        assert tables.statistics(engine) in (oracle.statistics(lines), kept)
+        if tables.customers(engine) != oracle.customers(oracle.statistics(lines)):
+            assert tables.statistics(engine) == kept
+        assert not list(Verification(engine).differences())
     check(engine, lines, HORIZON)
 
 
-def test_a_run_stops_between_two_transactions_when_its_time_is_up(
+def test_a_reader_is_not_kept_waiting_and_the_partition_goes_when_it_has_read(
     engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All customers are one batch, whose days need many transactions."""
-    monkeypatch.setattr(expiry, "_ROWS", 4)
+    """Such as a verification of minutes: the run lets go of its place in the queue, and tries again."""
     put("a.log", lines_of(1))
-    clock = [0.0]
-    monkeypatch.setattr(expiry, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    stopped = expiry.expire(engine, HORIZON, until=2.5, progress=lambda _: clock.append(clock.pop() + 1))
-    assert (stopped.finished, stopped.contributions) == (False, 3 * 4)
-    finished = expiry.expire(engine, HORIZON, until=99, progress=lambda _: None)
-    assert (finished.finished, finished.contributions) == (True, 3 * 7 - 3 * 4)
+    monkeypatch.setattr(expiry, "_PAUSE_SECONDS", 0.1)
+    with engine.connect() as reader, ThreadPoolExecutor() as threads:
+        reader.execute(sa.text("SELECT count(*) FROM daily_statistics"))
+        run = threads.submit(expiry.expire, engine, HORIZON)
+        tables.wait_for_waiting(engine)
+        with engine.begin() as other:
+            other.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
+            assert other.scalar(sa.text("SELECT count(*) FROM daily_statistics")) == 7 * len(DAYS)
+        assert not run.done()
+        reader.rollback()
+        assert run.result(20).partitions == 4
     check(engine, lines_of(1), HORIZON)
+
+
+def test_a_partition_that_reaches_over_the_horizon_loses_its_closed_days(
+    engine: sa.Engine, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that was full before there were months. Its contributions stay until the whole partition is sealed."""
+    monkeypatch.setattr(expiry, "_ROWS", 5)
+    make_one_partition(engine, dt.date(2024, 11, 1))
+    put("a.log", lines_of(1))
+    previewed = expiry.preview(engine, HORIZON)
+    removed = expiry.expire(engine, HORIZON)
+    assert removed == previewed
+    assert (removed.partitions, removed.customer_days) == (0, 3 * 7)
+    kept = from_day(lines_of(1), HORIZON)
+    tables.check(engine, kept)
+    assert tables.customers(engine) == oracle.customers(oracle.statistics(kept))
+    assert expiry.expire(engine, dt.date(2024, 11, 1)).partitions == 2
+    assert tables.customers(engine) == {}
+
+
+def make_one_partition(engine: sa.Engine, until: dt.date) -> None:
+    with engine.begin() as connection:
+        for table in ("contributions", "daily_statistics"):
+            for month in ("08", "09", "10"):
+                connection.execute(sa.text(f"DROP TABLE {table}_2024_{month}"))
+            connection.execute(
+                sa.text(
+                    f"CREATE TABLE {table}_before PARTITION OF {table} FOR VALUES FROM (MINVALUE) TO ('{until}')"
+                )
+            )
 
 
 @pytest.mark.parametrize("zone", ["Etc/GMT+12", "Pacific/Kiritimati"])
@@ -284,7 +330,7 @@ def test_today_is_the_day_in_utc(engine: sa.Engine, zone: str) -> None:
         connection.execute(sa.text(f"ALTER DATABASE {name} SET timezone = '{zone}'"))
     engine.dispose()
     before = dt.datetime.now(dt.UTC).date()
-    assert expiry.horizon_of(engine, 0) in (before, dt.datetime.now(dt.UTC).date())
+    assert expiry._today(engine) in (before, dt.datetime.now(dt.UTC).date())
 
 
 def test_without_a_horizon_nothing_is_guessed(engine: sa.Engine, put: Put) -> None:

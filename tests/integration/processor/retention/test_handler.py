@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings, SettingsError
 from processor.ingest import Ingestor
+from processor.ledger.horizon import SealedError
 from processor.retention import expiry
 from processor.retention import handler as retention_handler
 from processor.retention.handler import RetentionFailedError, UnfinishedError, handler
@@ -40,17 +42,34 @@ def test_days_older_than_the_setting_are_removed(
     days = [horizon + dt.timedelta(day) for day in (-2, -1, 0, 1)]
     ingest_days(ingestor, tmp_path / "a.log", *days)
     told = invoke()
+    assert told.pop("partitions") == 2 * len({"2024-08", "2024-09", "2024-10", f"{days[0]:%Y-%m}"})
+    assert told.pop("bytes")
     assert told == {
         "horizon": horizon.isoformat(),
-        "customer_days": 2,
-        "contributions": 2,
+        "sealed": horizon.isoformat(),
+        "customer_days": 0,
         "customers": 0,
         "finished": True,
     }
     assert {day for _, day in tables.statistics(ingestor.engine)} == {day.isoformat() for day in days[2:]}
     assert [(record.levelname, record.name, vars(record)["retention"]) for record in caplog.records] == [
-        ("INFO", "retention", told)
+        ("INFO", "retention", ANY)
     ]
+
+
+def test_days_older_than_another_setting_are_sealed(
+    ingestor: Ingestor, environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.delenv("RETENTION_DAYS")
+    environment.setenv("SEAL_DAYS", "35")
+    ingest_days(ingestor, tmp_path / "a.log", dt.date(2024, 9, 4))
+    before = tables.statistics(ingestor.engine)
+    told = invoke()
+    assert (told["horizon"], told["partitions"]) == ("1970-01-01", 3)
+    assert told["sealed"] == expiry.horizon_of(ingestor.engine, 35).isoformat()
+    assert tables.statistics(ingestor.engine) == before != {}
+    with pytest.raises(SealedError):
+        ingest_days(ingestor, tmp_path / "a.log", dt.date(2024, 9, 5))
 
 
 def test_what_is_left_when_the_time_is_up_is_an_error_and_the_next_run_does_it(
@@ -59,16 +78,19 @@ def test_what_is_left_when_the_time_is_up_is_an_error_and_the_next_run_does_it(
     ingest_days(ingestor, tmp_path / "a.log", dt.date(2024, 9, 4))
     with pytest.raises(UnfinishedError, match=r"the time was not enough: \{'horizon': "):
         invoke(seconds=10)
-    assert invoke()["customer_days"] == 1
+    assert invoke()["customers"] == 1
     assert tables.statistics(ingestor.engine) == {}
 
 
+@pytest.mark.parametrize("name", ["RETENTION_DAYS", "SEAL_DAYS"])
 @pytest.mark.parametrize("wrong", ["", "0", "soon", "36501"])
-def test_nonsense_is_refused(environment: pytest.MonkeyPatch, engine: sa.Engine, wrong: str) -> None:
-    environment.setenv("RETENTION_DAYS", wrong)
-    with pytest.raises(SettingsError, match="RETENTION_DAYS: Input should be"):
+def test_nonsense_is_refused(
+    environment: pytest.MonkeyPatch, engine: sa.Engine, name: str, wrong: str
+) -> None:
+    environment.setenv(name, wrong)
+    with pytest.raises(SettingsError, match=f"{name}: Input should be"):
         invoke()
-    assert expiry.current_horizon(engine) == dt.date(1970, 1, 1)
+    assert expiry.horizons(engine)[0] == dt.date(1970, 1, 1)
 
 
 def test_a_database_that_comes_back_is_waited_for(

@@ -1,7 +1,7 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from api.parameters import end_of
+from api.requests.parameters import end_of
 from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
 IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=MAX_CUSTOMER_ID_CHARACTERS)

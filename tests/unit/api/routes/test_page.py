@@ -3,8 +3,8 @@ import functools
 import pytest
 from fastapi import FastAPI
 
-from api import problems
 from api.assets import assets
+from api.requests import problems
 from api.routes import page
 from api.settings import ApiSettings
 from tests import asgi

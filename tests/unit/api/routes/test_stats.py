@@ -6,12 +6,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api import problems
-from api.cache import CachedStatistics, LRUCache
-from api.reader import Reader
+from api.answers.cache import LRUCache
+from api.database.reader import Reader
+from api.requests import problems
 from api.routes import stats
 from api.settings import ApiSettings
-from api.statements import DAILY_STATISTICS
+from api.statistics.query import CachedStatistics
+from api.statistics.statements import DAILY_STATISTICS
 from tests.asgi import get
 
 

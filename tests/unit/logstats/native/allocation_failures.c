@@ -19,6 +19,7 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #include "aggregate.c"
 #define record batch_record /* aggregate.c has a function of that name */
 #include "batch.c"
+#include "merge.c"
 #undef record
 #include "breakdown.c"
 #include "cell.c"
@@ -28,9 +29,11 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #include "histogram.c"
 #include "json.c"
 #include "marks.c"
-#define put_numbers put_numbers_of_period /* sums.c has a function of that name */
+#define put_numbers put_numbers_of_period /* sums.c has a function of that name, text.c the other */
+#define put put_in_period
 #include "periods.c"
 #undef put_numbers
+#undef put
 #include "program.c"
 #include "text.c"
 #include "totals.c"
@@ -56,6 +59,36 @@ static int work_in_columns(void) {
     failed = failed || a->counts.accepted != 2;
     aggregator_free(a);
     return failed;
+}
+
+/* Rows of a contribution twice, beside statistics that are the same: `batch` has the summary. */
+static size_t put_merged(const batch_record *summary, uint8_t *rows) {
+    const summary_header *header = &summary->header;
+    uint8_t *to = rows;
+    for (int row = 0; row < 4; row++) {
+        to = put_bigint(put16(to, ROW_COLUMNS), row < 3 ? 1 : 2);
+        to = put32(put32(put_bytes(to, (const uint8_t *)"b" + (row > 1), row < 2), 4), 0);
+        for (int side = 0; side < 2; side++) {
+            for (int i = 0; i < COUNTS; i++) to = put_bigint(to, header->counts[i]);
+            to = put_numeric(to, header->sum_low);
+            to = put_bigint(put_bigint(to, header->min), header->max);
+            to = put_bytes(to, summary->histogram, header->histogram_length);
+            to = put_bytes(to, summary->breakdown, header->breakdown_length);
+        }
+    }
+    return (size_t)(put16(to, UINT16_MAX) - rows);
+}
+
+static int work_on_days(const uint8_t *batch, size_t length) {
+    static uint8_t rows[1 << 16];
+    batch_record summary = {.at = batch};
+    if (next_record(&summary, batch + length) || 16 * summary.length > sizeof rows) return -1;
+    const int64_t added[] = {1, 2};
+    uint64_t repeated[2], lengths[DAY_COLUMNS + KEY_COLUMNS];
+    uint8_t *out = NULL;
+    const int64_t days = rows_merge(rows, put_merged(&summary, rows), added, 2, repeated, lengths, &out);
+    kernel_free(out);
+    return days != 2 || repeated[0] != 1;
 }
 
 /* Routes enough to leave some out, and durations enough to take lists up; then sums of what comes out. */
@@ -95,7 +128,7 @@ static int work_on_routes(void) {
         breakdown_sum(rows, lengths, 2, NULL, 0, ALL_PARTS, 1, 1, &all) < 0 ||
         breakdown_slots(rows, lengths, 2, groups, 1, &item) < 0 ||
         breakdown_periods(rows, lengths, 2, labels, &around, &text) < 0 ||
-        batch_add(out, (size_t)length, out, (size_t)length, &batch) < 0;
+        batch_add(out, (size_t)length, out, (size_t)length, &batch) < 0 || work_on_days(out, (size_t)length);
     kernel_free(sum);
     kernel_free(back);
     kernel_free(items);

@@ -255,6 +255,7 @@ def test_one_duration_is_counted_however_often(duration: bytes, count: int) -> N
     ),
     st.randoms(use_true_random=False),
 )
+@settings(max_examples=settings().max_examples // 2)  # each is thousands of lines
 def test_mixed_counters(counts: list[tuple[int, int]], rng: random.Random) -> None:
     durations = [us for us, count in counts for _ in range(count)]
     rng.shuffle(durations)
@@ -285,9 +286,9 @@ def test_many_customers_and_days() -> None:
     data = b"".join(
         b"%d-%02d-%02d 00:00:00 customer_%d /a %d 0.%03d\n"
         % (1970 + i % 230, 1 + i % 12, 1 + i % 28, i % 3001, 100 + i % 500, i % 1000)
-        for i in range(60_000)
+        for i in range(20_000)
     )
-    assert check(data).accepted == 60_000
+    assert check(data).accepted == 20_000
 
 
 @pytest.mark.nightly

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -39,13 +38,15 @@ def test_many_summaries_are_handed_on_piece_by_piece_and_each_once(
     assert len([piece for piece in pieces if piece]) > 2
     assert all(sum(len(item.summaries.encoded) for item in piece[:-1]) <= 10_000 for piece in pieces)
     lines: Counter[str] = Counter()
-    for partial in chain.from_iterable(pieces):
-        for customer, summary in partial.summaries:
-            lines[customer] += summary.total_requests
+    for piece in pieces:
+        for item in piece:
+            for customer, summary in item.summaries:
+                lines[customer] += summary.total_requests
     assert lines == Counter(line.split()[2] for line in LINES)
     (last,) = handed_on[-1]
     assert isinstance(last, tuple)
-    assert last[1].accepted == len(LINES)
+    report = last[1]
+    assert report.accepted == len(LINES)
 
 
 def test_a_range_is_not_read_on_when_another_has_failed(tmp_path: Path) -> None:

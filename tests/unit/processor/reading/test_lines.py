@@ -223,7 +223,7 @@ def test_a_mark_behind_an_empty_line_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [(ONE + b"\n") * (1 << 18), b"x" * (16 << 20)], ids=["many lines", "one line"]
+    "data", [(ONE + b"\n") * (1 << 17), b"x" * (8 << 20)], ids=["many lines", "one line"]
 )
 @pytest.mark.parametrize("compress", COMPRESS.values(), ids=COMPRESS)
 def test_the_caller_comes_to_its_turn_with_every_block_of_plain_text(

@@ -1,0 +1,1 @@
+"""All customers over a range of days (`GET /customers?from=`, `GET /overview`)."""

@@ -1,0 +1,1 @@
+"""One customer by hour, day, week or month (`GET /customers/{customer_id}/stats`)."""

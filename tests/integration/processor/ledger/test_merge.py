@@ -1,0 +1,80 @@
+"""Many attempts merged at once, page by page."""
+
+from itertools import chain
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from logstats.domain.batch import SummaryBatch
+from processor.dataflow import sink
+from processor.ledger import customers, merge, subtraction
+from tests import oracle, tables
+from tests.logs import as_bytes, random_lines
+from tests.reference import keeping_all
+
+LINES = [random_lines(seed, 150, customers=20, days=3) for seed in range(6)]
+
+
+def stage(connection: sa.Connection, attempt: int, lines: list[str], part: int = 0) -> set[tuple[str, int]]:
+    """Stage contributions as the dataflow does; return their customers and days."""
+    aggregator = keeping_all(0)
+    aggregator.feed(as_bytes(lines))
+    batches = [(day, SummaryBatch(encoded)) for _, day, encoded in aggregator.drain_batches(1)]
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(sink._COPY) as copy:
+        copy.write(sink._COPY_HEADER)
+        for _, batch in batches:
+            copy.write(batch.copy_rows(attempt, part))
+        copy.write(sink._COPY_TRAILER)
+    return {(customer, day) for day, batch in batches for customer, _ in batch}
+
+
+@pytest.mark.parametrize("page_bytes", [1, 3_000, 16 << 20])
+def test_attempts_merged_at_once_count_as_one_after_the_other(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, page_bytes: int
+) -> None:
+    """The first two come to days without statistics; each is in two parts."""
+    monkeypatch.setattr(merge, "_PAGE_BYTES", page_bytes)
+    for attempts in ([1, 2], [3], [4, 5, 6]):
+        with Session(engine) as session, session.begin():
+            expected = {}
+            for attempt in attempts:
+                lines = LINES[attempt - 1]
+                days = [stage(session.connection(), attempt, lines[part::2], part) for part in range(2)]
+                expected[attempt] = len(days[0] | days[1])
+            assert merge.merge(session, attempts, []) == expected
+    lines = list(chain.from_iterable(LINES))
+    assert tables.statistics(engine) == oracle.statistics(lines)
+    assert sum(total for *_, total in tables.customers(engine).values()) == len(lines)
+
+
+def test_what_is_only_added_never_becomes_an_object_of_python(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subtraction, "apply", None)
+    for attempts in ([1], [2, 3]):
+        with Session(engine) as session, session.begin():
+            for attempt in attempts:
+                stage(session.connection(), attempt, LINES[attempt])
+            merge.merge(session, attempts, [])
+    assert tables.statistics(engine) == oracle.statistics([*LINES[1], *LINES[2], *LINES[3]])
+
+
+def test_no_attempts_are_no_change(engine: sa.Engine) -> None:
+    with Session(engine) as session, session.begin():
+        assert merge.merge(session, [], []) == {}
+        assert merge.merge(session, [7], []) == {7: 0}
+    assert tables.statistics(engine) == {}
+
+
+def test_a_customer_is_touched_once_however_many_attempts_there_are(engine: sa.Engine) -> None:
+    with Session(engine) as session, session.begin():
+        for attempt in (1, 2):
+            stage(session.connection(), attempt, LINES[0])
+        merge.merge(session, [1, 2], [])
+        customers.refresh(session, [], [])
+    revisions = tables.revisions(engine)
+    assert len(set(revisions.values())) == 1
+    assert sum(total for *_, total in tables.customers(engine).values()) == 2 * len(LINES[0])
