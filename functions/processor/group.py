@@ -6,7 +6,6 @@ unusual, with one object or all, is left to `Ingestor.ingest`, one by one, which
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from processor.dataflow.report import ColumnsChangedError
 from processor.deadline import NEVER
 from processor.ingest import Ingestor, Opened
 from processor.ingest_summary import IngestSummary, summarise
-from processor.ledger.commit import REQUESTS_AT_ONCE
+from processor.ledger.commit import THREADS
 from processor.ledger.delivery import SupersededError
 from processor.ledger.duplicates import find_same_content
 from processor.ledger.horizon import SealedError
@@ -62,22 +61,10 @@ def ingest_group(
 def _ingest(
     ingestor: Ingestor, candidates: Sequence[Candidate], contexts: Sequence[Context], engine: sa.Engine
 ) -> list[IngestSummary | None]:
-    names = [(candidate.bucket, candidate.key) for candidate in candidates]
     summaries: list[IngestSummary | None] = [None] * len(candidates)
     with engine.connect() as connection:
-        with Session(connection) as session, session.begin():
-            unfit = set(find_rows(session, names))
-        chosen = []
-        for number, name in enumerate(names):
-            if name not in unfit and not ingestor.ignores(name[1]):
-                chosen.append(number)
-            unfit.add(name)
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-            found = list(
-                threads.map(
-                    partial(_open, ingestor), [candidates[n] for n in chosen], [contexts[n] for n in chosen]
-                )
-            )
+        chosen = _choose(ingestor, candidates, connection)
+        found = THREADS.map(lambda number: _open(ingestor, candidates[number], contexts[number]), chosen)
         opened = {number: each for number, each in zip(chosen, found, strict=True) if each}
         if not opened:
             return summaries
@@ -89,6 +76,19 @@ def _ingest(
         each.context.counts_since = row.committed_at
         summaries[number] = summarise(each.delivery, row, each.started, other)
     return summaries
+
+
+def _choose(ingestor: Ingestor, candidates: Sequence[Candidate], connection: sa.Connection) -> list[int]:
+    """Return which candidates are new to the ledger; of one name the first."""
+    names = [(candidate.bucket, candidate.key) for candidate in candidates]
+    with Session(connection) as session, session.begin():
+        seen = set(find_rows(session, names))
+    chosen = []
+    for number, name in enumerate(names):
+        if name not in seen and not ingestor.ignores(name[1]):
+            chosen.append(number)
+        seen.add(name)
+    return chosen
 
 
 def _count(

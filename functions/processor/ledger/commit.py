@@ -28,8 +28,8 @@ from processor.ledger.merge import IntegrityError, merge
 from processor.ledger.rejects import RejectStore
 from processor.ledger.transaction import detach, find_row, in_transaction, lock_rows
 
-REQUESTS_AT_ONCE = 16
-"""Requests to S3 that are under way at once: an answer takes longer than what is done with it."""
+THREADS = ThreadPoolExecutor(16, "group")
+"""Wait for S3, of all groups together: an answer takes longer than what is done with it, and a client has 32 connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,7 @@ def _decide_all(rows: Sequence[LogObject], deliveries: Sequence[Delivery]) -> li
     """Decide what each delivery is; of several, S3 is asked at once which versions are current."""
     if len(rows) == 1:
         return [decide(rows[0], deliveries[0])]
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        return list(threads.map(decide, rows, deliveries))
+    return list(THREADS.map(decide, rows, deliveries))
 
 
 def _count(session: Session, counting: Sequence[_Decided], replaced: Sequence[int]) -> None:
