@@ -180,7 +180,6 @@ def test_an_object_that_counts_on_a_sealed_day_is_kept_as_undeliverable(
     s3: "S3Client", engine: sa.Engine
 ) -> None:
     """Its new version, and its withdrawal; the other object of the message counts."""
-    monkeypatch.setenv("WITHDRAW_REMOVED_OBJECTS", "true")
     assert deliver(upload(s3, "a.log", A, "01")) == []
     expire(engine, sealed=date(2024, 10, 1))
     new, other = put(s3, "a.log", as_bytes(A[:9])), put(s3, "b.log", as_bytes(B))
