@@ -13,8 +13,8 @@ from local.display import visible
 from local.errors import UserError
 from logstats.settings import load
 from processor.bulk import Result
+from processor.ledger.change import IntegrityError
 from processor.ledger.delivery import Outcome
-from processor.ledger.merge import IntegrityError
 from processor.reading.objects import SourceError, s3_location
 from processor.reading.rules import FormatRule
 from processor.reading.s3 import S3Object

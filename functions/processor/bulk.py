@@ -11,8 +11,8 @@ from processor.context import Context
 from processor.group import LARGEST_BYTES, MOST_BYTES, MOST_OBJECTS, Candidate, ingest_group
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
+from processor.ledger.change import IntegrityError
 from processor.ledger.horizon import SealedError
-from processor.ledger.merge import IntegrityError
 from processor.reading.objects import SourceError
 from processor.sources import Source
 

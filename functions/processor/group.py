@@ -20,11 +20,11 @@ from processor.dataflow.report import ColumnsChangedError
 from processor.deadline import NEVER
 from processor.ingest import Ingestor, Opened
 from processor.ingest_summary import IngestSummary, summarise
+from processor.ledger.change import IntegrityError
 from processor.ledger.commit import THREADS
 from processor.ledger.delivery import SupersededError
 from processor.ledger.duplicates import find_same_content
 from processor.ledger.horizon import SealedError
-from processor.ledger.merge import IntegrityError
 from processor.ledger.transaction import find_rows
 from processor.reading.objects import SourceError
 from processor.requests import Request

@@ -1,5 +1,6 @@
 """Five ways to break the protocol on purpose, more for its state machine, and for the merge. The tests must notice each of them."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from logstats.models import Contribution, LogObject
 from logstats.native import Merged, merge_rows
 from processor.ledger import attempts, commit, merge, stripes, subtraction, transaction, withdrawal
 from processor.ledger import delivery as ledger
+from processor.ledger.change import Change
 from processor.ledger.delivery import Delivery, Outcome, Withdrawal
 
 _left, _pages = subtraction._left, merge._pages
@@ -28,14 +30,14 @@ def _always(_row: object, delivery: Delivery) -> Outcome | None:
     return Outcome.INGESTED if delivery.content_digest else None
 
 
-def _only_add(session: Session, added: list[int], removed: list[int]) -> dict[int, int]:
-    return _merge(session, added, [])
+def _only_add(session: Session, change: Change) -> dict[int, int]:
+    return _merge(session, replace(change, removed=[]))
 
 
-def _merge_in_another(session: Session, added: list[int], removed: list[int]) -> dict[int, int]:
+def _merge_in_another(session: Session, change: Change) -> dict[int, int]:
     driver: Any = session.connection().connection.driver_connection
     driver.commit()
-    return _merge(session, added, removed)
+    return _merge(session, change)
 
 
 def _as_if_nothing_were_left(session: Session, keys: list[subtraction.Key]) -> dict[Any, subtraction.Left]:
@@ -45,7 +47,7 @@ def _as_if_nothing_were_left(session: Session, keys: list[subtraction.Key]) -> d
     return {key: replace(left, extremes_us=(least, most)) for key, left in _left(session, keys).items()}
 
 
-def _lock_in_either_order(session: Session, attempts: list[int]) -> None:
+def _lock_in_either_order(session: Session, attempts: list[int], **_days: dt.date) -> None:
     stripe = stripes.stripe_of(Contribution.customer_id)
     touched = sa.select(stripe).distinct().where(Contribution.attempt_id.in_(attempts))
     for found in sorted(session.scalars(touched), reverse=next(_calls) % 2 == 0):

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from logstats import rows
 from logstats.models import AttemptPart
-from processor.ledger.merge import IntegrityError
+from processor.ledger.change import IntegrityError
 
 MAX_REJECTS = 10_000
 """Rejected lines kept per log object; all are counted."""

@@ -11,20 +11,20 @@ A crash before the end leaves everything as it was.
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from logstats.models import Contribution, LogObject
-from processor.ledger import attempts, stripes
+from logstats.models import LogObject
+from processor.ledger import attempts
+from processor.ledger import change as changes
+from processor.ledger.change import Change, IntegrityError
 from processor.ledger.delivery import Delivery, Outcome, advance, decide
-from processor.ledger.horizon import check_subtractable, is_open, is_unsealed, ranges_of
-from processor.ledger.merge import IntegrityError, merge
+from processor.ledger.horizon import check_subtractable, ranges_of
+from processor.ledger.merge import merge
 from processor.ledger.rejects import RejectStore
 from processor.ledger.transaction import detach, find_row, in_transaction, lock_rows
 
@@ -128,25 +128,32 @@ def _decide_all(rows: Sequence[LogObject], deliveries: Sequence[Delivery]) -> li
 
 def _count(session: Session, counting: Sequence[_Decided], replaced: Sequence[int]) -> None:
     """Let attempts count, and no longer those that they replace."""
-    added = [each.staged.attempt_id for each in counting]
-    stripes.lock_touched(session, [*added, *replaced])
+    change = changes.lock(session, [each.staged.attempt_id for each in counting], replaced)
     for each in counting:
+        _check_complete(each.staged, change)
         if each.row.attempt_id is not None:
-            check_subtractable(session, each.row)
+            check_subtractable(session, each.row, change.horizon, change.sealed)
         _point(each)
-    attempts.mark_committed(session, added)
+    attempts.mark_committed(session, change.added)
     session.flush()
-    customer_days = merge(session, added, replaced)
-    days = _staged_days(session, {each.staged.attempt_id: each.staged.content for each in counting})
+    customer_days = merge(session, change)
     for each in counting:
         row, attempt_id = each.row, each.staged.attempt_id
+        days = change.open_days(attempt_id)
         row.customer_days = customer_days[attempt_id]
-        row.expired = sum(day.requests for day in days[attempt_id] if not day.is_open)
-        row.days = ranges_of(day.date for day in days[attempt_id] if day.is_open)
-        if not all(day.is_unsealed for day in days[attempt_id]):
+        row.expired = row.accepted - sum(day.requests for day in days)
+        row.days = ranges_of(day.date for day in days)
+        if any(day.date < change.sealed for day in change.days[attempt_id]):
             attempts.discard_sealed(session, attempt_id)
         row.committed_at = dt.datetime.now(dt.UTC)
         row.seconds = time.monotonic() - each.staged.content.started
+
+
+def _check_complete(staged: Staged, change: Change) -> None:
+    """Check that every accepted line is staged: a lost batch must not become a wrong number."""
+    accepted, found = staged.content.accepted, sum(day.requests for day in change.days[staged.attempt_id])
+    if found != accepted:
+        raise IntegrityError(f"{accepted} lines were accepted, but {found} are staged")
 
 
 def _point(decided: _Decided) -> None:
@@ -161,34 +168,3 @@ def _point(decided: _Decided) -> None:
     row.rejected = sum(content.rejected_by_reason.values())
     row.lines = row.accepted + row.rejected + row.skipped
     row.rejects_uri = content.rejects_uri
-
-
-_STAGED_DAYS = (
-    sa.select(
-        Contribution.attempt_id,
-        Contribution.date,
-        sa.cast(sa.func.sum(Contribution.total_requests), sa.BigInteger).label("requests"),
-        is_open(Contribution.date).label("is_open"),
-        is_unsealed(Contribution.date).label("is_unsealed"),
-    )
-    .where(Contribution.attempt_id == sa.any_(sa.bindparam("attempts", type_=ARRAY(sa.BigInteger))))
-    .group_by(Contribution.attempt_id, Contribution.date)
-)
-"""The accepted lines that are staged, by attempt and day."""
-
-
-def _staged_days(session: Session, contents: Mapping[int, Content]) -> dict[int, list[Any]]:
-    """Return what each attempt has staged of each day. It is every accepted line: a lost batch must not become a wrong number.
-
-    The caller holds the stripes, so these are the horizons that the merge has seen.
-    """
-    days: dict[int, list[Any]] = {attempt_id: [] for attempt_id in contents}
-    for day in session.connection().execute(_STAGED_DAYS, {"attempts": list(contents)}):
-        if day.is_open is None:  # then nothing has been merged
-            raise IntegrityError("the retention horizon is missing")
-        days[day.attempt_id].append(day)
-    for attempt_id, content in contents.items():
-        staged = sum(day.requests for day in days[attempt_id])
-        if staged != content.accepted:
-            raise IntegrityError(f"{content.accepted} lines were accepted, but {staged} are staged")
-    return days

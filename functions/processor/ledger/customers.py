@@ -9,20 +9,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.orm import Session
 
 from logstats.models import REVISIONS, Contribution, Customer, CustomerId, DailyStatistics
-from processor.ledger.horizon import HORIZON, takes_part
+from processor.ledger.change import ADDED, IS_CHANGED, TAKES_PART, Change
+from processor.ledger.horizon import HORIZON
 
 
-def refresh(session: Session, added: Sequence[int], removed: Sequence[int]) -> None:
-    """Bring the customers touched by attempts up to date, in the transaction that has merged them.
-
-    The caller holds the locks of the touched customers, and their daily statistics are already new.
-    """
-    attempts = {"attempts": [*added, *removed], "added": list(added)}
-    session.connection().execute(_upsert(only_added=not removed), attempts)
-    if removed:
+def refresh(session: Session, change: Change) -> None:
+    """Bring the customers that a change touches up to date; their daily statistics are already new."""
+    session.connection().execute(_upsert(only_added=not change.removed), change.parameters)
+    if change.removed:
         gone = sa.select(_TOUCHED.c.customer_id)
         empty = sa.delete(Customer).where(Customer.customer_id.in_(gone), Customer.total_requests == 0)
-        session.connection().execute(empty, attempts)
+        session.connection().execute(empty, change.parameters)
 
 
 @lru_cache(maxsize=2)
@@ -97,8 +94,7 @@ def recount(session: Session, ids: Sequence[str]) -> int:
 
 def _touched() -> sa.Subquery:
     """Select each customer that attempts change, by how much its requests have changed, and its outermost days."""
-    added, attempts = (sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("added", "attempts"))
-    sign = sa.case((Contribution.attempt_id == sa.any_(added), 1), else_=-1)
+    sign = sa.case((Contribution.attempt_id == sa.any_(ADDED), 1), else_=-1)
     change = sa.cast(sa.func.sum(sign * Contribution.total_requests), sa.BigInteger)
     return (
         sa.select(
@@ -107,7 +103,7 @@ def _touched() -> sa.Subquery:
             sa.func.min(Contribution.date).label("first_date"),
             sa.func.max(Contribution.date).label("last_date"),
         )
-        .where(Contribution.attempt_id == sa.any_(attempts), takes_part(added))
+        .where(IS_CHANGED, TAKES_PART)
         .group_by(Contribution.customer_id)
         .subquery()
     )

@@ -6,7 +6,6 @@ A transaction that holds a stripe may rely on both until it ends: they advance o
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.ranges import MultiRange, Range
@@ -26,20 +25,9 @@ class SealedError(Exception):
     """Something must be subtracted from a sealed day, which is impossible; nothing was changed."""
 
 
-def is_open(date: sa.SQLColumnExpression[dt.date]) -> sa.ColumnElement[bool]:
-    """Compare a day with the horizon: contributions to an open day are added."""
-    return date >= HORIZON
-
-
 def is_unsealed(date: sa.SQLColumnExpression[dt.date]) -> sa.ColumnElement[bool]:
     """Compare a day with the sealed ones: contributions to one that is not sealed are kept, and can be subtracted."""
     return date >= SEALED
-
-
-def takes_part(added: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Select the contributions that change something: those of `added` (an array) on open days, the rest on days that are not sealed."""
-    first_day = sa.case((Contribution.attempt_id == sa.any_(added), HORIZON), else_=SEALED)
-    return Contribution.date >= first_day
 
 
 def ranges_of(days: Iterable[dt.date]) -> MultiRange[dt.date]:
@@ -54,12 +42,11 @@ def _ranges(days: list[dt.date]) -> Iterator[Range[dt.date]]:
         yield Range(start, end + _DAY)
 
 
-def check_subtractable(session: Session, row: LogObject) -> None:
+def check_subtractable(session: Session, row: LogObject, horizon: dt.date, sealed: dt.date) -> None:
     """Check that what a log object counts can be subtracted; a `SealedError` if some of it is of sealed days.
 
     The caller holds the stripes of those that it contributes to. Closed days do not matter: what they have is about to go.
     """
-    horizon, sealed = session.execute(sa.select(HORIZON, SEALED)).one()
     if row.attempt_id is None or horizon == sealed:
         return
     if row.days is None:  # a row of before revision 0010

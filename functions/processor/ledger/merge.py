@@ -4,11 +4,11 @@ The caller's transaction holds the ledger rows, has already pointed them at the 
 binary rows that never become Python's; days from which something is subtracted are `processor.ledger.subtraction`'s.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import Session, aliased
 
@@ -16,7 +16,15 @@ from logstats import native, rows
 from logstats.models import Contribution, DailyStatistics
 from processor.ledger import customers, subtraction
 from processor.ledger.arrays import packed
-from processor.ledger.horizon import is_open, takes_part
+from processor.ledger.change import (
+    ADDED,
+    ENCODED_BYTES,
+    IS_CHANGED,
+    IS_OPEN,
+    TAKES_PART,
+    Change,
+    IntegrityError,
+)
 
 _PAGE_BYTES = 16 << 20
 """Of contributions at a time; the statistics of their days have about as many."""
@@ -27,45 +35,37 @@ _HEADER_BYTES = 19
 _COLUMNS = (*rows.KEY, *rows.COLUMNS)
 
 
-class IntegrityError(Exception):
-    """The tables contradict each other; nothing was changed."""
+def merge(session: Session, change: Change) -> dict[int, int]:
+    """Apply the contributions of a change to the daily statistics, except those of closed days.
 
-
-def merge(session: Session, added: Sequence[int], removed: Sequence[int]) -> dict[int, int]:
-    """Apply the contributions of attempts to the daily statistics, except those of closed days.
-
-    The caller holds the stripes of the customers that they touch, and knows that what is removed can be subtracted. Return how many (customer, day)
-    pairs of each added attempt count.
+    The caller knows that what is removed can be subtracted. Return how many (customer, day) pairs of each added attempt count.
     """
-    attempts = {"added": list(added), "attempts": [*added, *removed]}
-    connection = session.connection()
-    staged = {row.attempt_id: row for row in connection.execute(_STAGED, attempts)}
-    customer_days = {attempt: staged[attempt].open if attempt in staged else 0 for attempt in added}
+    connection, parameters = session.connection(), change.parameters
+    connection.execute(_SORTING)
+    customer_days = {attempt: sum(day.rows for day in change.open_days(attempt)) for attempt in change.added}
     try:
-        for first, end in _pages(connection, attempts, sum(row.bytes for row in staged.values())):
-            page = attempts | {"first": first, "end": end}
-            merged = native.merge_rows(b"".join(_copied(connection, page))[_HEADER_BYTES:], added)
+        for first, end in _pages(connection, change):
+            page = parameters | {"first": first, "end": end}
+            merged = native.merge_rows(b"".join(_copied(connection, page))[_HEADER_BYTES:], change.added)
             if merged.days:
                 connection.execute(_UPSERT, dict(zip(_COLUMNS, merged.columns, strict=True)))
             if any(merged.postponed):
-                subtraction.apply(session, added, removed, dict(zip(rows.KEY, merged.postponed, strict=True)))
-            for attempt, repeated in zip(added, merged.repeated, strict=True):
+                subtraction.apply(session, change, dict(zip(rows.KEY, merged.postponed, strict=True)))
+            for attempt, repeated in zip(change.added, merged.repeated, strict=True):
                 customer_days[attempt] -= repeated
     except ValueError as error:
         raise IntegrityError(f"stored summaries cannot be merged: {error}") from error
-    if added:
-        connection.execute(_COPY_NEW_DAYS, attempts)  # of days without statistics: nothing needs computing
-    customers.refresh(session, added, removed)
+    if change.added:
+        connection.execute(_COPY_NEW_DAYS, parameters)  # of days without statistics: nothing needs computing
+    customers.refresh(session, change)
     return customer_days
 
 
-def _pages(
-    connection: sa.Connection, attempts: dict[str, Any], staged_bytes: int
-) -> Iterator[tuple[str, str | None]]:
+def _pages(connection: sa.Connection, change: Change) -> Iterator[tuple[str, str | None]]:
     """Yield the customers from which a page goes, and up to which; None: to the last one."""
     firsts = [""]
-    if staged_bytes > _PAGE_BYTES:
-        firsts += connection.scalars(_FIRSTS, attempts | {"page_bytes": _PAGE_BYTES}).all()[1:]
+    if change.bytes > _PAGE_BYTES:
+        firsts += connection.scalars(_FIRSTS, change.parameters | {"page_bytes": _PAGE_BYTES}).all()[1:]
     return zip(firsts, [*firsts[1:], None], strict=True)
 
 
@@ -77,34 +77,14 @@ def _copied(connection: sa.Connection, page: dict[str, Any]) -> Iterator[bytes]:
 
 
 # Statements are made once: SQLAlchemy takes longer to put one together than PostgreSQL to answer it.
-_ADDED, _ATTEMPTS = (sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("added", "attempts"))
+_SORTING = sa.select(sa.func.set_config("work_mem", _SORT_MEMORY, True))  # noqa: FBT003 - this transaction only
 _FIRST, _END = (sa.bindparam(name, type_=sa.Text) for name in ("first", "end"))
-_of_attempts = Contribution.attempt_id == sa.any_(_ATTEMPTS)
-_bytes = sa.func.octet_length(Contribution.histogram) + sa.func.coalesce(
-    sa.func.octet_length(Contribution.breakdown), 0
-)
-
-
-def _sum_of_bytes() -> sa.Function[int]:
-    return sa.func.sum(_bytes, type_=sa.BigInteger)
-
-
-_STAGED = (
-    sa.select(
-        Contribution.attempt_id,
-        sa.func.count().filter(is_open(Contribution.date)).label("open"),
-        _sum_of_bytes().label("bytes"),
-        sa.func.set_config("work_mem", _SORT_MEMORY, True),  # noqa: FBT003 - this transaction only
-    )
-    .where(_of_attempts)
-    .group_by(Contribution.attempt_id)
-)
 _numbered = (
     sa.select(
         Contribution.customer_id,
-        (_sum_of_bytes().over(order_by=Contribution.customer_id) // sa.bindparam("page_bytes")).label("page"),
+        (ENCODED_BYTES.over(order_by=Contribution.customer_id) // sa.bindparam("page_bytes")).label("page"),
     )
-    .where(_of_attempts)
+    .where(IS_CHANGED)
     .subquery()
 )
 _FIRSTS = (
@@ -115,8 +95,8 @@ _has_statistics = sa.and_(
     DailyStatistics.customer_id == Contribution.customer_id, DailyStatistics.date == Contribution.date
 )
 _other = aliased(Contribution)
-_is_one_of_several = (Contribution.attempt_id == sa.any_(_ADDED)) & sa.exists().where(
-    _other.attempt_id == sa.any_(_ADDED),
+_is_one_of_several = (Contribution.attempt_id == sa.any_(ADDED)) & sa.exists().where(
+    _other.attempt_id == sa.any_(ADDED),
     _other.customer_id == Contribution.customer_id,
     _other.date == Contribution.date,
     sa.tuple_(_other.attempt_id, _other.part) != sa.tuple_(Contribution.attempt_id, Contribution.part),
@@ -127,8 +107,8 @@ _TO_MERGE = (
     )
     .join_from(Contribution, DailyStatistics, _has_statistics, isouter=True)
     .where(
-        _of_attempts,
-        takes_part(_ADDED),
+        IS_CHANGED,
+        TAKES_PART,
         Contribution.customer_id >= _FIRST,
         sa.or_(_END.is_(None), Contribution.customer_id < _END),
         sa.or_(DailyStatistics.date.is_not(None), _is_one_of_several),
@@ -146,8 +126,9 @@ _COPY_NEW_DAYS = sa.insert(DailyStatistics).from_select(
     _COLUMNS,
     sa.select(*rows.columns(Contribution, _COLUMNS))
     .where(
-        Contribution.attempt_id == sa.any_(_ADDED),
-        is_open(Contribution.date),
+        IS_CHANGED,
+        IS_OPEN,
+        Contribution.attempt_id == sa.any_(ADDED),
         ~sa.exists().where(_has_statistics),
     )
     .order_by(Contribution.customer_id, Contribution.date),

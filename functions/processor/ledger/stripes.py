@@ -4,6 +4,7 @@ Locks on rows would not do: the rows may not exist yet. All are taken in ascendi
 wait for each other; they are held until the transaction ends.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +19,9 @@ STRIPES = 64
 _CLASS = 0x6C6F6773  # "logs": the first half of the lock's key; the second is the stripe
 
 
-def lock_touched(session: Session, attempts: Sequence[int]) -> None:
-    """Lock the stripes of the customers that attempts contribute to."""
-    session.execute(_LOCK_TOUCHED, {"attempts": attempts}).all()
+def lock_touched(session: Session, attempts: Sequence[int], since: dt.date, until: dt.date) -> None:
+    """Lock the stripes of the customers that attempts contribute to, all of it within some days."""
+    session.execute(_LOCK_TOUCHED, {"attempts": attempts, "since": since, "until": until}).all()
 
 
 def lock_customers(session: Session, ids: Sequence[str]) -> None:
@@ -50,6 +51,7 @@ def _locked(stripes: sa.Select[int]) -> sa.Select[Any]:
 
 _LOCK_TOUCHED = _locked(
     sa.select(stripe_of(Contribution.customer_id)).where(
-        Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True))
+        Contribution.attempt_id.in_(sa.bindparam("attempts", expanding=True)),
+        Contribution.date.between(sa.bindparam("since"), sa.bindparam("until")),
     )
 )

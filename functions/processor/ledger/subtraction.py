@@ -21,7 +21,8 @@ from logstats.domain.summary import DailySummary
 from logstats.models import Contribution, CustomerId, DailyStatistics, LogObject
 from processor.ledger import recompute
 from processor.ledger.arrays import packed
-from processor.ledger.horizon import is_unsealed, takes_part
+from processor.ledger.change import IS_CHANGED, TAKES_PART, Change
+from processor.ledger.horizon import is_unsealed
 
 Key = tuple[str, dt.date]
 Parts = list[tuple[int, DailySummary]]
@@ -40,8 +41,8 @@ _UPSERT = str(
 _TO_MERGE = (
     sa.select(*rows.columns(Contribution, (*rows.KEY, "attempt_id", *rows.SUMMARY)))
     .where(
-        Contribution.attempt_id == sa.any_(sa.bindparam("attempts", type_=ARRAY(sa.BigInteger))),
-        takes_part(sa.bindparam("added", type_=ARRAY(sa.BigInteger))),
+        IS_CHANGED,
+        TAKES_PART,
         sa.tuple_(Contribution.customer_id, Contribution.date).in_(
             sa.select(*(sa.func.unnest(packed(Contribution, name)) for name in rows.KEY))
         ),
@@ -58,19 +59,19 @@ class Left:
     parts: int
 
 
-def apply(session: Session, added: Sequence[int], removed: Sequence[int], keys: Mapping[str, bytes]) -> None:
-    """Add contributions of attempts to some days, and subtract others', as `processor.ledger.merge` does.
+def apply(session: Session, change: Change, keys: Mapping[str, bytes]) -> None:
+    """Apply a change to some days, as `processor.ledger.merge` does.
 
     The `keys` are two arrays in PostgreSQL's binary form, by the names of `rows.KEY`. A `ValueError` if it is impossible.
     """
-    parameters = {"added": list(added), "attempts": [*added, *removed], **keys}
+    parameters = {**change.parameters, **keys}
     found = session.execute(_TO_MERGE, parameters, execution_options={"yield_per": _BATCH})
     days = (
         (key, [(row[2], rows.to_summary(row[3:])) for row in group])
         for key, group in groupby(found, key=lambda row: (row[0], row[1]))
     )
     while batch := list(islice(days, _BATCH)):
-        _apply(session, batch, added)
+        _apply(session, batch, change.added)
 
 
 def _apply(session: Session, batch: list[tuple[Key, Parts]], added: Sequence[int]) -> None:

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from logstats.models import LogObject
-from processor.ledger import attempts, stripes
+from processor.ledger import attempts
+from processor.ledger import change as changes
 from processor.ledger.delivery import (
     Delivery,
     Outcome,
@@ -70,9 +71,8 @@ def _withdraw(session: Session, withdrawal: Withdrawal) -> LogObject:
 
 def _remove(session: Session, row: LogObject, outcome: Outcome) -> None:
     removed = row.attempt_id
-    if removed is not None:
-        stripes.lock_touched(session, [removed])
-        check_subtractable(session, row)
+    change = changes.lock(session, [], [] if removed is None else [removed])
+    check_subtractable(session, row, change.horizon, change.sealed)
     row.attempt_id, row.outcome, row.content_digest, row.rejects_uri = None, outcome, None, None
     row.format = row.days = None
     row.lines = row.accepted = row.rejected = row.skipped = row.expired = row.customer_days = 0
@@ -80,5 +80,5 @@ def _remove(session: Session, row: LogObject, outcome: Outcome) -> None:
     row.committed_at = dt.datetime.now(dt.UTC)
     session.flush()
     if removed is not None:
-        merge(session, added=[], removed=[removed])
+        merge(session, change)
         attempts.discard(session, removed)

@@ -19,9 +19,9 @@ from processor.bulk import Result, ingest_all
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
 from processor.ledger import commit, delivery, transaction
+from processor.ledger.change import IntegrityError
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.horizon import SealedError
-from processor.ledger.merge import IntegrityError
 from processor.reading.objects import LocalFile, SourceError
 from processor.reading.s3 import S3Object, create_client
 from processor.sources import Source, file_source, object_source

@@ -24,8 +24,8 @@ from processor.dataflow.source import byte_ranges
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
 from processor.ledger import commit
+from processor.ledger.change import IntegrityError
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.merge import IntegrityError
 from processor.ledger.rejects import DeletionError
 from processor.reading import lines as lines_module
 from processor.reading.objects import LocalFile, SourceError

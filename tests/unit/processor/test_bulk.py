@@ -9,7 +9,7 @@ import pytest
 from processor.bulk import ingest_all
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
-from processor.ledger.merge import IntegrityError
+from processor.ledger.change import IntegrityError
 from processor.reading.objects import SourceError
 from processor.sources import Source
 

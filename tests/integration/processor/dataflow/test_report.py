@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from processor.dataflow.report import PartReport, in_order, receive, send
 from processor.ledger import attempts
-from processor.ledger.merge import IntegrityError
+from processor.ledger.change import IntegrityError
 
 
 def report(part: int) -> PartReport:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from logstats.domain.batch import SummaryBatch
 from processor.dataflow import sink
-from processor.ledger import customers, merge, subtraction
+from processor.ledger import change, customers, merge, subtraction
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.reference import keeping_all
@@ -44,7 +44,7 @@ def test_attempts_merged_at_once_count_as_one_after_the_other(
                 lines = LINES[attempt - 1]
                 days = [stage(session.connection(), attempt, lines[part::2], part) for part in range(2)]
                 expected[attempt] = len(days[0] | days[1])
-            assert merge.merge(session, attempts, []) == expected
+            assert merge.merge(session, change.lock(session, attempts, [])) == expected
     lines = list(chain.from_iterable(LINES))
     assert tables.statistics(engine) == oracle.statistics(lines)
     assert sum(total for *_, total in tables.customers(engine).values()) == len(lines)
@@ -58,14 +58,14 @@ def test_what_is_only_added_never_becomes_an_object_of_python(
         with Session(engine) as session, session.begin():
             for attempt in attempts:
                 stage(session.connection(), attempt, LINES[attempt])
-            merge.merge(session, attempts, [])
+            merge.merge(session, change.lock(session, attempts, []))
     assert tables.statistics(engine) == oracle.statistics([*LINES[1], *LINES[2], *LINES[3]])
 
 
 def test_no_attempts_are_no_change(engine: sa.Engine) -> None:
     with Session(engine) as session, session.begin():
-        assert merge.merge(session, [], []) == {}
-        assert merge.merge(session, [7], []) == {7: 0}
+        assert merge.merge(session, change.lock(session, [], [])) == {}
+        assert merge.merge(session, change.lock(session, [7], [])) == {7: 0}
     assert tables.statistics(engine) == {}
 
 
@@ -73,8 +73,8 @@ def test_a_customer_is_touched_once_however_many_attempts_there_are(engine: sa.E
     with Session(engine) as session, session.begin():
         for attempt in (1, 2):
             stage(session.connection(), attempt, LINES[0])
-        merge.merge(session, [1, 2], [])
-        customers.refresh(session, [], [])
+        merge.merge(session, change.lock(session, [1, 2], []))
+        customers.refresh(session, change.lock(session, [], []))
     revisions = tables.revisions(engine)
     assert len(set(revisions.values())) == 1
     assert sum(total for *_, total in tables.customers(engine).values()) == 2 * len(LINES[0])

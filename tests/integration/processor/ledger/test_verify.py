@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from logstats import rows
 from processor.ingest import Ingestor
 from processor.ledger import stripes, verify
+from processor.ledger.change import IntegrityError
 from processor.ledger.delivery import Withdrawal
 from processor.ledger.mend import mend
-from processor.ledger.merge import IntegrityError
 from processor.ledger.verify import Difference, Verdict, Verification, check
 from processor.retention.expiry import expire
 from tests import oracle, tables

@@ -17,8 +17,8 @@ from logstats.models import Retention
 from processor.ingest import Ingestor
 from processor.ingest_summary import IngestSummary
 from processor.ledger import commit, stripes, transaction
+from processor.ledger.change import IntegrityError
 from processor.ledger.delivery import Withdrawal
-from processor.ledger.merge import IntegrityError
 from processor.ledger.verify import Verification
 from processor.reading.objects import FILE_BUCKET
 from processor.retention import expiry
