@@ -86,7 +86,7 @@ def test_while_the_commit_runs_many_statements(ingestor: Ingestor, log: LocalFil
     """Each is short enough for `statement_timeout`; together they are not."""
 
     def delay(_connection: sa.Connection, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's, whatever it is
-        if "daily_statistics" in statement:
+        if "contributions" in statement:
             time.sleep(2.2)
 
     sa.event.listen(ingestor.engine, "before_cursor_execute", delay)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import OperationalError
@@ -28,8 +29,9 @@ def in_transaction(connection: sa.Connection, work: Callable[[Session], T]) -> T
         try:
             with Session(connection, expire_on_commit=False) as session, session.begin():
                 return work(session)
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) not in _RETRIABLE or not tries_left:
+        except (OperationalError, psycopg.OperationalError) as error:  # within a COPY it is the driver's own
+            original = error.orig if isinstance(error, OperationalError) else error
+            if getattr(original, "sqlstate", None) not in _RETRIABLE or not tries_left:
                 raise
             time.sleep(random.uniform(0.02, 0.2) * (_TRIES - tries_left))  # noqa: S311 - no secret
     raise AssertionError  # pragma: no cover - the last try returns or raises

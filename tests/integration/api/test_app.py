@@ -266,23 +266,23 @@ def test_removed_days_are_gone_from_answers_and_validators(
     client: Client, engine: sa.Engine, folder: Folder
 ) -> None:
     """Also from those that are kept; and what comes too late is shown in the ledger."""
-    lines = random_lines(1, 200, customers=2)
+    lines = random_lines(1, 200, customers=2, first=dt.date(2024, 9, 29))
     folder.put("a.log", lines)
     target = "/customers/cust_1/stats?from=2024-09-01"
     before = client.get(target)
-    assert [day["date"] for day in before.json()] == ["2024-09-04", "2024-09-05", "2024-09-06", "2024-09-07"]
+    assert [day["date"] for day in before.json()] == ["2024-09-29", "2024-09-30", "2024-10-01", "2024-10-02"]
     assert client.get(target, if_none_match=before.headers["etag"]).status_code == 304
-    expiry.expire(engine, dt.date(2024, 9, 6))
+    expiry.expire(engine, dt.date(2024, 10, 1))
     after = client.get(target, if_none_match=before.headers["etag"])
     assert after.status_code == 200
     assert after.json() == before.json()[2:]
-    assert client.json("/customers")["customers"][0]["first_date"] == "2024-09-06"
+    assert client.json("/customers")["customers"][0]["first_date"] == "2024-10-01"
     folder.put("b.log", lines)
     late = client.json("/ingestions?limit=1")["ingestions"][0]
     assert (late["lines"], late["accepted"]) == (200, 200)
-    assert late["expired"] == sum(line[:10] < "2024-09-06" for line in lines) > 0
+    assert late["expired"] == sum(line[:10] < "2024-10-01" for line in lines) > 0
     assert late["customer_days"] == 4
-    expiry.expire(engine, dt.date(2024, 9, 8))
+    expiry.expire(engine, dt.date(2024, 11, 1))
     assert client.json(target) == client.json("/customers")["customers"] == []
 
 

@@ -32,6 +32,19 @@ def test_a_deadlock_or_serialization_failure_is_tried_again(engine: sa.Engine, s
     assert len(calls) == 5
 
 
+def test_so_is_one_within_a_copy_which_is_an_error_of_the_driver(engine: sa.Engine) -> None:
+    calls: list[int] = []
+
+    def work(session: Session) -> int:
+        driver = session.connection().connection.driver_connection
+        assert driver is not None
+        driver.execute(str(failing("40P01", 4, calls)))
+        return len(calls)
+
+    with engine.connect() as connection:
+        assert in_transaction(connection, work) == 5
+
+
 @pytest.mark.parametrize(("state", "tries"), [("40P01", 5), ("57P01", 1)])
 def test_after_five_tries_or_a_lost_connection_the_error_is_raised(
     engine: sa.Engine, state: str, tries: int
