@@ -88,6 +88,7 @@ def fill(url: str, customers: int, days: int) -> None:
         connection.cursor().executemany(insertion, [(number, *row) for number, row in enumerate(pool(1))])
         for day in range(days):
             date = LAST - dt.timedelta(days - 1 - day)
+            connection.execute("SELECT make_partitions(ARRAY[%s])", [date])
             connection.execute(_FILL.encode(), {"date": date, "customers": customers, "day": day})
         connection.execute(_CUSTOMERS)
     with psycopg.connect(url, autocommit=True) as connection:

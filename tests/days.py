@@ -35,6 +35,7 @@ def insert_day(
     )
     values = dict(zip(rows.COLUMNS, rows.from_summary(summary), strict=True))
     with Session(engine) as session:
+        session.execute(sa.text("SELECT make_partitions(ARRAY[:day])"), {"day": date})
         session.add(DailyStatistics(customer_id=customer_id, date=date, **values))
         session.flush()
         _refresh(session, customer_id)

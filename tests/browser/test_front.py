@@ -88,6 +88,7 @@ def test_yesterday_comes_before_a_day_that_is_not_over(page: Page, server: Embed
     url = server.create_database("front_today", template="migrated")
     today = dt.datetime.now(dt.UTC).date()
     with psycopg.connect(url) as connection:
+        connection.execute("SELECT make_partitions(ARRAY[%s])", [today])
         connection.execute(
             FILL, {"last": today, "count": 1, "histogram": LatencyHistogram.of([90_000]).encoded}
         )

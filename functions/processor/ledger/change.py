@@ -108,7 +108,7 @@ _DAYS = (
     sa.select(
         Contribution.attempt_id,
         Contribution.date,
-        sa.func.sum(Contribution.total_requests, type_=sa.BigInteger),
+        sa.cast(sa.func.sum(Contribution.total_requests), sa.BigInteger),
         sa.func.count(),
         ENCODED_BYTES,
     )
