@@ -32,7 +32,7 @@ COMMANDS = {
     "up": "Run the local cloud until Ctrl-C.",
     "down": "Stop the local cloud.",
     "forget": "Withdraw a log object from the daily statistics.",
-    "expire": "Close the days that are too old, and remove their statistics.",
+    "expire": "Close the months that are too old, or seal them.",
     "redrive": "Deliver the messages of the dead-letter queue again.",
     "verify": "Compare the statistics with what the log objects contributed.",
     "sql": "Show what a query finds in the tables.",

@@ -50,7 +50,9 @@ def expire(
     database_url: DatabaseUrlOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as one line of JSON.")] = False,
 ) -> None:
-    """Close the months that are too old, and remove their statistics; or seal them, and remove what is kept for corrections.
+    """Close the months that are too old, or seal them.
+
+    Closing removes their statistics, sealing what is kept for corrections.
 
     A closed month stays closed, a sealed one sealed. Later lines of a closed day are counted as expired, and change nothing; those of a
     sealed day are added. An interrupted run is finished by the next.

@@ -1,7 +1,7 @@
 """Deliveries and runs of the retention in random order, at once, and cut off anywhere: the end is always the same.
 
 What would have to subtract from a sealed day is refused, and changes nothing. FAULTS_RETENTION_FIRST and FAULTS_RETENTION_SCHEDULES run
-others than the first 100.
+others than the first 40.
 """
 
 import datetime as dt
@@ -161,10 +161,10 @@ def wrong(runner: ExpiringRunner, seeds: range, *, kill: bool = True) -> list[st
 @pytest.mark.timeout(600)
 def test_random_schedules_with_runs_of_the_retention(runner: ExpiringRunner) -> None:
     first = int(os.environ.get("FAULTS_RETENTION_FIRST", "0"))
-    count = int(os.environ.get("FAULTS_RETENTION_SCHEDULES", "100"))
+    count = int(os.environ.get("FAULTS_RETENTION_SCHEDULES", "40"))
     found = wrong(runner, range(first, first + count))
     assert not found, "\n".join(found)
-    assert (runner.killed and runner.cut and runner.refused) or count < 100
+    assert (runner.killed and runner.cut and runner.refused) or count < 40
 
 
 @pytest.mark.nightly

@@ -255,7 +255,7 @@ def test_a_failed_query_is_logged_by_route_and_pseudonym(
     pseudonyms._key.cache_clear()
     assert "GET /customers/{customer_id" in failure["message"]
     assert "invalid input syntax for type integer (SQLSTATE 22P02)" in failure["message"]
-    assert "api/reader.py" in failure["exception"]
+    assert "api/database/reader.py" in failure["exception"]
     assert log.metrics()["ServerErrors", "api", "stats"] == [1]
     log.shows_nothing()
 

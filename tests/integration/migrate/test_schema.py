@@ -281,12 +281,12 @@ def test_0007_keeps_what_is_there_and_finds_equal_content_by_an_index(empty: sa.
     with empty.begin() as connection:
         connection.execute(sa.text(row.format("before")))
     schema.upgrade(empty)
-    statement = duplicates._OTHER.compile(dialect=empty.dialect)
+    statement = duplicates._OTHERS.compile(dialect=empty.dialect)
     with empty.begin() as connection:
         connection.execute(sa.text(row.format("after")))
         assert connection.scalar(sa.text("SELECT count(*) FROM log_objects")) == 2
         connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
-        parameters = statement.construct_params({"digest": "digest", "own": 1})
+        parameters = statement.construct_params({"digests": ["digest"], "own": [1]})
         plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
     assert any("log_objects_by_content" in line for line in plan)
 
