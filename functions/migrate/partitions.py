@@ -1,8 +1,9 @@
 """Partition contributions and daily statistics by month while everybody goes on writing, once the migrations are over.
 
-A table that has rows becomes one partition, `..._before`, for all days before a cut-off to which nobody writes yet. That its rows are
-before the cut-off is checked without a lock that others wait for, so that attaching the table needs no look at them, and rewrites
-none. Each step is a transaction: a run that was cut off anywhere is done again from the start by the next.
+A table that has rows becomes one partition, `..._before`, for all days before a cut-off: the month after next, to which nobody writes
+yet, or a later one if there are rows of later days, as of a file whose time of modification is wrong. That its rows are before the
+cut-off is checked without a lock that others wait for, so that attaching the table needs no look at them, and rewrites none. Each step
+is a transaction: a run that was cut off anywhere is done again from the start by the next.
 """
 
 import datetime as dt
@@ -26,6 +27,13 @@ _CUT_OFF = sa.text(
     "SELECT substring(pg_get_constraintdef(oid) FROM '[0-9]{4}-[0-9]{2}-[0-9]{2}')::date FROM pg_constraint"
     " WHERE conrelid = to_regclass(:name) AND conname = :check"
 ).bindparams(check=_CHECK)
+_NEWEST = sa.select(
+    sa.func.greatest(
+        sa.bindparam("at_least", type_=sa.Date),
+        *(sa.select(sa.func.max(table.c.date)).scalar_subquery() for table in TABLES.values()),
+    )
+)
+"""Finds the newest day of all rows, staged ones among them."""
 _INDEXES = sa.text("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = CAST(:name AS regclass)")
 
 
@@ -36,8 +44,9 @@ def build(engine: sa.Engine) -> bool:
             return False
         today: dt.date = alone.execute(sa.text("SELECT (now() AT TIME ZONE 'UTC')::date")).scalar_one()
         months = _months(today, 2 + _MONTHS_AHEAD)
+        newest: dt.date = alone.execute(_NEWEST, {"at_least": months[1]}).scalar_one()
         for name in TABLES:
-            _in_short_transaction(engine, partial(_constrain, name=name, months=months))
+            _in_short_transaction(engine, partial(_constrain, name=name, newest=newest))
             alone.execute(sa.text(f"ALTER TABLE {name} VALIDATE CONSTRAINT {_CHECK}"))
         _in_short_transaction(engine, partial(_swap, months=months))
         return True
@@ -60,12 +69,14 @@ def _in_short_transaction(engine: sa.Engine, step: Callable[[sa.Connection], Non
     with_short_locks(run)
 
 
-def _constrain(connection: sa.Connection, name: str, months: list[dt.date]) -> None:
+def _constrain(connection: sa.Connection, name: str, newest: dt.date) -> None:
     """Refuse rows that are not before the cut-off from now on; keep the constraint of an earlier run, unless it is an old one."""
     found = connection.scalar(_CUT_OFF, {"name": name})
-    if found is None or found < months[1]:
+    if found is None or found <= newest:
         connection.execute(sa.text(f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {_CHECK}"))
-        check = f"ALTER TABLE {name} ADD CONSTRAINT {_CHECK} CHECK (date < '{months[2]}') NOT VALID"
+        check = (
+            f"ALTER TABLE {name} ADD CONSTRAINT {_CHECK} CHECK (date < '{_months(newest, 1)[1]}') NOT VALID"
+        )
         connection.execute(sa.text(check))
 
 

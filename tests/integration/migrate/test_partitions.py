@@ -1,6 +1,7 @@
 """The tables of a full database become partitioned while everybody goes on; months get partitions when they are needed."""
 
 import datetime as dt
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from migrate import indexes, partitions
 from migrate.revision import renew
 from processor.ingest import Ingestor
 from processor.ledger.verify import Verification
+from processor.reading.objects import LocalFile
 from tests import oracle, tables
 from tests.faults.runner import Countdown
-from tests.ingests import ingest
+from tests.ingests import ingest, log_file
 from tests.logs import random_lines
 
 LINES = random_lines(1, 200)
@@ -97,6 +99,20 @@ def test_a_full_table_becomes_a_partition_and_neither_a_row_nor_an_index_is_rewr
     late = ["2024-09-01 12:00:00 cust_1 /a 200 0.1"]
     ingest(full, tmp_path / "b.log", late)
     check(full, LINES + late)
+
+
+def test_rows_of_days_that_nobody_should_have_written_move_the_cut_off(
+    ingestor: Ingestor, tmp_path: Path
+) -> None:
+    file, lines = tmp_path / "a.log", [*LINES, "2099-01-05 10:00:00 cust_1 /a 200 0.5"]
+    log_file(file, lines)
+    os.utime(file, (4_100_000_000, 4_100_000_000))
+    ingestor.ingest_file(LocalFile.at(file))
+    make_plain(ingestor.engine)
+    assert partitions.build(ingestor.engine)
+    check(ingestor, lines)
+    for table in partitions.TABLES:
+        assert partitions_of(ingestor.engine, table) == [(f"{table}_before", dt.date(2099, 2, 1))]
 
 
 @pytest.mark.timeout(120)
