@@ -19,6 +19,8 @@ SEALED = sa.select(Retention.sealed).scalar_subquery()
 """The first day that is not sealed; never before the horizon."""
 
 _DAY = dt.timedelta(1)
+_SHOWN = 3
+"""Ranges of days in an error."""
 
 
 class SealedError(Exception):
@@ -53,14 +55,24 @@ def check_subtractable(session: Session, row: LogObject, horizon: dt.date, seale
         stored = session.scalar(_STORED, {"attempt_id": row.attempt_id})
         found = "" if stored == row.accepted - row.expired else f"before {sealed}"
     else:
-        hidden = [days for days in row.days if days.lower < sealed and days.upper > horizon]
-        found = ", ".join(
-            f"{max(days.lower, horizon)} to {min(days.upper, sealed) - _DAY}" for days in hidden
+        found = _described(
+            [
+                (max(days.lower, horizon), min(days.upper, sealed) - _DAY)
+                for days in row.days
+                if days.lower < sealed and days.upper > horizon
+            ]
         )
     if found:
         raise SealedError(
             f"{row.key}: it counts on days that are sealed, {found}: nothing of them can be taken out or replaced"
         )
+
+
+def _described(ranges: list[tuple[dt.date, dt.date]]) -> str:
+    """Name the first of some ranges of days, for people: a log of few requests may have a hundred."""
+    shown = [f"{first}" if first == last else f"{first} to {last}" for first, last in ranges[:_SHOWN]]
+    left = len(ranges) - _SHOWN
+    return ", ".join([*shown, f"and {left} more"] if left > 0 else shown)
 
 
 _STORED = sa.select(sa.func.coalesce(sa.func.sum(Contribution.total_requests), 0)).where(
