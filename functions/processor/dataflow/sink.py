@@ -24,6 +24,8 @@ _COPY_TRAILER = b"\xff\xff"
 _BATCH_BYTES = 16 << 20
 _PIECE_BYTES = 256 << 10
 _MAKE_PARTITIONS = sa.text("SELECT make_partitions(:days)")
+_KEEP_PARTITIONS = sa.text("LOCK TABLE ONLY contributions IN ROW EXCLUSIVE MODE")
+"""Until the transaction ends: one that is empty, and of a sealed month, may be dropped at any time."""
 _MONTHS = 24
 """Whose partitions one transaction makes: each takes a dozen of the server's locks, of which it has a few thousand."""
 _EPOCH = dt.date(1970, 1, 1)
@@ -125,9 +127,8 @@ class StagingSink(DynamicSink[Item]):
                 with connection.begin():
                     connection.execute(_MAKE_PARTITIONS, {"days": months[start : start + _MONTHS]})
             with connection.begin():
-                connection.execute(
-                    _MAKE_PARTITIONS, {"days": months}
-                )  # one that is empty may be dropped at any time
+                connection.execute(_KEEP_PARTITIONS)
+                connection.execute(_MAKE_PARTITIONS, {"days": months})
                 self._write(connection, partitions)
         for partition in partitions:
             partition.forget()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from local.cli import app
 from local.errors import UserError
+from logstats.database import create_engine
 from logstats.models import Base
 from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
@@ -118,6 +120,14 @@ def test_an_object_that_counts_on_no_sealed_day_is_replaced_and_withdrawn(
     check(ingestor.engine, OLD + NEW[:20] + OTHER)
 
 
+def test_the_error_of_scattered_days_stays_short(ingestor: Ingestor, put: Put) -> None:
+    put("a.log", [f"2024-09-{day:02} 12:00:00 cust_1 /a 200 0.1" for day in (1, 2, 4, 6, 8, 10)])
+    expire(ingestor.engine, sealed=OCTOBER)
+    days = "2024-09-01 to 2024-09-02, 2024-09-04, 2024-09-06, and 2 more: nothing of them"
+    with pytest.raises(SealedError, match=f"sealed, {days}"):
+        put("a.log", NEW)
+
+
 def test_closed_days_do_not_count_as_sealed(ingestor: Ingestor, put: Put) -> None:
     """What they have is gone with its statistics, so that nothing need be subtracted."""
     put("a.log", OLD + NEW)
@@ -162,6 +172,28 @@ def test_what_was_staged_before_the_seal_is_added_after_it(
     assert [run.partitions for run in runs] == [1], "August's"
     assert expire(ingestor.engine).partitions == 1
     check(ingestor.engine, OLD)
+
+
+def test_a_partition_stays_that_is_about_to_be_written_to(
+    ingestor: Ingestor, put: Put, database: DatabaseSettings
+) -> None:
+    """A run drops an empty one of a sealed month; the ingest that has found it missing has made it again by then."""
+    engine, other = ingestor.engine, create_engine(database)
+    expire(engine, sealed=OCTOBER)
+    runs: list[str] = []
+
+    def run(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "make_partitions" in statement:
+            runs.append(statement)
+            with suppress(sa.exc.OperationalError), other.begin() as connection:
+                connection.execute(sa.text("SELECT drop_expired_partition('contributions')"))
+
+    sa.event.listen(engine, "after_cursor_execute", run)
+    assert put("a.log", OLD).outcome == "ingested"
+    sa.event.remove(engine, "after_cursor_execute", run)
+    other.dispose()
+    assert len(runs) == 2
+    check(engine, OLD)
 
 
 @pytest.fixture
