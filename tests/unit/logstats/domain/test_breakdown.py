@@ -51,6 +51,7 @@ def test_breakdowns_add_up_and_are_subtracted(
     left: list[Seen], right: list[Seen], left_parts: int, right_parts: int
 ) -> None:
     a, b = Breakdown(encode(left, left_parts)), Breakdown(encode(right, right_parts))
+    assert (a.parts, b.parts) == (left_parts, right_parts)
     shared = left_parts & right_parts
     total = a + b
     if not shared:
