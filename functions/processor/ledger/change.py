@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from logstats.models import Contribution, DailyStatistics, Retention
+from logstats.models import Contribution, Retention
 from processor.ledger import stripes
 
 
@@ -91,14 +91,8 @@ _SINCE, _UNTIL, _HORIZON, _SEALED = (
     sa.bindparam(name, type_=sa.Date) for name in ("since", "until", "horizon", "sealed")
 )
 _IS_OF_ATTEMPTS = Contribution.attempt_id == sa.any_(_ATTEMPTS)
-
-
-def is_within(table: type[Contribution | DailyStatistics]) -> sa.ColumnElement[bool]:
-    """Compare a row's day with those of a change: then PostgreSQL plans with the partitions of a month or two, not with all."""
-    return table.date.between(_SINCE, _UNTIL)
-
-
-IS_CHANGED = _IS_OF_ATTEMPTS & is_within(Contribution)
+# The days let PostgreSQL plan with the partitions of a month or two, and not with all there are.
+IS_CHANGED = _IS_OF_ATTEMPTS & Contribution.date.between(_SINCE, _UNTIL)
 """Selects the contributions of a change."""
 IS_OPEN = Contribution.date >= _HORIZON
 """Selects contributions to open days: those that may be added."""

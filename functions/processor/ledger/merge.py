@@ -24,7 +24,6 @@ from processor.ledger.change import (
     TAKES_PART,
     Change,
     IntegrityError,
-    is_within,
 )
 
 _PAGE_BYTES = 16 << 20
@@ -93,9 +92,7 @@ _FIRSTS = (
 )
 """The first customer of each page; the contributions of a customer are all in one."""
 _has_statistics = sa.and_(
-    DailyStatistics.customer_id == Contribution.customer_id,
-    DailyStatistics.date == Contribution.date,
-    is_within(DailyStatistics),
+    DailyStatistics.customer_id == Contribution.customer_id, DailyStatistics.date == Contribution.date
 )
 _other = aliased(Contribution)
 _is_one_of_several = (Contribution.attempt_id == sa.any_(ADDED)) & sa.exists().where(
