@@ -79,9 +79,9 @@ $(WHEELS): $(SETUP) layers/dependencies/requirements.txt functions/migrate/requi
 	@$(BIN)/python -m cdk.bundling
 	@touch $@
 
-# One more worker than cores: tests wait for servers and clocks. In the order of the folders: what takes longest begins.
+# Two more workers than cores: tests wait for servers and clocks. In the order of the folders: what takes longest begins.
 # Bytecode is kept, whatever the environment says: to rewrite the assertions of all tests takes each worker as long as to import them.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN)) \
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(shell expr 2 + $$(getconf _NPROCESSORS_ONLN)) \
     --dist loadscope --no-loadscope-reorder
 
 .PHONY: test

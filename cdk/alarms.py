@@ -1,4 +1,7 @@
-"""The alarms. docs/runbook.md has a section for each, with what to do."""
+"""The alarms. docs/runbook.md has a section for each, with what to do.
+
+One module, though long: an alarm is a paragraph, and what is not watched is seen only beside what is.
+"""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,18 +16,13 @@ from processor.retention import expiry
 from processor.retention.expiry import Expiry
 
 
+def _age(help_text: str) -> Any:  # noqa: ANN401 - Typer's, of no public type
+    return typer.Option(metavar="N", min=1, max=MAX_RETENTION_DAYS, show_default=False, help=help_text)
+
+
 def expire(
     *,
-    days: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=MAX_RETENTION_DAYS,
-            show_default=False,
-            help="Remove months all of whose days are older than so many days.",
-        ),
-    ] = None,
+    days: Annotated[int | None, _age("Remove months all of whose days are older than so many days.")] = None,
     before: Annotated[
         str | None,
         typer.Option(
@@ -38,12 +33,8 @@ def expire(
     ] = None,
     seal_days: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=MAX_RETENTION_DAYS,
-            show_default=False,
-            help="Seal months all of whose days are older than so many days: nothing of them can be replaced or withdrawn any more.",
+        _age(
+            "Seal months all of whose days are older than so many days: nothing of them can be replaced or withdrawn any more."
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,

@@ -47,7 +47,7 @@ class Expiring:
         return max([_HORIZONS[0], *(run.horizon for _, run in self.steps if run)])
 
     def expected(self, accepted: Collection[Event]) -> oracle.Statistics:
-        """What the accepted deliveries come to, without the days before the horizon: their order makes no difference."""
+        """Add up the accepted deliveries, without the days before the horizon: their order makes no difference."""
         everything = Schedule(self.deliveries.seed, (), (Step(tuple(accepted)),)).expected()
         return {key: numbers for key, numbers in everything.items() if key[1] >= self.horizon.isoformat()}
 

@@ -64,7 +64,7 @@ def database_functions(environment: str) -> list[dict[str, Any]]:
 
 
 def seals(environment: str) -> bool:
-    """Whether an environment has the function that seals months."""
+    """Tell whether an environment has the function that seals months."""
     return environment.startswith("prod")
 
 

@@ -1,4 +1,7 @@
-"""The API's way to PostgreSQL: SQLAlchemy on asyncpg, connections that survive a freeze, and an end to waiting."""
+"""The API's way to PostgreSQL: SQLAlchemy on asyncpg, connections that survive a freeze, and an end to waiting.
+
+One module, though long: most of it says when a connection may be used again, which must agree.
+"""
 
 import asyncio
 import ssl

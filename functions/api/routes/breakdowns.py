@@ -1,4 +1,7 @@
-"""GET …/routes and …/statuses: what is inside the days of a customer, or of all customers."""
+"""GET …/routes and …/statuses: what is inside the days of a customer, or of all customers.
+
+One module, though long: FastAPI reads the parameters of an endpoint from its signature, and four endpoints share most of them.
+"""
 
 from collections.abc import Iterator
 from typing import Annotated, Any

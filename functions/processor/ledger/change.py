@@ -20,7 +20,7 @@ class IntegrityError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What an attempt has staged of one day: accepted lines, rows, and the bytes of what is encoded in them."""
+    """Count what an attempt has staged of one day: accepted lines, rows, and the bytes of what is encoded in them."""
 
     date: dt.date
     requests: int

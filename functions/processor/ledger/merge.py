@@ -29,7 +29,7 @@ from processor.ledger.change import (
 _PAGE_BYTES = 16 << 20
 """Of contributions at a time; the statistics of their days have about as many."""
 _SORT_MEMORY = "128MB"
-"""What PostgreSQL may sort in memory: the rows of a million customers otherwise go through its disk three times."""
+"""Lets PostgreSQL sort as much in memory: the rows of a million customers otherwise go through its disk three times."""
 _HEADER_BYTES = 19
 """Of COPY ... (FORMAT BINARY): a signature, flags and the length of an extension, of which there is none."""
 _COLUMNS = (*rows.KEY, *rows.COLUMNS)

@@ -129,12 +129,8 @@ def _advance(engine: sa.Engine, horizon: dt.date, sealed: dt.date) -> tuple[dt.d
         return wanted
     with Session(engine) as session, session.begin():
         stripes.lock_all(session)
-        later = {
-            name: sa.func.greatest(column, day)
-            for name, column, day in zip(
-                ("horizon", "sealed"), (Retention.horizon, Retention.sealed), wanted, strict=True
-            )
-        }
+        columns = zip((Retention.horizon, Retention.sealed), wanted, strict=True)
+        later = {column.key: sa.func.greatest(column, day) for column, day in columns}
         session.execute(sa.update(Retention).values(later))
     return horizons(engine)
 

@@ -78,3 +78,18 @@ def test_a_customer_is_touched_once_however_many_attempts_there_are(engine: sa.E
     revisions = tables.revisions(engine)
     assert len(set(revisions.values())) == 1
     assert sum(total for *_, total in tables.customers(engine).values()) == 2 * len(LINES[0])
+
+
+def test_a_merge_reads_each_row_a_few_times(engine: sa.Engine) -> None:
+    """Also where PostgreSQL knows nothing of the tables yet, and guesses: a join of all with all would take minutes."""
+    lines = random_lines(1, 6_000, customers=600, days=3)
+    read = sa.text(
+        "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables"
+        " WHERE relname LIKE 'daily_statistics%' OR relname LIKE 'contributions%'"
+    )
+    for attempt in (1, 2):
+        with Session(engine) as session, session.begin():
+            days = stage(session.connection(), attempt, lines)
+            merge.merge(session, change.lock(session, [attempt], []))
+            assert len(days) > 1_000
+            assert session.scalar(read) < 25 * len(days)

@@ -129,7 +129,7 @@ def test_the_error_of_scattered_days_stays_short(ingestor: Ingestor, put: Put) -
 
 
 def test_closed_days_do_not_count_as_sealed(ingestor: Ingestor, put: Put) -> None:
-    """What they have is gone with its statistics, so that nothing need be subtracted."""
+    """Their contributions are gone with the statistics, so that nothing need be subtracted."""
     put("a.log", OLD + NEW)
     expire(ingestor.engine, OCTOBER, dt.date(2024, 10, 1))
     assert put("a.log", NEW[:30]).outcome == "replaced"

@@ -84,7 +84,7 @@ def days_of(merged: Merged) -> dict[Key, tuple[Any, ...]]:
 
 
 def summary(rng: Random, parts: int = 7) -> DailySummary:
-    """What some requests of one object have, with these parts of a breakdown, or none."""
+    """Summarise some requests of one object, with these parts of a breakdown, or none."""
     seen = [
         Seen(
             rng.randrange(48),
