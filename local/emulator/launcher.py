@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack import app
-from ministack.services import eventbridge, lambda_svc, s3
+from ministack.services import cloudwatch_logs, eventbridge, lambda_svc, s3
 from ministack.services.cloudformation import custom_resource, provisioners
 from wrapping import wraps  # type: ignore[import-not-found]  # beside this script
 
@@ -68,13 +68,19 @@ def _conflict(conflict: Any, name: str) -> Any:
 def _write_logs(
     emit: Any, func: dict[str, Any], request_id: str, text: str, *rest: Any, **options: Any
 ) -> None:
-    """Append what functions log to files, beside the emulated CloudWatch Logs: `api.handler` to `api.log`."""
-    handler = (func.get("config") or func).get("Handler", "").partition(".")[0]
+    """Append what functions log to files, beside the emulated CloudWatch Logs: `api.handler` to `api.log`.
+
+    A log group that the stack has deleted stays deleted, although a function may still run: the functions' roles may
+    make none.
+    """
+    config = func.get("config") or func
+    handler = config.get("Handler", "").partition(".")[0]
     if text and handler:
         path = Path(os.environ["LOGSTATS_FUNCTION_LOGS"], f"{handler}.log")
         with path.open("a", encoding="utf-8") as file:
             file.write(text.rstrip("\n") + "\n")
-    emit(func, request_id, text, *rest, **options)
+    if config.get("LoggingConfig", {}).get("LogGroup") in cloudwatch_logs._log_groups:
+        emit(func, request_id, text, *rest, **options)
 
 
 @wraps(lambda_svc, "_execute_function_with_config_scope")

@@ -114,6 +114,11 @@ def test_deploy_change_deploy_destroy_leave_nothing_but_the_data(
     assert function(emulator, "ApiFunction")["MemorySize"] != 512
     assert inventory(emulator) == first
 
+    group = function(emulator, "ApiFunction")["LoggingConfig"]["LogGroup"]
+    emulator.client("logs").delete_log_group(logGroupName=group)
+    emulator.client("lambda").invoke(FunctionName=function(emulator, "ApiFunction")["FunctionName"])
+    assert added(inventory(emulator), first) == {"log groups": {group}}, "a late line makes no group again"
+
     logs, rejects = deployed[outputs.LOGS_BUCKET], deployed[outputs.REJECTS_BUCKET]
     emulator.client("s3").put_object(Bucket=logs, Key="a.log", Body=b"")
     with pytest.raises(WaiterError, match="DELETE_FAILED"):
