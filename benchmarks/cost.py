@@ -171,13 +171,11 @@ def tables(prices: Prices, loads: tuple[Load, ...] = LOADS) -> str:
     bill += [["**together**", *(f"**{sum(month.values()):.2f}**" for month in months)]]
     day = [[meaning, *(_plain(load[name]) for load in assumed)] for name, meaning in _MEANINGS.items()]
     day += [["so the database is awake, hours", *awake]]
-    listed = [[f"`{name}`", _plain(price)] for name, price in asdict(prices).items()]
     return "\n\n".join(
         (
             table(["USD a month", *names], *bill),
             _BACKFILL.format(*backfill(prices)),
             table(["assumed of a day", *names], *day),
-            table(["price (us-east-1, list)", "USD"], *listed),
         )
     )
 
@@ -212,7 +210,9 @@ def main() -> None:
         prog="python -m benchmarks.cost", description=(__doc__ or "").split(":")[0]
     )
     for name, price in asdict(Prices()).items():
-        parser.add_argument(f"--{name}", type=float, default=price, metavar="USD")
+        parser.add_argument(
+            f"--{name}", type=float, default=price, metavar="USD", help="default: %(default)s"
+        )
     parser.add_argument("--gb-per-day", type=float, action="append", default=[], help="a load of your own")
     parser.add_argument("--write", action="store_true", help="renew docs/cost.md")
     options = parser.parse_args()
