@@ -102,7 +102,8 @@ class RuledRoute(APIRoute):
         answer = super().get_route_handler()
         if self.rule is Rule.OPEN:
             return answer
-        parameters = {field.alias for field in self.dependant.query_params}
+        asked = (self.dependant, *self.dependant.dependencies)
+        parameters = {field.alias for each in asked for field in each.query_params}
 
         async def checked(request: Request) -> Response:
             if self.auth != "none":
