@@ -8,8 +8,6 @@ though long: what is asked, the data that it is asked of, and the table are of n
 import argparse
 import asyncio
 import datetime as dt
-import os
-import platform
 import random
 import sys
 import time
@@ -25,7 +23,7 @@ import psycopg
 from api.app import create_app
 from api.settings import ApiSettings
 from benchmarks import database
-from benchmarks.figures import renew, table
+from benchmarks.figures import MACHINE, renew, table
 from local.postgres import EmbeddedPostgres
 from logstats import rows
 from logstats.domain.histogram import LatencyHistogram
@@ -179,11 +177,10 @@ def main() -> None:
             ("overview of a day, counts", f"/overview?from={LAST}&percentiles=false", ""),
         ]
         many = asyncio.run(ask(server, questions, options.runs))
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, CPython {platform.python_version()}"
     header = ("ms", "measured", "goal", "CPU time", "cached")
     figures = "\n\n".join(
         (
-            f"Machine: {machine}; other processes used {busy:.0%} of it just before. Medians of {options.runs}.",
+            f"Machine: {MACHINE}; other processes used {busy:.0%} of it just before. Medians of {options.runs}.",
             f"{options.customers:,} customers, {options.days} days:",
             table(header, *few),
             f"{options.many:,} customers, two days:",
