@@ -135,10 +135,8 @@ class Api(Construct):
     def _add_routes(self, parameters: ApiParameters) -> None:
         integration = HttpLambdaIntegration("Integration", self.target)
         anyone = apigateway.HttpNoneAuthorizer()
-        chosen, told = (
-            _authorizer(parameters),
-            "The deployment says in so many words that anyone may call the API",
-        )
+        chosen = _authorizer(parameters)
+        told = "The deployment says in so many words that anyone may call the API"
         page = "It serves the page's own files, which hold no data"
         routes = [(path, chosen, told) for path in PROTECTED_ROUTES]
         for path, authorizer, reason in [*routes, *((path, anyone, page) for path in OPEN_ROUTES)]:

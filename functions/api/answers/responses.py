@@ -31,9 +31,8 @@ AskedForm = Annotated[
 ]
 
 
-CACHE_CONTROL = (
-    "private, no-cache"  # a client may keep an answer, and asks each time whether it is still right
-)
+CACHE_CONTROL = "private, no-cache"
+"""A client may keep an answer, and asks each time whether it is still right."""
 HEADERS = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
 
 

@@ -74,9 +74,8 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-        body = json.dumps(
-            {"detail": jsonable_encoder(error.errors())}
-        )  # ASCII: it may quote half a surrogate
+        # ASCII: it may quote half a surrogate.
+        body = json.dumps({"detail": jsonable_encoder(error.errors())})
         return Response(body, 422, media_type="application/json")
 
     async def refused(_request: Request, error: Exception) -> Response:
