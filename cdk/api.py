@@ -122,10 +122,7 @@ class Api(Construct):
         )
         self.target = self._target(parameters)
         self.gateway = apigateway.HttpApi(
-            self,
-            "Gateway",
-            api_name=f"logstats-{environment.environment}",
-            create_default_stage=False,
+            self, "Gateway", api_name=f"logstats-{environment.environment}", create_default_stage=False
         )
         self._add_routes(parameters)
         self._add_stage(parameters, environment)

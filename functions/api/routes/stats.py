@@ -11,14 +11,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.answers.negotiation import disposition, matches
 from api.answers.representation import MEDIA_TYPES, CustomerStatistics, Format, HourlyStatistics
-from api.answers.responses import (
-    HEADERS,
-    WITHOUT_BREAKDOWN,
-    AskedForm,
-    check_range,
-    documented,
-    form_of,
-)
+from api.answers.responses import HEADERS, WITHOUT_BREAKDOWN, AskedForm, check_range, documented, form_of
 from api.requests.authorisation import Rule, ruled
 from api.requests.parameters import CalendarDate, CustomerId
 from api.requests.problems import refuse
