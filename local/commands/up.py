@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 import typer
 from botocore.exceptions import BotoCoreError
+from rich.status import Status
 from rich.text import Text
 
 from api.requests.authorisation import ALL_CUSTOMERS_SCOPE
@@ -64,11 +66,7 @@ def up(
     That is the AWS stack on an emulator, with the embedded PostgreSQL. It keeps what it has ingested.
     """
     here, status = State(state.resolve()), progress_console().status("")
-
-    def report(step: str) -> None:
-        """Show what happens now, on a terminal."""
-        status.update(Text(visible(step)))
-
+    report = partial(_tell, status)
     with (
         stopped_by_exception(),
         here.owned(),
@@ -91,6 +89,11 @@ def up(
             _serve(cloud, here)
         report("Stopping")
         status.start()
+
+
+def _tell(status: Status, step: str) -> None:
+    """Show what happens now, on a terminal."""
+    status.update(Text(visible(step)))
 
 
 def _example(cloud: Cloud) -> tuple[str, dt.date] | None:
