@@ -11,13 +11,7 @@ from local.errors import UserError
 
 @contextmanager
 def open_output(path: Path | None) -> Iterator[BinaryIO]:
-    """Provide a file to write, or else stdout.
-
-    Raises
-    ------
-    UserError
-        If it cannot be written.
-    """
+    """Provide a file to write, or else stdout; a `UserError` if it cannot be written."""
     try:
         with path.open("wb") if path else nullcontext(sys.stdout.buffer) as file:
             yield file

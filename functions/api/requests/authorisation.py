@@ -133,13 +133,7 @@ def ruled(rule: Rule, auth: Auth) -> type[RuledRoute]:
 
 
 def check(app: FastAPI) -> None:
-    """Refuse an app that has a route without a rule.
-
-    Raises
-    ------
-    TypeError
-        Naming the route.
-    """
+    """Refuse an app that has a route without a rule, by a `TypeError` that names it."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if not isinstance(route, RuledRoute) or not isinstance(getattr(route, "rule", None), Rule):
