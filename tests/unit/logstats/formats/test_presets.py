@@ -241,26 +241,21 @@ def test_presets_have_a_summary_and_a_source() -> None:
 # ---- docs/formats.md -----------------------------------------------------------------------------------
 
 PAGE = (Path(__file__).parents[4] / "docs/formats.md").read_text()
-ROWS = {
-    name: [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\) \| ", row)]
-    for row in re.findall(r"^\| (`[a-z].*) \|$", PAGE.partition("## Presets\n")[2], re.MULTILINE)
-    for name in re.findall(r"`([\w-]+)`", row.partition(" | ")[0])
+SECTIONS = {
+    name: text
+    for heading, text in re.findall(r"^### (.*?)\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    for name in heading.split(" and ")
 }
-SHOWN = dict(
-    re.findall(
-        r"^### (\S+)\n(.*?)\n(?=\n|\Z)", (SAMPLES / "presets.txt").read_text(), re.MULTILINE | re.DOTALL
-    )
-)
 
 
-def test_the_page_has_a_row_for_each_preset() -> None:
-    assert list(ROWS) == list(presets())
-    assert SHOWN.keys() == presets().keys() - {"cloudflare-rfc3339"}
+def test_the_page_has_a_section_for_each_preset() -> None:
+    assert list(SECTIONS) == list(presets())
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", [name for name in SECTIONS if name != "cloudflare-rfc3339"])
 def test_the_line_that_is_shown_is_read_and_another_customer_can_be_named(name: str) -> None:
-    lines = [line.encode() for line in SHOWN[name].splitlines()]
+    shown = re.findall(r"^```\w+\n(.*?)^```$", SECTIONS[name], re.MULTILINE | re.DOTALL)
+    lines = [line.encode() for line in "".join(shown).splitlines()]
     reader = Reader(presets()[name])
     *headers, read = [reader.read(line) for line in lines]
     assert isinstance(read, Request)
@@ -268,7 +263,9 @@ def test_the_line_that_is_shown_is_read_and_another_customer_can_be_named(name: 
     assert read.status_code == 200
     assert set(headers) <= {SKIPPED}
     assert detect(b"\n".join(lines), complete=True) == name
-    for customer in re.findall(r"`'?([^`']+)'?`", ROWS[name][2]):
+    named = re.search(r"Another: (.*?)\.(?:\s|$)", SECTIONS[name], re.DOTALL)
+    assert named
+    for customer in re.findall(r"`'?([^`']+)'?`", named[1]):
         assert customised(presets()[name], customer).customer != presets()[name].customer
 
 
