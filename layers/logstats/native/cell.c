@@ -5,7 +5,7 @@
 enum { IS_RUN = 1 << 3, KNOWN_FLAGS = (1 << COUNTS) - 1 };
 
 static inline uint8_t flag_of(int count) { return (uint8_t)(1 << (count <= UNTIMED_REQUESTS ? count - 1 : count)); }
-enum { FAR = 20 };
+enum { FAR = 20, MAX_ENTRY = 12 };
 #define MAX_SPREAD (UINT64_C(1) << 40)
 
 static inline uint32_t last_cell_bucket(void) { return cell_bucket(MAX_DURATION_US); }
@@ -64,23 +64,10 @@ static uint32_t list_in_order(bucket_counts *b, uint16_t *list, uint32_t length)
 
 /* ---- Writing ----------------------------------------------------------------------------------- */
 
-static inline unsigned varint_length(uint64_t value) {
-    return (unsigned)(63 - __builtin_clzll(value | 1)) / 7 + 1;
-}
-
 /* What is passed of buckets, and whether the count is written. */
 static inline uint64_t entry_of_list(const bucket_counts *b, uint32_t i) {
     const uint32_t from = i ? b->buckets[i - 1] + 1U : 0;
     return (uint64_t)(b->buckets[i] - from) << 1 | (b->in_order[i] > 1);
-}
-
-static size_t length_of_list(const bucket_counts *b, uint32_t used) {
-    size_t length = 0;
-    for (uint32_t i = 0; i < used; i++) {
-        length += varint_length(entry_of_list(b, i));
-        if (b->in_order[i] > 1) length += varint_length(b->in_order[i] - 2);
-    }
-    return length;
 }
 
 static inline uint64_t zigzag(uint64_t expected, uint64_t count) {
@@ -105,13 +92,19 @@ typedef struct { uint8_t *at; uint64_t bits; unsigned held; } bit_writer; /* hol
 
 static inline void put_bits(bit_writer *w, uint64_t bits, unsigned count) { /* at most 56 */
     w->bits |= bits << w->held;
-    for (w->held += count; w->held >= 8; w->held -= 8, w->bits >>= 8) *w->at++ = (uint8_t)w->bits;
+    w->held += count;
+    store8(w->at, w->bits);
+    w->at += w->held / 8;
+    w->bits >>= w->held / 8 * 8;
+    w->held %= 8;
 }
 
 static inline void put_rice(bit_writer *w, uint64_t z, unsigned k) {
-    if (z >> k < FAR) {
-        put_bits(w, UINT64_C(1) << (z >> k), (unsigned)(z >> k) + 1);
-        put_bits(w, z & ((UINT64_C(1) << k) - 1), k);
+    const uint64_t zeros = z >> k, low = z & ((UINT64_C(1) << k) - 1);
+    if (zeros < FAR) {
+        const int is_short = k <= 56 - FAR;
+        put_bits(w, ((is_short ? low : 0) << 1 | 1) << zeros, (unsigned)zeros + 1 + (is_short ? k : 0));
+        if (!is_short) put_bits(w, low, k);
         return;
     }
     const unsigned length = 64 - (unsigned)__builtin_clzll(z);
@@ -138,12 +131,26 @@ static uint8_t *write_run(uint8_t *to, const bucket_counts *b, uint32_t used, si
     return (size_t)(w.at - start) < limit ? w.at : NULL;
 }
 
+/* Nearly all entries are one or two bytes, and one or none of a count; without a branch, of which each would be wrong often. */
 static uint8_t *write_list(uint8_t *to, const bucket_counts *b, uint32_t used) {
     for (uint32_t i = 0; i < used; i++) {
-        to = write_varint(to, entry_of_list(b, i));
-        if (b->in_order[i] > 1) to = write_varint(to, b->in_order[i] - 2);
+        const uint64_t entry = entry_of_list(b, i), more = b->in_order[i] - 2, is_long = entry > 0x7F;
+        if (b->in_order[i] > 0x81) {
+            to = write_varint(write_varint(to, entry), more);
+            continue;
+        }
+        store8(to, (entry & 0x7F) | is_long << 7 | entry >> 7 << 8 | (more & 0x7F) << (8 + 8 * is_long));
+        to += 1 + is_long + (entry & 1);
     }
     return to;
+}
+
+/* Write the used buckets as a list, or as a run if that is shorter, behind which there is room. Returns whether it is a run. */
+static int write_buckets(uint8_t **to, const bucket_counts *b, uint32_t used) {
+    uint8_t *list = *to, *run = write_list(list, b, used), *end = write_run(run, b, used, (size_t)(run - list));
+    if (end) memmove(list, run, (size_t)(end - run));
+    *to = end ? list + (end - run) : run;
+    return end != NULL;
 }
 
 static uint8_t *write_sum(uint8_t *to, unsigned __int128 sum) {
@@ -155,8 +162,7 @@ static uint8_t *write_sum(uint8_t *to, unsigned __int128 sum) {
 /* The cell's numbers, then what is in order. */
 static int write_in_order(const cell_numbers *cell, const bucket_counts *b, uint32_t used, buffer *out) {
     const uint64_t timed = timed_of(cell);
-    const size_t list = timed > 1 ? length_of_list(b, used) : 0;
-    if (reserve(out, MAX_CELL_HEADER + list)) return NO_MEMORY;
+    if (reserve(out, MAX_CELL_HEADER + 2 * MAX_ENTRY * (size_t)used)) return NO_MEMORY;
     uint8_t *flags = out->bytes + out->length, *to = write_varint(flags + 1, cell->counts[TOTAL_REQUESTS]);
     *flags = 0;
     for (int i = TOTAL_REQUESTS + 1; i < COUNTS; i++) {
@@ -165,9 +171,7 @@ static int write_in_order(const cell_numbers *cell, const bucket_counts *b, uint
         to = write_varint(to, cell->counts[i]);
     }
     if (timed) to = write_sum(to, cell->sum);
-    uint8_t *run = timed > 1 ? write_run(to, b, used, list) : NULL;
-    if (run) *flags |= IS_RUN;
-    if (timed > 1) to = run ? run : write_list(to, b, used);
+    if (timed > 1 && write_buckets(&to, b, used)) *flags |= IS_RUN;
     out->length = (size_t)(to - out->bytes);
     return 0;
 }
@@ -193,17 +197,32 @@ static inline int take_bucket_of_cell(bucket_counts *to, uint32_t bucket, uint64
     return 0;
 }
 
+/* An entry of a list, and its count less one; most are as short as write_list has them. */
+static inline int take_entry(const uint8_t **at, const uint8_t *end, uint64_t *entry, uint64_t *more) {
+    if (end - *at >= 8) {
+        const uint64_t word = load8(*at), is_long = word >> 7 & 1, count = word >> (8 + 8 * is_long) & 0xFF;
+        *entry = (word & 0x7F) | (word >> 1 & 0x3F80 & (0 - is_long));
+        const uint64_t has_count = *entry & 1;
+        if ((*entry >= is_long << 7) & !(word & is_long << 15) & !(has_count & count >> 7)) {
+            *more = (count + 1) & (0 - has_count);
+            *at += 1 + is_long + has_count;
+            return 0;
+        }
+    }
+    *more = 0;
+    if (take_number(at, end, entry)) return BREAKDOWN_MALFORMED;
+    if (!(*entry & 1)) return 0;
+    return take_number(at, end, more) || ++*more == 0 ? BREAKDOWN_MALFORMED : 0;
+}
+
 static int read_list_of_cell(const uint8_t **at, const uint8_t *end, uint64_t timed, bucket_counts *to, int sign) {
-    uint64_t bucket = 0, entry, count;
-    for (uint64_t left = timed; left; left -= count, bucket++) {
-        if (take_number(at, end, &entry)) return BREAKDOWN_MALFORMED;
-        count = 0;
-        if (entry & 1 && take_number(at, end, &count)) return BREAKDOWN_MALFORMED;
-        if (entry >> 1 > last_cell_bucket() - bucket || count > left) return BREAKDOWN_MALFORMED;
-        count += entry & 1 ? 2 : 1;
+    uint64_t bucket = 0, entry, more;
+    for (uint64_t left = timed; left; left -= more + 1, bucket++) {
+        if (take_entry(at, end, &entry, &more)) return BREAKDOWN_MALFORMED;
+        if (entry >> 1 > last_cell_bucket() - bucket || more >= left) return BREAKDOWN_MALFORMED;
         bucket += entry >> 1;
-        if (count > left || (bucket == last_cell_bucket() && count < left)) return BREAKDOWN_MALFORMED;
-        if (take_bucket_of_cell(to, (uint32_t)bucket, count, sign)) return BREAKDOWN_NEGATIVE;
+        if (bucket == last_cell_bucket() && more + 1 < left) return BREAKDOWN_MALFORMED;
+        if (take_bucket_of_cell(to, (uint32_t)bucket, more + 1, sign)) return BREAKDOWN_NEGATIVE;
     }
     return 0;
 }
@@ -211,13 +230,19 @@ static int read_list_of_cell(const uint8_t **at, const uint8_t *end, uint64_t ti
 typedef struct { const uint8_t *at, *end; uint64_t bits; unsigned held; } bit_reader;
 
 static inline void refill(bit_reader *in) { /* to 56 bits, or what is left */
+    if (in->end - in->at >= 8) {
+        in->bits |= load8(in->at) << in->held;
+        in->at += (63 - in->held) / 8;
+        in->held |= 56;
+        return;
+    }
     for (; in->held <= 48 && in->at < in->end; in->held += 8) in->bits |= (uint64_t)*in->at++ << in->held;
 }
 
 static inline void drop_bits(bit_reader *in, unsigned count) { in->bits >>= count; in->held -= count; }
 
 static inline int take_bits(bit_reader *in, unsigned count, uint64_t *bits) { /* at most 48 */
-    refill(in);
+    if (in->held < count) refill(in);
     if (in->held < count) return BREAKDOWN_MALFORMED;
     *bits = in->bits & ((UINT64_C(1) << count) - 1);
     drop_bits(in, count);
@@ -253,13 +278,14 @@ static int read_run_of_cell(const uint8_t **at, const uint8_t *end, uint64_t tim
         const uint64_t expected = expected_count(&next);
         uint64_t z;
         if (take_rice(&in, rice_bits(&next), &z)) return BREAKDOWN_MALFORMED;
-        if (z & 1 ? z / 2 + 1 > expected : z / 2 > left) return BREAKDOWN_MALFORMED;
-        const uint64_t count = z & 1 ? expected - (z / 2 + 1) : expected + z / 2;
+        const uint64_t is_less = z & 1, by = z / 2 + is_less;
+        if (by > (is_less ? expected : left)) return BREAKDOWN_MALFORMED;
+        const uint64_t count = expected + ((by ^ (0 - is_less)) + is_less);
         if (count > left || (count == 0 && (i == 0 || i + 1 == (uint32_t)buckets))) return BREAKDOWN_MALFORMED;
         left -= count;
         used += count > 0;
         learn(&next, count, z);
-        if (count && take_bucket_of_cell(to, (uint32_t)first + i, count, sign)) return BREAKDOWN_NEGATIVE;
+        if (take_bucket_of_cell(to, (uint32_t)first + i, count, sign)) return BREAKDOWN_NEGATIVE;
     }
     if (used < (buckets + 3) / 4) return BREAKDOWN_MALFORMED;
     *at = in.at - in.held / 8;

@@ -16,8 +16,6 @@ int reserve(buffer *b, size_t more) {
 
 /* ---- Pages: eight counts at a time, while each fits in a byte -------------------------------------- */
 
-static inline void store8(uint8_t *to, uint64_t word) { memcpy(to, &word, 8); }
-
 /* Inline, so that the compiler makes one of each for every number of bits. */
 static inline void unpack_bytes(const uint8_t *packed, uint8_t counts[PAGE], int bits) {
     const uint64_t mask = ONES * ((1U << bits) - 1);

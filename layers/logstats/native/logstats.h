@@ -44,6 +44,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "words are read little
 #define LANE_SUM UINT64_C(0x0001000100010001) /* times this, the highest 16 bits are the sum of all */
 static inline uint32_t load4(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
 static inline uint64_t load8(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+static inline void store8(uint8_t *p, uint64_t v) { memcpy(p, &v, 8); }
 
 /* One bucket: its distance to the bucket before, then its count. Four bytes are written whatever the length. Nearly
  * all distances have one or two bytes, in no order that a processor could predict: hence no branch between these.

@@ -27,7 +27,7 @@ from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.models import Base
 from logstats.settings import DatabaseSettings
-from migrate import schema
+from migrate import partitions, schema
 from migrate.revision import HEAD, MIGRATION_LOCK
 from processor.ledger import duplicates
 from tests import tables
@@ -311,6 +311,29 @@ def test_0009_rewrites_nothing_and_lets_older_code_go_on(empty: sa.Engine) -> No
         assert connection.scalars(file).all() == before
         assert connection.scalars(sa.text("SELECT breakdown FROM daily_statistics")).all() == [None, None]
         assert connection.scalars(sa.text("SELECT breakdown FROM contributions")).all() == []
+
+
+def test_0012_rewrites_nothing_and_compresses_no_breakdown_of_a_day_any_more(empty: sa.Engine) -> None:
+    upgrade_to(empty, "0011")
+    partitions.build(empty)
+    breakdown = os.urandom(100) * 100
+    day = sa.text(
+        "INSERT INTO daily_statistics (customer_id, date, total_requests, client_errors, server_errors, duration_sum_us,"
+        " histogram, breakdown) VALUES (:name, '2024-09-03', 5, 0, 0, 5, '', :breakdown)"
+    )
+    stored = sa.text(
+        "SELECT breakdown, pg_column_size(breakdown) >= :length, pg_relation_filenode(tableoid)"
+        " FROM daily_statistics ORDER BY customer_id"
+    )
+    found = []
+    with empty.begin() as connection:
+        connection.execute(sa.text("SELECT make_partitions('{2024-09-03}')"))
+    for name in ("a", "b"):
+        with empty.begin() as connection:
+            connection.execute(day, {"name": name, "breakdown": breakdown})
+            found = [tuple(row) for row in connection.execute(stored, {"length": len(breakdown)})]
+        schema.upgrade(empty)
+    assert found == [(breakdown, False, found[0][2]), (breakdown, True, found[0][2])]
 
 
 async def _statuses(database: DatabaseSettings) -> set[int]:
