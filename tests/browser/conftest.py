@@ -8,12 +8,22 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Dialog,
+    Error,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 from local.postgres import EmbeddedPostgres
 
@@ -23,6 +33,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+WINDOW = ViewportSize(width=1280, height=900)
 LAST_DAY = dt.date(2024, 10, 3)
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -115,12 +126,12 @@ def api(full_database: str) -> Iterator[Api]:
     running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; without one the tests are skipped, or fail where REQUIRE_CHROMIUM says so.
 
-    For one module at a time: while Playwright runs, its event loop does too, and asyncio.run() would fail in
-    the tests of other modules.
+    For this folder only: while Playwright runs, its event loop does too, and asyncio.run() would fail in
+    the tests of others.
     """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -134,32 +145,66 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+@pytest.fixture(scope="package")
+def tab(chromium: Browser) -> Page:
+    """One page for all: a new one takes the processor's time of three visits."""
+    context = chromium.new_context(viewport=WINDOW, locale="en-GB")
     context.set_default_timeout(10_000)
-    yield context
-    context.close()
+    return context.new_page()
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
+def page(tab: Page) -> Iterator[Page]:
     """A page; an error in its script, or a breach of its policy, fails the test."""
-    page = context.new_page()
     wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.on(
-        "console",
-        lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None,
-    )
-    yield page
+
+    def on_dialog(dialog: Dialog) -> None:
+        wrong.append(dialog.message)
+        dialog.dismiss()
+
+    def on_error(error: Error) -> None:
+        wrong.append(str(error))
+
+    def on_message(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            wrong.append(message.text)
+
+    tab.on("dialog", on_dialog)
+    tab.on("pageerror", on_error)
+    tab.on("console", on_message)
+    yield tab
+    tab.unroute_all()
+    tab.goto("about:blank")
+    for event, listener in ("dialog", on_dialog), ("pageerror", on_error), ("console", on_message):
+        tab.remove_listener(event, listener)
     assert wrong == []
 
 
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots go: PAGE_PICTURES, or pytest's temporary folder."""
-    folder = Path(os.environ.get("PAGE_PICTURES") or tmp_path_factory.mktemp("pictures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@dataclass(frozen=True)
+class Look:
+    """A page of a theme and a width, and where screenshots go, if anywhere."""
+
+    page: Page
+    name: str
+
+    def check(self, view: str) -> None:
+        """Let axe-core find nothing, and nothing be wider than the window."""
+        results = Axe().run(self.page)
+        assert results.response["passes"], "axe has looked at nothing"
+        assert results.violations_count == 0, f"{view}: {results.generate_report()}"
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+
+    def keep(self, view: str, *, full_page: bool = True) -> None:
+        """Make a screenshot, if PAGE_PICTURES names a folder for them."""
+        if folder := os.environ.get("PAGE_PICTURES"):
+            self.page.screenshot(path=Path(folder, f"{view}-{self.name}.png"), full_page=full_page)
+
+
+@pytest.fixture(params=["light-1280", "dark-360"])
+def look(request: pytest.FixtureRequest, page: Page) -> Iterator[Look]:
+    theme, width = request.param.split("-")
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": int(width), "height": WINDOW["height"]})
+    yield Look(page, request.param)
+    page.emulate_media(color_scheme="null")
+    page.set_viewport_size(WINDOW)
