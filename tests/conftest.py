@@ -33,13 +33,11 @@ pytest.register_assert_rewrite("tests.tables")
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and tests send it
 
 # A shared machine has its pauses. The examples are the same in every run, so that what they cover is; the nightly ones are new ones.
-settings.register_profile("default", deadline=None, max_examples=50, derandomize=True)
+settings.register_profile("default", deadline=None, max_examples=25, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=2_500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-botocore.loaders.create_loader = cache(
-    botocore.loaders.create_loader
-)  # services are read once, not for each client
+botocore.session.create_loader = cache(botocore.session.create_loader)  # services are read once
 
 _numbers = count()
 _WATCH = """
