@@ -6,7 +6,7 @@ from tests.browser.conftest import Api, Look
 
 VIEWS = {
     "customers": "?from=2024-09-04&to=2024-10-03&prefix=cust",
-    "report": "?customer=acme&from=2024-08-05&to=2024-10-03&objective=98",
+    "report": "?customer=acme&from=2024-09-04&to=2024-10-03&objective=98",
     "nothing": "?customer=nobody",
     "error": "?customer=acme&from=2024-10-03&to=2024-10-01",
 }

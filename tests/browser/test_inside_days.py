@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +13,13 @@ from playwright.sync_api import Page, Route, expect
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
-from tests.browser.conftest import COMMAND, Api, Look
+from tests.browser.conftest import Api, Look, ingest
 from tests.browser.test_page import open_page, values
 from tests.days import insert_day
 
 FIRST, LAST = dt.date(2024, 10, 21), dt.date(2024, 10, 29)
 WEEK = {"from": str(FIRST), "to": str(LAST)}
+TWO_DAYS = {"from": str(LAST - dt.timedelta(1)), "to": str(LAST)}
 HOSTILE = "/<img/src=x/onerror=alert(1)>"
 STATUSES = (200, 200, 200, 200, 200, 404, 429, 499, 503)
 
@@ -43,7 +43,7 @@ def divided(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
     url = server.create_database("inside_days", template="migrated")
     log = tmp_path_factory.mktemp("inside") / "shop.log"
     log.write_text("\n".join(lines()), encoding="utf-8")
-    subprocess.run([COMMAND, "ingest", str(log), "--database-url", url], check=True, timeout=120)
+    ingest(url, log)
     engine = create_engine(DatabaseSettings(url=url, tls="disable", iam_auth=False))
     insert_day(engine, "shop", FIRST - dt.timedelta(1), [120_000])
     engine.dispose()
@@ -304,7 +304,7 @@ def test_axe_finds_no_violation_inside_days(look: Look, divided: Api) -> None:
         "route": {"route": HOSTILE},
     }
     for name, state in views.items():
-        open_page(page, divided, **{**WEEK, **state})
+        open_page(page, divided, **{**TWO_DAYS, **state})
         if name == "inside":
             page.locator("#hours summary").click()
         expect(page.locator("#message")).to_be_hidden()
