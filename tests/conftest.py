@@ -1,11 +1,12 @@
 """A real PostgreSQL for every test that wants one: `database_url` is a fresh, migrated database."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from functools import cache
 from itertools import count
@@ -79,6 +80,17 @@ SELECT string_agg(line, chr(10) ORDER BY line) FROM (
     UNION ALL SELECT version_num FROM alembic_version
 )
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the garbage collector look at what tests make only: all that was imported takes it a tenth of their time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
