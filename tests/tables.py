@@ -13,9 +13,9 @@ from tests import oracle
 from tests.oracle import Statistics
 
 
-def check(engine: sa.Engine, lines: Iterable[str] = ()) -> None:
-    """Assert that the tables are those of some lines, and that nothing is left of attempts that do not count."""
-    assert statistics(engine) == oracle.statistics(lines)
+def check(engine: sa.Engine, lines: Iterable[str] = (), times: int = 1) -> None:
+    """Assert that the tables are those of lines, several times over, and that nothing is left of attempts that do not count."""
+    assert statistics(engine) == oracle.repeated(lines, times)
     assert set(leftovers(engine).values()) == {0}
 
 

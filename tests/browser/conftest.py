@@ -1,28 +1,46 @@
-"""A real Chromium on the installed API, on a database that real logs were ingested into."""
+"""A real Chromium on the real API, on a database that real logs were ingested into."""
 
 import datetime as dt
 import os
 import random
-import re
 import shutil
-import subprocess
-import sys
+import socket
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Dialog,
+    Error,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
+from api.app import create_app
+from api.settings import ApiSettings, Auth
 from local.postgres import EmbeddedPostgres
+from logstats.database import create_engine
+from logstats.settings import DatabaseSettings
+from processor.bulk import ingest_all
+from processor.ingest import Ingestor
+from processor.reject_stores import LocalRejectStore
+from processor.sources import file_source
 
-COMMAND = str(Path(sys.executable).parent / "logstats")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+WINDOW = ViewportSize(width=1280, height=900)
 LAST_DAY = dt.date(2024, 10, 3)
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -34,27 +52,49 @@ HOSTILE = (
 )
 
 
-class Api:
-    """A running `logstats serve`."""
+TOKENS = {
+    b"Bearer all": {"scope": "stats:read"},
+    b"Bearer acme": {"customer_id": "acme"},
+}
 
-    def __init__(self, database_url: str) -> None:
-        self._arguments = [COMMAND, "serve", "--database-url", database_url, "--port"]
+
+class Gateway:
+    """Adds to a request what API Gateway says of its token."""
+
+    def __init__(self, app: Any) -> None:  # noqa: ANN401 - an ASGI app
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        if scope["type"] == "http":
+            claims = TOKENS.get(dict(scope["headers"]).get(b"authorization", b""))
+            context = {"authorizer": {"jwt": {"claims": claims, "scopes": None}}} if claims else {}
+            scope["aws.event"] = {"requestContext": context}
+        await self._app(scope, receive, send)
+
+
+class Api:
+    """The real app on a port of this process, behind a stand-in for API Gateway's authorizer."""
+
+    def __init__(self, database_url: str, auth: Auth = "none") -> None:
+        self._database = DatabaseSettings(url=database_url, tls="disable", iam_auth=False)
+        self._auth = auth
         self.start()
 
     def start(self, port: int = 0) -> None:
-        self._process = subprocess.Popen([*self._arguments, str(port)], stderr=subprocess.PIPE, text=True)
-        assert self._process.stderr is not None
-        found = re.match(r"(http://127\.0\.0\.1:([0-9]+)/)", self._process.stderr.readline())
-        assert found
-        self.url, self.port = found[1], int(found[2])
-        httpx.get(f"{self.url}health", timeout=30).raise_for_status()
+        app = Gateway(create_app(self._database, ApiSettings(auth=self._auth)))
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
+        self._thread.start()
 
     def stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(30)
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        self._server.should_exit = True
+        self._thread.join(20)
+        self._listener.close()
 
     def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - what the API answers
         response = httpx.get(f"{self.url}{path}", params=query, timeout=30)
@@ -89,6 +129,14 @@ def log_lines() -> list[str]:
     return [*lines, "nonsense", f"{LAST_DAY} 12:00:00 acme /api 200 0,5"]
 
 
+def ingest(database_url: str, *files: Path) -> None:
+    engine = create_engine(DatabaseSettings(url=database_url, tls="disable", iam_auth=False))
+    ingestor = Ingestor(engine, LocalRejectStore(files[0].parent / "rejected"), workers=1)
+    sources = [file_source(path, None, is_rotated=False) for path in files]
+    assert not [result.problem for result in ingest_all(sources, lambda _: ingestor) if result.problem]
+    engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def full_database(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with the statistics of `log_lines`, from two files, and one that is no log."""
@@ -96,15 +144,10 @@ def full_database(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("logs")
     lines = log_lines()
     half = len(lines) // 2
-    for name, text in (
-        ("first.log", "\n".join(lines[:half])),
-        ("second.log", "\n".join(lines[half:])),
-        ("table.parquet", "no log"),
-    ):
-        (folder / name).write_text(text, encoding="utf-8")
-        subprocess.run(
-            [COMMAND, "ingest", str(folder / name), "--database-url", url], check=True, timeout=120
-        )
+    files = {"first.log": lines[:half], "second.log": lines[half:], "table.parquet": ["no log"]}
+    for name, lines_of_one in files.items():
+        (folder / name).write_text("\n".join(lines_of_one), encoding="utf-8")
+        ingest(url, folder / name)
     return url
 
 
@@ -115,12 +158,12 @@ def api(full_database: str) -> Iterator[Api]:
     running.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; without one the tests are skipped, or fail where REQUIRE_CHROMIUM says so.
 
-    For one module at a time: while Playwright runs, its event loop does too, and asyncio.run() would fail in
-    the tests of other modules.
+    For this folder only: while Playwright runs, its event loop does too, and asyncio.run() would fail in
+    the tests of others.
     """
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -134,32 +177,66 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+@pytest.fixture(scope="package")
+def tab(chromium: Browser) -> Page:
+    """One page for all: a new one takes the processor's time of three visits."""
+    context = chromium.new_context(viewport=WINDOW, locale="en-GB")
     context.set_default_timeout(10_000)
-    yield context
-    context.close()
+    return context.new_page()
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
+def page(tab: Page) -> Iterator[Page]:
     """A page; an error in its script, or a breach of its policy, fails the test."""
-    page = context.new_page()
     wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.on(
-        "console",
-        lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None,
-    )
-    yield page
+
+    def on_dialog(dialog: Dialog) -> None:
+        wrong.append(dialog.message)
+        dialog.dismiss()
+
+    def on_error(error: Error) -> None:
+        wrong.append(str(error))
+
+    def on_message(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            wrong.append(message.text)
+
+    tab.on("dialog", on_dialog)
+    tab.on("pageerror", on_error)
+    tab.on("console", on_message)
+    yield tab
+    tab.unroute_all()
+    tab.goto("about:blank")
+    for event, listener in ("dialog", on_dialog), ("pageerror", on_error), ("console", on_message):
+        tab.remove_listener(event, listener)
     assert wrong == []
 
 
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots go: PAGE_PICTURES, or pytest's temporary folder."""
-    folder = Path(os.environ.get("PAGE_PICTURES") or tmp_path_factory.mktemp("pictures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@dataclass(frozen=True)
+class Look:
+    """A page of a theme and a width, and where screenshots go, if anywhere."""
+
+    page: Page
+    name: str
+
+    def check(self, view: str) -> None:
+        """Let axe-core find nothing, and nothing be wider than the window."""
+        results = Axe().run(self.page)
+        assert results.response["passes"], "axe has looked at nothing"
+        assert results.violations_count == 0, f"{view}: {results.generate_report()}"
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+
+    def keep(self, view: str, *, full_page: bool = True) -> None:
+        """Make a screenshot, if PAGE_PICTURES names a folder for them."""
+        if folder := os.environ.get("PAGE_PICTURES"):
+            self.page.screenshot(path=Path(folder, f"{view}-{self.name}.png"), full_page=full_page)
+
+
+@pytest.fixture(params=["light-1280", "dark-360"])
+def look(request: pytest.FixtureRequest, page: Page) -> Iterator[Look]:
+    theme, width = request.param.split("-")
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": int(width), "height": WINDOW["height"]})
+    yield Look(page, request.param)
+    page.emulate_media(color_scheme="null")
+    page.set_viewport_size(WINDOW)

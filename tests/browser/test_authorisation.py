@@ -1,59 +1,25 @@
 """What the page does where the API asks who calls: the real app, behind a stand-in for API Gateway's authorizer."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page, expect
 
-from api.app import create_app
-from api.settings import ApiSettings, Auth
-from local.postgres import EmbeddedPostgres
-
-TOKENS = {
-    b"Bearer all": {"scope": "stats:read"},
-    b"Bearer acme": {"customer_id": "acme"},
-}
-
-
-class Gateway:
-    """Adds to a request what API Gateway says of its token."""
-
-    def __init__(self, app: Any) -> None:  # noqa: ANN401 - an ASGI app
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-        if scope["type"] == "http":
-            claims = TOKENS.get(dict(scope["headers"]).get(b"authorization", b""))
-            context = {"authorizer": {"jwt": {"claims": claims, "scopes": None}}} if claims else {}
-            scope["aws.event"] = {"requestContext": context}
-        await self._app(scope, receive, send)
+from api.settings import Auth
+from tests.browser.conftest import Api
 
 
 @pytest.fixture
-def serve(server: EmbeddedPostgres, full_database: str) -> Iterator[Callable[[Auth], str]]:
-    servers = []
+def serve(full_database: str) -> Iterator[Callable[[Auth], str]]:
+    running: list[Api] = []
 
     def start(auth: Auth) -> str:
-        app = Gateway(create_app(server.settings("page"), ApiSettings(auth=auth)))
-        listener = socket.create_server(("127.0.0.1", 0))
-        running = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
-        )
-        thread = threading.Thread(target=running.run, args=([listener],))
-        thread.start()
-        servers.append((running, thread, listener))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        running.append(Api(full_database, auth))
+        return running[-1].url
 
-    assert full_database
     yield start
-    for running, thread, listener in servers:
-        running.should_exit = True
-        thread.join(20)
-        listener.close()
+    for each in running:
+        each.stop()
 
 
 def test_a_token_is_asked_for_used_and_kept_nowhere(page: Page, serve: Callable[[Auth], str]) -> None:

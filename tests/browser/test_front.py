@@ -1,4 +1,4 @@
-"""The page's front in a real browser: all customers, of none, one, fifty and ten thousand."""
+"""The page's front in a real browser: all customers, of none, one and ten thousand."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -100,26 +100,21 @@ def test_yesterday_comes_before_a_day_that_is_not_over(page: Page, server: Embed
         api.stop()
 
 
-@pytest.mark.parametrize(
-    ("name", "sorts"),
-    [
+def test_every_column_sorts_in_both_directions(page: Page, api: Api) -> None:
+    open_page(page, api, **MONTH)
+    for name, sorts in (
         ("Customer", ["customer_id", "-customer_id"]),
         ("Uptime", ["uptime_percentage", "-uptime_percentage"]),
         ("p99", ["-duration_p99", "duration_p99"]),
         ("Change of requests", ["change_requests", "-change_requests"]),
-    ],
-)
-def test_every_column_sorts_in_both_directions(page: Page, api: Api, name: str, sorts: list[str]) -> None:
-    open_page(page, api, **MONTH)
-    for sort in sorts:
-        sort_by(page, name)
-        direction = "descending" if sort.startswith("-") else "ascending"
-        expect(page.locator(".ranking th[aria-sort]")).to_have_attribute("aria-sort", direction)
-        expect(page).to_have_url(f"{api.url}?{urlencode({**MONTH, 'sort': sort})}")
-        expected = [
-            row["customer_id"] for row in api.get("customers", **MONTH, sort=sort, limit="50")["customers"]
-        ]
-        assert ranked(page) == expected
+    ):
+        for sort in sorts:
+            sort_by(page, name)
+            direction = "descending" if sort.startswith("-") else "ascending"
+            expect(page.locator(".ranking th[aria-sort]")).to_have_attribute("aria-sort", direction)
+            expect(page).to_have_url(f"{api.url}?{urlencode({**MONTH, 'sort': sort})}")
+            found = api.get("customers", **MONTH, sort=sort, limit="50")["customers"]
+            assert ranked(page) == [row["customer_id"] for row in found]
 
 
 def test_search_drill_down_next_and_back(page: Page, api: Api) -> None:
@@ -151,7 +146,7 @@ def test_what_was_read_and_what_was_not_is_said(page: Page, api: Api) -> None:
     expect(page.locator("#ledger")).to_contain_text("2 lines rejected")
 
 
-@pytest.mark.parametrize("count", [1, 50, 10_000])
+@pytest.mark.parametrize("count", [1, 10_000])
 def test_any_number_of_customers(page: Page, serve: Callable[[int], Api], count: int) -> None:
     api = serve(count)
     open_page(page, api)

@@ -20,7 +20,7 @@ YEAR = {"customer": "acme", "from": "2023-10-05", "to": "2024-10-03"}
 
 def open_page(page: Page, api: Api, **state: str) -> None:
     page.goto(f"{api.url}?{urlencode(state)}")
-    expect(page.locator("body")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("body")).not_to_have_attribute("aria-busy", "true", timeout=20_000)
 
 
 def values(page: Page, selector: str) -> list[float]:

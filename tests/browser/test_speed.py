@@ -1,12 +1,11 @@
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Page, expect
 
 from api.assets import assets
 from tests.browser.conftest import Api
 
 
-def test_little_is_sent_to_draw_a_year(context: BrowserContext, api: Api) -> None:
-    page = context.new_page()
-    session = context.new_cdp_session(page)
+def test_little_is_sent_to_draw_a_year(page: Page, api: Api) -> None:
+    session = page.context.new_cdp_session(page)
     session.send("Network.enable")
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     page.goto(f"{api.url}?customer=acme&from=2023-10-05&to=2024-10-03")
@@ -19,6 +18,7 @@ def test_little_is_sent_to_draw_a_year(context: BrowserContext, api: Api) -> Non
         """Object.fromEntries([...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
             .map(one => [new URL(one.name).pathname.split("/").at(-1) || "page", one.transferSize]))"""
     )
+    session.detach()
     drawn = page.evaluate("performance.getEntriesByName('report')[0].startTime")
     print(f"a year drawn after {drawn:.0f} ms; bytes: {sent}")
     assert {"page", "page.css", "page.js", "stats", "routes", "statuses", "customers", "ingestions"} == set(

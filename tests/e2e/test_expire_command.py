@@ -18,7 +18,7 @@ def test_kill_9_at_random_moments_leaves_nothing_wrong(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
 ) -> None:
     """The next run does what is left."""
-    lines = random_lines(1, 20_000, customers=400, days=30, first=date(2024, 9, 15))
+    lines = random_lines(1, 20_000, customers=100, days=30, first=date(2024, 9, 15))
     log = tmp_path / "a.log"
     log.write_bytes(as_bytes(lines))
     assert run("ingest", str(log), DATABASE_URL=database.url).returncode == 0

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from local import cli
 from logstats.settings import DatabaseSettings
 from tests import oracle, tables
+from tests.integration.local.test_sources import run as run_here
 from tests.logs import as_bytes, random_lines
 
 COMMAND = str(Path(sys.executable).parent / "logstats")
@@ -113,7 +114,7 @@ def test_errors_are_one_line(  # noqa: PLR0917 - fixtures and parameters
 
 
 def test_a_file_has_the_name_and_the_format_that_it_is_given(
-    database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
+    database: DatabaseSettings, engine: sa.Engine
 ) -> None:
     sample = Path(__file__).parents[1] / "samples/aws-alb.log"
     options = ["--name", "alb/1", "--format", "aws-alb", "--customer", "@target host[1]", "--processes", "2"]
@@ -122,11 +123,11 @@ def test_a_file_has_the_name_and_the_format_that_it_is_given(
     summary = json.loads(done.stdout)
     assert (summary["source"], summary["format"]) == ("alb/1", "aws-alb")
     assert {customer for customer, _ in tables.statistics(engine)} >= {"api"}
-    again = run("ingest", str(sample), *options, "--json", DATABASE_URL=database.url)
+    again = run_here("ingest", str(sample), *options[:-2], "--json", DATABASE_URL=database.url)
     assert json.loads(again.stdout)["outcome"] == "unchanged"
     assert again.stderr == "It counts as it was read before; --again reads it with these options.\n"
-    assert run("rejects", "alb/1", DATABASE_URL=database.url).returncode == 0
-    assert run("forget", "alb/1", DATABASE_URL=database.url).stdout == "withdrawn alb/1\n"
+    assert run_here("rejects", "alb/1", DATABASE_URL=database.url).returncode == 0
+    assert run_here("forget", "alb/1", DATABASE_URL=database.url).stdout == "withdrawn alb/1\n"
     assert tables.statistics(engine) == {}
 
 

@@ -76,7 +76,7 @@ def started(*arguments: str, url: str) -> Iterator[subprocess.Popen[str]]:
 def test_killed_or_stopped_in_the_middle_of_a_folder_and_run_again_it_is_exact(
     database: DatabaseSettings, engine: sa.Engine, tmp_path: Path
 ) -> None:
-    files = 20 * MOST_OBJECTS
+    files = 10 * MOST_OBJECTS
     lines = logs_of(tmp_path / "logs", files)
     command = ("ingest", str(tmp_path / "logs"))
     with started(*command, url=database.url) as process:

@@ -1,4 +1,4 @@
-"""Groups of small files, killed before every statement, and anywhere: run again, everything counts once."""
+"""Groups of small files, killed before a statement, and anywhere: run again, everything counts once. Nightly, before each."""
 
 import multiprocessing
 import signal
@@ -43,7 +43,13 @@ def ingest_and_die(url: str, rejected: Path, folder: Path, fault: str, at: int) 
 
 
 @pytest.mark.parametrize(
-    ("fault", "points"), [("statement", range(26)), ("instruction", range(0, 9_000, 900))]
+    ("fault", "points"),
+    [
+        ("statement", range(0, 26, 3)),
+        ("instruction", range(0, 9_000, 1_800)),
+        pytest.param("statement", range(26), marks=pytest.mark.nightly),
+        pytest.param("instruction", range(0, 9_000, 90), marks=pytest.mark.nightly),
+    ],
 )
 def test_a_group_that_is_killed_and_run_again_counts_once(
     ingestor: Ingestor, database: DatabaseSettings, tmp_path: Path, fault: str, points: range

@@ -30,13 +30,13 @@ def notices(runner: Runner, seeds: range) -> bool:
 
 
 def test_the_protocol_as_it_is_passes(runner: Runner) -> None:
-    assert not notices(runner, range(100))
+    assert not notices(runner, range(50))
 
 
 @pytest.mark.parametrize("breakage", [*NAMES[:4], *MERGES])
 def test_the_schedules_notice(runner: Runner, breakage: str) -> None:
     with broken(breakage):
-        assert notices(runner, range(100))
+        assert notices(runner, range(50))
 
 
 def test_concurrent_ingests_notice_a_reversed_lock_order(engine: sa.Engine, tmp_path: Path) -> None:

@@ -161,10 +161,10 @@ def wrong(runner: ExpiringRunner, seeds: range, *, kill: bool = True) -> list[st
 @pytest.mark.timeout(600)
 def test_random_schedules_with_runs_of_the_retention(runner: ExpiringRunner) -> None:
     first = int(os.environ.get("FAULTS_RETENTION_FIRST", "0"))
-    count = int(os.environ.get("FAULTS_RETENTION_SCHEDULES", "40"))
+    count = int(os.environ.get("FAULTS_RETENTION_SCHEDULES", "20"))
     found = wrong(runner, range(first, first + count))
     assert not found, "\n".join(found)
-    assert (runner.killed and runner.cut and runner.refused) or count < 40
+    assert (runner.killed and runner.cut and runner.refused) or count < 20
 
 
 @pytest.mark.nightly

@@ -1,6 +1,6 @@
 """Random schedules of deliveries and faults: the tables end up as the oracle says, whatever happens.
 
-A failure prints the schedule and its seed. Run one seed with FAULTS_SEED=N, and others than the first 100 with
+A failure prints the schedule and its seed. Run one seed with FAULTS_SEED=N, and others than the first 50 with
 FAULTS_FIRST=N and FAULTS_SCHEDULES=N.
 """
 
@@ -26,7 +26,7 @@ def test_random_schedules(runner: Runner, half: int) -> None:
     if seed := os.environ.get("FAULTS_SEED"):
         run(runner, range(int(seed), int(seed) + 1))
         return
-    first, count = int(os.environ.get("FAULTS_FIRST", "0")), int(os.environ.get("FAULTS_SCHEDULES", "100"))
+    first, count = int(os.environ.get("FAULTS_FIRST", "0")), int(os.environ.get("FAULTS_SCHEDULES", "50"))
     middle = first + count // 2
     run(runner, range(middle, first + count) if half else range(first, middle))
 

@@ -34,6 +34,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "prod, existing bucket": {
         "logs_bucket": "request-logs-of-a-company",
         "base_image": f"public.ecr.aws/lambda/python@sha256:{64 * '0'}",
+        "architecture": "x86_64",
         "archive_days": None,
         "processor": {"withdraw_removed_objects": True},
         "retention_days": 400,

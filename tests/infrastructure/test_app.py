@@ -10,7 +10,7 @@ import pytest
 
 from cdk import ROOT, app
 from cdk.elf import machine
-from tests.infrastructure.templates import assembly, environment_of
+from tests.infrastructure.templates import assembly, environment_of, load
 
 
 def test_synthesis_needs_no_node_no_docker_no_network_and_no_account(tmp_path: Path) -> None:
@@ -61,16 +61,15 @@ def test_the_image_is_built_from_what_its_dockerfile_copies_and_nothing_else() -
     assert not [path for path in context.rglob("*") if path.suffix in {".so", ".dylib", ".pyc"}]
 
 
-@pytest.mark.parametrize(("architecture", "elf_machine"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+@pytest.mark.parametrize(
+    ("variant", "architecture", "elf_machine"),
+    [("prod, existing bucket", "x86_64", "x86_64"), ("dev", "arm64", "aarch64")],
+)
 def test_functions_layers_and_image_are_of_the_chosen_architecture(
-    architecture: str, elf_machine: str, tmp_path: Path
+    variant: str, architecture: str, elf_machine: str
 ) -> None:
-    folder = assembly("dev")  # arm64 is the default
-    if architecture == "x86_64":
-        folder, context = tmp_path, json.loads((ROOT / "cdk.json").read_text())["context"]
-        context["environments"]["dev"]["architecture"] = architecture
-        app.synthesise(context | {"environment": "dev"}, folder)
-    template = json.loads((folder / "logstats-dev.template.json").read_text())
+    folder, stack = assembly(variant), f"logstats-{environment_of(variant)}"
+    template = load(folder / f"{stack}.template.json")
     of_kind = {
         kind: [each["Properties"] for each in template["Resources"].values() if each["Type"] == kind]
         for kind in ("AWS::Lambda::Function", "AWS::Lambda::LayerVersion")
@@ -83,7 +82,7 @@ def test_functions_layers_and_image_are_of_the_chosen_architecture(
     for key in keys:
         machines = {machine(path) for path in (folder / f"asset.{key}").rglob("*") if path.is_file()}
         assert machines - {None} == {elf_machine}
-    (image,) = json.loads((folder / "logstats-dev.assets.json").read_text())["dockerImages"].values()
+    (image,) = json.loads((folder / f"{stack}.assets.json").read_text())["dockerImages"].values()
     assert image["source"]["platform"] == {"x86_64": "linux/amd64", "arm64": "linux/arm64"}[architecture]
 
 

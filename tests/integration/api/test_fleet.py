@@ -77,7 +77,7 @@ async def pages(http: httpx.AsyncClient, target: str) -> list[dict[str, Any]]:
         after = page["next"]
 
 
-@pytest.mark.parametrize(("seed", "ranges", "limit"), [(1, RANGES, 1_000), (2, [(4, 7), (7, 7)], 5)])
+@pytest.mark.parametrize(("seed", "ranges", "limit"), [(1, RANGES[::2], 1_000), (2, [(4, 7), (7, 7)], 5)])
 def test_every_order_of_every_range_is_that_of_brute_force(
     database: DatabaseSettings, engine: sa.Engine, seed: int, ranges: list[tuple[int, int]], limit: int
 ) -> None:
@@ -95,7 +95,7 @@ def test_every_order_of_every_range_is_that_of_brute_force(
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_overview_of_every_range_is_that_of_brute_force(
     database: DatabaseSettings, engine: sa.Engine, seed: int
 ) -> None:

@@ -115,9 +115,10 @@ def test_rows_of_days_that_nobody_should_have_written_move_the_cut_off(
         assert partitions_of(ingestor.engine, table) == [(f"{table}_before", dt.date(2099, 2, 1))]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.nightly)])
 def test_it_may_be_interrupted_at_any_statement_and_run_again(
-    full: Ingestor, database: DatabaseSettings, tmp_path: Path
+    full: Ingestor, database: DatabaseSettings, tmp_path: Path, step: int
 ) -> None:
     other = create_engine(database)
     side = create_engine(database, isolation_level="AUTOCOMMIT")
@@ -139,7 +140,7 @@ def test_it_may_be_interrupted_at_any_statement_and_run_again(
         check(full, lines)
         assert partitions_of(full.engine, "contributions")[0][0] == "contributions_before"
         make_plain(full.engine)
-        at += 1
+        at += step
     assert at > 25
     for engine in (side, other):
         engine.dispose()

@@ -113,6 +113,8 @@ def test_what_a_target_comes_to(target: str | None, route: str) -> None:
 )  # fmt: skip
 def test_a_strange_method_has_no_route(method: str | None, route: str) -> None:
     assert by_kernel(method, "/a") == {route: 1}
+    if method != "-":  # which the reader takes for none
+        assert route_of(method, "/a", 200) == (b"\x02" if route == "(other)" else route.encode())
     assert by_kernel(method, "/a", 404) == by_kernel(method, None) == {"(not found)": 1}
 
 
