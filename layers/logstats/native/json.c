@@ -27,8 +27,29 @@ static int code_unit(const uint8_t *p) {
     return unit;
 }
 
+/* Quotes, backslashes and control characters. */
+static inline uint64_t string_ends(const uint8_t *row) {
+    return BITS(row, (v == '"') | (v == '\\') | (v < ' '));
+}
+
+/* For many searches, none of which starts before the last one: the ends of strings among the 64 bytes in view. */
+typedef struct { const uint8_t *view; uint64_t ends; } cursor;
+
+/* The first end of a string from a position on, which is before the end, or the end. */
+static inline const uint8_t *seek(cursor *c, const uint8_t *from, const uint8_t *end) {
+    const size_t ahead = (size_t)(from - c->view);
+    if (ahead < ROW) c->ends &= UINT64_MAX << ahead;
+    else *c = (cursor){from, string_ends(from)};
+    while (!c->ends) {
+        if ((c->view += ROW) >= end) return end;
+        c->ends = string_ends(c->view);
+    }
+    from = c->view + __builtin_ctzll(c->ends);
+    return from < end ? from : end;
+}
+
 /* The closing quote of a string that has escapes, the first of which is at p; NULL if it is none. */
-static const uint8_t *end_of_escaped(const json *j, const uint8_t *p, const uint8_t *end) {
+static const uint8_t *end_of_escaped(const uint8_t *p, const uint8_t *end) {
     for (;;) {
         if (*p == '"') return p;
         if (*p != '\\') return NULL;
@@ -40,15 +61,15 @@ static const uint8_t *end_of_escaped(const json *j, const uint8_t *p, const uint
             break;
         default: return NULL;
         }
-        p = next_mark(j->marks, STRING_ENDS, p, end);
+        if (p < end) p = seek(&(cursor){p, string_ends(p)}, p, end);
     }
 }
 
 /* The closing quote of the string that starts at p, behind the opening one; or NULL. */
-static inline const uint8_t *end_of_string(const json *j, cursor *quotes, const uint8_t *p, const uint8_t *end, int *escaped) {
+static inline const uint8_t *end_of_string(cursor *quotes, const uint8_t *p, const uint8_t *end, int *escaped) {
     p = seek(quotes, p, end);
     *escaped = *p != '"';
-    return *escaped ? end_of_escaped(j, p, end) : p;
+    return *escaped ? end_of_escaped(p, end) : p;
 }
 
 static uint8_t *put_character(uint8_t *to, unsigned code) {
@@ -154,7 +175,7 @@ static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out)
     const shape *s = &j->shape;
     const uint8_t *text = s->text;
     uint8_t *scratch = j->decoded;
-    cursor quotes = cursor_at(j->marks, STRING_ENDS, p);
+    cursor quotes = {p, string_ends(p)};
     for (const piece *next = s->pieces, *last = next + s->count; next < last; next++) {
         if (!has_text(p, text, next->length)) return 0;
         text += next->length;
@@ -162,7 +183,7 @@ static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out)
         if (p >= end) return 0;
         const uint8_t *stop = next->is_string ? seek(&quotes, p, end) : end_of_number(p);
         const int escaped = stop && *stop == '\\';
-        if (escaped) stop = end_of_escaped(j, stop, end);
+        if (escaped) stop = end_of_escaped(stop, end);
         if (!stop) return 0;
         if (next->value != NONE) {
             span *value = &out->at[next->value];
@@ -231,7 +252,7 @@ int read_json(json *j, const uint8_t *line, size_t length, values *out) {
     learner learned = {&j->shape, may_be_known ? line : NULL, j->shape.text};
     if (may_be_known) j->shape.count = j->shape.rest = 0;
     j->misses++;
-    cursor quotes = cursor_at(j->marks, STRING_ENDS, line);
+    cursor quotes = {line, string_ends(line)};
     out->present = 0;
     p = skip_blanks(p, end);
     if (p == end || *p != '{') return 0;
@@ -242,7 +263,7 @@ int read_json(json *j, const uint8_t *line, size_t length, values *out) {
 key:
     if (p >= end || *p != '"') return 0;
     {
-        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
+        const uint8_t *stop = end_of_string(&quotes, ++p, end, &escaped);
         if (!stop) return 0;
         wanted = NULL;
         if (top->node) wanted = find_key(nodes, top->node, escaped ? decoded(p, stop, scratch) : between(p, stop));
@@ -261,7 +282,7 @@ value:
     if (p >= end) return 0;
     if (wanted) out->present &= ~wanted->below; /* of equal keys the last counts */
     if (*p == '"') {
-        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
+        const uint8_t *stop = end_of_string(&quotes, ++p, end, &escaped);
         if (!stop) return 0;
         if (wanted && wanted->value != NONE) {
             const span text = escaped ? decoded(p, stop, scratch) : between(p, stop);

@@ -1,4 +1,4 @@
-/* Bytes of a line, and how they are searched, sixteen at a time. */
+/* Bytes of a line, and how they are searched, 16 or 64 at a time. */
 #ifndef SPAN_H
 #define SPAN_H
 
@@ -32,6 +32,53 @@ static inline unsigned first_of(vector matches) {
     if (half[0]) return (unsigned)__builtin_ctzll(half[0]) >> 3;
     return half[1] ? 8 + ((unsigned)__builtin_ctzll(half[1]) >> 3) : 16;
 #endif
+}
+
+/* A bit for each of 64 bytes `v` from a position on, whether a comparison is true. */
+#define ROW 64
+#if defined __has_extension
+#if __has_extension(ext_vector_type_boolean)
+#define HAS_WIDE
+#endif
+#endif
+#ifdef HAS_WIDE /* Clang makes the widest comparisons of it that the processor has */
+typedef uint8_t wide __attribute__((vector_size(ROW)));
+typedef _Bool wide_bits __attribute__((ext_vector_type(ROW)));
+#define BITS(row, comparison) ({ \
+    wide v; \
+    uint64_t word; \
+    memcpy(&v, row, ROW); \
+    const wide_bits truths = __builtin_convertvector(comparison, wide_bits); \
+    memcpy(&word, &truths, sizeof word); \
+    word; \
+})
+#else
+typedef uint8_t wide;
+#define BITS(row, comparison) ({ \
+    const uint8_t *bytes_of_row = row; \
+    uint64_t word = 0; \
+    for (int place = 0; place < ROW; place++) { \
+        const wide v = bytes_of_row[place]; \
+        word |= (uint64_t)(comparison) << place; \
+    } \
+    word; \
+})
+#endif
+
+/* For many searches of one byte, each behind the last one: among the 64 bytes in view the next is found sooner. */
+typedef struct { const uint8_t *start; uint64_t bits; } view;
+
+static inline view view_from(const uint8_t *start, uint8_t byte) { return (view){start, BITS(start, v == byte)}; }
+
+/* The first such byte, or the end. */
+static inline const uint8_t *next_in(view *v, uint8_t byte, const uint8_t *end) {
+    while (!v->bits) {
+        if (v->start + ROW >= end) return end;
+        *v = view_from(v->start + ROW, byte);
+    }
+    const uint8_t *found = v->start + __builtin_ctzll(v->bits);
+    v->bits &= v->bits - 1;
+    return found < end ? found : end;
 }
 
 /* The first such byte, or NULL. */
