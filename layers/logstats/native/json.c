@@ -161,34 +161,56 @@ static inline void take(values *out, const node *wanted, span value) {
 
 /* ---- Shapes ------------------------------------------------------------------------------------ */
 
-/* 16 bytes behind each text can be read. */
+/* As memcmp, of texts that are short, and behind which can be read. */
 static inline int has_text(const uint8_t *a, const uint8_t *b, size_t length) {
-    for (; length > 16; a += 16, b += 16, length -= 16)
-        if (first_of((vector)(load16(a) != load16(b))) < 16) return 0;
-    return first_of((vector)(load16(a) != load16(b))) >= length;
+#ifdef HAS_WIDE
+    for (; length > HALF_ROW; a += HALF_ROW, b += HALF_ROW, length -= HALF_ROW)
+        if (HALF_BITS(load32(a) != load32(b))) return 0;
+    return (uint32_t)((uint64_t)HALF_BITS(load32(a) != load32(b)) << (HALF_ROW - length)) == 0;
+#else
+    return memcmp(a, b, length) == 0;
+#endif
+}
+
+/* The end of a string that has escapes, the first of which is at `stop`; its value is decoded, if it is wanted. */
+static __attribute__((noinline)) const uint8_t *escaped_value(const uint8_t *p, const uint8_t *stop, const uint8_t *end, uint8_t value,
+                                                              values *out, uint8_t **scratch) {
+    stop = end_of_escaped(stop, end);
+    if (!stop || value == NONE) return stop;
+    out->at[value] = decoded(p, stop, *scratch);
+    *scratch += out->at[value].length;
+    return stop;
 }
 
 /* Whether a document has the shape. Then its keys, brackets, commas and words are the same, and each number is one, and each string
  * ends with the quote that the next text begins with: so it is as valid as the one that was parsed, and the same values are present.
  * No text has the line feed that may be read behind the line. */
-static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out) {
+static __attribute__((noinline)) int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out) {
     const shape *s = &j->shape;
-    const uint8_t *text = s->text;
+    const uint8_t *text = s->text, *view = p;
+    uint64_t ends = string_ends(view);
     uint8_t *scratch = j->decoded;
-    cursor quotes = {p, string_ends(p)};
     for (const piece *next = s->pieces, *last = next + s->count; next < last; next++) {
         if (!has_text(p, text, next->length)) return 0;
         text += next->length;
         p += next->length;
         if (p >= end) return 0;
-        const uint8_t *stop = next->is_string ? seek(&quotes, p, end) : end_of_number(p);
-        const int escaped = stop && *stop == '\\';
-        if (escaped) stop = end_of_escaped(stop, end);
-        if (!stop) return 0;
-        if (next->value != NONE) {
-            span *value = &out->at[next->value];
-            *value = escaped ? decoded(p, stop, scratch) : between(p, stop);
-            if (escaped) scratch += value->length;
+        const uint8_t *stop;
+        if (next->is_string) {
+            const size_t ahead = (size_t)(p - view);
+            if (__builtin_expect(ahead < ROW, 1)) ends &= UINT64_MAX << ahead;
+            else ends = string_ends(view = p);
+            while (!ends) {
+                if ((view += ROW) >= end) return 0;
+                ends = string_ends(view);
+            }
+            stop = view + __builtin_ctzll(ends);
+            if (next->value != NONE) out->at[next->value] = between(p, stop);
+            if (__builtin_expect(*stop == '\\', 0) && !(stop = escaped_value(p, stop, end, next->value, out, &scratch))) return 0;
+        } else {
+            stop = end_of_number(p);
+            if (!stop) return 0;
+            if (next->value != NONE) out->at[next->value] = between(p, stop);
         }
         p = stop;
     }

@@ -171,7 +171,7 @@ static void load_templates(loader *in, program *p) {
     }
     for (uint32_t i = 1; i < p->template_count && !in->failed; i++)
         for (uint32_t j = 0; j < i; j++)
-            if (list[i].shared < list[j].count) list[j].holes[list[i].shared].is_resumed = 1;
+            if (list[i].shared < list[j].count) list[j].holes[list[i].shared].resumed = (uint8_t)list[i].shared;
     p->templates = list;
 }
 
@@ -483,9 +483,19 @@ static int read_duration(const program *p, calendar *c, int status, int *timed, 
     *timed = 0;
     *us = 0;
     if (p->duration == NO_DURATION || status == 101) return 1; /* 101: how long the connection lasted */
+    const int is_sum = p->duration == SUM;
+    int is_valid = 1;
     for (int i = 0; i < p->durations.count; i++) {
         const span value = get(p, p->durations.at[i]);
-        if (is_absent(value) || (value.length == 2 && value.at[0] == '-' && value.at[1] == '1')) return 1;
+        uint64_t more = 0;
+        if (!is_sum || !read_short_duration(value, shift_of(p->unit), &more)) {
+            if (is_absent(value) || (value.length == 2 && value.at[0] == '-' && value.at[1] == '1')) {
+                *us = 0;
+                return 1;
+            }
+            if (is_sum) is_valid &= parse_duration(value, p->unit, &more);
+        }
+        *us += more;
     }
     *timed = 1;
     if (p->duration == BETWEEN) {
@@ -493,12 +503,7 @@ static int read_duration(const program *p, calendar *c, int status, int *timed, 
         return parse_time(get(p, p->durations.at[0]), p->duration_form, p->zone, c, &start) &&
             parse_time(get(p, p->durations.at[1]), p->duration_form, p->zone, c, &end) && duration_between(start, end, us);
     }
-    for (int i = 0; i < p->durations.count; i++) {
-        uint64_t more;
-        if (!parse_duration(get(p, p->durations.at[i]), p->unit, &more)) return 0;
-        *us += more;
-    }
-    return *us <= MAX_DURATION_US;
+    return is_valid && *us <= MAX_DURATION_US;
 }
 
 static int read_request(program *p, calendar *c, log_line *out) {

@@ -27,7 +27,7 @@ typedef struct {
     uint8_t value, is_quoted;
     uint8_t first;          /* byte of `until` */
     uint16_t only;          /* the same, if the value is not quoted and `until` has no more; NOT_SIMPLE otherwise */
-    uint8_t is_resumed;     /* a later template that begins alike goes on here */
+    uint8_t resumed;        /* the number of the hole, from 0, if a later template that begins alike goes on here; otherwise 0 */
 } hole;
 typedef struct {
     span lead, separator;

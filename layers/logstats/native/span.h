@@ -27,10 +27,10 @@ static inline unsigned first_of(vector matches) {
     const uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(narrow), 0);
     return mask ? (unsigned)__builtin_ctzll(mask) >> 2 : 16;
 #else
-    uint64_t half[2];
-    memcpy(half, &matches, 16);
-    if (half[0]) return (unsigned)__builtin_ctzll(half[0]) >> 3;
-    return half[1] ? 8 + ((unsigned)__builtin_ctzll(half[1]) >> 3) : 16;
+    uint64_t half_row[2];
+    memcpy(half_row, &matches, 16);
+    if (half_row[0]) return (unsigned)__builtin_ctzll(half_row[0]) >> 3;
+    return half_row[1] ? 8 + ((unsigned)__builtin_ctzll(half_row[1]) >> 3) : 16;
 #endif
 }
 
@@ -44,6 +44,17 @@ static inline unsigned first_of(vector matches) {
 #ifdef HAS_WIDE /* Clang makes the widest comparisons of it that the processor has */
 typedef uint8_t wide __attribute__((vector_size(ROW)));
 typedef _Bool wide_bits __attribute__((ext_vector_type(ROW)));
+#define HALF_ROW 32
+typedef uint8_t half_row __attribute__((vector_size(HALF_ROW)));
+typedef _Bool half_row_bits __attribute__((ext_vector_type(HALF_ROW)));
+static inline half_row load32(const uint8_t *p) { half_row v; memcpy(&v, p, HALF_ROW); return v; }
+/* A bit for each of 32 bytes, whether a comparison is true. */
+#define HALF_BITS(comparison) ({ \
+    uint32_t word; \
+    const half_row_bits truths = __builtin_convertvector(comparison, half_row_bits); \
+    memcpy(&word, &truths, sizeof word); \
+    word; \
+})
 #define BITS(row, comparison) ({ \
     wide v; \
     uint64_t word; \
@@ -90,8 +101,13 @@ static inline const uint8_t *find(const uint8_t *p, const uint8_t *end, uint8_t 
     return NULL;
 }
 
+/* Most texts differ in their first byte. */
+static inline int has_bytes(const uint8_t *p, span text) {
+    return text.length == 0 || (*p == *text.at && memcmp(p, text.at, text.length) == 0);
+}
+
 static inline int starts_with(const uint8_t *p, const uint8_t *end, span text) {
-    return (size_t)(end - p) >= text.length && memcmp(p, text.at, text.length) == 0;
+    return (size_t)(end - p) >= text.length && has_bytes(p, text);
 }
 
 /* The first such text, which may be empty, or NULL. */
@@ -101,7 +117,7 @@ static inline const uint8_t *find_text(const uint8_t *p, const uint8_t *end, spa
     return p;
 }
 
-static inline int is_equal(span a, span b) { return a.length == b.length && memcmp(a.at, b.at, a.length) == 0; }
+static inline int is_equal(span a, span b) { return a.length == b.length && has_bytes(a.at, b); }
 
 /* No key, null, empty or `-`. */
 static inline int is_absent(span value) {

@@ -70,10 +70,10 @@ static const uint8_t *fit_last(divided_line *d, const template *t, const hole *h
     return stop == end ? end : stop + h->until.text.length;
 }
 
-static inline void note_resumption(divided_line *d, const template *t, const hole *h, const uint8_t *at) {
-    if (!h->is_resumed) return;
-    d->reached = (uint32_t)(h - t->holes);
-    d->began[d->reached] = at;
+static inline void note_resumption(divided_line *d, const hole *h, const uint8_t *at) {
+    if (!h->resumed) return;
+    d->reached = h->resumed;
+    d->began[h->resumed] = at;
 }
 
 const uint8_t *fit(divided_line *d, const template *t, uint32_t known, const uint8_t *at, const uint8_t *end,
@@ -92,7 +92,7 @@ const uint8_t *fit(divided_line *d, const template *t, uint32_t known, const uin
             const uint16_t only = h->only;
             view ends = view_from(at, (uint8_t)only);
             do {
-                note_resumption(d, t, h, at);
+                note_resumption(d, h, at);
                 stop = next_in(&ends, (uint8_t)only, end);
                 if (stop == end) return NULL;
                 put(d, h->value, unquoted(between(at, stop)));
@@ -100,7 +100,7 @@ const uint8_t *fit(divided_line *d, const template *t, uint32_t known, const uin
             } while (++h < last && h->only == only);
             continue;
         }
-        note_resumption(d, t, h, at);
+        note_resumption(d, h, at);
         if (h->is_quoted) {
             at = fit_quoted(d, h, at, end);
             if (!at || !is_there(&h->until, at, end)) return NULL;
@@ -114,7 +114,7 @@ const uint8_t *fit(divided_line *d, const template *t, uint32_t known, const uin
         h++;
     }
     if (!is_prefix) {
-        note_resumption(d, t, h, at);
+        note_resumption(d, h, at);
         at = fit_last(d, t, h, at, end);
     }
     d->values.present = t->present;

@@ -114,31 +114,6 @@ static decimal scaled(const uint8_t *p, const uint8_t *end, int64_t point) {
     return out;
 }
 
-/* The number of eight digits: pairs of them, pairs of these, then both halves. */
-static inline uint64_t eight_digits(uint64_t text) {
-    const uint64_t fours = (digit_pairs(text) & LANES) * (1 + (100 << 16)) >> 16;
-    return (fours & UINT64_C(0x0000FFFF0000FFFF)) * (1 + (UINT64_C(10000) << 32)) >> 32;
-}
-
-/* Up to eight characters, digits and perhaps a point, times ten to `shift`, if that is an integer: nearly all. Without the point
- * they are digits in a row. Returns 0 for others. */
-static inline int read_short(span text, int shift, uint64_t *out) {
-    if (text.length - 1 >= 8) return 0;
-    int digits = (int)text.length, decimals = 0;
-    uint64_t word = load8(text.at) << (64 - 8 * digits);
-    const uint64_t differs = word ^ ONES * '.', points = (differs - ONES) & ~differs & HIGH;
-    if (points) {
-        const uint64_t point = (points & -points) >> 7, before = point - 1;
-        decimals = 7 - __builtin_ctzll(point) / 8;
-        word = (word & ~before & ~(point * 0xFF)) | (word & before) << 8;
-        digits--;
-    }
-    word |= ONES * '0' >> 4 * digits >> 4 * digits;
-    if (digits == 0 || decimals > shift || not_digits(word)) return 0;
-    *out = eight_digits(word) * POWERS[shift - decimals];
-    return 1;
-}
-
 /* Digits with at most one point, and perhaps an exponent, times ten to `shift`. */
 static int parse_number(span text, int shift, decimal *out) {
     const uint8_t *p = text.at, *end = p + text.length, *point = NULL;
@@ -186,7 +161,6 @@ static int rounds_up(decimal number) {
 }
 
 int parse_duration(span text, enum unit unit, uint64_t *us) {
-    static const int8_t shifts[] = {[UNIT_S] = 6, [UNIT_MS] = 3, [UNIT_US] = 0, [UNIT_NS] = -3};
     if (unit == UNIT_SUFFIX) {
         if (text.length < 2 || text.at[text.length - 1] != 's') return 0;
         unit = UNIT_S;
@@ -200,9 +174,8 @@ int parse_duration(span text, enum unit unit, uint64_t *us) {
             text.length -= 2;
         }
     }
-    if (read_short(text, shifts[unit], us)) return *us <= MAX_DURATION_US;
     decimal number;
-    if (!parse_number(text, shifts[unit], &number)) return 0;
+    if (!parse_number(text, shift_of(unit), &number)) return 0;
     if (number.whole > MAX_DURATION_US || (number.whole == MAX_DURATION_US && number.rest != NOTHING)) return 0;
     *us = number.whole + (uint64_t)rounds_up(number);
     return 1;
@@ -276,6 +249,10 @@ static int parse_rest(const uint8_t *p, const uint8_t *end, int comma, int64_t *
         return 1;
     }
     const ptrdiff_t length = end - p;
+    if (length == 5 && load4(p) == load4((const uint8_t *)"+000") && p[4] == '0') {
+        *zone = 0;
+        return 1;
+    }
     if ((length != 3 && length != 5 && length != 6) || (*p != '+' && *p != '-')) return 0;
     if (length == 6 && p[3] != ':') return 0;
     const unsigned hours = two_digits(p + 1), minutes = length == 3 ? 0 : two_digits(end - 2);
@@ -326,7 +303,7 @@ static span authority_of(span value) {
     const uint8_t *p = value.at, *end = p + value.length;
     if (value.length == 0 || !is_letter(*p)) return NOWHERE;
     if (value.length >= 4 && load4(p) == load4((const uint8_t *)"http")) p += 4;
-    while (p < end && (is_letter(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) p++;
+    while (p < end && *p != ':' && (is_letter(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) p++;
     if (end - p < 3 || p[0] != ':' || p[1] != '/' || p[2] != '/') return NOWHERE;
     return between(p + 3, first_stop(p + 3, end, '/', '?', '#'));
 }
@@ -345,6 +322,7 @@ span path_of(span target) {
 
 span target_of(span request) {
     const uint8_t *end = request.at + request.length, *space = find(request.at, end, ' '), *last = end;
+    if (request.length > 8 && !bytes_equal(load8(end - 8), ' ')) last -= 8; /* the protocol */
     if (!space) return NOWHERE;
     while (*--last != ' ') {}
     return between(space + 1, last == space ? end : last);

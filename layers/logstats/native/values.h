@@ -21,6 +21,12 @@ int is_unicode(span);
 int is_text(span);
 size_t characters(span);
 
+/* High bit set in each byte that is another one, exact up to and including the first. */
+static inline uint64_t bytes_equal(uint64_t word, uint8_t byte) {
+    const uint64_t differs = word ^ ONES * byte;
+    return (differs - ONES) & ~differs & HIGH;
+}
+
 /* High bit set in each byte that is not an ASCII digit, exact up to and including the first. */
 static inline uint64_t not_digits(uint64_t word) {
     return (((word & ~HIGH) + ONES * 0x46) | (word - ONES * 0x30) | word) & HIGH;
@@ -69,6 +75,35 @@ static inline int32_t day_of(calendar *c, int is_iso, const uint8_t *p) {
 int parse_time(span, enum form, int64_t zone, calendar *, int64_t *ns);
 /* Microseconds, rounded half-even, at most a day. */
 int parse_duration(span, enum unit, uint64_t *us);
+
+/* The number of eight digits: pairs of them, pairs of these, then both halves. */
+static inline uint64_t eight_digits(uint64_t text) {
+    const uint64_t fours = (digit_pairs(text) & LANES) * (1 + (100 << 16)) >> 16;
+    return (fours & UINT64_C(0x0000FFFF0000FFFF)) * (1 + (UINT64_C(10000) << 32)) >> 32;
+}
+
+/* The power of ten that makes microseconds of a unit; negative if that of a value is not known. */
+static inline int shift_of(enum unit unit) { return 6 - 3 * (int)unit; }
+
+/* The same as parse_duration, of up to eight characters, digits and perhaps a point: nearly all. Without the point they are digits in
+ * a row. Returns 0 for others, and for a fraction of a microsecond. */
+static inline int read_short_duration(span text, int shift, uint64_t *us) {
+    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    if (text.length - 1 >= 8) return 0;
+    int digits = (int)text.length, decimals = 0;
+    uint64_t word = load8(text.at) << (64 - 8 * digits);
+    const uint64_t points = bytes_equal(word, '.');
+    if (points) {
+        const uint64_t point = (points & -points) >> 7, before = point - 1;
+        decimals = 7 - __builtin_ctzll(point) / 8;
+        word = (word & ~before & ~(point * 0xFF)) | (word & before) << 8;
+        digits--;
+    }
+    word |= ONES * '0' >> 4 * digits >> 4 * digits;
+    if (digits == 0 || decimals > shift || not_digits(word)) return 0;
+    *us = eight_digits(word) * powers[shift - decimals];
+    return *us <= MAX_DURATION_US;
+}
 /* The same, from one time to another. */
 int duration_between(int64_t start, int64_t end, uint64_t *us);
 
