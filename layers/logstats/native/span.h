@@ -64,13 +64,22 @@ static inline half_row load32(const uint8_t *p) { half_row v; memcpy(&v, p, HALF
     word; \
 })
 #else
-typedef uint8_t wide;
+typedef vector wide;
+static inline uint64_t bits_of(vector matches) {
+#ifdef __SSE2__
+    return (unsigned)_mm_movemask_epi8((__m128i)matches);
+#else
+    uint64_t bits = 0;
+    for (int i = 0; i < 16; i++) bits |= (uint64_t)(matches[i] & 1) << i;
+    return bits;
+#endif
+}
 #define BITS(row, comparison) ({ \
     const uint8_t *bytes_of_row = row; \
     uint64_t word = 0; \
-    for (int place = 0; place < ROW; place++) { \
-        const wide v = bytes_of_row[place]; \
-        word |= (uint64_t)(comparison) << place; \
+    for (int place = 0; place < ROW; place += 16) { \
+        const wide v = load16(bytes_of_row + place); \
+        word |= bits_of((vector)(comparison)) << place; \
     } \
     word; \
 })

@@ -199,7 +199,7 @@ static int32_t day_number(unsigned year, unsigned month, unsigned day) {
     static const uint16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     if (year < 1969 || year > 2200 || month < 1 || month > 12 || day < 1) return INT32_MIN;
     const unsigned is_leap = year % 4 == 0 && year % 100 != 0 ? 1 : year == 2000;
-    if (day > lengths[month - 1] + (is_leap && month == 2)) return INT32_MIN;
+    if (day > lengths[month - 1] + (month == 2 ? is_leap : 0)) return INT32_MIN;
     const unsigned leap_days = (year - 1969) / 4 - (year > 2100) + (is_leap && month > 2);
     return (int32_t)(365 * year + leap_days + before[month - 1] + day) - (365 * 1970 + 1);
 }
