@@ -19,8 +19,8 @@ def check(engine: sa.Engine, lines: Iterable[str] = ()) -> None:
     assert set(leftovers(engine).values()) == {0}
 
 
-def statistics(engine: sa.Engine) -> Statistics:
-    """The daily statistics, as the oracle would state them."""
+def statistics(engine: sa.Engine, prefix: str = "") -> Statistics:
+    """The daily statistics of customers with a prefix, as the oracle would state them."""
     with Session(engine) as session:
         return {
             (row.customer_id, row.date.isoformat()): {
@@ -39,7 +39,11 @@ def statistics(engine: sa.Engine) -> Statistics:
                 "duration_max": _seconds(row.duration_max_us),
                 "breakdown": row.breakdown and _breakdown(Breakdown.decode(row.breakdown)),
             }
-            for row in session.scalars(sa.select(DailyStatistics))
+            for row in session.scalars(
+                sa.select(DailyStatistics).where(
+                    DailyStatistics.customer_id.startswith(prefix, autoescape=True)
+                )
+            )
         }
 
 
@@ -61,11 +65,13 @@ def _seconds(us: int | None) -> float | None:
     return None if us is None else us / 1e6
 
 
-def customers(engine: sa.Engine) -> dict[str, tuple[str, str, int]]:
+def customers(engine: sa.Engine, prefix: str = "") -> dict[str, tuple[str, str, int]]:
     with Session(engine) as session:
         return {
             row.customer_id: (row.first_date.isoformat(), row.last_date.isoformat(), row.total_requests)
-            for row in session.scalars(sa.select(Customer))
+            for row in session.scalars(
+                sa.select(Customer).where(Customer.customer_id.startswith(prefix, autoescape=True))
+            )
         }
 
 

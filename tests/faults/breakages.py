@@ -47,7 +47,7 @@ def _as_if_nothing_were_left(session: Session, keys: list[subtraction.Key]) -> d
     return {key: replace(left, extremes_us=(least, most)) for key, left in _left(session, keys).items()}
 
 
-def _lock_in_either_order(session: Session, attempts: list[int], **_days: dt.date) -> None:
+def _lock_in_either_order(session: Session, attempts: list[int], *_days: dt.date) -> None:
     stripe = stripes.stripe_of(Contribution.customer_id)
     touched = sa.select(stripe).distinct().where(Contribution.attempt_id.in_(attempts))
     for found in sorted(session.scalars(touched), reverse=next(_calls) % 2 == 0):
