@@ -371,9 +371,9 @@ static const uint8_t *line_end(const uint8_t *p, const uint8_t *end, int *is_pla
     *is_plain = 0;
 #ifdef HAS_WIDE
     while (end - p >= 2 * ROW) { /* nearly all of a line: what is plain in all four is so in the highest of each */
-        half_row all = load32(p) - ' ';
-        for (int i = HALF_ROW; i < 2 * ROW; i += HALF_ROW) all = __builtin_elementwise_max(all, load32(p + i) - ' ');
-        if (HALF_BITS(all > '~' - ' ')) break;
+        strip all = load_strip(p) - ' ';
+        for (int i = STRIP; i < 2 * ROW; i += STRIP) all = __builtin_elementwise_max(all, load_strip(p + i) - ' ');
+        if (STRIP_BITS(all > '~' - ' ')) break;
         p += 2 * ROW;
     }
 #endif

@@ -161,15 +161,11 @@ static inline void take(values *out, const node *wanted, span value) {
 
 /* ---- Shapes ------------------------------------------------------------------------------------ */
 
-/* As memcmp, of texts that are short, and behind which can be read. */
+/* Whether texts are equal, which are short. They are read up to the part in which they differ, and no further. */
 static inline int has_text(const uint8_t *a, const uint8_t *b, size_t length) {
-#ifdef HAS_WIDE
-    for (; length > HALF_ROW; a += HALF_ROW, b += HALF_ROW, length -= HALF_ROW)
-        if (HALF_BITS(load32(a) != load32(b))) return 0;
-    return (uint32_t)((uint64_t)HALF_BITS(load32(a) != load32(b)) << (HALF_ROW - length)) == 0;
-#else
-    return memcmp(a, b, length) == 0;
-#endif
+    for (; length > STRIP; a += STRIP, b += STRIP, length -= STRIP)
+        if (STRIP_BITS(load_strip(a) != load_strip(b))) return 0;
+    return (STRIP_BITS(load_strip(a) != load_strip(b)) & ((UINT64_C(1) << length) - 1)) == 0;
 }
 
 /* The end of a string that has escapes, the first of which is at `stop`; its value is decoded, if it is wanted. */

@@ -27,10 +27,10 @@ static inline unsigned first_of(vector matches) {
     const uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(narrow), 0);
     return mask ? (unsigned)__builtin_ctzll(mask) >> 2 : 16;
 #else
-    uint64_t half_row[2];
-    memcpy(half_row, &matches, 16);
-    if (half_row[0]) return (unsigned)__builtin_ctzll(half_row[0]) >> 3;
-    return half_row[1] ? 8 + ((unsigned)__builtin_ctzll(half_row[1]) >> 3) : 16;
+    uint64_t half[2];
+    memcpy(half, &matches, 16);
+    if (half[0]) return (unsigned)__builtin_ctzll(half[0]) >> 3;
+    return half[1] ? 8 + ((unsigned)__builtin_ctzll(half[1]) >> 3) : 16;
 #endif
 }
 
@@ -44,14 +44,14 @@ static inline unsigned first_of(vector matches) {
 #ifdef HAS_WIDE /* Clang makes the widest comparisons of it that the processor has */
 typedef uint8_t wide __attribute__((vector_size(ROW)));
 typedef _Bool wide_bits __attribute__((ext_vector_type(ROW)));
-#define HALF_ROW 32
-typedef uint8_t half_row __attribute__((vector_size(HALF_ROW)));
-typedef _Bool half_row_bits __attribute__((ext_vector_type(HALF_ROW)));
-static inline half_row load32(const uint8_t *p) { half_row v; memcpy(&v, p, HALF_ROW); return v; }
-/* A bit for each of 32 bytes, whether a comparison is true. */
-#define HALF_BITS(comparison) ({ \
+#define STRIP 32
+typedef uint8_t strip __attribute__((vector_size(STRIP)));
+typedef _Bool strip_bits __attribute__((ext_vector_type(STRIP)));
+static inline strip load_strip(const uint8_t *p) { strip v; memcpy(&v, p, STRIP); return v; }
+/* A bit for each byte of a strip, whether a comparison is true. */
+#define STRIP_BITS(comparison) ({ \
     uint32_t word; \
-    const half_row_bits truths = __builtin_convertvector(comparison, half_row_bits); \
+    const strip_bits truths = __builtin_convertvector(comparison, strip_bits); \
     memcpy(&word, &truths, sizeof word); \
     word; \
 })
@@ -74,6 +74,10 @@ static inline uint64_t bits_of(vector matches) {
     return bits;
 #endif
 }
+#define STRIP 16
+typedef vector strip;
+#define load_strip load16
+#define STRIP_BITS(comparison) bits_of((vector)(comparison))
 #define BITS(row, comparison) ({ \
     const uint8_t *bytes_of_row = row; \
     uint64_t word = 0; \

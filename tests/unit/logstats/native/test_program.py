@@ -334,6 +334,13 @@ def test_agrees_on_documents_that_are_alike(seed: int) -> None:
     check(DOCUMENT, alike(seed))
 
 
+def test_agrees_on_documents_that_are_cut() -> None:
+    """What is left of the block is shorter than the text that comes next in the document before."""
+    document = b'{"a":"acme",%s"s":200,"t":"2024-09-03T12:00:00Z"}' % (b" " * 300)
+    for length in range(len(document)):
+        check(DOCUMENT, b"\n".join((document, document[:length], b"x" * 70)))
+
+
 @pytest.mark.parametrize("customer", ["true", "17", '"acme"', '"\\u0061"'])
 def test_a_document_that_is_alike_has_values_of_its_own(customer: str) -> None:
     """Not those at the places of the last one, whose memory has other bytes now."""
