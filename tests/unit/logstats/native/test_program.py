@@ -111,6 +111,15 @@ def test_agrees_around_64_kib(name: str, length: int) -> None:
             check(declared, padded + b"\n" + line)
 
 
+def test_a_target_without_a_method_is_no_method_and_route() -> None:
+    """Behind a space at the start of a request, a method is the target."""
+    lines = (
+        b'x - - [30/Jan/2024:18:58:21Z] "GET https://acme.example.com HTTP/2.0" 200 1 "-" "-" 1 0.048 [-] [-]',
+        b'x - acme [11/Sep/2024:06:42:31] " GET / HTTP/1.1" 503 1 "-" "-" 1 231 [-] [-] x',
+    )
+    check(presets()["ingress-nginx"], b"\n".join(lines))
+
+
 @pytest.mark.parametrize("byte", [b"\0", b"\x1f", b"\x7f", b"\x80", b"\r", b'"', b" ", "é".encode()])
 @pytest.mark.parametrize("name", ["nginx", "combined", "iis", "caddy"])
 def test_agrees_wherever_a_byte_is(name: str, byte: bytes) -> None:
