@@ -88,20 +88,12 @@ LOG_GB_PER_INVOCATION = 2e-6
 IDLE_SESSION_SECONDS = 10  # after an ingest, until its session ends
 PAUSE_SECONDS = 300  # and then, until the database pauses
 
+_LARGE = Load("1 TB a day", gb=1000, objects=8000, requests=1_000_000, request_hours=24, acu=4)
 LOADS = (
     Load("idle"),
     Load("1 GB a day", gb=1, objects=24, requests=10_000, request_hours=4),
-    Load("1 TB a day", gb=1000, objects=8000, requests=1_000_000, request_hours=24, acu=4),
-    Load(
-        "the same in prod, third year",
-        gb=1000,
-        objects=8000,
-        requests=1_000_000,
-        request_hours=24,
-        acu=4,
-        kept_days=1095,
-        archive_days=90,
-    ),
+    _LARGE,
+    replace(_LARGE, name="the same in prod, third year", kept_days=1095, archive_days=90),
 )
 
 
@@ -171,13 +163,11 @@ def tables(prices: Prices, loads: tuple[Load, ...] = LOADS) -> str:
     bill += [["**together**", *(f"**{sum(month.values()):.2f}**" for month in months)]]
     day = [[meaning, *(_plain(load[name]) for load in assumed)] for name, meaning in _MEANINGS.items()]
     day += [["so the database is awake, hours", *awake]]
-    listed = [[f"`{name}`", _plain(price)] for name, price in asdict(prices).items()]
     return "\n\n".join(
         (
             table(["USD a month", *names], *bill),
             _BACKFILL.format(*backfill(prices)),
             table(["assumed of a day", *names], *day),
-            table(["price (us-east-1, list)", "USD"], *listed),
         )
     )
 
@@ -212,7 +202,9 @@ def main() -> None:
         prog="python -m benchmarks.cost", description=(__doc__ or "").split(":")[0]
     )
     for name, price in asdict(Prices()).items():
-        parser.add_argument(f"--{name}", type=float, default=price, metavar="USD")
+        parser.add_argument(
+            f"--{name}", type=float, default=price, metavar="USD", help="default: %(default)s"
+        )
     parser.add_argument("--gb-per-day", type=float, action="append", default=[], help="a load of your own")
     parser.add_argument("--write", action="store_true", help="renew docs/cost.md")
     options = parser.parse_args()

@@ -1,7 +1,13 @@
 """Tables and bars, and the pages between whose marks they stand."""
 
+import os
+import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+MACHINE = (
+    f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, CPython {platform.python_version()}"
+)
 
 
 def rewritten(page: str, figures: str, name: str = "figures") -> str:

@@ -8,12 +8,8 @@ though long: what is asked, the data that it is asked of, and the table are of n
 import argparse
 import asyncio
 import datetime as dt
-import os
-import platform
 import random
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -27,7 +23,7 @@ import psycopg
 from api.app import create_app
 from api.settings import ApiSettings
 from benchmarks import database
-from benchmarks.figures import renew, table
+from benchmarks.figures import MACHINE, renew, table
 from local.postgres import EmbeddedPostgres
 from logstats import rows
 from logstats.domain.histogram import LatencyHistogram
@@ -48,16 +44,6 @@ _CUSTOMERS = """
 INSERT INTO customers SELECT customer_id, nextval('revisions'), min(date), max(date), sum(total_requests)
 FROM daily_statistics GROUP BY customer_id
 """
-
-
-_EXPORT = """
-import atexit, pathlib, re, sys
-from local.cli import main
-peak = lambda: re.search(r"VmHWM:\\s*(\\d+)", pathlib.Path("/proc/self/status").read_text())[1]
-atexit.register(lambda: print(peak(), file=sys.stderr))
-main()
-"""
-"""Says its peak memory in kB, on Linux: what `getrusage` says of a child includes what its parent had."""
 
 
 def pool(seed: int) -> list[rows.Row]:
@@ -165,19 +151,6 @@ async def ask(
     return found
 
 
-def export(url: str, days: int) -> str:
-    """Return how fast all customers and days of a month are written to a file, and in how much memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "month.csv"
-        first = LAST - dt.timedelta(days - 1)
-        program = [sys.executable, "-c", _EXPORT, "export", "--database-url", url, "--from", str(first)]
-        started = time.perf_counter()
-        done = subprocess.run([*program, "-o", str(file)], check=True, stderr=subprocess.PIPE, text=True)
-        seconds = time.perf_counter() - started
-        lines = file.read_bytes().count(b"\n") - 1
-    return f"`logstats export` of {lines:,} rows: {seconds:.1f} s, {lines / seconds:,.0f} rows a second, at most {int(done.stderr) / 1024:.0f} MB of memory."
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(":")[0])
     parser.add_argument("--customers", type=int, default=10_000)
@@ -193,7 +166,6 @@ def main() -> None:
         fill(server.url(), options.customers, options.days)
         days = min(30, options.days)
         few = asyncio.run(ask(server, cases(days), options.runs))
-        exported = export(server.url(), days)
     with database.running() as (server, _):
         fill(server.url(), options.many, 2)
         day = f"/customers?from={LAST}"
@@ -205,14 +177,12 @@ def main() -> None:
             ("overview of a day, counts", f"/overview?from={LAST}&percentiles=false", ""),
         ]
         many = asyncio.run(ask(server, questions, options.runs))
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, CPython {platform.python_version()}"
     header = ("ms", "measured", "goal", "CPU time", "cached")
     figures = "\n\n".join(
         (
-            f"Machine: {machine}; other processes used {busy:.0%} of it just before. Medians of {options.runs}.",
+            f"Machine: {MACHINE}; other processes used {busy:.0%} of it just before. Medians of {options.runs}.",
             f"{options.customers:,} customers, {options.days} days:",
             table(header, *few),
-            exported,
             f"{options.many:,} customers, two days:",
             table(header, *many),
         )

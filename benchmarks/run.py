@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from statistics import median
 
 import psutil
 
-from benchmarks.figures import bars, renew, table
+from benchmarks.figures import MACHINE, bars, renew, table
 from local.generator import Traffic
 
 PAGE = Path("docs/performance.md")
@@ -113,9 +112,7 @@ def section(title: str, lines: int, results: Results) -> str:
 
 def machine() -> str:
     """Say what machine this is, and how busy."""
-    cores = f"{psutil.cpu_count()} cores ({platform.processor() or platform.machine()})"
-    load = f"load {psutil.getloadavg()[0]:.1f} before the first run"
-    return f"Machine: {cores}, {platform.system()}, CPython {platform.python_version()}, {load}."
+    return f"Machine: {MACHINE}, load {psutil.getloadavg()[0]:.1f} before the first run."
 
 
 def main() -> None:

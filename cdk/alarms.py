@@ -58,10 +58,12 @@ def watch_ingest(monitoring: Monitoring, ingest: Ingest, parameters: Parameters)
         meaning="The account has no concurrency left for the processor; log objects wait.",
     )
     if limits.silent_hours is not None:
-        monitoring.inactivity(
+        monitoring.alarm(
             "NoLogObjects",
             ingest.queue.metric("NumberOfMessagesSent", statistic="Sum", period=Duration.hours(1)),
+            below=1,
             periods=limits.silent_hours,
+            missing=cloudwatch.TreatMissingData.BREACHING,
             meaning="No log object has been announced for hours: uploads have stopped, or their announcements.",
         )
     _watch_content(monitoring, parameters.environment, limits)

@@ -122,10 +122,7 @@ class Api(Construct):
         )
         self.target = self._target(parameters)
         self.gateway = apigateway.HttpApi(
-            self,
-            "Gateway",
-            api_name=f"logstats-{environment.environment}",
-            create_default_stage=False,
+            self, "Gateway", api_name=f"logstats-{environment.environment}", create_default_stage=False
         )
         self._add_routes(parameters)
         self._add_stage(parameters, environment)
@@ -135,10 +132,8 @@ class Api(Construct):
     def _add_routes(self, parameters: ApiParameters) -> None:
         integration = HttpLambdaIntegration("Integration", self.target)
         anyone = apigateway.HttpNoneAuthorizer()
-        chosen, told = (
-            _authorizer(parameters),
-            "The deployment says in so many words that anyone may call the API",
-        )
+        chosen = _authorizer(parameters)
+        told = "The deployment says in so many words that anyone may call the API"
         page = "It serves the page's own files, which hold no data"
         routes = [(path, chosen, told) for path in PROTECTED_ROUTES]
         for path, authorizer, reason in [*routes, *((path, anyone, page) for path in OPEN_ROUTES)]:

@@ -51,13 +51,7 @@ class BundlingError(Exception):
 
 
 def dependencies(requirements: Path, platform: Platform, cache: Path = BUILD) -> Path:
-    """Return a folder with the packages of a hash-locked requirements file under `python/`.
-
-    Raises
-    ------
-    BundlingError
-        If uv cannot install them.
-    """
+    """Return a folder with the packages of a hash-locked requirements file under `python/`; a `BundlingError` if uv cannot install them."""
 
     def install(folder: Path) -> None:
         target = folder / "python"
@@ -76,13 +70,7 @@ def dependencies(requirements: Path, platform: Platform, cache: Path = BUILD) ->
 
 
 def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
-    """Return a folder with the `logstats` package and its compiled kernel under `python/`.
-
-    Raises
-    ------
-    BundlingError
-        If the kernel does not compile.
-    """
+    """Return a folder with the `logstats` package and its kernel under `python/`; a `BundlingError` if that does not compile."""
     source = ROOT / "layers" / "logstats"
     sources = sorted(path for path in source.rglob("*") if path.suffix in {*_PACKAGED, ".c", ".h"})
     inputs: list[str | bytes] = [platform.name, *_recipe(platform)]
@@ -106,13 +94,7 @@ def logstats_package(platform: Platform, cache: Path = BUILD) -> Path:
 
 
 def fetch() -> None:
-    """Download what the layers need on AWS, so that they can be built offline.
-
-    Raises
-    ------
-    BundlingError
-        If that fails.
-    """
+    """Download what the layers need on AWS, so that they can be built offline; a `BundlingError` if that fails."""
     for platform in (lambda_platform("x86_64"), lambda_platform("arm64")):
         for requirements in REQUIREMENTS:
             with tempfile.TemporaryDirectory() as folder:

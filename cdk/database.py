@@ -19,7 +19,7 @@ from cdk import server
 from cdk.checks import acknowledge
 from cdk.environment import STRICT, Environment, LogRetention
 from cdk.existing import ExistingDatabase, ExistingParameters
-from cdk.functions import Placement, common_options, zip_function
+from cdk.functions import Placement, common_options, grant, zip_function
 from cdk.layers import Layers
 from cdk.network import POSTGRES_PORT, Network
 from cdk.regions import require_region
@@ -174,7 +174,7 @@ class AuroraDatabase(Construct):
             resource_name=f"{self.cluster.cluster_resource_identifier}/{user}",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        iam.Grant.add_to_principal(grantee=grantee, actions=["rds-db:connect"], resource_arns=[arn])
+        grant(grantee, arn, "rds-db:connect")
 
 
 Database = AuroraDatabase | ExistingDatabase

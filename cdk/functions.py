@@ -62,6 +62,11 @@ def zip_function(
     return function
 
 
+def grant(grantee: iam.IGrantable, resource: str, *actions: str) -> None:
+    """Let a function or a role do something with one resource."""
+    iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[resource])
+
+
 def common_options(scope: Construct, place: Placement, log_retention: LogRetention) -> dict[str, Any]:
     """Return the options that every function of a construct gets: role, log group and placement."""
     group = log_group(scope, "Logs", log_retention)

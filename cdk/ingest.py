@@ -126,9 +126,7 @@ class Ingest(Construct):
                 "detail-type": ["Object Created"],
                 "detail": {"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": PREFIX}]}},
             },
-            targets=[
-                events.CfnRule.TargetProperty(id="DeadLetters", arn=self.dead_letters.queue_arn),
-            ],
+            targets=[events.CfnRule.TargetProperty(id="DeadLetters", arn=self.dead_letters.queue_arn)],
         )
         _let_send(self.dead_letters, "events.amazonaws.com", rule.attr_arn)
         return bucket

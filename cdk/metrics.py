@@ -9,11 +9,7 @@ FIFTEEN_MINUTES = Duration.minutes(15)
 
 
 def custom_metric(
-    environment: str,
-    metric: Metric,
-    statistic: str,
-    period: Duration | None = None,
-    value: str | None = None,
+    environment: str, metric: Metric, statistic: str, period: Duration | None = None, value: str | None = None
 ) -> cloudwatch.Metric:
     """Return one of our metrics.
 

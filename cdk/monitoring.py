@@ -110,8 +110,9 @@ class Monitoring(Construct):
         name: str,
         metric: cloudwatch.IMetric,
         *,
-        above: float,
         meaning: str,
+        above: float | None = None,
+        below: float = 0,
         periods: int = 1,
         of: int | None = None,
         missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
@@ -122,8 +123,8 @@ class Monitoring(Construct):
         ----------
         name
             Also the heading of its section in docs/runbook.md.
-        above
-            The threshold.
+        above, below
+            The threshold: one of them.
         meaning
             What has happened, for whoever is woken by it; the section's address is added.
         periods, of
@@ -132,28 +133,18 @@ class Monitoring(Construct):
             What a period without data means: by default that nothing has happened, as most metrics are published
             only when something does.
         """
+        comparison = cloudwatch.ComparisonOperator
         self._add(
             name,
             meaning,
             metric=metric,
-            threshold=above,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            threshold=below if above is None else above,
+            comparison_operator=comparison.LESS_THAN_THRESHOLD
+            if above is None
+            else comparison.GREATER_THAN_THRESHOLD,
             datapoints_to_alarm=periods,
             evaluation_periods=of or periods,
             treat_missing_data=missing,
-        )
-
-    def inactivity(self, name: str, metric: cloudwatch.IMetric, *, periods: int, meaning: str) -> None:
-        """Raise an alarm when nothing has happened for so many periods: a metric was 0, or not published at all."""
-        self._add(
-            name,
-            meaning,
-            metric=metric,
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            datapoints_to_alarm=periods,
-            evaluation_periods=periods,
-            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
 
     def silence(self, name: str, metric: cloudwatch.IMetric, *, periods: int, meaning: str) -> None:

@@ -37,8 +37,4 @@ def observe(
         # X-Ray knows no resource that could be named (Service Authorization Reference, "AWS X-Ray").
         function.add_to_role_policy(iam.PolicyStatement(actions=list(_SEND), resources=["*"]))
         assert function.role  # noqa: S101 - it was made with one
-        acknowledge(
-            function.role,
-            "IAM5[Resource::*]",
-            "Traces are sent to no resource that could be named",
-        )
+        acknowledge(function.role, "IAM5[Resource::*]", "Traces are sent to no resource that could be named")

@@ -18,7 +18,7 @@ from cdk.checks import acknowledge
 from cdk.database import Database
 from cdk.deliveries import format_rules, ignored_keys
 from cdk.environment import STRICT, Environment, as_variable
-from cdk.functions import common_options
+from cdk.functions import common_options, grant
 from cdk.layers import function_architecture
 from logstats.domain.breakdown import PARTS
 from migrate.roles import WRITER
@@ -111,21 +111,17 @@ def grant_ingest(role: iam.IRole, logs: s3.IBucket, rejects: s3.Bucket) -> None:
     keeping = ("s3:PutObject", "s3:DeleteObject", "s3:GetObject")
     _grant_objects(role, rejects, *keeping, why="Each attempt and each message has an object of its own")
     # Without it S3 answers 403 instead of 404 for an object that is gone; a backfill lists besides.
-    _grant(role, logs.bucket_arn, "s3:ListBucket")
+    grant(role, logs.bucket_arn, "s3:ListBucket")
 
 
 def _grant_objects(role: iam.IRole, bucket: s3.IBucket, *actions: str, why: str) -> None:
-    _grant(role, bucket.arn_for_objects("*"), *actions)
+    grant(role, bucket.arn_for_objects("*"), *actions)
     resource = bucket.node.default_child
     if isinstance(resource, s3.CfnBucket):
         arn = f"<{Stack.of(bucket).get_logical_id(resource)}.Arn>"
     else:  # an existing one
         arn = f"arn:<AWS::Partition>:s3:::{bucket.bucket_name}"
     acknowledge(role, f"IAM5[Resource::{arn}/*]", why)
-
-
-def _grant(role: iam.IRole, resource: str, *actions: str) -> None:
-    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))
 
 
 def image(scope: Construct, environment: Environment) -> ecr_assets.DockerImageAsset:

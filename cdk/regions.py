@@ -9,16 +9,8 @@ from constructs import Construct
 from logstats.settings import RDS_CA_FILE
 
 _WITHOUT_DATA_API = {
-    *(
-        "ap-east-2",
-        "ap-south-2",
-        "ap-southeast-4",
-        "ap-southeast-6",
-        "ca-west-1",
-        "cn-north-1",
-        "cn-northwest-1",
-    ),
-    *("eu-central-2", "il-central-1", "mx-central-1", "us-gov-east-1", "us-gov-west-1"),
+    *("ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-6", "ca-west-1", "cn-north-1"),
+    *("cn-northwest-1", "eu-central-2", "il-central-1", "mx-central-1", "us-gov-east-1", "us-gov-west-1"),
 }
 """Aurora user guide, "Supported Regions and Aurora DB engines for RDS Data API"."""
 

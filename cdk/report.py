@@ -6,7 +6,6 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from aws_cdk import CfnOutput, Duration, Stack
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -17,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from cdk import outputs
 from cdk.api import Api
 from cdk.environment import STRICT, Environment
-from cdk.functions import Placement, common_options, zip_function
+from cdk.functions import Placement, common_options, grant, zip_function
 from cdk.layers import function_architecture
 from cdk.schedules import keep_failures, schedule
 from logstats.settings import Objective
@@ -85,11 +84,8 @@ class Report(Construct):
             timeout=TIMEOUT,
             **common_options(self, Placement(), environment.log_retention),
         )
-        for action, resource in (
-            ("lambda:InvokeFunction", api.target.function_arn),
-            ("sns:Publish", self.topic.topic_arn),
-        ):
-            self.function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+        grant(self.function, api.target.function_arn, "lambda:InvokeFunction")
+        grant(self.function, self.topic.topic_arn, "sns:Publish")
         self.failures = keep_failures(self, self.function)
         schedule(
             self,

@@ -3,12 +3,11 @@
 import hashlib
 
 from aws_cdk import CustomResource, Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from cdk.environment import LogRetention
-from cdk.functions import Placement, common_options, zip_function
+from cdk.functions import Placement, common_options, grant, zip_function
 from cdk.layers import Layers
 from migrate.roles import statements
 
@@ -44,11 +43,8 @@ class DatabaseRoles(Construct):
             timeout=TIMEOUT,
             **common_options(self, Placement(), log_retention),
         )
-        for action, resource in (
-            ("rds-data:ExecuteStatement", cluster.cluster_arn),
-            ("secretsmanager:GetSecretValue", cluster.secret.secret_arn),
-        ):
-            function.add_to_role_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+        grant(function, cluster.cluster_arn, "rds-data:ExecuteStatement")
+        grant(function, cluster.secret.secret_arn, "secretsmanager:GetSecretValue")
         created = CustomResource(
             self,
             "Created",

@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.checks import acknowledge
+from cdk.functions import grant
 
 
 def keep_failures(scope: Construct, function: lambda_.Function) -> sqs.Queue:
@@ -64,11 +65,8 @@ def schedule(
             conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
         ),
     )
-    for action, resource in (
-        ("lambda:InvokeFunction", function.function_arn),
-        ("sqs:SendMessage", failures.queue_arn),
-    ):
-        role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))
+    grant(role, function.function_arn, "lambda:InvokeFunction")
+    grant(role, failures.queue_arn, "sqs:SendMessage")
     made = scheduler.CfnSchedule(
         scope,
         "Daily",

@@ -29,10 +29,8 @@ class LogstatsStack(Stack):
             stack_name(parameters.environment),
             description="Daily API statistics from request logs",
             analytics_reporting=False,
-            tags={
-                "application": "logstats",
-                "environment": parameters.environment,
-            },  # for the bill, by CloudFormation
+            # For the bill, by CloudFormation.
+            tags={"application": "logstats", "environment": parameters.environment},
             termination_protection=parameters.retain_data,
         )
         layers = Layers(self, "Layers", parameters.architecture)

@@ -40,9 +40,7 @@ def open_database(url: str | None, folder: Path, *, migrated: bool = True) -> It
         If the URL is malformed, the database cannot be reached, its schema is missing or another one, or the
         embedded server does not start.
     """
-    if (
-        url is None and os.environ.get("DATABASE_URL") == ""
-    ):  # the command line takes an empty variable for none
+    if url is None and os.environ.get("DATABASE_URL") == "":  # which the command line takes for none
         url = ""
     if url is not None:
         settings = parse_url(url)

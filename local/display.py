@@ -34,15 +34,23 @@ def progress_console() -> "Console":
 
 
 @contextmanager
-def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Count on a terminal, up to a total if there is one; show nothing in a pipe."""
+def progress_bar(
+    what: str, total: int | None = None, *, of_bytes: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Count on a terminal, up to a total if there is one, and bytes with their speed; show nothing in a pipe."""
     if not _draws():
         yield lambda _: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - slow to import
+    from rich import progress as bars  # noqa: PLC0415 - slow to import
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=progress_console(), transient=True) as progress:
+    counted = (
+        (bars.DownloadColumn(), bars.TransferSpeedColumn()) if of_bytes else (bars.MofNCompleteColumn(),)
+    )
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), *counted, bars.TimeRemainingColumn())
+    shown = bars.Progress(
+        *columns, console=progress_console(), transient=True, redirect_stdout=sys.stdout.isatty()
+    )
+    with shown as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
 

@@ -4,14 +4,13 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 import typer
 
-from local.display import progress_console, visible
+from local.display import progress_bar, visible
 from local.ingestion import line_of, problem_of
 from local.termination import noticed
 from processor.bulk import Result, ingest_all
@@ -71,7 +70,8 @@ def ingest_many(
     started, counts = time.monotonic(), Counter[str]()
     listed = list(sources) if sys.stderr.isatty() else None
     parts: dict[str, _Part] = {}
-    with _bar(listed) as advance, noticed(_tell_of_the_end) as signals:
+    size = sum(source.size for source in listed or ())
+    with progress_bar("", size, of_bytes=True) as advance, noticed(_tell_of_the_end) as signals:
 
         def made(source: Source) -> Ingestor:
             part = parts[source.name] = _Part(source.size, advance)
@@ -121,24 +121,3 @@ def _total(counts: Counter[str], seconds: float) -> str:
 
 def _tell_of_the_end() -> None:
     print("ending after the log objects at hand; once more ends at once", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _bar(sources: Iterable[Source] | None) -> Iterator[Progress]:
-    """Show how much of some sources has been read, how fast, and how long the rest takes; without any, show nothing."""
-    if sources is None:
-        yield lambda _: None
-        return
-    from rich.progress import (  # noqa: PLC0415 - slow to import
-        BarColumn,
-        DownloadColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-    from rich.progress import Progress as Bar  # noqa: PLC0415 - slow to import, needed only here
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    shown = Bar(*columns, console=progress_console(), transient=True, redirect_stdout=sys.stdout.isatty())
-    with shown as progress:
-        task = progress.add_task("", total=sum(source.size for source in sources))
-        yield lambda count: progress.advance(task, count)

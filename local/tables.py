@@ -44,17 +44,37 @@ def console() -> Console:
     return made
 
 
-def plain_table() -> Table:
+def plain_table(title: str = "") -> Table:
     """Return an empty table without a frame: two spaces between the columns, and a line under their names."""
-    return Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    shown = Text(visible(title)) if title else None
+    return Table(
+        title=shown,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def table_of(title: str, headings: Iterable[str], rows: Iterable[Iterable[str | Text]]) -> Table:
+    """Return a table of numbers, but for the first column, which is folded where the terminal is too narrow, and one without heading."""
+    table = plain_table(title)
+    for number, heading in enumerate(headings):
+        if number == 0:
+            table.add_column(heading, overflow="fold")
+        else:
+            table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def print_days(
     customer: str, days: list[dict[str, Any]], columns: Iterable[str] = COLUMNS, zone: str = "UTC"
 ) -> None:
     """Print a customer's daily statistics: the columns that are asked for, or fewer where the terminal is too narrow."""
-    table = plain_table()
-    table.title, table.title_justify = Text(visible(customer)), "left"
+    table = plain_table(customer)
     shown = list(columns)
     for field in shown:
         table.add_column(COLUMNS[field].replace("UTC", zone), justify="right", overflow="fold")

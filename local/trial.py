@@ -51,13 +51,7 @@ class Tried:
 
 
 def read_start(file: str, lines: int) -> tuple[bytes, bool]:
-    """Return the plain text in which the first lines of a file are, and whether that is all of it.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, or decompressed.
-    """
+    """Return the plain text in which the first lines of a file are, and whether that is all of it; a `UserError` if it cannot be read."""
     from processor.reading.objects import SourceError  # noqa: PLC0415 - to list the presets, none of it is needed
 
     text, most = bytearray(), max(SAMPLE_BYTES, lines * (MAX_LINE_BYTES + 2))

@@ -6,8 +6,6 @@ request fails. The figures go into docs/performance-api.md, and a chart beside i
 """
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,9 +16,9 @@ from statistics import median
 import httpx
 import psutil
 
-from benchmarks.api import fixture, load
-from benchmarks.api.servers import CACHED, TEXTBOOK, UNCACHED, Server, running
-from benchmarks.figures import bars, renew, table
+from benchmarks.api import load
+from benchmarks.api.servers import CACHED, TEXTBOOK, UNCACHED, Server, prepared, running
+from benchmarks.figures import MACHINE, bars, renew, table
 
 PAGE = Path("docs/performance-api.md")
 CHART = Path("docs/performance-api.svg")
@@ -75,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     load.require(["wrk"])
     busy = psutil.cpu_percent(1) / 100
-    with fixture.prepared() as url, ExitStack() as stack:
+    with prepared() as url, ExitStack() as stack:
         peer, uncached, cached = (
             stack.enter_context(running(contender, url)) for contender in (TEXTBOOK, UNCACHED, CACHED)
         )
@@ -98,8 +96,7 @@ def main() -> None:
             for case in cases:
                 case.run(options.users, options.seconds)
     machine = (
-        f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, CPython {platform.python_version()}; "
-        f"{options.runs} runs of {options.seconds} s, {options.users} users; "
+        f"{MACHINE}; {options.runs} runs of {options.seconds} s, {options.users} users; "
         f"other processes used {busy:.0%} of the machine just before"
     )
     page = f"Machine: {machine}. Medians of the runs.\n\n{table(HEADER, *(case.row() for case in cases))}"

@@ -1,4 +1,4 @@
-"""The servers under load, each a process of its own on a free port, all on one database."""
+"""The servers under load, each a process of its own on a free port, all on one database with the committed log in it."""
 
 import os
 import socket
@@ -12,11 +12,13 @@ from pathlib import Path
 import httpx
 import psutil
 
+from benchmarks import database
+
 _PATIENCE_SECONDS = 30
-
-
+LOG = Path("api_requests.log")
 _BIN = Path(sys.executable).parent
-_SERVE = [str(_BIN / "logstats"), "serve"]
+_LOGSTATS = str(_BIN / "logstats")
+_SERVE = [_LOGSTATS, "serve"]
 Contender = tuple[list[str], dict[str, str]]
 """A way to serve the API: its command, which takes a port, and settings."""
 TEXTBOOK: Contender = ([str(_BIN / "uvicorn"), "benchmarks.api.textbook:app", "--no-access-log"], {})
@@ -46,6 +48,20 @@ class Server:
     def _family(self) -> list[psutil.Process]:
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
+
+
+@contextmanager
+def prepared() -> Iterator[str]:
+    """Provide the URL of an embedded PostgreSQL with the committed log in it."""
+    with database.running() as (server, _):
+        ingest(LOG, server.url())
+        yield server.url()
+
+
+def ingest(log: Path, url: str) -> None:
+    """Ingest a log, as a user does."""
+    command = [_LOGSTATS, "ingest", str(log), "--json", "--database-url", url]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
-from benchmarks.api import fixture, load
+from benchmarks.api import load, servers
 from benchmarks.api.run import TARGET
 from benchmarks.api.servers import CACHED, UNCACHED, Server, running
 from local.generator import Traffic
@@ -29,7 +29,7 @@ def ingest(server: Server, url: str, siege: Future[dict[str, float]]) -> list[in
         while not siege.done():
             path = Path(folder) / f"{len(resident) % FILES}.log"
             path.write_bytes(b"".join(Traffic(len(resident)).log(LINES)))
-            fixture.ingest(path, url)
+            servers.ingest(path, url)
             resident.append(server.resident_bytes())
     return resident
 
@@ -42,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     load.require(["siege"])
     contender = UNCACHED if options.cache_off else CACHED
-    with fixture.prepared() as url, running(contender, url) as server, ThreadPoolExecutor(1) as pool:
+    with servers.prepared() as url, running(contender, url) as server, ThreadPoolExecutor(1) as pool:
         siege = pool.submit(load.siege, server.url(TARGET), options.users, options.seconds)
         resident = ingest(server, url, siege)
     report, quarter = siege.result(), max(1, len(resident) // 4)

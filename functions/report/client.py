@@ -56,13 +56,7 @@ class ApiFunction:
     deadline: float
 
     def get(self, path: str, query: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
-        """Return the answer to a request.
-
-        Raises
-        ------
-        ReportError
-            If it is not 200, or the function fails.
-        """
+        """Return the answer to a request; a `ReportError` if it is not 200, or the function fails."""
         event = request(path, query, AUTHORIZERS[self.auth])
         while (answer := self._invoke(event))["statusCode"] == UNAVAILABLE:
             pause = int(answer["headers"]["retry-after"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from cdk.first_deployment import status
 from cdk.outputs import stack_name
 from local.cloud import assets
 from local.cloud.emulator import Endpoint
@@ -54,7 +55,7 @@ def deploy(
         {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
     ]
     started = time.time()
-    exists = _exists(client, stack)
+    exists = status(client, stack) not in (None, "DELETE_COMPLETE")
     change = client.update_stack if exists else client.create_stack
     try:
         change(StackName=stack, TemplateURL=template_url, Parameters=kept, Capabilities=_CAPABILITIES)
@@ -76,16 +77,6 @@ def outputs_of(client: "CloudFormationClient", stack: str) -> dict[str, str]:
     """Return the outputs of a stack."""
     described = client.describe_stacks(StackName=stack)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-
-
-def _exists(client: "CloudFormationClient", stack: str) -> bool:
-    try:
-        status = client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":
-            return False
-        raise
-    return status != "DELETE_COMPLETE"
 
 
 def _first_failure(client: "CloudFormationClient", stack: str, started: float) -> str | None:

@@ -71,9 +71,7 @@ class Child:
 
     def kill(self) -> None:
         """Kill the whole group, at once."""
-        with suppress(
-            ProcessLookupError, PermissionError
-        ):  # macOS: PermissionError when only zombies are left
+        with suppress(ProcessLookupError, PermissionError):  # macOS: the latter when only zombies are left
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):

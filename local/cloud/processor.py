@@ -30,13 +30,7 @@ class Processor:
     log: Path
 
     def start(self, function_arn: str) -> ExecutionEnvironment:
-        """Start an execution environment with the variables and the role of the deployed function.
-
-        Raises
-        ------
-        ClientError
-            If the function or its role is unknown.
-        """
+        """Start an environment with the variables and the role of the deployed function; a `ClientError` if either is unknown."""
         name = function_arn.rpartition(":")[2]
         function = self.emulator.client("lambda").get_function_configuration(FunctionName=name)
         role = {"RoleArn": function["Role"], "RoleSessionName": "processor"}

@@ -36,14 +36,11 @@ class Result:
         The response, or the error in Lambda's form.
     error_type
         The error's type, if it is one.
-    seconds
-        How long after it took the event the runtime answered.
     """
 
     kind: str
     payload: Any
     error_type: str | None = None
-    seconds: float = 0.0
 
     @classmethod
     def failed(cls, kind: str, error_type: str, message: str) -> "Result":
@@ -60,7 +57,6 @@ class Invocation:
     function_arn: str = FUNCTION_ARN
     trace: str = "Root=1-00000000-000000000000000000000000;Sampled=0"
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    handed_over: float = field(default=0.0, init=False)
     answers: "queue.SimpleQueue[Result]" = field(default_factory=queue.SimpleQueue, init=False)
 
 
@@ -73,8 +69,6 @@ class RuntimeApi(Listener):
         self._init_error: Result | None = None
         self._lock = threading.Lock()
         self._is_closing = False
-        self.ready_at: float | None = None
-        """When an environment first asked for an event (a Unix time): the end of its init phase."""
         super().__init__((host, port), RuntimeHandler)
 
     @property
@@ -103,14 +97,13 @@ class RuntimeApi(Listener):
 
     def next(self, is_connected: Callable[[], bool]) -> Invocation | None:
         """Wait for an event, as long as the server runs and the environment waits for the answer."""
-        self.ready_at = self.ready_at or time.time()
         if lost := self._running:  # its environment would have answered before it asks again
             lost.answers.put(Result.failed("exit", "Runtime.ExitError", "the runtime was replaced"))
         while not self._is_closing and is_connected():
             with contextlib.suppress(queue.Empty):
                 invocation = self._events.get(timeout=_POLL_SECONDS)
                 if time.time() < invocation.deadline:
-                    self._running, invocation.handed_over = invocation, time.monotonic()
+                    self._running = invocation
                     return invocation
         return None
 
@@ -118,8 +111,7 @@ class RuntimeApi(Listener):
         """Take the answer to the event that was handed over last; another is too late, and dropped."""
         if (invocation := self._running) and invocation.request_id == request_id:
             self._running = None
-            seconds = time.monotonic() - invocation.handed_over
-            invocation.answers.put(Result(kind, payload, error_type, seconds))
+            invocation.answers.put(Result(kind, payload, error_type))
 
     def fail_init(self, payload: object, error_type: str | None) -> None:
         """Take an init error, which answers all that wait, or else the next invocation."""

@@ -30,13 +30,7 @@ class State:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """Own the folder: one local cloud at a time.
-
-        Raises
-        ------
-        UserError
-            If another process owns it.
-        """
+        """Own the folder: one local cloud at a time; a `UserError` if another process owns it."""
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.folder / "cloud.json").open("a+", encoding="utf-8") as record:
             try:

@@ -6,9 +6,12 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.breakdown.sums import TooManyBreakdownsError
 from api.database.reader import DatabaseUnavailableError, Reader
 from api.fleet.histograms import TooManyHistogramsError
 from api.settings import ApiSettings
+from api.statistics.query import TooManyDaysError
+from api.statistics.zones import UnsupportedOffsetError
 from local.errors import UserError
 from logstats.settings import DatabaseSettings, SettingsError, load
 
@@ -47,6 +50,12 @@ def with_reader(settings: DatabaseSettings, work: Callable[[Reader], Awaitable[T
             raise UserError(
                 f"Too many histograms to merge: {error}; choose fewer days, or another order."
             ) from None
+        except TooManyBreakdownsError as error:
+            raise UserError(f"--to: {error}; choose fewer days.") from None
+        except TooManyDaysError as error:
+            raise UserError(f"--to: {error}.") from None
+        except UnsupportedOffsetError as error:
+            raise UserError(f"--tz: {error}.") from None
         finally:
             await reader.close()
 

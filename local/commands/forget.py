@@ -8,7 +8,7 @@ import typer
 
 from local.commands.database import DatabaseUrlOption, open_engine
 from local.commands.folder import LOCAL_FOLDER
-from local.commands.reading import not_empty
+from local.commands.reading import SourceArgument
 from local.display import visible
 from local.errors import UserError
 from local.ledger import find
@@ -22,12 +22,7 @@ from processor.settings import ProcessorSettings
 
 
 def forget(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.", callback=not_empty
-        ),
-    ],
+    source: SourceArgument,
     database_url: DatabaseUrlOption = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one line of JSON.")] = False,

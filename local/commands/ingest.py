@@ -98,7 +98,7 @@ def ingest(
                     chain(first, found), ingestor_of, at_once=1 if processes > 1 else AT_ONCE, as_json=as_json
                 )
                 return
-            with progress_bar("Bytes", only.size or None) as progress:
+            with progress_bar("", only.size or None, of_bytes=True) as progress:
                 (result,) = ingest_all([only], lambda source: ingestor_of(source, progress))
         finally:
             engine.dispose()

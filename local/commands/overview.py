@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +13,7 @@ from local.commands.answers import read
 from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.values import LastDayOption, NewestDayOption, newest_days
 from local.display import visible
-from local.tables import COLUMNS, cell, change, console
+from local.tables import COLUMNS, cell, change, console, table_of
 
 _COMPARED = {
     "total_requests": "change_requests",
@@ -72,27 +71,22 @@ def _show(answer: dict[str, Any]) -> None:
 
 def _totals(answer: dict[str, Any]) -> Table:
     before = answer["before"]
-    table = Table(title=Text(_period(answer)), title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("")
-    for heading in ("now", _period(before) if before else "before", "change"):
-        table.add_column(heading, justify="right", overflow="fold")
-    for field, changed in _COMPARED.items():
-        table.add_row(
+    rows = (
+        (
             _HEADINGS[field],
             cell(answer["total"][field]),
             cell(before[field] if before else None),
             change(changed, answer[changed]) if changed else "",
         )
-    return table
+        for field, changed in _COMPARED.items()
+    )
+    headings = ("", "now", _period(before) if before else "before", "change")
+    return table_of(_period(answer), headings, rows)
 
 
 def _days(days: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    for field in _OF_A_DAY:
-        table.add_column(_HEADINGS[field], justify="right", overflow="fold")
-    for day in days:
-        table.add_row(*(cell(day[field]) for field in _OF_A_DAY))
-    return table
+    rows = ([cell(day[field]) for field in _OF_A_DAY] for day in days)
+    return table_of("", [_HEADINGS[field] for field in _OF_A_DAY], rows)
 
 
 def _lines(answer: dict[str, Any]) -> Iterator[str]:

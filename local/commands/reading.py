@@ -12,6 +12,12 @@ def not_empty(value: Any) -> Any:  # noqa: ANN401 - a text or a list of them
     return value
 
 
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.", callback=not_empty
+    ),
+]
 FormatOption = Annotated[
     str | None,
     typer.Option("--format", metavar="NAME|FILE", help="A preset or a declaration; by default detected."),

@@ -9,7 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.commands.database import DatabaseUrlOption, open_engine
-from local.commands.reading import not_empty
+from local.commands.reading import SourceArgument
 from local.display import visible
 from local.errors import UserError
 from local.ledger import find
@@ -18,12 +18,7 @@ from processor.reading.s3 import create_client
 
 
 def rejects(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE", help="A file, or s3://bucket/key, as it was ingested.", callback=not_empty
-        ),
-    ],
+    source: SourceArgument,
     database_url: DatabaseUrlOption = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as one line of JSON.")] = False,

@@ -8,12 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from api.answers.pages import Order, Page
-from api.answers.representation import NUMBERS, RenderedAnswer
+from api.answers.representation import NUMBERS
 from api.breakdown.query import Days, RoutesQuery, StatusesQuery
-from api.breakdown.sums import TooManyBreakdownsError
 from api.requests.parameters import CustomerId
 from api.statistics.periods import Interval
-from api.statistics.query import Statistics, StatisticsQuery, TooManyDaysError
+from api.statistics.query import Statistics, StatisticsQuery
 from api.statistics.zones import UTC, UnsupportedOffsetError, ZoneName, check_offsets
 from local import divided
 from local.commands.answers import read, with_reader
@@ -23,7 +22,6 @@ from local.display import visible
 from local.errors import UserError
 from local.sparklines import print_sparklines
 from local.tables import print_days
-from logstats.settings import DatabaseSettings
 
 _DEFAULT_SORT = "-total_requests"
 
@@ -72,14 +70,14 @@ def stats(
     _check_zone(by, valid("--tz", ZoneName, zone), first_day, last_day)
     asked = Days(first_day, last_day, customer_id)
     with open_database(database_url) as database:
-        if by is By.ROUTE:
-            answer = _divided(database, RoutesQuery(asked, Page(order, limit)))
-        elif by is By.STATUS:
-            answer = _divided(database, StatusesQuery(asked))
+        if by in (By.ROUTE, By.STATUS):
+            query = RoutesQuery(asked, Page(order, limit)) if by is By.ROUTE else StatusesQuery(asked)
+            answer = read(database, lambda connection: query.answer(connection, ""))
         else:
-            interval = Interval(by)
-            query = StatisticsQuery(customer_id, first_day, last_day or dt.date.max, interval, zone=zone)
-            answer = _of_periods(database, query)
+            periods = StatisticsQuery(
+                customer_id, first_day, last_day or dt.date.max, Interval(by), zone=zone
+            )
+            answer = with_reader(database, lambda reader: Statistics(reader).answer(periods))
     if as_json:
         typer.echo(answer.body)
     else:
@@ -106,22 +104,6 @@ def _check_zone(by: By, zone: str, first: dt.date, last: dt.date | None) -> None
         check_offsets(zone, first, last or dt.date.max)
     except UnsupportedOffsetError as error:
         raise UserError(f"--tz: {error}.") from None
-
-
-def _of_periods(database: DatabaseSettings, query: StatisticsQuery) -> RenderedAnswer:
-    try:
-        return with_reader(database, lambda reader: Statistics(reader).answer(query))
-    except TooManyDaysError as error:
-        raise UserError(f"--to: {error}.") from None
-    except UnsupportedOffsetError as error:
-        raise UserError(f"--tz: {error}.") from None
-
-
-def _divided(database: DatabaseSettings, query: RoutesQuery | StatusesQuery) -> RenderedAnswer:
-    try:
-        return read(database, lambda connection: query.answer(connection, ""))
-    except TooManyBreakdownsError as error:
-        raise UserError(f"--to: {error}; choose fewer days.") from None
 
 
 def _show(customer_id: str, by: By, zone: str, found: Any) -> None:  # noqa: ANN401 - a list, or a page of rows

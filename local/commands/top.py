@@ -4,8 +4,6 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,7 +18,7 @@ from local.commands.database import DatabaseUrlOption, open_database
 from local.commands.values import LastDayOption, NewestDayOption, newest_days
 from local.display import visible
 from local.errors import UsageError
-from local.tables import COLUMNS, cell, change, console
+from local.tables import COLUMNS, cell, change, console, table_of
 
 _SMALLEST_FIRST = {"customer_id", "success_requests", "uptime_percentage", "change_uptime_percentage"}
 """Are worst, or first, where they are smallest."""
@@ -83,19 +81,9 @@ def _show(days: DateRange | None, customers: list[dict[str, Any]], by: str) -> N
         typer.echo("No requests on these days.")
         return
     against = f", against {days.before}" if days.before else ""
-    table = Table(title=Text(f"{days}{against}"), title_justify="left", box=SIMPLE_HEAD)
     shown = [*_SHOWN, *({by} - {*_SHOWN})]
-    for field in shown:
-        is_id = field == "customer_id"
-        table.add_column(
-            _HEADINGS[field],
-            justify="left" if is_id else "right",
-            no_wrap=is_id,
-            overflow="ellipsis" if is_id else "fold",
-        )
-    for row in customers:
-        table.add_row(*(_cell(field, row[field]) for field in shown))
-    console().print(table)
+    rows = ([_cell(field, row[field]) for field in shown] for row in customers)
+    console().print(table_of(f"{days}{against}", [_HEADINGS[field] for field in shown], rows))
 
 
 def _cell(field: str, value: Any) -> str | Text:  # noqa: ANN401 - any field's

@@ -22,10 +22,7 @@ FirstDayOption = Annotated[str, typer.Option("--from", metavar="DATE", help="Fir
 NewestDayOption = Annotated[
     str | None,
     typer.Option(
-        "--from",
-        metavar="DATE",
-        show_default=False,
-        help="First day; without it, the last day with data.",
+        "--from", metavar="DATE", show_default=False, help="First day; without it, the last day with data."
     ),
 ]
 LastDayOption = Annotated[

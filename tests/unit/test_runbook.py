@@ -32,8 +32,8 @@ from tests.walkthrough import blocks
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/runbook.md"
-SECTION = re.findall(r"^## Alarms\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
-COMMANDS = "".join(block.body for block in blocks(PAGE) if block.language == "sh" and block.body in SECTION)
+ALARMS = PAGE.read_text("utf-8").partition("\n## Procedures\n")[0]
+COMMANDS = "".join(block.body for block in blocks(PAGE) if block.language == "sh" and block.body in ALARMS)
 OF_CONSTRUCTS = {
     "processor": ProcessorParameters,
     "api": ApiParameters,

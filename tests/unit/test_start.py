@@ -1,4 +1,4 @@
-"""A cold start pays for every module; the time itself depends on the machine (`benchmarks/api/function.py`)."""
+"""A cold start pays for every module; the time itself depends on the machine."""
 
 import functools
 import importlib.metadata

@@ -53,13 +53,7 @@ class Cursor(NamedTuple):
 
 
 def parse(text: str, field: str) -> Cursor:
-    """Read a cursor of an order by a field.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
+    """Read a cursor of an order by a field; a `ValueError` if it is none."""
     match = _FORM.fullmatch(text)
     if match is None:
         raise ValueError("Input should be the `next` of an answer")

@@ -14,7 +14,7 @@ from api.answers.negotiation import preferred
 from api.answers.pages import Cursor, parse
 from api.answers.representation import MEDIA_TYPES, Format
 from api.requests.parameters import NO_CONTROL_CHARACTERS, CalendarDate, check_order
-from api.requests.problems import refuse
+from api.requests.problems import REFUSALS, refuse
 from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
 LastDay = Annotated[
@@ -31,33 +31,22 @@ AskedForm = Annotated[
 ]
 
 
-CACHE_CONTROL = (
-    "private, no-cache"  # a client may keep an answer, and asks each time whether it is still right
-)
+CACHE_CONTROL = "private, no-cache"
+"""A client may keep an answer, and asks each time whether it is still right."""
 HEADERS = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
 
 
 NEXT_PAGE: dict[str, Any] = {
     "Link": {"description": 'The next page, `rel="next"`, if there is one.', "schema": {"type": "string"}}
 }
-
-
-def documented(changes_with: str) -> dict[str, Any]:
-    """Describe the headers of an answer whose `ETag` changes with something."""
-    return {
-        "ETag": {"description": f"Changes with {changes_with}.", "schema": {"type": "string"}},
-        "Cache-Control": {"description": f"`{CACHE_CONTROL}`", "schema": {"type": "string"}},
+WITHOUT_BREAKDOWN: dict[str, Any] = {
+    "Days-Without-Breakdown": {
+        "description": "UTC days with requests that are missing from the answer: they were ingested before days were divided, or "
+        "without this part. Only where days are divided: by hour, zone, route or status code.",
+        "schema": {"type": "integer"},
     }
-
-
-def not_modified(headers: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """Describe the answer 304."""
-    return {
-        304: {"description": "Unchanged: the `ETag` of `If-None-Match` is still right.", "headers": headers}
-    }
-
-
-REQUEST_HEADERS = [
+}
+_REQUEST_HEADERS = [
     {
         "name": name,
         "in": "header",
@@ -71,6 +60,38 @@ REQUEST_HEADERS = [
     )
 ]
 """Documented only: having FastAPI read them would cost a tenth of a cached answer's CPU time."""
+
+
+def documented(
+    description: str, changes_with: str, *headers: dict[str, Any], csv: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what a route documents of an answer that clients may keep, beside its model.
+
+    Parameters
+    ----------
+    changes_with
+        What changes its `ETag`.
+    headers
+        Others that it has.
+    csv
+        What is special about its CSV; None if there is none.
+    """
+    described = {
+        "ETag": {"description": f"Changes with {changes_with}.", "schema": {"type": "string"}},
+        "Cache-Control": {"description": f"`{CACHE_CONTROL}`", "schema": {"type": "string"}},
+    }
+    for each in headers:
+        described |= each
+    answer: dict[str, Any] = {"description": description, "headers": described}
+    if csv is not None:
+        answer["content"] = {"text/csv": {"schema": {"type": "string"}, **csv}}
+    unchanged = "Unchanged: the `ETag` of `If-None-Match` is still right."
+    return {
+        "responses": {200: answer, 304: {"description": unchanged, "headers": described}, **REFUSALS},
+        "tags": ["statistics"],
+        "openapi_extra": {"parameters": _REQUEST_HEADERS if csv is not None else _REQUEST_HEADERS[1:]},
+    }
+
 
 After = Annotated[
     str,

@@ -174,9 +174,8 @@ def connect_arguments(settings: DatabaseSettings, api: ApiSettings) -> dict[str,
         "server_settings": server_settings,
     }
     if settings.iam_auth:
-        arguments["password"] = partial(
-            iam.database_token, settings.address
-        )  # a fresh one for each connection
+        # A fresh one for each connection.
+        arguments["password"] = partial(iam.database_token, settings.address)
     return arguments
 
 

@@ -45,24 +45,14 @@ _of_wanted = (
     .where(_day.date.between(_FIRST, _LAST))
 )
 SUMMARIES = _of_wanted.add_columns(
-    sa.func.min(_day.date),
-    *sums(),
-    sa.func.min(_day.duration_min_us),
-    sa.func.max(_day.duration_max_us),
+    sa.func.min(_day.date), *sums(), sa.func.min(_day.duration_min_us), sa.func.max(_day.duration_max_us)
 ).group_by(_wanted.c.number)
 """Reads what the customers of `statements.wanted` have over a range, by their numbers; no row for one without requests."""
 DAILY_REQUESTS = _of_wanted.add_columns(_day.date, _day.total_requests)
 """Their requests on each day of a range."""
 EXTREMES = (
-    sa.select(
-        _day.customer_id,
-        sa.func.min(_day.duration_min_us),
-        sa.func.max(_day.duration_max_us),
-    )
-    .where(
-        _day.date.between(_FIRST, _LAST),
-        starting(_day.customer_id),
-    )
+    sa.select(_day.customer_id, sa.func.min(_day.duration_min_us), sa.func.max(_day.duration_max_us))
+    .where(_day.date.between(_FIRST, _LAST), starting(_day.customer_id))
     .group_by(_day.customer_id)
 )
 """All customers with requests in a range, with their shortest and longest duration."""

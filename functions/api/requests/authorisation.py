@@ -102,7 +102,8 @@ class RuledRoute(APIRoute):
         answer = super().get_route_handler()
         if self.rule is Rule.OPEN:
             return answer
-        parameters = {field.alias for field in self.dependant.query_params}
+        asked = (self.dependant, *self.dependant.dependencies)
+        parameters = {field.alias for each in asked for field in each.query_params}
 
         async def checked(request: Request) -> Response:
             if self.auth != "none":
@@ -132,13 +133,7 @@ def ruled(rule: Rule, auth: Auth) -> type[RuledRoute]:
 
 
 def check(app: FastAPI) -> None:
-    """Refuse an app that has a route without a rule.
-
-    Raises
-    ------
-    TypeError
-        Naming the route.
-    """
+    """Refuse an app that has a route without a rule, by a `TypeError` that names it."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if not isinstance(route, RuledRoute) or not isinstance(getattr(route, "rule", None), Rule):

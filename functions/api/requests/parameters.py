@@ -28,8 +28,7 @@ CalendarDate = Annotated[dt.date, BeforeValidator(_calendar_date)]
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 CustomerId = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS),
+    str, StringConstraints(min_length=1, max_length=MAX_CUSTOMER_ID_CHARACTERS, pattern=NO_CONTROL_CHARACTERS)
 ]
 """1 to 255 characters, none of them a control character (Unicode Cc), as in a log line."""
 

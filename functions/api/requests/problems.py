@@ -74,9 +74,8 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-        body = json.dumps(
-            {"detail": jsonable_encoder(error.errors())}
-        )  # ASCII: it may quote half a surrogate
+        # ASCII: it may quote half a surrogate.
+        body = json.dumps({"detail": jsonable_encoder(error.errors())})
         return Response(body, 422, media_type="application/json")
 
     async def refused(_request: Request, error: Exception) -> Response:
@@ -112,26 +111,14 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 
 def refuse(kind: str, parameter: str, message: str, value: object) -> NoReturn:
-    """Refuse the value of a query parameter.
-
-    Raises
-    ------
-    RequestValidationError
-        Always.
-    """
+    """Refuse the value of a query parameter, by a `RequestValidationError`."""
     raise RequestValidationError(
         [{"type": kind, "loc": ("query", parameter), "msg": message, "input": value}]
     )
 
 
 def check_query(query: QueryParams, known: Collection[str]) -> None:
-    """Refuse parameters that are unknown, or given more than once: guessing what is meant would be silent.
-
-    Raises
-    ------
-    RequestValidationError
-        Naming each of them.
-    """
+    """Refuse parameters that are unknown, or given more than once, by one error that names each: guessing would be silent."""
     problems = [
         {"type": kind, "loc": ("query", name), "msg": message, "input": values}
         for name in query

@@ -1,7 +1,7 @@
 """GET /customers: a list of all customers, or with `from` their statistics over a range of days."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -14,7 +14,6 @@ from api.answers.representation import MEDIA_TYPES, Format, etag
 from api.answers.responses import (
     HEADERS,
     NEXT_PAGE,
-    REQUEST_HEADERS,
     After,
     AskedForm,
     attached,
@@ -22,7 +21,6 @@ from api.answers.responses import (
     cursor,
     documented,
     form_of,
-    not_modified,
     respond,
 )
 from api.database.reader import Reader
@@ -36,7 +34,7 @@ from api.fleet.sort_keys import MERGED_FIELDS, SORT_FIELDS
 from api.fleet.statements import CUSTOMERS
 from api.requests.authorisation import Rule, ruled
 from api.requests.parameters import DEFAULT_LIMIT, NO_CONTROL_CHARACTERS, CalendarDate, end_of
-from api.requests.problems import REFUSALS, refuse
+from api.requests.problems import refuse
 from api.settings import Auth
 from logstats.domain.line import MAX_CUSTOMER_ID_CHARACTERS
 
@@ -51,18 +49,6 @@ _Prefix = Annotated[
 _OF_A_RANGE = ("to", "sort", "days", "format")
 
 
-_HEADERS = documented("every commit that touches any customer") | NEXT_PAGE
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "A page of customers: without `from` all that have statistics, with `from` those that have requests "
-        "in the range.",
-        "headers": _HEADERS,
-        "content": {"text/csv": {"schema": {"type": "string"}}},
-    },
-    **not_modified(_HEADERS),
-}
-
-
 def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
     """Return the route, answered from a database."""
     routes = APIRouter(route_class=ruled(Rule.ALL_CUSTOMERS, auth))
@@ -71,9 +57,12 @@ def router(reader: Reader, answers: CachedAnswers, auth: Auth) -> APIRouter:
         "/customers",
         summary="Customers",
         response_model=CustomerPage | RankedPage,
-        responses={**_ANSWERS, **REFUSALS},
-        tags=["statistics"],
-        openapi_extra={"parameters": REQUEST_HEADERS},
+        **documented(
+            "A page of customers: without `from` all that have statistics, with `from` those that have requests in the range.",
+            "every commit that touches any customer",
+            NEXT_PAGE,
+            csv={},
+        ),
     )
     async def customers(
         request: Request,

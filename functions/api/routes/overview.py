@@ -1,25 +1,19 @@
 """GET /overview: all customers together."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from api.answers.cache import CachedAnswers
-from api.answers.responses import REQUEST_HEADERS, LastDay, check_range, documented, not_modified, respond
+from api.answers.responses import LastDay, check_range, documented, respond
 from api.fleet.histograms import TooManyHistogramsError
 from api.fleet.models import Overview
 from api.fleet.overview import OverviewQuery
 from api.requests.authorisation import Rule, ruled
 from api.requests.parameters import CalendarDate
-from api.requests.problems import REFUSALS, refuse
+from api.requests.problems import refuse
 from api.settings import Auth
-
-_HEADERS = documented("every commit that touches any customer, or the ledger of the range")
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The overview.", "headers": _HEADERS},
-    **not_modified(_HEADERS),
-}
 
 
 def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
@@ -30,9 +24,7 @@ def router(answers: CachedAnswers, auth: Auth) -> APIRouter:
         "/overview",
         summary="All customers together",
         response_model=Overview,
-        responses={**_ANSWERS, **REFUSALS},
-        tags=["statistics"],
-        openapi_extra={"parameters": REQUEST_HEADERS[1:]},
+        **documented("The overview.", "every commit that touches any customer, or the ledger of the range"),
     )
     async def overview(
         request: Request,

@@ -1,7 +1,7 @@
 """GET /customers/{customer_id}/stats."""
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Path, Query, Request
@@ -11,18 +11,10 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.answers.negotiation import disposition, matches
 from api.answers.representation import MEDIA_TYPES, CustomerStatistics, Format, HourlyStatistics
-from api.answers.responses import (
-    HEADERS,
-    REQUEST_HEADERS,
-    AskedForm,
-    check_range,
-    documented,
-    form_of,
-    not_modified,
-)
+from api.answers.responses import HEADERS, WITHOUT_BREAKDOWN, AskedForm, check_range, documented, form_of
 from api.requests.authorisation import Rule, ruled
 from api.requests.parameters import CalendarDate, CustomerId
-from api.requests.problems import REFUSALS, refuse
+from api.requests.problems import refuse
 from api.settings import Auth
 from api.statistics.periods import Interval
 from api.statistics.query import CachedStatistics, StatisticsQuery, TooManyDaysError
@@ -37,28 +29,11 @@ class CustomerConvertor(StringConvertor):
 
 register_url_convertor("customer", CustomerConvertor())
 
-WITHOUT_BREAKDOWN: dict[str, Any] = {
-    "Days-Without-Breakdown": {
-        "description": "UTC days with requests that are missing from the answer: they were ingested before days were divided, or "
-        "without this part. Only where days are divided: by hour, zone, route or status code.",
-        "schema": {"type": "integer"},
-    }
-}
-_HEADERS = documented("every commit that touches the customer") | WITHOUT_BREAKDOWN
-_ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "One object per day, hour or longer period that has requests, in their order; "
-        "an empty list if there are none, or no such customer.",
-        "headers": _HEADERS,
-        "content": {
-            "text/csv": {
-                "schema": {"type": "string"},
-                "example": f"{','.join(CustomerStatistics.model_fields)}\r\ncust_1,2024-09-03,8,8,5,3,2,1,87.5,1.018875,0.962,1.871,1.871,1.871,1.871\r\n",
-            }
-        },
-    },
-    **not_modified(_HEADERS),
-}
+Customer = Annotated[
+    CustomerId,
+    Path(description="The customer, percent-encoded; it may contain `/` as `%2F`.", examples=["cust_1"]),
+]
+_EXAMPLE = f"{','.join(CustomerStatistics.model_fields)}\r\ncust_1,2024-09-03,8,8,5,3,2,1,87.5,1.018875,0.962,1.871,1.871,1.871,1.871\r\n"
 
 
 def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
@@ -69,18 +44,17 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
         "/customers/{customer_id:customer}/stats",
         summary="Daily statistics of a customer",
         response_model=list[CustomerStatistics] | list[HourlyStatistics],
-        responses={**_ANSWER, **REFUSALS},
-        tags=["statistics"],
-        openapi_extra={"parameters": REQUEST_HEADERS},
+        **documented(
+            "One object per day, hour or longer period that has requests, in their order; an empty list if there are none, or no "
+            "such customer.",
+            "every commit that touches the customer",
+            WITHOUT_BREAKDOWN,
+            csv={"example": _EXAMPLE},
+        ),
     )
     async def daily_statistics(
         request: Request,
-        customer_id: Annotated[
-            CustomerId,
-            Path(
-                description="The customer, percent-encoded; it may contain `/` as `%2F`.", examples=["cust_1"]
-            ),
-        ],
+        customer_id: Customer,
         first: Annotated[
             CalendarDate,
             Query(

@@ -21,9 +21,7 @@ def _days(*columns: InstrumentedAttribute[Any]) -> Statement:
         day.customer_id == Customer.customer_id, day.date.between(sa.bindparam("first"), sa.bindparam("last"))
     )
     return (
-        sa.select(
-            *(Customer.customer_id, Customer.revision, DailyStatistics.date, *columns),
-        )
+        sa.select(Customer.customer_id, Customer.revision, day.date, *columns)
         .outerjoin_from(Customer, day, joined)
         .where(Customer.customer_id == sa.bindparam("customer_id"))
         .order_by(day.date)

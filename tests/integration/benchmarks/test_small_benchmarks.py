@@ -5,22 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import database, deadline, fleet
+from benchmarks import database, fleet
 from benchmarks.scaling import Laboratory, Workload
 
 pytestmark = pytest.mark.nightly
-
-
-def test_ingests_against_the_deadline(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "set by the benchmark")
-    monkeypatch.setattr(deadline, "_LINES", 500)
-    monkeypatch.setattr(sys, "argv", ["-", "--megabytes", "0", "--runs", "1"])
-    deadline.main()
-    rows = [line for line in capsys.readouterr().out.splitlines() if " customers.log" in line]
-    assert len(rows) == 2 * len(deadline.CASES)
 
 
 def test_an_object_s_cost(tmp_path: Path) -> None:
@@ -38,4 +26,3 @@ def test_questions_about_all_customers(
     fleet.main()
     found = capsys.readouterr().out
     assert found.count("| overview of") == 4
-    assert "`logstats export` of 160 rows" in found
