@@ -17,7 +17,6 @@
 #define DENSE_LIMIT 16384   /* milliseconds counted directly; each has a bucket of its own */
 #define AWAITED 8           /* lines on their way: their summaries are fetched from memory meanwhile */
 #define PENDING 32          /* durations on their way: the same of their counters */
-#define DAY_CACHE 256       /* dates seen lately: a log has few */
 
 typedef struct { uint32_t bucket; uint32_t used; uint64_t count; } table_entry;
 
@@ -41,7 +40,6 @@ typedef struct {
     tally tally;            /* for the breakdown */
 } summary;
 
-typedef struct { uint64_t first; uint16_t last; int32_t day; } cached_day;
 typedef struct { log_line line; uint64_t hash; } awaited; /* of the line's customer and day; the customer is NULL when empty */
 typedef struct { uint32_t summary; uint64_t us; } pending; /* summary: 1 + index, 0 when empty */
 typedef struct { uint32_t shard; int32_t day; uint64_t prefix; uint32_t summary; } ordered; /* for sorting */
@@ -49,7 +47,7 @@ typedef struct { uint32_t shard; int32_t day; uint64_t prefix; uint32_t summary;
 struct aggregator {
     line_counts counts;
     program *program;
-    int64_t latest;         /* nanoseconds */
+    calendar calendar;
     int32_t plain_days;     /* the fast path reads lines of the days before; 0 if it reads none */
     summary *summaries;
     void *summaries_memory;
@@ -62,7 +60,6 @@ struct aggregator {
     uint64_t max_rejects, max_reject_bytes, rejects_kept;
     buffer rejects, out;
     writer writer;
-    cached_day days[DAY_CACHE];
     awaited awaited[AWAITED];
     pending pending[PENDING];
     uint32_t next_awaited, next_pending;
@@ -93,10 +90,10 @@ int aggregator_new(const line_format *format, uint64_t max_rejects, uint64_t max
         return failed;
     }
     const int64_t last = LAST_DAY * INT64_C(86400), latest = format->latest;
-    a->latest = (latest < 0 ? -1 : latest > last + 86400 ? last + 86400 : latest) * NS_PER_SECOND;
+    a->calendar.latest = (latest < 0 ? -1 : latest > last + 86400 ? last + 86400 : latest) * NS_PER_SECOND;
     if (format->parts & PART_ROUTES) program_read_targets(a->program);
-    if (program_is_native(a->program)) a->plain_days = (int32_t)(a->latest / NS_PER_DAY);
-    for (int i = 0; i < DAY_CACHE; i++) a->days[i].day = -1;
+    if (program_is_native(a->program)) a->plain_days = (int32_t)(a->calendar.latest / NS_PER_DAY);
+    for (int i = 0; i < CACHED_DAYS; i++) a->calendar.days[i].day = INT32_MIN;
     *out = a;
     return 0;
 }
@@ -125,8 +122,6 @@ void aggregator_free(aggregator *a) {
 }
 
 /* ---- Summaries --------------------------------------------------------------------------------- */
-
-static inline uint16_t load2(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
 
 /* Where the search for a bucket starts in a table of a power of two entries. */
 static inline uint32_t place_of(const aggregator *a, uint32_t bucket, uint32_t capacity) {
@@ -371,15 +366,38 @@ static inline int stays(const aggregator *a, const log_line *read, const uint8_t
         (!a->tallies.parts || (is_within(read->method, line, stop) && is_within(read->target, line, stop)));
 }
 
+/* The end of the line that starts there: its LF, or the end of the block. It is plain if it is seen to be printable ASCII. */
+static const uint8_t *line_end(const uint8_t *p, const uint8_t *end, int *is_plain) {
+    *is_plain = 0;
+#ifdef HAS_WIDE
+    while (end - p >= 2 * ROW) { /* nearly all of a line: what is plain in all four is so in the highest of each */
+        strip all = load_strip(p) - ' ';
+        for (int i = STRIP; i < 2 * ROW; i += STRIP) all = __builtin_elementwise_max(all, load_strip(p + i) - ' ');
+        if (STRIP_BITS(all > '~' - ' ')) break;
+        p += 2 * ROW;
+    }
+#endif
+    for (; end - p >= ROW; p += ROW) {
+        const uint64_t others = BITS(p, (wide)(v - ' ') > '~' - ' ');
+        if (!others) continue;
+        p += __builtin_ctzll(others);
+        *is_plain = *p == '\n' || (*p == '\r' && end - p > 1 && p[1] == '\n');
+        break;
+    }
+    p = memchr(p, '\n', (size_t)(end - p));
+    return p ? p : end;
+}
+
 /* One line by the program. Returns the position after it, or NULL when out of memory. */
 static const uint8_t *any_line(aggregator *a, const uint8_t *line, const uint8_t *end) {
-    const uint8_t *stop = program_line_end(a->program, line, end), *next = stop < end ? stop + 1 : end;
+    int is_plain;
+    const uint8_t *stop = line_end(line, end, &is_plain), *next = stop < end ? stop + 1 : end;
     size_t length = (size_t)(stop - line);
     a->counts.physical_lines++;
     if (length && line[length - 1] == '\r') length--;
     if (length == 0) return next;
     log_line read;
-    const int verdict = program_run(a->program, line, length, end, a->latest, &read);
+    const int verdict = program_run(a->program, line, length, is_plain, end, &a->calendar, &read);
     if (verdict == SKIPPED) {
         a->counts.skipped++;
         return next;
@@ -397,45 +415,15 @@ static inline uint64_t stops(uint64_t word) {
     return (((word - ONES * 0x21) | word | (word + ONES)) & HIGH);
 }
 
-/* High bit set in each byte of the lowest `8 * bytes` bits that is not an ASCII digit. */
-static inline uint64_t not_digits(uint64_t word) {
-    return (((word & ~HIGH) + ONES * 0x46) | (word - ONES * 0x30) | word) & HIGH;
-}
-
-/* Two ASCII digits, already known to be digits. */
-static inline int pair(const uint8_t *p) { return (p[0] - '0') * 10 + (p[1] - '0'); }
-
-/* The day of "YYYY-MM-DD", or -1. */
-static inline int32_t read_day(aggregator *a, const uint8_t *p) {
-    const uint64_t first = load8(p);
-    const uint16_t last = load2(p + 8);
-    cached_day *cached = &a->days[(last ^ (last >> 4) ^ (first >> 45) ^ (first >> 24)) % DAY_CACHE];
-    if (cached->first == first && cached->last == last) return cached->day;
-    if (p[4] != '-' || p[7] != '-') return -1;
-    const uint64_t digits = (first & UINT64_C(0x00FFFF00FFFFFFFF)) | UINT64_C(0x3000003000000000);
-    if (not_digits(digits) || not_digits(last | UINT64_C(0x3030303030300000))) return -1;
-    const int32_t day = day_number((unsigned)(pair(p) * 100 + pair(p + 2)), (unsigned)pair(p + 5), (unsigned)pair(p + 8));
-    if (day >= 0) *cached = (cached_day){first, last, day};
-    return day;
-}
-
-/* " HH:MM:SS " at p, both spaces included. */
-static inline int is_plain_time(const uint8_t *p) {
-    const uint64_t text = load8(p + 1);
-    if (p[0] != ' ' || p[9] != ' ' || p[3] != ':' || p[6] != ':') return 0;
-    const uint64_t digits = (text & UINT64_C(0xFFFF00FFFF00FFFF)) | UINT64_C(0x0000300000300000);
-    if (not_digits(digits)) return 0;
-    return pair(p + 1) < 24 && p[4] < '6' && p[7] < '6';
-}
-
 /* The fast path: one plain line of the native format, or NULL to have the program look at it. */
 static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const uint8_t *end, log_line *line,
                                         uint64_t *hash) {
     enum { TIMESTAMP_BYTES = 20, SHORTEST_REST = 24 };
     if (end - p < TIMESTAMP_BYTES + SHORTEST_REST) return NULL;
-    line->day = read_day(a, p);
-    if (line->day < 0 || line->day >= a->plain_days || !is_plain_time(p + 10)) return NULL;
-    if (a->tallies.parts) line->second = (pair(p + 11) * 60 + pair(p + 14)) * 60 + pair(p + 17);
+    line->day = day_of(&a->calendar, 1, p);
+    if (line->day < 0 || line->day >= a->plain_days) return NULL;
+    line->second = clock_second(p + 11);
+    if (line->second < 0 || p[10] != ' ' || p[19] != ' ') return NULL;
     p += TIMESTAMP_BYTES;
     if (*p == '"') return NULL; /* a customer in quotes loses them */
 
@@ -501,7 +489,6 @@ static inline const uint8_t *plain_line(aggregator *a, const uint8_t *p, const u
 int aggregator_feed(aggregator *a, const uint8_t *data, size_t length) {
     if (a->order) return AGGREGATOR_DRAINING;
     const uint8_t *p = data, *end = data + length;
-    program_begin(a->program);
     while (p < end) {
         log_line line;
         uint64_t hash;

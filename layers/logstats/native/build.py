@@ -18,7 +18,6 @@ SOURCES = (
     "encoding.c",
     "histogram.c",
     "json.c",
-    "marks.c",
     "merge.c",
     "periods.c",
     "program.c",

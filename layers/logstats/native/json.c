@@ -27,8 +27,29 @@ static int code_unit(const uint8_t *p) {
     return unit;
 }
 
+/* Quotes, backslashes and control characters. */
+static inline uint64_t string_ends(const uint8_t *row) {
+    return BITS(row, (v == '"') | (v == '\\') | (v < ' '));
+}
+
+/* For many searches, none of which starts before the last one: the ends of strings among the 64 bytes in view. */
+typedef struct { const uint8_t *view; uint64_t ends; } cursor;
+
+/* The first end of a string from a position on, which is before the end, or the end. */
+static inline const uint8_t *seek(cursor *c, const uint8_t *from, const uint8_t *end) {
+    const size_t ahead = (size_t)(from - c->view);
+    if (ahead < ROW) c->ends &= UINT64_MAX << ahead;
+    else *c = (cursor){from, string_ends(from)};
+    while (!c->ends) {
+        if ((c->view += ROW) >= end) return end;
+        c->ends = string_ends(c->view);
+    }
+    from = c->view + __builtin_ctzll(c->ends);
+    return from < end ? from : end;
+}
+
 /* The closing quote of a string that has escapes, the first of which is at p; NULL if it is none. */
-static const uint8_t *end_of_escaped(const json *j, const uint8_t *p, const uint8_t *end) {
+static const uint8_t *end_of_escaped(const uint8_t *p, const uint8_t *end) {
     for (;;) {
         if (*p == '"') return p;
         if (*p != '\\') return NULL;
@@ -40,15 +61,15 @@ static const uint8_t *end_of_escaped(const json *j, const uint8_t *p, const uint
             break;
         default: return NULL;
         }
-        p = next_mark(j->marks, STRING_ENDS, p, end);
+        if (p < end) p = seek(&(cursor){p, string_ends(p)}, p, end);
     }
 }
 
 /* The closing quote of the string that starts at p, behind the opening one; or NULL. */
-static inline const uint8_t *end_of_string(const json *j, cursor *quotes, const uint8_t *p, const uint8_t *end, int *escaped) {
+static inline const uint8_t *end_of_string(cursor *quotes, const uint8_t *p, const uint8_t *end, int *escaped) {
     p = seek(quotes, p, end);
     *escaped = *p != '"';
-    return *escaped ? end_of_escaped(j, p, end) : p;
+    return *escaped ? end_of_escaped(p, end) : p;
 }
 
 static uint8_t *put_character(uint8_t *to, unsigned code) {
@@ -140,34 +161,52 @@ static inline void take(values *out, const node *wanted, span value) {
 
 /* ---- Shapes ------------------------------------------------------------------------------------ */
 
-/* 16 bytes behind each text can be read. */
+/* Whether texts are equal, which are short. They are read up to the part in which they differ, and no further. */
 static inline int has_text(const uint8_t *a, const uint8_t *b, size_t length) {
-    for (; length > 16; a += 16, b += 16, length -= 16)
-        if (first_of((vector)(load16(a) != load16(b))) < 16) return 0;
-    return first_of((vector)(load16(a) != load16(b))) >= length;
+    for (; length > STRIP; a += STRIP, b += STRIP, length -= STRIP)
+        if (STRIP_BITS(load_strip(a) != load_strip(b))) return 0;
+    return (STRIP_BITS(load_strip(a) != load_strip(b)) & ((UINT64_C(1) << length) - 1)) == 0;
+}
+
+/* The end of a string that has escapes, the first of which is at `stop`; its value is decoded, if it is wanted. */
+static __attribute__((noinline)) const uint8_t *escaped_value(const uint8_t *p, const uint8_t *stop, const uint8_t *end, uint8_t value,
+                                                              values *out, uint8_t **scratch) {
+    stop = end_of_escaped(stop, end);
+    if (!stop || value == NONE) return stop;
+    out->at[value] = decoded(p, stop, *scratch);
+    *scratch += out->at[value].length;
+    return stop;
 }
 
 /* Whether a document has the shape. Then its keys, brackets, commas and words are the same, and each number is one, and each string
  * ends with the quote that the next text begins with: so it is as valid as the one that was parsed, and the same values are present.
  * No text has the line feed that may be read behind the line. */
-static int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out) {
+static __attribute__((noinline)) int has_shape(json *j, const uint8_t *p, const uint8_t *end, values *out) {
     const shape *s = &j->shape;
-    const uint8_t *text = s->text;
+    const uint8_t *text = s->text, *view = p;
+    uint64_t ends = string_ends(view);
     uint8_t *scratch = j->decoded;
-    cursor quotes = cursor_at(j->marks, STRING_ENDS, p);
     for (const piece *next = s->pieces, *last = next + s->count; next < last; next++) {
         if (!has_text(p, text, next->length)) return 0;
         text += next->length;
         p += next->length;
         if (p >= end) return 0;
-        const uint8_t *stop = next->is_string ? seek(&quotes, p, end) : end_of_number(p);
-        const int escaped = stop && *stop == '\\';
-        if (escaped) stop = end_of_escaped(j, stop, end);
-        if (!stop) return 0;
-        if (next->value != NONE) {
-            span *value = &out->at[next->value];
-            *value = escaped ? decoded(p, stop, scratch) : between(p, stop);
-            if (escaped) scratch += value->length;
+        const uint8_t *stop;
+        if (next->is_string) {
+            const size_t ahead = (size_t)(p - view);
+            if (__builtin_expect(ahead < ROW, 1)) ends &= UINT64_MAX << ahead;
+            else ends = string_ends(view = p);
+            while (!ends) {
+                if ((view += ROW) >= end) return 0;
+                ends = string_ends(view);
+            }
+            stop = view + __builtin_ctzll(ends);
+            if (next->value != NONE) out->at[next->value] = between(p, stop);
+            if (__builtin_expect(*stop == '\\', 0) && !(stop = escaped_value(p, stop, end, next->value, out, &scratch))) return 0;
+        } else {
+            stop = end_of_number(p);
+            if (!stop) return 0;
+            if (next->value != NONE) out->at[next->value] = between(p, stop);
         }
         p = stop;
     }
@@ -231,7 +270,7 @@ int read_json(json *j, const uint8_t *line, size_t length, values *out) {
     learner learned = {&j->shape, may_be_known ? line : NULL, j->shape.text};
     if (may_be_known) j->shape.count = j->shape.rest = 0;
     j->misses++;
-    cursor quotes = cursor_at(j->marks, STRING_ENDS, line);
+    cursor quotes = {line, string_ends(line)};
     out->present = 0;
     p = skip_blanks(p, end);
     if (p == end || *p != '{') return 0;
@@ -242,7 +281,7 @@ int read_json(json *j, const uint8_t *line, size_t length, values *out) {
 key:
     if (p >= end || *p != '"') return 0;
     {
-        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
+        const uint8_t *stop = end_of_string(&quotes, ++p, end, &escaped);
         if (!stop) return 0;
         wanted = NULL;
         if (top->node) wanted = find_key(nodes, top->node, escaped ? decoded(p, stop, scratch) : between(p, stop));
@@ -261,7 +300,7 @@ value:
     if (p >= end) return 0;
     if (wanted) out->present &= ~wanted->below; /* of equal keys the last counts */
     if (*p == '"') {
-        const uint8_t *stop = end_of_string(j, &quotes, ++p, end, &escaped);
+        const uint8_t *stop = end_of_string(&quotes, ++p, end, &escaped);
         if (!stop) return 0;
         if (wanted && wanted->value != NONE) {
             const span text = escaped ? decoded(p, stop, scratch) : between(p, stop);

@@ -20,7 +20,7 @@ struct program {
     const template *templates;  /* or one, the prefix */
     uint32_t template_count;
     const span *names;          /* of logfmt and columns */
-    uint8_t separator, separators; /* of columns, and its set */
+    uint8_t separator;          /* of columns */
     texts skip;
     const condition *only;
     uint32_t only_count;
@@ -39,11 +39,12 @@ struct program {
     enum form duration_form;
     int request, is_required;
     uint8_t request_value, method_value;
-    int needs_target, needs_path;
+    int needs_target, needs_path, needs_method;
 
     buffer fields, field_values; /* the `#Fields:` line in force, and which value each of its columns is */
     divided_line divided;
     buffer joined;              /* of a timestamp in several values */
+    span plain;                 /* the line, if it is printable ASCII */
     uint8_t line[MAX_LINE_BYTES + PADDING];    /* one at the end of its block */
     json json;
 };
@@ -158,19 +159,19 @@ static void load_templates(loader *in, program *p) {
             holes[j].value = value_number(in, 1);
             holes[j].is_quoted = (uint8_t)below(in, 2);
             holes[j].until = load_literal(in);
+            holes[j].only = NOT_SIMPLE;
             const span until = holes[j].until.text;
-            holes[j].is_simple = !holes[j].is_quoted && until.length == 1;
             if (holes[j].value != NONE) list[i].present |= UINT64_C(1) << holes[j].value % MAX_VALUES;
             if (in->failed || until.length == 0) continue;
             holes[j].first = until.at[0];
-            holes[j].set = set_with(&p->divided.marks, until.at[0]);
+            if (!holes[j].is_quoted && until.length == 1) holes[j].only = until.at[0];
         }
         list[i].holes = holes;
         if (i && !in->failed) list[i].shared = shared_holes(&list[i - 1], &list[i]);
     }
     for (uint32_t i = 1; i < p->template_count && !in->failed; i++)
         for (uint32_t j = 0; j < i; j++)
-            if (list[i].shared < list[j].count) list[j].holes[list[i].shared].is_resumed = 1;
+            if (list[i].shared < list[j].count) list[j].holes[list[i].shared].resumed = (uint8_t)list[i].shared;
     p->templates = list;
 }
 
@@ -211,10 +212,8 @@ static void load_nodes(loader *in, program *p) {
 static void load_layout(loader *in, program *p) {
     p->layout = (enum layout)below(in, LAYOUTS);
     in->values = p->value_count = below(in, MAX_VALUES + 1);
-    p->json.marks = &p->divided.marks;
-    p->divided.marks.controls_end_strings = p->layout == JSON;
     if (p->layout == JSON) load_nodes(in, p);
-    else if (p->layout == COLUMNS) p->separators = set_with(&p->divided.marks, p->separator = (uint8_t)number(in, 1));
+    else if (p->layout == COLUMNS) p->separator = (uint8_t)number(in, 1);
     else load_templates(in, p);
     if (p->layout == LOGFMT && p->template_count > 1) in->failed = 1;
     if (p->layout == LOGFMT || p->layout == COLUMNS) p->names = several_texts(in, p->value_count).at;
@@ -287,7 +286,7 @@ void program_free(program *p) {
     free(p);
 }
 
-void program_read_targets(program *p) { p->needs_target = 1; }
+void program_read_targets(program *p) { p->needs_target = p->needs_method = 1; }
 
 int program_is_native(const program *p) { return p->is_native; }
 
@@ -318,7 +317,7 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
         const span key = between(start, at++);
         span value;
         if (at < end && *at == '"') {
-            const uint8_t *stop = closing_quote(&p->divided, at + 1, end);
+            const uint8_t *stop = closing_quote(at + 1, end);
             value = between(at + 1, stop < end ? stop : end);
             at = stop < end ? stop + 1 : end;
         } else {
@@ -333,8 +332,9 @@ static int read_logfmt(program *p, const uint8_t *at, const uint8_t *end) {
 }
 
 static int read_columns(program *p, const uint8_t *at, const uint8_t *end) {
+    view separators = view_from(at, p->separator);
     for (size_t i = 0; i < p->field_values.length; i++) {
-        const uint8_t *stop = next_byte(&p->divided.marks, p->separators, p->separator, at, end);
+        const uint8_t *stop = next_in(&separators, p->separator, end);
         const unsigned value = p->field_values.bytes[i];
         if (value != NONE) set(p, value, unquoted(between(at, stop)));
         if (stop == end) return FIT;
@@ -414,7 +414,7 @@ static int join_timestamp(program *p, span *whole) {
             continue;
         }
         const size_t before = p->joined.length ? 0 : joined.length;
-        if (reserve(&p->joined, before + 1 + next.length)) return -1;
+        if (reserve(&p->joined, before + 1 + next.length + PADDING)) return -1;
         uint8_t *to = p->joined.bytes + p->joined.length;
         memcpy(to, joined.at, before);
         to[before] = ' ';
@@ -444,6 +444,11 @@ static span read_method(const program *p) {
     return is_absent(method) ? (span){NULL, 0} : method;
 }
 
+/* A value of a plain line is text; those that were decoded are elsewhere. */
+static inline int is_plain_value(const program *p, span value) {
+    return (uintptr_t)value.at - (uintptr_t)p->plain.at < p->plain.length;
+}
+
 /* Returns 1 if the customer is one. */
 static int read_customer(const program *p, span target, span path, span *customer) {
     static const uint8_t nobody[PADDING] = "-";
@@ -452,12 +457,12 @@ static int read_customer(const program *p, span target, span path, span *custome
         span value = name == TARGET ? target : name == PATH ? path : get(p, name);
         if (is_absent(value)) continue;
         if (p->part != WHOLE) {
-            if (!is_unicode(value)) return 0;
+            if (!is_plain_value(p, value) && !is_unicode(value)) return 0;
             value = part_of(value, p->part, p->index, p->part_text);
             if (is_absent(value)) continue;
         }
         *customer = value;
-        return is_text(value) && (value.length <= MAX_CUSTOMER_CHARACTERS || characters(value) <= MAX_CUSTOMER_CHARACTERS);
+        return (is_plain_value(p, value) || is_text(value)) && (value.length <= MAX_CUSTOMER_CHARACTERS || characters(value) <= MAX_CUSTOMER_CHARACTERS);
     }
     *customer = (span){nobody, 1};
     return 1;
@@ -474,45 +479,50 @@ static int read_status(const program *p) {
 }
 
 /* Returns 1 if it is one, or if there is none. */
-static int read_duration(const program *p, int status, int *timed, uint64_t *us) {
+static int read_duration(const program *p, calendar *c, int status, int *timed, uint64_t *us) {
     *timed = 0;
     *us = 0;
     if (p->duration == NO_DURATION || status == 101) return 1; /* 101: how long the connection lasted */
+    const int is_sum = p->duration == SUM;
+    int is_valid = 1;
     for (int i = 0; i < p->durations.count; i++) {
         const span value = get(p, p->durations.at[i]);
-        if (is_absent(value) || (value.length == 2 && value.at[0] == '-' && value.at[1] == '1')) return 1;
+        uint64_t more = 0;
+        if (!is_sum || !read_short_duration(value, shift_of(p->unit), &more)) {
+            if (is_absent(value) || (value.length == 2 && value.at[0] == '-' && value.at[1] == '1')) {
+                *us = 0;
+                return 1;
+            }
+            if (is_sum) is_valid &= parse_duration(value, p->unit, &more);
+        }
+        *us += more;
     }
     *timed = 1;
     if (p->duration == BETWEEN) {
         int64_t start, end;
-        return parse_time(get(p, p->durations.at[0]), p->duration_form, p->zone, &start) &&
-            parse_time(get(p, p->durations.at[1]), p->duration_form, p->zone, &end) && duration_between(start, end, us);
+        return parse_time(get(p, p->durations.at[0]), p->duration_form, p->zone, c, &start) &&
+            parse_time(get(p, p->durations.at[1]), p->duration_form, p->zone, c, &end) && duration_between(start, end, us);
     }
-    for (int i = 0; i < p->durations.count; i++) {
-        uint64_t more;
-        if (!parse_duration(get(p, p->durations.at[i]), p->unit, &more)) return 0;
-        *us += more;
-    }
-    return *us <= MAX_DURATION_US;
+    return is_valid && *us <= MAX_DURATION_US;
 }
 
-static int read_request(program *p, int64_t latest, log_line *out) {
+static int read_request(program *p, calendar *c, log_line *out) {
     int64_t ns;
     span timestamp, customer;
     if (join_timestamp(p, &timestamp)) return LINE_FAILED;
-    if (!timestamp.at || !parse_time(timestamp, p->form, p->zone, &ns) || ns > latest) return TIMESTAMP;
+    if (!timestamp.at || !parse_time(timestamp, p->form, p->zone, c, &ns) || ns > c->latest) return TIMESTAMP;
     const span target = p->needs_target ? read_target(p) : (span){NULL, 0};
     const span path = p->needs_path && target.at ? path_of(target) : (span){NULL, 0};
     if (!read_customer(p, target, path, &customer)) return CUSTOMER_ID;
     if (p->is_required && !(path.at && is_text(path))) return REQUEST_PATH;
     if (!(out->status = read_status(p))) return STATUS_CODE;
-    if (!read_duration(p, out->status, &out->timed, &out->duration_us)) return DURATION;
+    if (!read_duration(p, c, out->status, &out->timed, &out->duration_us)) return DURATION;
     out->customer = customer.at;
     out->customer_length = (uint32_t)customer.length;
     out->day = (int32_t)(ns / NS_PER_DAY);
     out->second = (int32_t)(ns % NS_PER_DAY / NS_PER_SECOND);
     out->target = target;
-    out->method = target.at ? read_method(p) : target;
+    out->method = target.at && p->needs_method ? read_method(p) : (span){NULL, 0};
     return ACCEPTED;
 }
 
@@ -527,27 +537,8 @@ static int is_ascii(const uint8_t *line, size_t length) {
     return first_of((vector)(all >= 0x80)) == 16;
 }
 
-void program_begin(program *p) { p->divided.marks.start = p->divided.marks.end = NULL; }
-
-/* Mark a stretch from a line on: what follows is needed soon. */
-static void mark_from(program *p, const uint8_t *line, size_t least, const uint8_t *end) {
-    const size_t left = (size_t)(end - line), most = least > STRETCH ? least : STRETCH;
-    mark(&p->divided.marks, line, left < most ? end : line + most);
-}
-
-static inline int is_marked(const program *p, const uint8_t *from, const uint8_t *to) {
-    return from >= p->divided.marks.start && to <= p->divided.marks.end;
-}
-
-const uint8_t *program_line_end(program *p, const uint8_t *line, const uint8_t *end) {
-    if (!is_marked(p, line, line + 1)) mark_from(p, line, 0, end);
-    const uint8_t *stop = next_mark(&p->divided.marks, LINE_FEEDS, line, p->divided.marks.end);
-    if (stop < p->divided.marks.end) return stop;
-    stop = memchr(stop, '\n', (size_t)(end - stop));
-    return stop ? stop : end;
-}
-
-int program_run(program *p, const uint8_t *line, size_t length, const uint8_t *readable, int64_t latest, log_line *out) {
+int program_run(program *p, const uint8_t *line, size_t length, int is_plain, const uint8_t *readable, calendar *c,
+                log_line *out) {
     const uint8_t *end = line + length;
     if (p->layout == COLUMNS && starts_with(line, end, FIELDS))
         return program_set_columns(p, line, length) ? LINE_FAILED : SKIPPED;
@@ -557,13 +548,11 @@ int program_run(program *p, const uint8_t *line, size_t length, const uint8_t *r
     if (readable - end < PADDING) {
         memset(p->line + length, 0, PADDING);
         line = memcpy(p->line, line, length);
-        mark(&p->divided.marks, line, line + length + PADDING);
-    } else if (!is_marked(p, line, end)) mark_from(p, line, length, readable);
-    end = line + length;
-    const int is_plain = p->divided.marks.is_plain || next_mark(&p->divided.marks, NOT_PLAIN, line, end) == end;
+    }
     if (!is_plain && !is_ascii(line, length) && !is_utf8(line, length)) return ENCODING;
+    p->plain = (span){line, is_plain ? length : 0};
     const int fits = read_layout(p, line, length);
     if (fits == MISFIT) return LAYOUT;
     if (p->only_count && !is_wanted(p)) return SKIPPED;
-    return fits == FIT ? read_request(p, latest, out) : LAYOUT;
+    return fits == FIT ? read_request(p, c, out) : LAYOUT;
 }

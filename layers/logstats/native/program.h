@@ -3,7 +3,6 @@
 #define PROGRAM_H
 
 #include "encoding.h"
-#include "marks.h"
 #include "values.h"
 
 typedef struct {
@@ -21,13 +20,14 @@ typedef struct {
 #define MAX_VALUES 64       /* each has a bit */
 #define NONE 255            /* instead of a value's number: it is not wanted */
 
+enum { NOT_SIMPLE = 256 };
 typedef struct { span text; uint64_t start, mask; } literal;
 typedef struct {
     literal until;
     uint8_t value, is_quoted;
-    uint8_t is_simple;      /* not quoted, and ended by one byte */
-    uint8_t first, set;     /* byte of `until`, and the set that has it */
-    uint8_t is_resumed;     /* a later template that begins alike goes on here */
+    uint8_t first;          /* byte of `until` */
+    uint16_t only;          /* the same, if the value is not quoted and `until` has no more; NOT_SIMPLE otherwise */
+    uint8_t resumed;        /* the number of the hole, from 0, if a later template that begins alike goes on here; otherwise 0 */
 } hole;
 typedef struct {
     span lead, separator;
@@ -57,13 +57,13 @@ typedef struct {
     span at[MAX_VALUES];
 } values;
 
-/* A line that is being divided: where its separators are, and the values that were found. */
+/* A line that is being divided: the values that were found. */
 enum { MAX_SHARED = 32 };
 typedef struct {
-    marks marks;
     values values;
     uint32_t reached;       /* holes of the last template that fitted, as far as another goes on from there; and where */
     const uint8_t *began[MAX_SHARED + 1];
+    const uint8_t *opened, *closed; /* the last value in quotes: another template may ask for it again */
 } divided_line;
 
 /* Take the values of a template from a line, those of the first `known` holes aside. Returns the position after it, or NULL
@@ -71,7 +71,7 @@ typedef struct {
 const uint8_t *fit(divided_line *, const template *, uint32_t known, const uint8_t *at, const uint8_t *end, int is_prefix);
 
 /* The next quote that no backslash precedes, or the end. */
-const uint8_t *closing_quote(const divided_line *, const uint8_t *at, const uint8_t *end);
+const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end);
 
 typedef struct program program;
 
@@ -89,16 +89,11 @@ int program_is_native(const program *);
 /* Read the method and the target of every request, whoever the customer is. */
 void program_read_targets(program *);
 
-/* Lines come from a new block: what is known of the last one is not so any more. */
-void program_begin(program *);
-/* The end of the line that starts there: its LF, or the end of the block. */
-const uint8_t *program_line_end(program *, const uint8_t *line, const uint8_t *end);
-
-/* The verdict on a line, without LF and trailing CR: ACCEPTED, SKIPPED, a reason, or LINE_FAILED when out of memory. Later than
- * `latest` (nanoseconds since 1970) no request can be. `readable` is the end of what can be read behind the line. What
+/* The verdict on a line, without LF and trailing CR: ACCEPTED, SKIPPED, a reason, or LINE_FAILED when out of memory. `is_plain`: it is
+ * known to be printable ASCII. `readable` is the end of what can be read behind the line. What
  * `out` points to lives as long as the line, and until the next. */
 enum { SKIPPED = -2, LINE_FAILED = -3 };
-int program_run(program *, const uint8_t *line, size_t length, const uint8_t *readable, int64_t latest, log_line *out);
+int program_run(program *, const uint8_t *line, size_t length, int is_plain, const uint8_t *readable, calendar *, log_line *out);
 
 /* The shape of a document: the text before each string and number, then the rest. A log has documents of few shapes. One of
  * known shape is compared with it, instead of being parsed. */
@@ -114,14 +109,13 @@ typedef struct {
 /* What reading JSON documents needs. */
 typedef struct {
     const node *nodes;
-    const marks *marks;
     shape shape;            /* of a document that was parsed; rest is 0 if it is not known */
     uint32_t misses;     /* documents in a row that did not have it: after MAX_MISSES it is seldom tried */
     uint8_t decoded[MAX_LINE_BYTES + PADDING]; /* strings that had escapes */
 } json;
 
 /* Take the wanted values of a JSON document, which must be an object. Returns 1 if the line is one: what Python's `json`
- * reads, without NaN and Infinity, in at most 64 levels. The line is marked, and behind it is a control character. */
+ * reads, without NaN and Infinity, in at most 64 levels. Behind the line is a control character. */
 int read_json(json *, const uint8_t *line, size_t length, values *out);
 
 #endif

@@ -159,10 +159,12 @@ uint32_t find_route(route_table *t, span method, span target, int32_t status) {
     if (status == 404 || !target.at) return ROUTE_NOT_FOUND;
     if (method.at && !is_method(method)) return path_of(target).at ? ROUTE_OTHER : ROUTE_NOT_FOUND;
     /* What is a route as it is written, nearly all, is known by that: no route has a query or a host. */
-    if (!method.at && target.length <= MAX_TEMPLATE) {
+    /* Without a method it is a path: a target can be a method and a path. */
+    const int may_be_known = target.length > 0 && target.length <= MAX_TEMPLATE && (method.at || *target.at == '/');
+    if (may_be_known && !method.at) {
         const uint32_t known = look_up(t, target.at, (uint32_t)target.length, hash_readable(target.at, target.length, t->key));
         if (known != UNKNOWN_ROUTE) return known;
-    } else if (target.length <= MAX_TEMPLATE) {
+    } else if (may_be_known) {
         begin_text(&t->text, method);
         append_text(&t->text, target.at, target.length);
         const uint32_t known = look_up_text(t);

@@ -1,4 +1,4 @@
-/* Bytes of a line, and how they are searched, sixteen at a time. */
+/* Bytes of a line, and how they are searched, 16 or 64 at a time. */
 #ifndef SPAN_H
 #define SPAN_H
 
@@ -34,6 +34,77 @@ static inline unsigned first_of(vector matches) {
 #endif
 }
 
+/* A bit for each of 64 bytes `v` from a position on, whether a comparison is true. */
+#define ROW 64
+#if defined __has_extension
+#if __has_extension(ext_vector_type_boolean)
+#define HAS_WIDE
+#endif
+#endif
+#ifdef HAS_WIDE /* Clang makes the widest comparisons of it that the processor has */
+typedef uint8_t wide __attribute__((vector_size(ROW)));
+typedef _Bool wide_bits __attribute__((ext_vector_type(ROW)));
+#define STRIP 32
+typedef uint8_t strip __attribute__((vector_size(STRIP)));
+typedef _Bool strip_bits __attribute__((ext_vector_type(STRIP)));
+static inline strip load_strip(const uint8_t *p) { strip v; memcpy(&v, p, STRIP); return v; }
+/* A bit for each byte of a strip, whether a comparison is true. */
+#define STRIP_BITS(comparison) ({ \
+    uint32_t word; \
+    const strip_bits truths = __builtin_convertvector(comparison, strip_bits); \
+    memcpy(&word, &truths, sizeof word); \
+    word; \
+})
+#define BITS(row, comparison) ({ \
+    wide v; \
+    uint64_t word; \
+    memcpy(&v, row, ROW); \
+    const wide_bits truths = __builtin_convertvector(comparison, wide_bits); \
+    memcpy(&word, &truths, sizeof word); \
+    word; \
+})
+#else
+typedef vector wide;
+static inline uint64_t bits_of(vector matches) {
+#ifdef __SSE2__
+    return (unsigned)_mm_movemask_epi8((__m128i)matches);
+#else
+    uint64_t bits = 0;
+    for (int i = 0; i < 16; i++) bits |= (uint64_t)(matches[i] & 1) << i;
+    return bits;
+#endif
+}
+#define STRIP 16
+typedef vector strip;
+#define load_strip load16
+#define STRIP_BITS(comparison) bits_of((vector)(comparison))
+#define BITS(row, comparison) ({ \
+    const uint8_t *bytes_of_row = row; \
+    uint64_t word = 0; \
+    for (int place = 0; place < ROW; place += 16) { \
+        const wide v = load16(bytes_of_row + place); \
+        word |= bits_of((vector)(comparison)) << place; \
+    } \
+    word; \
+})
+#endif
+
+/* For many searches of one byte, each behind the last one: among the 64 bytes in view the next is found sooner. */
+typedef struct { const uint8_t *start; uint64_t bits; } view;
+
+static inline view view_from(const uint8_t *start, uint8_t byte) { return (view){start, BITS(start, v == byte)}; }
+
+/* The first such byte, or the end. */
+static inline const uint8_t *next_in(view *v, uint8_t byte, const uint8_t *end) {
+    while (!v->bits) {
+        if (v->start + ROW >= end) return end;
+        *v = view_from(v->start + ROW, byte);
+    }
+    const uint8_t *found = v->start + __builtin_ctzll(v->bits);
+    v->bits &= v->bits - 1;
+    return found < end ? found : end;
+}
+
 /* The first such byte, or NULL. */
 static inline const uint8_t *find(const uint8_t *p, const uint8_t *end, uint8_t byte) {
     for (; p < end; p += 16) {
@@ -43,8 +114,13 @@ static inline const uint8_t *find(const uint8_t *p, const uint8_t *end, uint8_t 
     return NULL;
 }
 
+/* Most texts differ in their first byte. */
+static inline int has_bytes(const uint8_t *p, span text) {
+    return text.length == 0 || (*p == *text.at && memcmp(p, text.at, text.length) == 0);
+}
+
 static inline int starts_with(const uint8_t *p, const uint8_t *end, span text) {
-    return (size_t)(end - p) >= text.length && memcmp(p, text.at, text.length) == 0;
+    return (size_t)(end - p) >= text.length && has_bytes(p, text);
 }
 
 /* The first such text, which may be empty, or NULL. */
@@ -54,7 +130,7 @@ static inline const uint8_t *find_text(const uint8_t *p, const uint8_t *end, spa
     return p;
 }
 
-static inline int is_equal(span a, span b) { return a.length == b.length && memcmp(a.at, b.at, a.length) == 0; }
+static inline int is_equal(span a, span b) { return a.length == b.length && has_bytes(a.at, b); }
 
 /* No key, null, empty or `-`. */
 static inline int is_absent(span value) {

@@ -5,11 +5,18 @@ static inline void put(divided_line *d, unsigned value, span text) {
     if (value != NONE) d->values.at[value] = text;
 }
 
-const uint8_t *closing_quote(const divided_line *d, const uint8_t *at, const uint8_t *end) {
-    for (;; at += 2) {
-        at = next_mark(&d->marks, STRING_ENDS, at, end);
-        if (at == end || *at == '"') return at;
+const uint8_t *closing_quote(const uint8_t *at, const uint8_t *end) {
+    while (at < end) {
+        const uint64_t bits = BITS(at, (v == '"') | (v == '\\'));
+        if (!bits) {
+            at += ROW;
+            continue;
+        }
+        at += __builtin_ctzll(bits);
+        if (at >= end || *at == '"') break;
+        at += 2;
     }
+    return at < end ? at : end;
 }
 
 static inline int is_there(const literal *l, const uint8_t *at, const uint8_t *end) {
@@ -18,12 +25,12 @@ static inline int is_there(const literal *l, const uint8_t *at, const uint8_t *e
 }
 
 /* The next text that ends a hole, which may be empty, or the end. */
-static inline const uint8_t *next_text(const divided_line *d, const hole *h, const uint8_t *at, const uint8_t *end) {
+static inline const uint8_t *next_text(const hole *h, const uint8_t *at, const uint8_t *end) {
     if (h->until.text.length == 0) return at;
-    for (;; at++) {
-        at = next_byte(&d->marks, h->set, h->first, at, end);
-        if (at == end || is_there(&h->until, at, end)) return at;
-    }
+    view firsts = view_from(at, h->first);
+    do at = next_in(&firsts, h->first, end);
+    while (at < end && !is_there(&h->until, at, end));
+    return at;
 }
 
 /* A value in quotes, or a dash without; returns the position after it, or NULL. */
@@ -31,7 +38,8 @@ static inline const uint8_t *fit_quoted(divided_line *d, const hole *h, const ui
     if (at == end) return NULL;
     const uint8_t *stop = at;
     if (*at == '"') {
-        stop = closing_quote(d, ++at, end);
+        if (++at != d->opened) d->closed = closing_quote(d->opened = at, end);
+        stop = d->closed;
         if (stop >= end) return NULL;
         put(d, h->value, between(at, stop));
     } else {
@@ -51,7 +59,7 @@ static const uint8_t *fit_last(divided_line *d, const template *t, const hole *h
         return t->rest || at == end ? at : NULL;
     }
     const uint8_t *stop;
-    if (t->rest) stop = next_text(d, h, at, end);
+    if (t->rest) stop = next_text(h, at, end);
     else {
         if ((size_t)(end - at) < h->until.text.length) return NULL;
         stop = end - h->until.text.length;
@@ -62,60 +70,52 @@ static const uint8_t *fit_last(divided_line *d, const template *t, const hole *h
     return stop == end ? end : stop + h->until.text.length;
 }
 
-static inline void note_resumption(divided_line *d, const hole *h, uint32_t number, const uint8_t *at) {
-    if (!h->is_resumed) return;
-    d->reached = number;
-    d->began[number] = at;
+static inline void note_resumption(divided_line *d, const hole *h, const uint8_t *at) {
+    if (!h->resumed) return;
+    d->reached = h->resumed;
+    d->began[h->resumed] = at;
 }
 
 const uint8_t *fit(divided_line *d, const template *t, uint32_t known, const uint8_t *at, const uint8_t *end,
                           int is_prefix) {
     d->reached = known;
     if (known) at = d->began[known];
-    else if (!starts_with(at, end, t->lead)) return NULL;
-    else at += t->lead.length;
-    const uint8_t *view = at; /* where the 64 marks begin that are in view: mostly several holes end with the same byte */
-    uint64_t marked = 0;
-    unsigned set_in_view = MAX_SETS;
-    const uint32_t last = t->count - !is_prefix;
-    for (uint32_t i = known; i < last; i++) {
-        const hole *h = &t->holes[i];
-        note_resumption(d, h, i, at);
+    else {
+        d->opened = NULL;
+        if (!starts_with(at, end, t->lead)) return NULL;
+        at += t->lead.length;
+    }
+    const hole *h = &t->holes[known], *last = &t->holes[t->count - !is_prefix];
+    while (h < last) {
         const uint8_t *stop;
-        if (h->is_simple) { /* nearly all */
-            if (set_in_view != h->set) {
-                set_in_view = h->set;
-                view = at;
-                marked = at < end ? marks_from(&d->marks, h->set, at) : 0;
-            }
+        if (h->only != NOT_SIMPLE) { /* nearly all; mostly several end with the same byte */
+            const uint16_t only = h->only;
+            view ends = view_from(at, (uint8_t)only);
             do {
-                while (!marked) {
-                    if ((view += ROW) >= end) return NULL;
-                    marked = marks_from(&d->marks, h->set, view);
-                }
-                stop = view + __builtin_ctzll(marked);
-                marked &= marked - 1;
-                if (stop >= end) return NULL;
-            } while (*stop != h->first);
-            put(d, h->value, unquoted(between(at, stop)));
-            at = stop + 1;
+                note_resumption(d, h, at);
+                stop = next_in(&ends, (uint8_t)only, end);
+                if (stop == end) return NULL;
+                put(d, h->value, unquoted(between(at, stop)));
+                at = stop + 1;
+            } while (++h < last && h->only == only);
             continue;
         }
-        set_in_view = MAX_SETS;
+        note_resumption(d, h, at);
         if (h->is_quoted) {
             at = fit_quoted(d, h, at, end);
             if (!at || !is_there(&h->until, at, end)) return NULL;
         } else {
-            stop = next_text(d, h, at, end);
+            stop = next_text(h, at, end);
             if (stop == end && h->until.text.length) return NULL;
             put(d, h->value, unquoted(between(at, stop)));
             at = stop;
         }
         at += h->until.text.length;
+        h++;
     }
     if (!is_prefix) {
-        note_resumption(d, &t->holes[last], last, at);
-        at = fit_last(d, t, &t->holes[last], at, end);
+        note_resumption(d, h, at);
+        at = fit_last(d, t, h, at, end);
     }
     d->values.present = t->present;
     return at;

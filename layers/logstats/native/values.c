@@ -161,7 +161,6 @@ static int rounds_up(decimal number) {
 }
 
 int parse_duration(span text, enum unit unit, uint64_t *us) {
-    static const int8_t shifts[] = {[UNIT_S] = 6, [UNIT_MS] = 3, [UNIT_US] = 0, [UNIT_NS] = -3};
     if (unit == UNIT_SUFFIX) {
         if (text.length < 2 || text.at[text.length - 1] != 's') return 0;
         unit = UNIT_S;
@@ -176,7 +175,7 @@ int parse_duration(span text, enum unit unit, uint64_t *us) {
         }
     }
     decimal number;
-    if (!parse_number(text, shifts[unit], &number)) return 0;
+    if (!parse_number(text, shift_of(unit), &number)) return 0;
     if (number.whole > MAX_DURATION_US || (number.whole == MAX_DURATION_US && number.rest != NOTHING)) return 0;
     *us = number.whole + (uint64_t)rounds_up(number);
     return 1;
@@ -194,24 +193,30 @@ int duration_between(int64_t start, int64_t end, uint64_t *us) {
 
 /* ---- Times ------------------------------------------------------------------------------------- */
 
-int32_t day_number(unsigned year, unsigned month, unsigned day) {
+/* Days from 1970-01-01; INT32_MIN for what is not a calendar date of 1969-2200. */
+static int32_t day_number(unsigned year, unsigned month, unsigned day) {
     static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const uint16_t before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     if (year < 1969 || year > 2200 || month < 1 || month > 12 || day < 1) return INT32_MIN;
-    const unsigned leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > lengths[month - 1] + (leap && month == 2)) return INT32_MIN;
-    /* Howard Hinnant, "chrono-compatible low-level date algorithms": days_from_civil. */
-    const unsigned y = year - (month <= 2), era = y / 400, yoe = y - era * 400;
-    const unsigned doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return (int32_t)(era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy) - 719468;
+    const unsigned is_leap = year % 4 == 0 && year % 100 != 0 ? 1 : year == 2000;
+    if (day > lengths[month - 1] + (month == 2 ? is_leap : 0)) return INT32_MIN;
+    const unsigned leap_days = (year - 1969) / 4 - (year > 2100) + (is_leap && month > 2);
+    return (int32_t)(365 * year + leap_days + before[month - 1] + day) - (365 * 1970 + 1);
 }
 
 /* Two digits; whatever is none makes the result at least 1000. */
 static inline unsigned two_digits(const uint8_t *p) {
     const unsigned tens = (unsigned)p[0] - '0', units = (unsigned)p[1] - '0';
-    return (tens | units) > 15 || tens > 9 || units > 9 ? 1000 : tens * 10 + units;
+    return tens > 9 || units > 9 ? 1000 : tens * 10 + units;
 }
 
-/* The month of "/Sep/"; 0 if it is none. */
+int32_t iso_day(const uint8_t *p) {
+    const uint64_t text = load8(p), digits = text & UINT64_C(0x00FFFF00FFFFFFFF), pairs = digit_pairs(text);
+    if (text - digits != UINT64_C(0x2D00002D00000000) || not_digits(digits | UINT64_C(0x3000003000000000))) return INT32_MIN;
+    return day_number((pairs & 0xFF) * 100 + (pairs >> 16 & 0xFF), pairs >> 40 & 0xFF, two_digits(p + 8));
+}
+
+/* The month of "/Sep"; 0 if it is none. */
 static unsigned month_of(const uint8_t *p) {
     static const char names[] = "/Jan/Feb/Mar/Apr/May/Jun/Jul/Aug/Sep/Oct/Nov/Dec/";
     unsigned found = 0;
@@ -220,14 +225,21 @@ static unsigned month_of(const uint8_t *p) {
     return found ? (unsigned)__builtin_ctz(found) : 0;
 }
 
+int32_t clf_day(const uint8_t *p) {
+    if (p[6] != '/') return INT32_MIN;
+    return day_number(two_digits(p + 7) * 100 + two_digits(p + 9), month_of(p + 2), two_digits(p));
+}
+
 /* What follows the seconds: a fraction, and a zone. */
 static int parse_rest(const uint8_t *p, const uint8_t *end, int comma, int64_t *fraction, int64_t *zone) {
     *fraction = 0;
     if (p < end && (*p == '.' || (comma && *p == ','))) {
-        const uint8_t *point = p++, *stop = end - p > 9 ? p + 9 : end;
-        for (; p < stop && is_digit(*p); p++) *fraction = *fraction * 10 + (*p - '0');
-        if (p == point + 1) return 0;
-        *fraction *= (int64_t)POWERS[9 - (p - point - 1)];
+        const uint64_t text = load8(++p), others = not_digits(text);
+        const ptrdiff_t found = others ? __builtin_ctzll(others) >> 3 : 8, digits = found < end - p ? found : end - p;
+        if (digits == 0) return 0;
+        *fraction = (int64_t)(eight_digits(text << (64 - 8 * digits)) * POWERS[9 - digits]);
+        p += digits;
+        if (digits == 8 && p < end && is_digit(*p)) *fraction += *p - '0';
         while (p < end && is_digit(*p)) p++; /* cut */
     }
     if (p == end) return 1;
@@ -237,6 +249,10 @@ static int parse_rest(const uint8_t *p, const uint8_t *end, int comma, int64_t *
         return 1;
     }
     const ptrdiff_t length = end - p;
+    if (length == 5 && load4(p) == load4((const uint8_t *)"+000") && p[4] == '0') {
+        *zone = 0;
+        return 1;
+    }
     if ((length != 3 && length != 5 && length != 6) || (*p != '+' && *p != '-')) return 0;
     if (length == 6 && p[3] != ':') return 0;
     const unsigned hours = two_digits(p + 1), minutes = length == 3 ? 0 : two_digits(end - 2);
@@ -246,7 +262,7 @@ static int parse_rest(const uint8_t *p, const uint8_t *end, int comma, int64_t *
     return 1;
 }
 
-int parse_time(span text, enum form form, int64_t zone, int64_t *ns) {
+int parse_time(span text, enum form form, int64_t zone, calendar *calendar, int64_t *ns) {
     if (form >= EPOCH_S) {
         decimal number;
         if (!parse_number(text, 9 - 3 * (form - EPOCH_S), &number)) return 0;
@@ -254,22 +270,14 @@ int parse_time(span text, enum form form, int64_t zone, int64_t *ns) {
         *ns = (int64_t)number.whole;
         return 1;
     }
-    const uint8_t *p = text.at, *end = p + text.length, *clock;
-    int32_t day;
-    if (form == ISO8601) {
-        if (text.length < 19 || p[4] != '-' || p[7] != '-' || (p[10] != 'T' && p[10] != ' ')) return 0;
-        day = day_number(two_digits(p) * 100 + two_digits(p + 2), two_digits(p + 5), two_digits(p + 8));
-        clock = p + 11;
-    } else {
-        if (text.length < 20 || p[2] != '/' || p[6] != '/' || p[11] != ':') return 0;
-        day = day_number(two_digits(p + 7) * 100 + two_digits(p + 9), month_of(p + 2), two_digits(p));
-        clock = p + 12;
-    }
-    const unsigned hour = two_digits(clock), minute = two_digits(clock + 3), second = two_digits(clock + 6);
+    const int is_iso = form == ISO8601;
+    const uint8_t *p = text.at, *end = p + text.length, *clock = p + 12 - is_iso;
+    if (end - clock < 8 || (is_iso ? p[10] != 'T' && p[10] != ' ' : p[11] != ':')) return 0;
+    const int32_t day = day_of(calendar, is_iso, p), second = clock_second(clock);
     int64_t fraction;
-    if (day == INT32_MIN || hour > 23 || minute > 59 || second > 59 || clock[2] != ':' || clock[5] != ':') return 0;
-    if (!parse_rest(clock + 8, end, form == ISO8601, &fraction, &zone)) return 0;
-    *ns = (day * INT64_C(86400) + hour * 3600 + minute * 60 + second) * NS_PER_SECOND + fraction - zone;
+    if (day == INT32_MIN || second < 0) return 0;
+    if (!parse_rest(clock + 8, end, is_iso, &fraction, &zone)) return 0;
+    *ns = (day * INT64_C(86400) + second) * NS_PER_SECOND + fraction - zone;
     return *ns >= 0 && *ns < (LAST_DAY + 1) * NS_PER_DAY;
 }
 
@@ -294,7 +302,8 @@ static inline const uint8_t *first_stop(const uint8_t *p, const uint8_t *end, ui
 static span authority_of(span value) {
     const uint8_t *p = value.at, *end = p + value.length;
     if (value.length == 0 || !is_letter(*p)) return NOWHERE;
-    while (p < end && (is_letter(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) p++;
+    if (value.length >= 4 && load4(p) == load4((const uint8_t *)"http")) p += 4;
+    while (p < end && *p != ':' && (is_letter(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) p++;
     if (end - p < 3 || p[0] != ':' || p[1] != '/' || p[2] != '/') return NOWHERE;
     return between(p + 3, first_stop(p + 3, end, '/', '?', '#'));
 }
@@ -313,6 +322,7 @@ span path_of(span target) {
 
 span target_of(span request) {
     const uint8_t *end = request.at + request.length, *space = find(request.at, end, ' '), *last = end;
+    if (request.length > 8 && !bytes_equal(load8(end - 8), ' ')) last -= 8; /* the protocol */
     if (!space) return NOWHERE;
     while (*--last != ' ') {}
     return between(space + 1, last == space ? end : last);

@@ -28,7 +28,6 @@ static void give_back(void *old) { held -= old != NULL; free(old); }
 #include "encoding.c"
 #include "histogram.c"
 #include "json.c"
-#include "marks.c"
 #define put_numbers put_numbers_of_period /* sums.c has a function of that name, text.c the other */
 #define put put_in_period
 #include "periods.c"

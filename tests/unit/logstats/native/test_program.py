@@ -111,6 +111,124 @@ def test_agrees_around_64_kib(name: str, length: int) -> None:
             check(declared, padded + b"\n" + line)
 
 
+def test_a_target_without_a_method_is_no_method_and_route() -> None:
+    """Behind a space at the start of a request, a method is the target."""
+    lines = (
+        b'x - - [30/Jan/2024:18:58:21Z] "GET https://acme.example.com HTTP/2.0" 200 1 "-" "-" 1 0.048 [-] [-]',
+        b'x - acme [11/Sep/2024:06:42:31] " GET / HTTP/1.1" 503 1 "-" "-" 1 231 [-] [-] x',
+    )
+    check(presets()["ingress-nginx"], b"\n".join(lines))
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\x1f", b"\x7f", b"\x80", b"\r", b'"', b" ", "é".encode()])
+@pytest.mark.parametrize("name", ["nginx", "combined", "iis", "caddy"])
+def test_agrees_wherever_a_byte_is(name: str, byte: bytes) -> None:
+    """Those that are seen at once are 16, 32, 64 or 128: a byte of interest is the first and the last of each."""
+    declared = presets()[name]
+    lines = [block_of(declared, seed, 1).rstrip() for seed in range(5)]
+    longest = max(lines, key=len)
+    check(declared, b"\n".join(longest[:at] + byte + longest[at:] for at in range(len(longest) + 1)))
+    check(declared, b"\n".join(longest[:at] + byte * 2 + longest[at + 2 :] for at in range(len(longest))))
+
+
+DURATIONS = (
+    *(
+        "0",
+        "1",
+        "-",
+        "-1",
+        "",
+        ".",
+        "..",
+        "1.",
+        ".5",
+        "1.5",
+        "01.50",
+        "1..5",
+        "1.5.",
+        "1,5",
+        "+1",
+        "1e3",
+        "1E-3",
+        "x",
+        "1x",
+        "/",
+        "0:",
+    ),
+    *(
+        "1.234567",
+        "1.2345675",
+        "1.2345685",
+        "12345678",
+        "1234567.",
+        "123456789",
+        "0.123456",
+        ".1234567",
+        "12.34567",
+        "0.0000005",
+    ),
+    *("86400", "86400.0", "86400.00", "86400.1", "86399.99", "86400.000001", "99999999", "٣"),
+)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "suffix"])
+def test_agrees_on_durations(unit: str) -> None:
+    declared = parse_format(f"""
+    layout = "text"
+    template = "{{time}} {{customer}} {{status}} {{first}} {{second}}"
+    timestamp = {{ value = "time", form = "iso8601" }}
+    customer = {{ value = "customer" }}
+    status = {{ value = "status" }}
+    duration = {{ value = ["first", "second"], unit = "{unit}" }}
+    """)
+    texts = [
+        f"{text}{suffix}"
+        for text in DURATIONS
+        for suffix in (("", "s", "ms", "us") if unit == "suffix" else ("",))
+    ]
+    check(
+        declared,
+        "\n".join(
+            f"2024-09-03T12:00:00Z acme 200 {first} {second}" for first in texts for second in texts
+        ).encode(),
+    )
+
+
+@pytest.mark.parametrize("form", ["iso8601", "clf"])
+def test_agrees_on_dates_that_were_seen_in_another_form(form: str) -> None:
+    declared = parse_format(f"""
+    layout = "text"
+    template = '[{{time}}] {{customer}} {{status}} [{{end}}]'
+    timestamp = {{ value = "time", form = "{form}" }}
+    customer = {{ value = "customer" }}
+    status = {{ value = "status" }}
+    duration = {{ from = "time", to = "end", form = "{"clf" if form == "iso8601" else "iso8601"}" }}
+    """)
+    dates = (
+        "2024-09-03",
+        "03/Sep/2024",
+        "2024-09-31",
+        "31/Sep/2024",
+        "2024/09/03",
+        "03/Sep-2024",
+        "0" * 10,
+        "\0" * 10,
+        "\0" * 11,
+    )
+    times = [
+        f"{date}{sign}12:34:56{zone}"
+        for date in dates
+        for sign in "T :x"
+        for zone in ("", "Z", "+0000", " +0000", "+000", "+0001")
+    ]
+    check(
+        declared,
+        "\n".join(
+            f"[{time}] acme 200 [{end}]" for time in times for end in (*times[::7], "-", time)
+        ).encode(),
+    )
+
+
 # ---- JSON -------------------------------------------------------------------------------------------
 
 DOCUMENT = parse_format("""
@@ -223,6 +341,13 @@ def alike(seed: int) -> bytes:
 def test_agrees_on_documents_that_are_alike(seed: int) -> None:
     """Forget what is known of one document before the next."""
     check(DOCUMENT, alike(seed))
+
+
+def test_agrees_on_documents_that_are_cut() -> None:
+    """What is left of the block is shorter than the text that comes next in the document before."""
+    document = b'{"a":"acme",%s"s":200,"t":"2024-09-03T12:00:00Z"}' % (b" " * 300)
+    for length in range(len(document)):
+        check(DOCUMENT, b"\n".join((document, document[:length], b"x" * 70)))
 
 
 @pytest.mark.parametrize("customer", ["true", "17", '"acme"', '"\\u0061"'])
