@@ -1,4 +1,7 @@
-"""logstats up: the local cloud, until Ctrl-C."""
+"""logstats up: the local cloud, until Ctrl-C.
+
+One module, though long: most of it is what is said on the terminal, which must fit together.
+"""
 
 import datetime as dt
 import json
