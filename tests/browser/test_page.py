@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
+from logstats.models import Customer, DailyStatistics
 from logstats.settings import DatabaseSettings
 from tests.browser.conftest import HOSTILE, LAST_DAY, Api
 from tests.days import insert_day
@@ -64,14 +66,17 @@ def test_the_charts_draw_every_day_and_hatch_those_without_requests(page: Page, 
 
 
 @pytest.fixture(scope="module")
-def untimed(full_database: str) -> str:
-    """A customer with a day of some durations, one of none, one of all, and its last of none."""
+def untimed(full_database: str) -> Iterator[str]:
+    """A customer with a day of some durations, one of none, one of all, and its last of none; gone at the end."""
     engine = create_engine(DatabaseSettings(url=full_database, tls="disable", iam_auth=False))
     for back, durations_us, untimed in ((3, [120_000], 1), (2, [], 5), (1, [250_000, 90_000], 0), (0, [], 2)):
         insert_day(engine, "untimed", LAST_DAY - dt.timedelta(back), durations_us, untimed=untimed)
     insert_day(engine, "never timed", LAST_DAY, [], untimed=1)
+    yield "untimed"
+    with engine.begin() as connection:
+        for table in (DailyStatistics, Customer):
+            connection.execute(sa.delete(table).where(table.customer_id.in_(("untimed", "never timed"))))
     engine.dispose()
-    return "untimed"
 
 
 def test_days_without_durations_are_gaps_in_the_latency_and_dashes_in_the_table(

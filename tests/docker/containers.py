@@ -1,7 +1,6 @@
 """Containers as Lambda runs them: `docker` on the command line, and a way for them to reach the tests' PostgreSQL."""
 
 import contextlib
-import datetime as dt
 import os
 import shutil
 import socket
@@ -90,17 +89,6 @@ class LambdaContainer:
     def run(self, *command: str) -> str:
         """Run a command in it."""
         return docker("exec", self.name, *command)
-
-    def peak_memory(self) -> int:
-        """The most memory that the container has used, in bytes: what its limit is applied to."""
-        with contextlib.suppress(DockerError):
-            return int(self.run("cat", "/sys/fs/cgroup/memory.peak"))
-        return int(self.run("cat", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes"))  # cgroup version 1
-
-    def started_at(self) -> float:
-        """When its process started (`time.time()`)."""
-        text = docker("inspect", "--format", "{{.State.StartedAt}}", self.name).strip()
-        return dt.datetime.fromisoformat(text[:26] + "+00:00").timestamp()
 
     def kill(self) -> None:
         """End it, as Lambda ends an environment."""
