@@ -61,11 +61,11 @@ void days(const uint8_t *data, size_t size) {
     uint8_t *out = NULL;
     CHECK(merged_columns <= 32);
     const int64_t count = rows_merge(data, size, added, 2, repeated, lengths, &out);
-    const uint8_t *at = out;
-    for (uint32_t i = 0; count >= 0 && i < merged_columns; at += lengths[i++]) {
-        total += lengths[i];
+    for (uint32_t i = 0; count >= 0 && i < merged_columns; total += lengths[i++]) {
         if (i + 2 < merged_columns) CHECK(!lengths[i] == !count);
-        if (lengths[i] && i + 2 < merged_columns) CHECK(at[15] == (uint8_t)count && at[14] == (uint8_t)(count >> 8));
+        if (lengths[i] && i + 2 < merged_columns) {
+            CHECK(out[total + 15] == (uint8_t)count && out[total + 14] == (uint8_t)(count >> 8));
+        }
     }
     CHECK(count < 0 || !total == !out);
     kernel_free(out);

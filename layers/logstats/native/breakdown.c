@@ -202,9 +202,10 @@ static int write_bounded(workspace *w, item_reader in, const ranked *last, buffe
 
 /* Bound the routes that the workspace's part holds; they may go into another buffer. */
 static int bound_routes(workspace *w, const buffer **part) {
-    const item_reader in = {.at = w->part.bytes, .end = w->part.bytes + w->part.length, .is_route = 1};
-    const int64_t count = w->part.length ? rank_items(w, in) : 0;
     *part = &w->part;
+    if (!w->part.length) return 0;
+    const item_reader in = {.at = w->part.bytes, .end = w->part.bytes + w->part.length, .is_route = 1};
+    const int64_t count = rank_items(w, in);
     if (count <= MAX_ROUTES) return count < 0 ? (int)count : 0;
     const ranked *routes = (const ranked *)w->ranks.bytes;
     const size_t kept = kept_of(routes, (size_t)count);

@@ -46,6 +46,12 @@ def many(seed: int, count: int, *, routes: int = 20, spread: float = 1.0) -> lis
     ]
 
 
+@pytest.mark.parametrize("parts", range(1, 8))
+def test_a_bounded_sum_of_no_requests_has_its_parts(parts: int) -> None:
+    nothing = encode([], parts)
+    assert native.combine_breakdowns(nothing, nothing, bounded=True) == nothing
+
+
 @given(REQUESTS, REQUESTS, PARTS, PARTS)
 def test_breakdowns_add_up_and_are_subtracted(
     left: list[Seen], right: list[Seen], left_parts: int, right_parts: int
