@@ -28,7 +28,7 @@ def daemon() -> None:
     except DockerError as error:
         if os.environ.get("REQUIRE_DOCKER") == "1":
             pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # in the daemon's own words
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def test_compose_accepts_it() -> None:
     try:
         compose_command()
     except DockerError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # in Docker's own words
     assert "api:" in Compose("config", {"DOCKER_HOST": "unix:///nonexistent.sock"})("config")
 
 

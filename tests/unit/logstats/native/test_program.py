@@ -171,16 +171,22 @@ DURATIONS = (
 )
 
 
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "suffix"])
-def test_agrees_on_durations(unit: str) -> None:
-    declared = parse_format(f"""
+def timed(template: str, form: str, duration: str) -> Format:
+    """Declare a text format by its template, the form of its times, and where the duration comes from."""
+    return parse_format(f"""
     layout = "text"
-    template = "{{time}} {{customer}} {{status}} {{first}} {{second}}"
-    timestamp = {{ value = "time", form = "iso8601" }}
+    template = "{template}"
+    timestamp = {{ value = "time", form = "{form}" }}
     customer = {{ value = "customer" }}
     status = {{ value = "status" }}
-    duration = {{ value = ["first", "second"], unit = "{unit}" }}
+    duration = {{ {duration} }}
     """)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns", "suffix"])
+def test_agrees_on_durations(unit: str) -> None:
+    template = "{time} {customer} {status} {first} {second}"
+    declared = timed(template, "iso8601", f'value = ["first", "second"], unit = "{unit}"')
     texts = [
         f"{text}{suffix}"
         for text in DURATIONS
@@ -196,14 +202,10 @@ def test_agrees_on_durations(unit: str) -> None:
 
 @pytest.mark.parametrize("form", ["iso8601", "clf"])
 def test_agrees_on_dates_that_were_seen_in_another_form(form: str) -> None:
-    declared = parse_format(f"""
-    layout = "text"
-    template = '[{{time}}] {{customer}} {{status}} [{{end}}]'
-    timestamp = {{ value = "time", form = "{form}" }}
-    customer = {{ value = "customer" }}
-    status = {{ value = "status" }}
-    duration = {{ from = "time", to = "end", form = "{"clf" if form == "iso8601" else "iso8601"}" }}
-    """)
+    other = "clf" if form == "iso8601" else "iso8601"
+    declared = timed(
+        "[{time}] {customer} {status} [{end}]", form, f'from = "time", to = "end", form = "{other}"'
+    )
     dates = (
         "2024-09-03",
         "03/Sep/2024",
@@ -344,7 +346,7 @@ def test_agrees_on_documents_that_are_alike(seed: int) -> None:
 
 
 def test_agrees_on_documents_that_are_cut() -> None:
-    """What is left of the block is shorter than the text that comes next in the document before."""
+    """Leave less of the block than the text that comes next in the document before."""
     document = b'{"a":"acme",%s"s":200,"t":"2024-09-03T12:00:00Z"}' % (b" " * 300)
     for length in range(len(document)):
         check(DOCUMENT, b"\n".join((document, document[:length], b"x" * 70)))
