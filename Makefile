@@ -131,8 +131,8 @@ test-fuzz: development  ## Fuzz the kernel and the parsers (clang; FUZZ="1200 fe
 
 .PHONY: test-nightly
 test-nightly: test-kernel test-fuzz  ## Run the property tests at length and 10 000 fault schedules: about an hour
-	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=3600 --durations=5 tests/unit/logstats
-	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --timeout=7200 -m nightly
+	@HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=3600 --durations=5 tests/unit/logstats
+	@HYPOTHESIS_PROFILE=nightly $(PYTEST) --timeout=7200 --dist load --maxschedchunk 1 -m nightly
 	@FAULTS_KILLS=50 $(BIN)/python -m pytest tests/faults/test_faults.py -k kill_9
 
 .PHONY: test-mutations
