@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "values.h"
+
 const uint32_t summary_counts = COUNTS;
 
 int compare_customers(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length) {
@@ -20,7 +22,7 @@ int next_record(record *in, const uint8_t *end) {
     memcpy(&in->header, in->at, sizeof in->header);
     const size_t length = sizeof in->header + (size_t)in->header.customer_length + in->header.histogram_length +
         in->header.breakdown_length;
-    if (left < length) return BATCH_MALFORMED;
+    if (left < length || in->header.day < 0 || in->header.day > LAST_DAY) return BATCH_MALFORMED;
     in->customer = in->at + sizeof in->header;
     in->histogram = in->customer + in->header.customer_length;
     in->breakdown = in->histogram + in->header.histogram_length;

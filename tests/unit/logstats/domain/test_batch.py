@@ -274,6 +274,15 @@ def test_a_cut_batch_is_malformed() -> None:
                 attempt()
 
 
+@pytest.mark.parametrize("day", [-(2**31), -1, 84_006, 2**31 - 1])
+def test_a_day_on_which_no_request_can_be_is_malformed(day: int) -> None:
+    batch = SummaryBatch(packed(b"c", day, [5]))
+    for attempt in (batch.__len__, lambda: batch.copy_rows(1, 1), lambda: batch + batch):
+        with pytest.raises(ValueError, match="malformed"):
+            attempt()
+    assert len(SummaryBatch(packed(b"c", 0, [5]) + packed(b"c", 84_005, [5]))) == 2
+
+
 @pytest.mark.parametrize(
     "batch",
     [
