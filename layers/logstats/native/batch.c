@@ -1,10 +1,9 @@
 /* Batches of summaries: adding two, and rows for PostgreSQL. */
 #include "batch.h"
+#include "values.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "values.h"
 
 const uint32_t summary_counts = COUNTS;
 
