@@ -23,7 +23,11 @@ _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_TRAILER = b"\xff\xff"
 _BATCH_BYTES = 16 << 20
 _PIECE_BYTES = 256 << 10
-_MAKE_PARTITIONS = sa.text("SELECT make_partitions(:days)")
+_MAKE_PARTITIONS = sa.text(
+    "SELECT make_partitions(:days) WHERE EXISTS (SELECT FROM unnest(:days) AS day"
+    " WHERE to_regclass('contributions' || to_char(day, '_YYYY_MM')) IS NULL)"
+)
+"""Does not call the function where there is nothing to make: it waits for others that make partitions, to the end of what they write."""
 _KEEP_PARTITIONS = sa.text("LOCK TABLE ONLY contributions IN ROW EXCLUSIVE MODE")
 """Until the transaction ends: one that is empty, and of a sealed month, may be dropped at any time."""
 _MONTHS = 24
@@ -82,13 +86,15 @@ class StagingPartition(StatelessSinkPartition[Item]):
 
 
 def _in_pieces(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Join small parts: each piece that is written costs as much as many rows."""
+    """Join small parts: each piece that is written costs as much as many rows; large ones are not copied."""
     waiting = bytearray()
     for part in parts:
-        waiting += part
-        if len(waiting) >= _PIECE_BYTES:
-            yield bytes(waiting)
-            waiting.clear()
+        if len(waiting) + len(part) < _PIECE_BYTES:
+            waiting += part
+            continue
+        yield bytes(waiting)
+        yield part
+        waiting.clear()
     yield bytes(waiting)
 
 

@@ -73,7 +73,10 @@ def lock(session: Session, added: Sequence[int], removed: Sequence[int]) -> Chan
     days = defaultdict[int, list[Day]](list)
     for attempt_id, *day in connection.execute(_DAYS, {"attempts": attempts}):
         days[attempt_id].append(Day(*day))
-    stripes.lock_touched(session, attempts, *_outermost(days))
+    if sum(day.rows for each in days.values() for day in each) > _MANY:
+        stripes.lock_all(session)
+    else:
+        stripes.lock_touched(session, attempts, *_outermost(days))
     horizons = connection.execute(_HORIZONS).one_or_none()
     if horizons is None:
         raise IntegrityError("the retention horizon is missing")
@@ -86,6 +89,8 @@ def _outermost(days: Mapping[int, Sequence[Day]]) -> tuple[dt.date, dt.date]:
     return min(dates, default=dt.date.max), max(dates, default=dt.date.min)
 
 
+_MANY = 20 * stripes.STRIPES
+"""Rows that touch every stripe, or all but one: to find out which costs as much as to count them."""
 ADDED, _ATTEMPTS = (sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("added", "attempts"))
 _SINCE, _UNTIL, _HORIZON, _SEALED = (
     sa.bindparam(name, type_=sa.Date) for name in ("since", "until", "horizon", "sealed")

@@ -12,6 +12,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define LIST_LIMIT 64       /* durations kept as a list before they become counters */
 #define DENSE_LIMIT 16384   /* milliseconds counted directly; each has a bucket of its own */
@@ -68,6 +71,12 @@ struct aggregator {
 };
 
 /* ---- Memory ------------------------------------------------------------------------------------ */
+
+#ifdef __GLIBC__
+/* Large blocks go back to the system when they are freed, of the whole process. glibc would keep some of any size that has been
+ * freed once: an ingest of a million customers held a third more. */
+__attribute__((constructor)) static void return_large_blocks(void) { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+#endif
 
 int aggregator_new(const line_format *format, uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed,
                    uint64_t multiplier, aggregator **out) {

@@ -1,5 +1,6 @@
 """Partitions are made by the ingest that first needs them, whoever else does so at the same time."""
 
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -7,6 +8,7 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
+from processor.dataflow import sink
 from processor.ingest import Ingestor
 from tests import tables
 from tests.ingests import ingest
@@ -51,3 +53,15 @@ def test_a_month_that_is_there_costs_an_ingest_no_statement(ingestor: Ingestor, 
         ingest(ingestor, tmp_path / name, [LINE.format(2023, 1)])
         sa.event.remove(ingestor.engine, "before_cursor_execute", count)
     assert [each.count("make_partitions") for each in statements] == [2, 0, 0]
+
+
+def test_who_makes_a_month_does_not_wait_for_those_who_write_to_others(
+    ingestor: Ingestor, tmp_path: Path
+) -> None:
+    ingest(ingestor, tmp_path / "a.log", [LINE.format(2023, 1)])
+    january, february = dt.date(2023, 1, 1), dt.date(2023, 2, 1)
+    with ingestor.engine.begin() as writing, ingestor.engine.begin() as making:
+        writing.execute(sink._MAKE_PARTITIONS, {"days": [january]})
+        making.execute(sa.text("SET LOCAL lock_timeout = '1s'"))
+        making.execute(sink._MAKE_PARTITIONS, {"days": [january, february]})
+    assert ingest(ingestor, tmp_path / "b.log", [LINE.format(2023, 2)]).outcome == "ingested"

@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from logstats.domain.batch import SummaryBatch
 from processor.dataflow import sink
-from processor.ledger import change, customers, merge, subtraction
+from processor.ledger import change, customers, merge, stripes, subtraction
 from tests import oracle, tables
 from tests.logs import as_bytes, random_lines
 from tests.reference import keeping_all
 
+HELD = f"SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND classid = {stripes._CLASS} AND granted"
 LINES = [random_lines(seed, 150, customers=20, days=3) for seed in range(6)]
 
 
@@ -48,6 +49,19 @@ def test_attempts_merged_at_once_count_as_one_after_the_other(
     lines = list(chain.from_iterable(LINES))
     assert tables.statistics(engine) == oracle.statistics(lines)
     assert sum(total for *_, total in tables.customers(engine).values()) == len(lines)
+
+
+@pytest.mark.parametrize("many", [0, 1_000_000])
+def test_who_touches_many_customers_locks_every_stripe_others_only_theirs(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(change, "_MANY", many)
+    with Session(engine) as session, session.begin(), engine.connect() as other:
+        stage(session.connection(), 1, LINES[0])
+        change.lock(session, [1], [])
+        held = other.scalars(sa.text(HELD)).all()
+    assert (len(held) == stripes.STRIPES) is (many == 0)
+    assert held
 
 
 def test_what_is_only_added_never_becomes_an_object_of_python(

@@ -1,7 +1,9 @@
 """The kernel compiles without warnings, for this machine and for those it is deployed to."""
 
+import platform
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,21 @@ def test_a_compiler_error_is_raised(tmp_path: Path, capfd: pytest.CaptureFixture
 
 def test_every_source_is_compiled() -> None:
     assert sorted(build.SOURCES) == sorted(path.name for path in build.HERE.glob("*.c"))
+
+
+_FREES = """
+import psutil, logstats.native
+held = [bytearray(b"1") * (20 << 20) for _ in range(2)]
+before = psutil.Process().memory_info().rss
+while held:
+    held.pop()
+kept = [bytearray(b"1") * (5 << 20) for _ in range(8)][-1]
+print((before - psutil.Process().memory_info().rss) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators do so by themselves")
+def test_large_blocks_go_back_to_the_system() -> None:
+    """Of 40 MB all but 5; glibc would keep them, since it has seen such blocks freed."""
+    child = subprocess.run([sys.executable, "-c", _FREES], check=True, capture_output=True, text=True)
+    assert int(child.stdout) >= 30
