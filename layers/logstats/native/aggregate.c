@@ -74,8 +74,11 @@ struct aggregator {
 
 #ifdef __GLIBC__
 /* Large blocks go back to the system when they are freed, of the whole process. glibc would keep some of any size that has been
- * freed once: an ingest of a million customers held a third more. */
-__attribute__((constructor)) static void return_large_blocks(void) { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
+ * freed once: an ingest of a million customers held a third more. Smaller ones, of which commits need many, it may keep. */
+__attribute__((constructor)) static void return_large_blocks(void) {
+    mallopt(M_MMAP_THRESHOLD, 2 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
+}
 #endif
 
 int aggregator_new(const line_format *format, uint64_t max_rejects, uint64_t max_reject_bytes, uint64_t seed,
