@@ -95,9 +95,10 @@ class Statistics:
         """Divide days by half-hours, and merge these to the periods of a zone."""
         limit = MAX_HOURLY_DAYS if query.interval is Interval.HOUR else MAX_ZONED_DAYS
         utc = utc_days(query.zone, query.days)
-        asked = {**query.parameters, "first": utc.first, "last": utc.last, "limit": limit + 1}
+        most = limit + (query.zone != UTC)  # as many days of another zone are on one more of UTC
+        asked = {**query.parameters, "first": utc.first, "last": utc.last, "limit": most + 1}
         rows = await self._reader.rows(DAILY_BREAKDOWNS, asked, deadline=deadline)
-        if len(rows) > limit:
+        if len(rows) > most:
             raise TooManyDaysError(f"Input should be at most {limit} days with requests from 'from' on")
         days = [(row.date, row.breakdown) for row in rows if row.date is not None]
         revision = rows[0].revision if rows else None

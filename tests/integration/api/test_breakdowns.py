@@ -401,6 +401,23 @@ def test_a_zone_that_half_hours_do_not_fit_is_refused_with_the_reason(
     assert problem["loc"] == ["query", "tz"]
 
 
+def test_as_many_days_are_divided_in_each_zone(
+    app: FastAPI, ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.statistics.query, "MAX_HOURLY_DAYS", 2)
+    days = [dt.date(2024, 9, day) for day in range(1, 6)]
+    ingest(ingestor, tmp_path / "log", lines(requests(8, days, 400)))
+
+    async def main() -> None:
+        async with app.router.lifespan_context(app):
+            for zone in ("UTC", "Europe/Berlin"):
+                asked = f"/customers/cust_1/stats?interval=hour&tz={zone}&from=2024-09-02&to="
+                assert (await ask(app, f"{asked}2024-09-03")).status_code == 200, zone
+                assert "at most 2 days" in (await refused(app, f"{asked}2024-09-04"))["msg"]
+
+    asyncio.run(main())
+
+
 def test_too_much_is_refused_with_the_reason(
     app: FastAPI, ingestor: Ingestor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
