@@ -76,6 +76,24 @@ def test_sql_shows_rows(url: str) -> None:
     assert "None" not in shown
 
 
+def test_sql_shows_lists_of_anything(url: str) -> None:
+    values = "array[DATE '2024-09-03'] AS days, array[1.5, NULL] AS numbers, array['\\x00'::bytea] AS bytes, 'nan'::float8 AS none"
+    (row,) = json.loads(run("sql", f"SELECT {values}", "--database-url", url, "--json").stdout)
+    assert row == {"days": ["2024-09-03"], "numbers": ["1.5", None], "bytes": ["<1 bytes>"], "none": "nan"}
+    assert '["2024-09-03"]' in run("sql", f"SELECT {values}", "--database-url", url).stdout
+
+
+@pytest.mark.parametrize(
+    "query", ["COPY customers TO STDOUT", "SELECT pg_terminate_backend(pg_backend_pid())"]
+)
+def test_sql_that_breaks_its_connection_is_one_line(
+    url: str, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UserError, match=r"\A.+\Z"):
+        run("sql", query, "--database-url", url)
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [
