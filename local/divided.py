@@ -28,7 +28,7 @@ def print_routes(customer: str, routes: Iterable[dict[str, Any]]) -> None:
 
 
 def _print(customer: str, heading: str, named: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    rows = ([Text(name), *(Text(cell(row[field])) for field in _NUMBERS)] for name, row in named)
+    rows = ([Text(name), *(Text(cell(row[field], field)) for field in _NUMBERS)] for name, row in named)
     console().print(table_of(customer, (heading, *(COLUMNS[field] for field in _NUMBERS)), rows))
 
 

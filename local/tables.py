@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -34,6 +35,7 @@ FEWER_COLUMNS = (
 )
 """Those that have room in 80 columns."""
 _PIPE_WIDTH = 100_000
+_THOUSANDTH = Decimal("0.001")
 
 
 def console() -> Console:
@@ -79,7 +81,7 @@ def print_days(
     for field in shown:
         table.add_column(COLUMNS[field].replace("UTC", zone), justify="right", overflow="fold")
     for day in days:
-        table.add_row(*(cell(day[field]) for field in shown))
+        table.add_row(*(cell(day[field], field) for field in shown))
     screen = console()
     width = _width(screen, table)
     if width <= screen.width or shown == list(FEWER_COLUMNS):
@@ -128,10 +130,12 @@ def _text(value: object) -> str:
     return json.dumps(value) if isinstance(value, bool | dict | list) else str(value)
 
 
-def cell(value: object) -> str:
-    """Return a value as a table shows it; a dash for none."""
+def cell(value: object, field: str = "") -> str:
+    """Return a value as a table shows it, an uptime rounded down: 100.000 is what had no server error. A dash for none."""
     if value is None:
         return "-"
+    if field == "uptime_percentage":
+        return str(Decimal(str(value)).quantize(_THOUSANDTH, ROUND_DOWN))
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

@@ -74,8 +74,8 @@ def _totals(answer: dict[str, Any]) -> Table:
     rows = (
         (
             _HEADINGS[field],
-            cell(answer["total"][field]),
-            cell(before[field] if before else None),
+            cell(answer["total"][field], field),
+            cell(before[field] if before else None, field),
             change(changed, answer[changed]) if changed else "",
         )
         for field, changed in _COMPARED.items()
@@ -85,7 +85,7 @@ def _totals(answer: dict[str, Any]) -> Table:
 
 
 def _days(days: list[dict[str, Any]]) -> Table:
-    rows = ([cell(day[field]) for field in _OF_A_DAY] for day in days)
+    rows = ([cell(day[field], field) for field in _OF_A_DAY] for day in days)
     return table_of("", [_HEADINGS[field] for field in _OF_A_DAY], rows)
 
 

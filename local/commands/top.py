@@ -89,4 +89,4 @@ def _show(days: DateRange | None, customers: list[dict[str, Any]], by: str) -> N
 def _cell(field: str, value: Any) -> str | Text:  # noqa: ANN401 - any field's
     if field == "customer_id":
         return Text(visible(value))
-    return change(field, value).removesuffix(" %") if field.startswith("change_") else cell(value)
+    return change(field, value).removesuffix(" %") if field.startswith("change_") else cell(value, field)

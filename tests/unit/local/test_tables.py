@@ -53,6 +53,21 @@ def test_a_terminal_shows_a_table_or_where_it_is_too_narrow_a_value_a_line(termi
     assert len(narrow) == 2 * (len(NAMES) + 1)
 
 
+@pytest.mark.parametrize(
+    ("uptime", "shown"),
+    [
+        (100.0, "100.000"),
+        (99.9999, "99.999"),
+        (1.001, "1.001"),
+        (0.0, "0.000"),
+        (1e-05, "0.000"),
+        (None, "-"),
+    ],
+)
+def test_an_uptime_is_rounded_down(uptime: float | None, shown: str) -> None:
+    assert tables.cell(uptime, "uptime_percentage") == shown
+
+
 @pytest.mark.parametrize("columns", [None, 300, 80, 40])
 def test_no_number_of_a_day_is_cut(terminal: Show, columns: int | None) -> None:
     lines = terminal(columns, "c", DAYS, what=tables.print_days)
