@@ -80,7 +80,10 @@ def install(app: FastAPI, settings: ApiSettings) -> None:
 
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-        return problem(error.status_code, error.detail, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"  # which is answered as GET is (api.requests.ids)
+        return problem(error.status_code, error.detail, headers)
 
     async def unavailable(request: Request, error: Exception) -> Response:
         logger.warning(

@@ -38,5 +38,5 @@ def test_a_database_that_is_away_says_when_to_ask_again(caplog: pytest.LogCaptur
 
 def test_other_refusals_keep_their_status_and_headers() -> None:
     response = answer_to(HTTPException(405, headers={"Allow": "GET"}))
-    assert (response.status_code, response.headers["allow"]) == (405, "GET")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
     assert (response.json()["title"], response.json()["status"]) == ("Method Not Allowed", 405)
