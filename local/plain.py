@@ -1,5 +1,6 @@
 """Typer's commands and groups, with help and errors in plain lines: in a pipe, on any terminal, with or without colours."""
 
+import io
 import os
 import re
 import sys
@@ -22,11 +23,16 @@ def fail(message: str, status: int = 1) -> NoReturn:
 
 
 def require_output() -> None:
-    """Exit with an error if this process was started without a standard output; do without a standard error."""
+    """Exit with an error if this process was started without a standard output; do without a standard error.
+
+    What a standard output that is not UTF-8 cannot say is escaped.
+    """
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the end
     if sys.stdout is None:
         fail("standard output is closed; to see none, send it to /dev/null")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Plain:

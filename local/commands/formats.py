@@ -41,7 +41,7 @@ def list_presets(context: typer.Context) -> None:
 def show(name: Annotated[str, typer.Argument(metavar="NAME", help="A preset.")]) -> None:
     """Print the declaration of a preset: the start of one's own."""
     try:
-        typer.echo(source_of(name), nl=False)
+        typer.echo(source_of(name).encode(), nl=False)  # TOML is UTF-8 everywhere
     except FormatError as error:
         raise UserError(str(error)) from None
 

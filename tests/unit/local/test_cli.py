@@ -195,6 +195,19 @@ def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
     assert re.match(rb"logstats: stdout.*: No space left on device\n", done.stderr)
 
 
+def test_an_output_that_is_not_utf_8_has_what_it_cannot_say_escaped(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("2024-09-03 10:00:00 €é /v1/orders 200 0.1\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+
+    def output(*arguments: str) -> bytes:
+        command = [LOGSTATS, "formats", *arguments]
+        return subprocess.run(command, capture_output=True, env=environment, check=True).stdout
+
+    assert b"\\u20ac\xe9" in output("try", str(log))
+    assert "{…}".encode() in output("show", "combined"), "which is a file of TOML"
+
+
 def test_a_closed_output_is_one_line_and_a_closed_error_output_goes_without() -> None:
     closed = subprocess.run(["sh", "-c", '"$0" formats >&-', LOGSTATS], capture_output=True, check=False)
     assert (closed.returncode, closed.stderr) == (
