@@ -112,6 +112,8 @@ def _show(customer_id: str, by: By, zone: str, found: Any) -> None:  # noqa: ANN
         typer.echo(f"No requests of {visible(customer_id)} on these days.")
     elif by is By.ROUTE:
         divided.print_routes(customer_id, rows)
+        if found["next"] is not None:
+            typer.echo(f"only the first {len(rows):,} routes are shown", err=True)
     elif by is By.STATUS:
         divided.print_statuses(customer_id, rows)
     elif by is By.HOUR:

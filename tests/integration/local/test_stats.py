@@ -164,6 +164,12 @@ def test_days_are_divided_by_hour_route_and_status(divided: str) -> None:
     assert [row[:2] for row in days[3:5]] == [["2024-09-01", "1"], ["2024-09-02", "3"]]
 
 
+@pytest.mark.parametrize(("limit", "told"), [("2", "only the first 2 routes are shown\n"), ("3", "")])
+def test_routes_that_are_left_out_are_told(divided: str, limit: str, told: str) -> None:
+    where = ("--from", "2024-09-01", "--by", "route", "--database-url", divided)
+    assert stats("a/b", *where, "--limit", limit).stderr == told
+
+
 def test_a_table_of_routes_fits_eighty_columns(divided: str) -> None:
     done = CliRunner().invoke(
         app,
