@@ -38,7 +38,7 @@ def print_statuses(customer: str, statuses: list[dict[str, Any]]) -> None:
     shares = [(row, row["total_requests"] / total) for row in statuses]
     rows = (
         (
-            str(row["status"] or "-"),
+            str(row["status"]),
             cell(row["total_requests"]),
             cell(100 * share),
             "█" * round(_BAR * share) or "▏",

@@ -28,7 +28,9 @@ class RouteOfCustomer(RequestStatistics, _Customer):
 class StatusStatistics(BaseModel):
     """The requests with one status code."""
 
-    status: int = Field(description="The status code; 0 if the log has none.", examples=[429], ge=0, le=999)
+    status: int = Field(
+        description="The status code; 499 also where the client was gone.", examples=[429], ge=100, le=599
+    )
     total_requests: Count = Field(description="Requests that were answered with it.", examples=[3])
 
 

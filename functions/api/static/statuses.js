@@ -8,7 +8,6 @@ const LEAST_SHARE = 0.004; // what is rare is still a sliver
 const LABELLED_SHARE = 0.1;
 /** The names of RFC 9110 and RFC 6585; 499 is nginx's. */
 const MEANINGS = {
-  0: "the log has no status",
   200: "OK",
   201: "Created",
   202: "Accepted",
@@ -55,7 +54,7 @@ export async function showStatuses(place, customer, { from, to }, signal) {
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, h("i", { class: `key ${kindOf(status)}`, "aria-hidden": "true" }), codeOf(status)),
+      h("th", { scope: "row" }, h("i", { class: `key ${kindOf(status)}`, "aria-hidden": "true" }), String(status)),
       h("td", {}, MEANINGS[status] ?? ""),
       h("td", {}, h("data", { value: requests, "data-status": status }, count(requests))),
       h("td", {}, share(requests, total)),
@@ -73,16 +72,12 @@ function statusBar(rows, total) {
   const parts = rows.flatMap(({ status }, index) => {
     const part = (100 * shares[index]) / whole;
     const place = { x: `${x}%`, width: `${part}%`, y: 0, height: 24 };
-    const label = shares[index] < LABELLED_SHARE ? [] : [svg("text", { class: "tick", x: place.x, y: 40 }, codeOf(status))];
+    const label = shares[index] < LABELLED_SHARE ? [] : [svg("text", { class: "tick", x: place.x, y: 40 }, String(status))];
     x += part;
     return [svg("rect", { class: `bar ${kindOf(status)}${index % 2 ? " other" : ""}`, ...place }), ...label];
   });
-  const words = rows.map((row) => `${codeOf(row.status)} ${share(row.total_requests, total)}`).join(", ");
+  const words = rows.map((row) => `${row.status} ${share(row.total_requests, total)}`).join(", ");
   return svg("svg", { class: "status-bar", width: "100%", height: 46, role: "img", "aria-label": `Share of each status code: ${words}` }, ...parts);
-}
-
-function codeOf(status) {
-  return status ? String(status) : "none";
 }
 
 function kindOf(status) {
