@@ -30,6 +30,8 @@ def sql(
         except psycopg.Error as error:
             connection.invalidate()  # which may be in a COPY, or lost: it cannot be rolled back
             raise UserError(str(error).splitlines()[0]) from None
+    if as_json and (twice := next((name for name in names if names.count(name) > 1), None)):
+        raise UserError(f"two columns are named {twice}: for --json, name one of them with AS")
     shown = [[_cell(value) for value in row] for row in rows[:_MOST_ROWS]]
     if as_json:
         print(json.dumps([dict(zip(names, row, strict=True)) for row in shown]))

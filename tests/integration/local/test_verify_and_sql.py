@@ -76,6 +76,13 @@ def test_sql_shows_rows(url: str) -> None:
     assert "None" not in shown
 
 
+def test_sql_leaves_no_column_out_of_json(url: str) -> None:
+    query = "SELECT sum(total_requests), sum(server_errors) FROM daily_statistics"
+    assert run("sql", query, "--database-url", url).stdout.startswith("sum\tsum\n")
+    with pytest.raises(UserError, match="two columns are named sum"):
+        run("sql", query, "--database-url", url, "--json")
+
+
 def test_sql_shows_lists_of_anything(url: str) -> None:
     values = "array[DATE '2024-09-03'] AS days, array[1.5, NULL] AS numbers, array['\\x00'::bytea] AS bytes, 'nan'::float8 AS none"
     (row,) = json.loads(run("sql", f"SELECT {values}", "--database-url", url, "--json").stdout)
