@@ -108,8 +108,8 @@ def router(statistics: CachedStatistics, auth: Auth) -> APIRouter:
             headers["Days-Without-Breakdown"] = str(answer.days_without_breakdown)
         if matches(request.headers.get("if-none-match"), answer.etag):
             return Response(status_code=304, headers=headers)
-        if form is Format.CSV:
-            headers["Content-Disposition"] = disposition(customer_id, form)
+        if query.form is Format.CSV:
+            headers["Content-Disposition"] = disposition(customer_id, query.form)
         return Response(answer.body, headers=headers, media_type=MEDIA_TYPES[query.form])
 
     return routes
