@@ -36,7 +36,7 @@ def ingest(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Files, folders, patterns, s3://bucket/key, s3://bucket/prefix/, or - for standard input.",
             callback=not_empty,
         ),

@@ -42,7 +42,7 @@ _LISTENED_SECONDS = 0.2
 def watch(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Files, folders, or patterns.", callback=not_empty),
+        typer.Argument(metavar="SOURCE", help="Files, folders, or patterns.", callback=not_empty),
     ],
     every: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="From one round to the next.")
