@@ -19,6 +19,7 @@ from local.commands.reading import (
     FormatOption,
     NameOption,
     RotatedOption,
+    SummariesOption,
     ZoneOption,
     not_empty,
 )
@@ -54,7 +55,7 @@ def watch(
     name: NameOption = None,
     *,
     rotated: RotatedOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each summary as one line of JSON.")] = False,
+    as_json: SummariesOption = False,
 ) -> None:
     """Ingest the files that are new or have grown, until Ctrl-C.
 
