@@ -174,7 +174,8 @@ def _values(rng: random.Random, declared: Format, *, odd: bool) -> dict[str, str
         put(declared.request.method, choose(METHODS[:2], METHODS).strip())
         put(declared.request.target, address)
         put(declared.request.value, choose(METHODS[:2], METHODS), address, choose(PROTOCOLS[:2], PROTOCOLS))
-    for name, globs in declared.only.items():
+    asked = [(name, globs) for name, globs in declared.only.items() if name not in values or globs != ("*",)]
+    for name, globs in asked:
         put(name, rng.choice(globs).replace("*", rng.choice(("", "GET.X", "ü"))).replace("?", "x"))
     for name in list(values):
         if odd and rng.random() < 0.05:
