@@ -28,6 +28,11 @@ JSON = b'{"a": 1}\n'
         (COMBINED + INGRESS, "ingress-nginx"),
         (COMBINED + b' 7 "api@docker" "http://10.0.3.17:8080" 48ms', "traefik-clf"),
         (COMBINED + b" - something else", "combined"),
+        (COMBINED + b" 48250 www.example.com", "combined"),  # %D, not $request_time
+        (COMBINED + b" 512 0.131", "combined"),  # $request_length before it
+        (COMBINED + b" 60.000 -", "nginx"),
+        (COMBINED.replace(b"Agent/1 [en]", b"curl/8.0"), "combined"),
+        (COMBINED.partition(b' "-"')[0] + b" 01= 02=", "aws-apigateway-clf"),
     ],
 )
 def test_of_formats_that_are_alike_the_one_that_says_more(line: bytes, preset: str) -> None:
