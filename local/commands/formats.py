@@ -14,6 +14,7 @@ from logstats.domain.format import PATH, TARGET, Format
 from logstats.domain.reader import Request
 from logstats.formats import FormatError, customised, load, presets, source_of
 from logstats.formats.detection import SAMPLE_BYTES, Reading, best, nearest, readings
+from logstats.native.program import compile_format
 
 _NOBODY = "-"
 _TEXT_SHOWN = 200
@@ -64,6 +65,7 @@ def try_format(
     try:
         chosen, declared = load(name or _detect(file, start, complete=complete, quiet=as_json))
         read_as = customised(declared, customer, zone)
+        compile_format(read_as)  # which refuses what the kernel cannot hold
         tried = try_lines(read_as, start, lines, complete=complete)
     except FormatError as error:
         raise UserError(str(error)) from None

@@ -214,3 +214,11 @@ def test_texts_of_users_are_neither_markup_nor_control(tmp_path: Path) -> None:
     assert "[red]c\\u2028" in shown
     assert "/\\ue000" in shown
     assert "\\x1b[2J [bold]" in shown
+
+
+def test_a_declaration_that_no_ingest_takes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(source_of("kong").replace('"json"\n', '"json"\nskip = [' + '"#", ' * 256 + "]\n"))
+    assert refusal("try", str(SAMPLES / "kong-json.log"), "--format", str(path)).startswith(
+        "a text or a list of the format is too long"
+    )
