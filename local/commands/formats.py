@@ -9,7 +9,7 @@ from local.commands.reading import CustomerOption, FormatOption, ZoneOption
 from local.errors import UserError
 from local.plain import Command, Group
 from local.tables import console
-from local.trial import read_start, table_of, try_lines
+from local.trial import latest_of, read_start, table_of, try_lines
 from logstats.domain.format import PATH, TARGET, Format
 from logstats.domain.reader import Request
 from logstats.formats import FormatError, customised, load, presets, source_of
@@ -66,7 +66,7 @@ def try_format(
         chosen, declared = load(name or _detect(file, start, complete=complete, quiet=as_json))
         read_as = customised(declared, customer, zone)
         compile_format(read_as)  # which refuses what the kernel cannot hold
-        tried = try_lines(read_as, start, lines, complete=complete)
+        tried = try_lines(read_as, start, lines, latest_of(file), complete=complete)
     except FormatError as error:
         raise UserError(str(error)) from None
     if as_json:
