@@ -219,6 +219,8 @@ def changed(document: dict[str, Any], **values: object) -> str:
         ("aws-apigateway-clf", APIGATEWAY.replace("GET", "GET GET"), request(*A, None, "/a")),
         ("aws-apigateway-clf", APIGATEWAY.replace("GET", "GET ANY") + " -", request(*A, None, "/a")),
         ("aws-apigateway-clf", APIGATEWAY.replace("/a", "$default"), request(*A, None)),
+        ("aws-alb", ALB_OF_2016.replace(" 200 200 ", " 000 - "), request("acme", 499, 48_000, "/a")),
+        ("aws-alb", ALB_OF_2016.replace("GET https://acme.example.com:443/a HTTP/1.1", "- - - "), request("-", 200, 48_000)),
         ("aws-alb", ALB_OF_2016, request("acme", 200, 48_000, "/a")),
         ("haproxy", HAPROXY, request("-", 200, 48_000, "/a")),
         ("haproxy", HAPROXY.replace('"GET', '{acme|x} {y} "GET'), request(*A, 48_000, "/a")),
