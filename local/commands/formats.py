@@ -74,7 +74,7 @@ def try_format(
     else:
         console().print(table_of(tried))
     customers = {each.verdict.customer_id for each in tried if isinstance(each.verdict, Request)}
-    if not customers:
+    if not customers and name:
         raise typer.Exit(1)
     if customers == {_NOBODY}:
         typer.echo(f"No line has a customer; say with --customer where it is: {_places(read_as)}.", err=True)

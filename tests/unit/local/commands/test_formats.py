@@ -251,3 +251,10 @@ def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(UserError, match="standard input is closed"):
         trial.read_start("-", 10)
+
+
+def test_a_log_that_is_recognised_may_begin_with_comments_only(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"# comment\n" * 10 + (SAMPLES / "iis-w3c.log").read_bytes())
+    assert run("try", str(path)).exit_code == 0
+    assert run("try", str(path), "--format", "iis").exit_code == 1  # it reads none of these lines
