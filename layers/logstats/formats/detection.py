@@ -154,7 +154,10 @@ def _are_whole(declared: Format, reader: Reader, timed: list[bytes]) -> bool:
     if not timed or declared.duration is None or declared.duration.unit != "s":
         return False
     names = declared.duration.value or ()
-    return not any("." in (reader.values(line).get(name) or "") for line in timed for name in names)
+    try:
+        return not any("." in (reader.values(line).get(name) or "") for line in timed for name in names)
+    except LayoutError:  # its columns were named by a line before the last that names them
+        return False
 
 
 def _length(declared: Format, reader: Reader, line: bytes) -> int:

@@ -78,6 +78,13 @@ def test_lines_that_are_skipped_decide_nothing() -> None:
     assert detect(header + b"2024-09-03 00:00:00 GET /a acme 200 12\n", complete=True) == "iis"
 
 
+def test_columns_may_be_named_anew() -> None:
+    first = b"#Fields: date time cs-method cs-uri-stem sc-status time-taken x-host-header\n2024-09-03\t00:00:00\tGET\t/a\t200\t%b\ta\n"
+    later = b"#Fields: date time sc-status time-taken\n2024-09-03\t00:00:00\t200\t1.5\n"
+    for seconds in (b"0.5", b"5"):
+        assert detect(first % seconds + later, complete=True) == "aws-cloudfront"
+
+
 def test_what_each_preset_reads() -> None:
     found = {
         each.name: each for each in readings(NATIVE * 3 + NATIVE.replace(b"0.1", b"-") + JSON, complete=True)
