@@ -13,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from api.app import app_from_environment
 from api.settings import ApiSettings
-from local.errors import UserError
+from local.errors import UsageError, UserError
 from logstats.settings import DatabaseSettings, SettingsError, load
 
 _POOL_SIZE = 8
@@ -26,11 +26,11 @@ def set_environment(database: DatabaseSettings, allowed_hosts: list[str]) -> Non
     Raises
     ------
     UserError
-        If a setting of the API, or a host, is malformed.
+        If a setting of the API is malformed; a `UsageError` if a host is.
     """
     for name in allowed_hosts:
         if "*" in name.removeprefix("*.") and name != "*":
-            raise UserError(f"--allowed-host {name}: give a name, *.example.org, or *")
+            raise UsageError(f"--allowed-host {name}: give a name, *.example.org, or *")
     os.environ[_HOSTS] = json.dumps(["localhost", "127.0.0.1", "[::1]", *allowed_hosts])
     os.environ.setdefault("API_POOL_SIZE", str(_POOL_SIZE))
     os.environ["API_AUTH"] = "none"  # no gateway in front; it listens on 127.0.0.1 unless told otherwise

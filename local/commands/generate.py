@@ -10,7 +10,7 @@ from typer import Option
 
 from local.commands.output import open_output
 from local.display import progress_bar
-from local.errors import UserError
+from local.errors import UsageError
 from local.generator import Traffic
 
 _END = dt.datetime(2024, 10, 3)  # noqa: DTZ001 - only its date counts
@@ -43,7 +43,7 @@ def generate(
     try:
         traffic = Traffic(seed, end.date(), days, customers)
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UsageError(str(error)) from None
     with open_output(output) as file:
         show = bool(output) or not file.isatty()
         with progress_bar("Generating", lines) if show else nullcontext(lambda _: None) as progress:

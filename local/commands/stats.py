@@ -17,9 +17,9 @@ from api.statistics.zones import UTC, UnsupportedOffsetError, ZoneName, check_of
 from local import divided
 from local.commands.answers import read, with_reader
 from local.commands.database import DatabaseUrlOption, open_database
-from local.commands.values import FirstDayOption, LastDayOption, days, valid
+from local.commands.values import AnswerOption, FirstDayOption, LastDayOption, days, valid
 from local.display import visible
-from local.errors import UserError
+from local.errors import UsageError
 from local.sparklines import print_sparklines
 from local.tables import print_days
 
@@ -58,9 +58,7 @@ def stats(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many routes at most.")] = 100,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
-    ] = False,
+    as_json: AnswerOption = False,
     database_url: DatabaseUrlOption = None,
 ) -> None:
     """Show a customer by day, by hour, by route or by status code."""
@@ -86,12 +84,12 @@ def stats(
 
 
 def _order(by: By, sort: str | None) -> Order:
-    """Return the order of routes; a `UserError` if it is none, or there are no routes."""
+    """Return the order of routes; a `UsageError` if it is none, or there are no routes."""
     if sort is not None and by is not By.ROUTE:
-        raise UserError("--sort: give --by route too.")
+        raise UsageError("--sort: give --by route too.")
     order = Order.parse(sort or _DEFAULT_SORT)
     if order.field not in (fields := ("route", *NUMBERS)):
-        raise UserError(f"--sort {sort}: give one of {', '.join(fields)}, with - before it for descending.")
+        raise UsageError(f"--sort {sort}: give one of {', '.join(fields)}, with - before it for descending.")
     return order
 
 
@@ -99,11 +97,11 @@ def _check_zone(by: By, zone: str, first: dt.date, last: dt.date | None) -> None
     if zone == UTC:
         return
     if by in (By.ROUTE, By.STATUS):
-        raise UserError(f"--tz: with --by {by} days are those of UTC.")
+        raise UsageError(f"--tz: with --by {by} days are those of UTC.")
     try:
         check_offsets(zone, first, last or dt.date.max)
     except UnsupportedOffsetError as error:
-        raise UserError(f"--tz: {error}.") from None
+        raise UsageError(f"--tz: {error}.") from None
 
 
 def _show(customer_id: str, by: By, zone: str, found: Any) -> None:  # noqa: ANN401 - a list, or a page of rows

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from api.app import create_app
 from api.settings import ApiSettings
 from local.cli import app
-from local.errors import UserError
+from local.errors import UsageError, UserError
 from logstats.settings import DatabaseSettings
 from processor.ingest import Ingestor
 from tests.asgi import ask
@@ -217,6 +217,6 @@ def test_days_without_a_breakdown_are_told_beside_the_answer(url: str, by: str) 
 )
 def test_wrong_options_are_told_before_a_database_is_opened(arguments: list[str], message: str) -> None:
     error = stats("cust_1", "--from", "2024-09-01", *arguments).exception
-    assert isinstance(error, UserError)
+    assert isinstance(error, UsageError)
     assert str(error).startswith(message)
     assert "\n" not in str(error)

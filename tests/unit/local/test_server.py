@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from local import server
-from local.errors import UserError
+from local.errors import UsageError
 from logstats.settings import DatabaseSettings
 
 DATABASE = DatabaseSettings(url="postgresql://u@127.0.0.1:1/n", tls="disable", iam_auth=False)
@@ -56,5 +56,5 @@ def test_it_answers_for_this_machine_and_for_hosts_that_are_allowed(
 
 @pytest.mark.parametrize("name", ["a*", "*a", "*.*"])
 def test_a_malformed_host_is_an_error(name: str) -> None:
-    with pytest.raises(UserError, match="--allowed-host"):
+    with pytest.raises(UsageError, match="--allowed-host"):
         status("localhost", name)
