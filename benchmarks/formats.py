@@ -11,7 +11,7 @@ from uuid import UUID
 from blake3 import blake3
 
 from benchmarks.figures import renew, table
-from benchmarks.run import NAMES, PAGE, compare, kept, log, machine, median_of, section
+from benchmarks.run import NAMES, PAGE, Results, compare, kept, log, machine, median_of, section
 from logstats.formats import presets
 from logstats.native import Aggregator, compile_format
 from processor.reading.lines import BLOCK_BYTES
@@ -121,7 +121,7 @@ def main() -> None:
     introduction = f"{machine()} {'GoAccess is not installed, so it is left out.' if absent else ''}".rstrip()
     aims: list[Sequence[str]] = [("", "against", "times as fast", "times less CPU", "aim")]
     costs: list[Sequence[str]] = [("", "read", "BLAKE3", "parse")]
-    sections = []
+    logs: dict[str, Results] = {}
     for suffix, (template, peers) in AIMS.items():
         path = log_of(suffix, template, options.lines)
         costs.append((suffix[1:], *parts(path, options.runs)))
@@ -129,7 +129,7 @@ def main() -> None:
             contenders = [("ours", 2), *(peer for peer in others if peer not in absent)]
             results = compare(contenders, each, options.runs, digests)
             name = each.name.partition(".")[2]
-            sections.append(section(f"{name}, {each.stat().st_size / 1e6:,.0f} MB", options.lines, results))
+            logs[f"{name}, {each.stat().st_size / 1e6:,.0f} MB"] = results
             ours, *theirs = results.values()
             for peer, other in zip(contenders[1:], theirs, strict=True):
                 times = [f"{median_of(other, key) / median_of(ours, key):.1f}" for key in ("seconds", "cpu")]
@@ -138,7 +138,8 @@ def main() -> None:
     floor = (
         "CPU seconds that one core takes to read a log from the page cache, to digest it, and to parse it:"
     )
-    page = "\n\n".join((introduction, table(*aims), floor, table(*costs), *sections))
+    every = section("Each log", options.lines, *logs.values(), names=[*logs])
+    page = "\n\n".join((introduction, table(*aims), floor, table(*costs), every))
     renew(PAGE, page, "formats")
     print(page)
 

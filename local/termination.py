@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def stopped_by_exception() -> Iterator[None]:
     A SIGHUP becomes a SIGTERM first, so that a server within, which knows only that one, ends too.
     """
     with _handling(signal.default_int_handler):
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.default_int_handler:
+        if signal.getsignal(signal.SIGHUP) is signal.default_int_handler:
             signal.signal(signal.SIGHUP, lambda _number, _frame: signal.raise_signal(signal.SIGTERM))
         yield
 
@@ -63,8 +63,9 @@ def _handling(handler: Any) -> Iterator[None]:  # noqa: ANN401 - a function or o
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread receives signals, or may choose what they do
         return
-    hangup = getattr(signal, "SIGHUP", None)  # that `nohup` has it ignored is what its caller wants
-    told = [each for each in _STOPPING if each != hangup or signal.getsignal(each) != signal.SIG_IGN]
+    told = list(_STOPPING)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # `nohup` has it ignored, as its caller wants
+        told.remove(signal.SIGHUP)
     previous = {number: signal.signal(number, handler) for number in told}
     try:
         yield

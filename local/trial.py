@@ -2,13 +2,14 @@
 
 import datetime as dt
 import sys
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import IO, Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -56,7 +57,7 @@ def read_start(file: str, lines: int) -> tuple[bytes, bool]:
 
     text, most = bytearray(), max(SAMPLE_BYTES, lines * (MAX_LINE_BYTES + 2))
     try:
-        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stored:
+        with _opened(file) as stored:
             for block in _plain_text(file, stored):
                 text += block
                 if len(text) > SAMPLE_BYTES and (len(text) > most or text.count(b"\n") >= lines):
@@ -68,7 +69,19 @@ def read_start(file: str, lines: int) -> tuple[bytes, bool]:
     return bytes(text), True
 
 
-def _plain_text(file: str, stored: BinaryIO) -> Iterator[bytes]:
+def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
+    if file == "-":
+        if sys.stdin is None:
+            raise UserError("-: standard input is closed")
+        return nullcontext(sys.stdin.buffer)
+    if Path(file).is_fifo():
+        from local.pipes import opened  # noqa: PLC0415 - slow to import, rarely asked for
+
+        return opened(file)
+    return Path(file).open("rb")
+
+
+def _plain_text(file: str, stored: IO[bytes]) -> Iterator[bytes]:
     """Yield the plain text of a file, or of stdin; its first bytes tell how it is compressed."""
     from processor.reading.compression import compression_of, decompress  # noqa: PLC0415 - to show or list, none of it is needed
 
@@ -78,11 +91,19 @@ def _plain_text(file: str, stored: BinaryIO) -> Iterator[bytes]:
     return decompress(compression, all_blocks, SAMPLE_BYTES, file) if compression else all_blocks
 
 
-def try_lines(declared: Format, start: bytes, lines: int, *, complete: bool) -> list[Tried]:
-    """Return what the first lines come to; a blank line is none."""
+def latest_of(file: str) -> int:
+    """Return the last second, since 1970, that a request in a file can have when it is ingested."""
+    from processor.reading.readable import LATE  # noqa: PLC0415 - to list the presets, none of it is needed
+
+    written = Path(file).stat().st_mtime if Path(file).is_file() else time.time()
+    return int(written + LATE.total_seconds())
+
+
+def try_lines(declared: Format, start: bytes, lines: int, latest: int, *, complete: bool) -> list[Tried]:
+    """Return what the first lines come to, of which none is after `latest`; a blank line is none."""
     reader = Reader(declared)
     numbered = enumerate(whole_lines(start, complete=complete)[:lines], 1)
-    verdicts = ((number, line, reader.read(line)) for number, line in numbered)
+    verdicts = ((number, line, reader.read(line, latest)) for number, line in numbered)
     return [Tried(number, line, verdict) for number, line, verdict in verdicts if verdict is not None]
 
 

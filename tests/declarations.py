@@ -42,7 +42,7 @@ ADDRESSES = (
     "https://acme.example.com", "http://u:p@globex.example.com:8080?key=k2&key=k3", "http://[2001:db8::7]:80/x", "HTTP://h/",
     "acme.example.com:443", "user@host:1/path", "[::1]:80", "[::1", "a.b.c", ".", "..", "/?key", "/?key=&key=2", "/?xkey=1&key=3",
     "/#?key=4", "?key=5", "*", "-", "", "http:///x", "http://#f", "1http://x/", "h+t.t-p://x.y/z", "://x", "http:/x", "//x/y",
-    "EXAMPLE\\acme", "arn:aws:iam::111122223333:user/acme", "acme|b|c", "|", "/a/b/c/", "/\x7f", "/ü/é", "/?key=ü", "/\u0085", "@", "a@b@c.d:5",
+    "EXAMPLE\\acme", "arn:aws:iam::111122223333:user/acme", "acme|b|c", "|", "/a/b/c/", "/\x7f", "/ü/é", "/?key=ü", "/\u0085", "@", "a@b@c.d:5", "- -", "a b@c.d/e f",
     '/a\\"b', '"quoted"', '"', '""', "x" * 255 + ".y", "/" + "x" * 256, "é" * 255, "é" * 256,
 )  # fmt: skip
 METHODS = ("GET ", "POST ", "", "GET", " ", "- ")
@@ -174,7 +174,8 @@ def _values(rng: random.Random, declared: Format, *, odd: bool) -> dict[str, str
         put(declared.request.method, choose(METHODS[:2], METHODS).strip())
         put(declared.request.target, address)
         put(declared.request.value, choose(METHODS[:2], METHODS), address, choose(PROTOCOLS[:2], PROTOCOLS))
-    for name, globs in declared.only.items():
+    asked = [(name, globs) for name, globs in declared.only.items() if name not in values or globs != ("*",)]
+    for name, globs in asked:
         put(name, rng.choice(globs).replace("*", rng.choice(("", "GET.X", "ü"))).replace("?", "x"))
     for name in list(values):
         if odd and rng.random() < 0.05:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from logstats.domain.breakdown import Breakdown
 from logstats.models import Attempt, AttemptPart, Contribution, Customer, DailyStatistics, LogObject
+from migrate.revision import current
 from tests import oracle
 from tests.oracle import Statistics
 
@@ -37,7 +38,7 @@ def statistics(engine: sa.Engine, prefix: str = "") -> Statistics:
                 "duration_p95": _seconds(row.duration_p95_us),
                 "duration_p99": _seconds(row.duration_p99_us),
                 "duration_max": _seconds(row.duration_max_us),
-                "breakdown": row.breakdown and _breakdown(Breakdown.decode(row.breakdown)),
+                "breakdown": row.breakdown and _breakdown(Breakdown(row.breakdown)),
             }
             for row in session.scalars(
                 sa.select(DailyStatistics).where(
@@ -117,6 +118,11 @@ def wait_for_waiting(engine: sa.Engine, sessions: int = 1) -> None:
         while connection.scalar(waiting) != sessions:
             assert time.monotonic() < deadline, f"{sessions} sessions never wait for locks"
             time.sleep(0.02)
+
+
+def schema_revision(engine: sa.Engine) -> str | None:
+    with engine.connect() as connection:
+        return current(connection)
 
 
 def revisions(engine: sa.Engine) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -69,7 +70,13 @@ def create_app(database: DatabaseSettings, settings: ApiSettings) -> FastAPI:
 
 
 class Api(FastAPI):
-    """FastAPI with the request's id around everything, the answer to an unexpected error too."""
+    """FastAPI with the request's id around everything, the answer to an unexpected error too, and documented errors."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, with the form of the errors, which no route returns itself."""
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("Problem", problems.Problem.model_json_schema())
+        return document
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what answers requests."""

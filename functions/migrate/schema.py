@@ -5,11 +5,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from migrate import grants, indexes, partitions
-from migrate.revision import MIGRATION_LOCK, NEW_REVISIONS
+from migrate.revision import MIGRATION_LOCK, NEW_REVISIONS, current
 
 
 class NewerSchemaError(Exception):
@@ -34,12 +33,6 @@ def head() -> str:
     return revision
 
 
-def current(engine: sa.Engine) -> str | None:
-    """Return the revision that a database has, or None if it has no schema yet."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
 def upgrade(engine: sa.Engine) -> tuple[str | None, str]:
     """Run the missing migrations and grant the roles their rights, in one transaction, one caller at a time.
 
@@ -58,7 +51,7 @@ def _migrate(engine: sa.Engine) -> tuple[str | None, str]:
         connection.execute(sa.text("SET LOCAL lock_timeout = 0"))  # and so does waiting for another run
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         connection.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
-        before = MigrationContext.configure(connection).get_current_revision()
+        before = current(connection)
         config = _config()
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if before is not None and before not in known:

@@ -23,7 +23,7 @@ def check_size(log: ReadableLog, cores: int, deadline: Deadline) -> None:
     if needed > deadline.whole:
         raise TooLargeError(
             f"{log.size:,} bytes need about {needed:.0f} s, and the function has {max(deadline.whole, 0):.0f} s;"
-            f" ingest it from a machine without a time limit: logstats ingest 's3://{log.bucket}/{log.key}'"
+            f" backfill it (docs/runbook.md), or where the database can be reached: logstats ingest 's3://{log.bucket}/{log.key}'"
         )
     if needed > deadline.remaining():
         raise DeadlineError(

@@ -9,11 +9,12 @@ from local.commands.reading import CustomerOption, FormatOption, ZoneOption
 from local.errors import UserError
 from local.plain import Command, Group
 from local.tables import console
-from local.trial import read_start, table_of, try_lines
+from local.trial import latest_of, read_start, table_of, try_lines
 from logstats.domain.format import PATH, TARGET, Format
 from logstats.domain.reader import Request
 from logstats.formats import FormatError, customised, load, presets, source_of
 from logstats.formats.detection import SAMPLE_BYTES, Reading, best, nearest, readings
+from logstats.native.program import compile_format
 
 _NOBODY = "-"
 _TEXT_SHOWN = 200
@@ -64,7 +65,8 @@ def try_format(
     try:
         chosen, declared = load(name or _detect(file, start, complete=complete, quiet=as_json))
         read_as = customised(declared, customer, zone)
-        tried = try_lines(read_as, start, lines, complete=complete)
+        compile_format(read_as)  # which refuses what the kernel cannot hold
+        tried = try_lines(read_as, start, lines, latest_of(file), complete=complete)
     except FormatError as error:
         raise UserError(str(error)) from None
     if as_json:
@@ -72,7 +74,7 @@ def try_format(
     else:
         console().print(table_of(tried))
     customers = {each.verdict.customer_id for each in tried if isinstance(each.verdict, Request)}
-    if not customers:
+    if not customers and name:
         raise typer.Exit(1)
     if customers == {_NOBODY}:
         typer.echo(f"No line has a customer; say with --customer where it is: {_places(read_as)}.", err=True)

@@ -15,6 +15,7 @@ from local.commands.reading import (
     FormatOption,
     NameOption,
     RotatedOption,
+    SummariesOption,
     ZoneOption,
     not_empty,
 )
@@ -36,7 +37,7 @@ def ingest(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Files, folders, patterns, s3://bucket/key, s3://bucket/prefix/, or - for standard input.",
             callback=not_empty,
         ),
@@ -61,7 +62,7 @@ def ingest(
     again: Annotated[
         bool, typer.Option("--again", help="Read it again, though this content counts already.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each summary as one line of JSON.")] = False,
+    as_json: SummariesOption = False,
 ) -> None:
     """Ingest log objects into the daily statistics.
 

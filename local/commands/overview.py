@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.table import Table
@@ -11,7 +11,7 @@ from rich.text import Text
 from api.fleet.overview import OverviewQuery
 from local.commands.answers import read
 from local.commands.database import DatabaseUrlOption, open_database
-from local.commands.values import LastDayOption, NewestDayOption, newest_days
+from local.commands.values import AnswerOption, LastDayOption, NewestDayOption, newest_days
 from local.display import visible
 from local.tables import COLUMNS, cell, change, console, table_of
 
@@ -42,9 +42,7 @@ def overview(
     *,
     first: NewestDayOption = None,
     last: LastDayOption = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
-    ] = False,
+    as_json: AnswerOption = False,
     database_url: DatabaseUrlOption = None,
 ) -> None:
     """Show all customers over some days, against the days before."""

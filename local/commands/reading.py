@@ -37,3 +37,4 @@ RotatedOption = Annotated[
     bool,
     typer.Option("--rotated", help="Know files by how they begin: for logs that are renamed, or compressed."),
 ]
+SummariesOption = Annotated[bool, typer.Option("--json", help="Print each summary as one line of JSON.")]

@@ -17,7 +17,7 @@ from api.statistics.zones import UTC, UnsupportedOffsetError, ZoneName, check_of
 from local import divided
 from local.commands.answers import read, with_reader
 from local.commands.database import DatabaseUrlOption, open_database
-from local.commands.values import FirstDayOption, LastDayOption, days, valid
+from local.commands.values import AnswerOption, FirstDayOption, LastDayOption, days, valid
 from local.display import visible
 from local.errors import UsageError
 from local.sparklines import print_sparklines
@@ -58,9 +58,7 @@ def stats(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many routes at most.")] = 100,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
-    ] = False,
+    as_json: AnswerOption = False,
     database_url: DatabaseUrlOption = None,
 ) -> None:
     """Show a customer by day, by hour, by route or by status code."""

@@ -15,7 +15,7 @@ from api.fleet.sort_keys import SORT_FIELDS
 from api.requests.parameters import end_of
 from local.commands.answers import read
 from local.commands.database import DatabaseUrlOption, open_database
-from local.commands.values import LastDayOption, NewestDayOption, newest_days
+from local.commands.values import AnswerOption, LastDayOption, NewestDayOption, newest_days
 from local.display import visible
 from local.errors import UsageError
 from local.tables import COLUMNS, cell, change, console, table_of
@@ -49,9 +49,7 @@ def top(
     ] = "server_errors",
     reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1_000, help="How many customers.")] = 20,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line: exactly what the API answers.")
-    ] = False,
+    as_json: AnswerOption = False,
     database_url: DatabaseUrlOption = None,
 ) -> None:
     """Show customers over some days, worst first or in another order."""

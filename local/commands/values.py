@@ -29,6 +29,7 @@ LastDayOption = Annotated[
     str | None,
     typer.Option("--to", metavar="DATE", show_default=False, help="Last day; without it, all later days."),
 ]
+AnswerOption = Annotated[bool, typer.Option("--json", help="Print one line: exactly what the API answers.")]
 
 
 def days(first: str, last: str | None) -> tuple[dt.date, dt.date | None]:

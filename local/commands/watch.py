@@ -19,6 +19,7 @@ from local.commands.reading import (
     FormatOption,
     NameOption,
     RotatedOption,
+    SummariesOption,
     ZoneOption,
     not_empty,
 )
@@ -42,7 +43,7 @@ _LISTENED_SECONDS = 0.2
 def watch(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Files, folders, or patterns.", callback=not_empty),
+        typer.Argument(metavar="SOURCE", help="Files, folders, or patterns.", callback=not_empty),
     ],
     every: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="From one round to the next.")
@@ -54,7 +55,7 @@ def watch(
     name: NameOption = None,
     *,
     rotated: RotatedOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each summary as one line of JSON.")] = False,
+    as_json: SummariesOption = False,
 ) -> None:
     """Ingest the files that are new or have grown, until Ctrl-C.
 

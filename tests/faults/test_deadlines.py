@@ -218,7 +218,7 @@ def test_what_the_whole_time_would_do_for_is_left_to_the_next_delivery(log: Loca
     check_size(big, 4, deadline)
     with pytest.raises(DeadlineError, match="need about 100 s, and only 50 s are left; the next delivery"):
         check_size(big, 1, deadline)
-    with pytest.raises(TooLargeError, match="need about 100 s, and the function has 60 s; ingest it from"):
+    with pytest.raises(TooLargeError, match="need about 100 s, and the function has 60 s; backfill it"):
         check_size(big, 1, Deadline(time.monotonic() + 50, 60))
 
 

@@ -48,7 +48,7 @@ def _keys(days: Columns) -> dict[str, Column]:
 
 
 def _changes(now: Columns, before: Columns) -> dict[str, Column]:
-    """Return what orders as each field of `changes.changes` does."""
+    """Return what orders as each field of `rows.changes` does."""
 
     def ratio(column: str) -> Column:
         return _double(now[column] - before[column]) / sa.func.nullif(_double(before[column]), 0)

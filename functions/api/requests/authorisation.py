@@ -137,4 +137,4 @@ def check(app: FastAPI) -> None:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if not isinstance(route, RuledRoute) or not isinstance(getattr(route, "rule", None), Rule):
-            raise TypeError(f"{context.path or route} declares no rule: see api.authorisation")
+            raise TypeError(f"{context.path or route} declares no rule: see {__name__}")

@@ -46,7 +46,7 @@ class ProblemResponse(JSONResponse):
 def _documented(
     status: int, description: str, headers: dict[str, Any] | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    content = {ProblemResponse.media_type: {"schema": Problem.model_json_schema()}}
+    content = {ProblemResponse.media_type: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
     return {status: {"description": description, "content": content, "headers": headers or {}}}
 
 

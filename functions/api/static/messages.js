@@ -47,7 +47,7 @@ function showError(place, error, again) {
 
 const SIGNED =
   "Where the API takes requests signed with AWS credentials (IAM), a page cannot make them: " +
-  "use curl --aws-sigv4, or deploy with -c auth=jwt and give the page a token.";
+  "use curl --aws-sigv4, or let the deployment take tokens (\"auth\": \"jwt\" in cdk.json), and give the page one.";
 
 function askForToken(error, again) {
   const input = h("input", { id: "token", type: "password", autocomplete: "off", spellcheck: "false", required: true });

@@ -14,7 +14,7 @@ from processor.reading.head import Head
 from processor.reading.objects import ByteRange, HeldRange, LocalFile, SourceError, StoredObject, source_of
 from processor.reading.rules import AUTO, FormatRule, rule_of
 
-_LATE = timedelta(days=1)
+LATE = timedelta(days=1)
 """How long after an object was written its lines may be, for clocks and zones that are wrong."""
 
 
@@ -81,7 +81,7 @@ class ReadableLog:
     @property
     def latest(self) -> int:
         """The last second, since 1970, that a request in it can have."""
-        return self.modified_ns // 1_000_000_000 + int(_LATE.total_seconds())
+        return self.modified_ns // 1_000_000_000 + int(LATE.total_seconds())
 
     def open_range(self, start: int, end: int) -> ByteRange:
         """Open the bytes from `start` up to `end`; those of a small object were read with its head."""

@@ -50,7 +50,7 @@ class FormatRule(BaseModel):
         if not isinstance(name, str) or name in (AUTO, *formats.presets()) or values.get("declaration"):
             return values
         stem, _ = formats.load(name)
-        return values | {"format": stem, "declaration": Path(name).read_text(encoding="utf-8")}
+        return values | {"format": stem, "declaration": Path(name).read_text(encoding="utf-8-sig")}
 
     @model_validator(mode="after")
     def _known(self) -> Self:

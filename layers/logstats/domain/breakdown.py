@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from logstats import native
 from logstats.domain.route import DECLARED, NOT_FOUND_NAME, OTHER_NAME
@@ -48,24 +48,9 @@ class Cell:
         return self.numbers.counts[0]
 
     @property
-    def client_errors(self) -> int:
-        """How many had a status 4xx."""
-        return self.numbers.counts[1]
-
-    @property
-    def server_errors(self) -> int:
-        """How many had a status 5xx."""
-        return self.numbers.counts[2]
-
-    @property
-    def untimed_requests(self) -> int:
-        """How many had no duration."""
-        return self.numbers.counts[3]
-
-    @property
     def timed_requests(self) -> int:
         """How many had a duration."""
-        return self.total_requests - self.untimed_requests
+        return self.total_requests - self.numbers.counts[3]
 
     @property
     def duration_sum_us(self) -> int:
@@ -95,13 +80,6 @@ class Breakdown:
 
     def __init__(self, encoded: bytes) -> None:
         self.encoded = encoded
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read a stored breakdown; a `ValueError` if it is malformed."""
-        decoded = cls(data)
-        _ = decoded._items
-        return decoded
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Breakdown) and self.encoded == other.encoded

@@ -193,10 +193,10 @@ def _present(value: str | None) -> str | None:
 
 
 def _glob(text: str) -> re.Pattern[bytes]:
-    """Compile a pattern in which `*` stands for any bytes and `?` for one."""
-    wild = {b"*": b".*", b"?": b"."}
-    pieces = (wild.get(piece) or re.escape(piece) for piece in re.split(rb"([*?])", text.encode()))
-    return re.compile(b"".join(pieces), re.DOTALL)
+    """Compile a pattern in which `*` stands for any bytes and `?` for one. What one `*` took is not tried again for the next."""
+    first, *others = (b".".join(map(re.escape, piece.split(b"?"))) for piece in text.encode().split(b"*"))
+    middle = b"".join(b"(?>.*?%b)" % piece for piece in others[:-1])
+    return re.compile(first + middle + (b".*" + others[-1] if others else b""), re.DOTALL)
 
 
 def _matches(value: str | None, globs: list[re.Pattern[bytes]]) -> bool:

@@ -1,20 +1,7 @@
 """Name the route of a request: its method and the template of its path.
 
-This is the readable definition; the compiled kernel (`logstats.native`) decides the same. A path is taken up to ``?`` or ``#``;
-an absolute URL loses scheme and host. A segment of the path becomes ``{id}`` if one of these is true of it:
-
-| rule | such as | not |
-|---|---|---|
-| it is of digits, ``-``, ``.``, ``_``, ``,`` and ``:`` only, with a digit | ``4711``, ``2024-09-03``, ``1.2`` | ``v1`` |
-| it is of hexadecimal digits and ``-`` only, 8 digits or more, of which one is decimal | a UUID, ``deadbeef01`` | ``feed`` |
-| it is letters, one of ``_-.:~``, digits | ``cust_17``, ``order-4`` | ``resource1``, ``api-v2`` |
-| it has 10 bytes or more, with upper and lower case and two digits | ``aB3xY9kQw2`` | ``OAuth2`` |
-| it has 20 bytes or more, with a letter, a fifth of them digits | ``0h2k4j6s8d0f2g4h6j8k`` | ``v1beta1`` |
-| it has a ``%`` or an ``@`` | ``anna@example.com`` | |
-| it has a byte that is no printable ASCII, or a space | ``größe`` | |
-| it has more than 40 bytes | | |
-
-Routes that are declared (`parse_routes`) go before: a path that one of them matches has its template, as it was written.
+This is the readable definition of docs/breakdown.md; the compiled kernel (`logstats.native`) decides the same. Routes that are declared
+(`parse_routes`) go before: a path that one of them matches has its template, as it was written.
 """
 
 import re

@@ -133,6 +133,8 @@ def _host(value: str) -> str:
     absolute = _ABSOLUTE.match(value)
     authority = absolute["authority"] if absolute else value.partition("/")[0]
     host = authority.rpartition("@")[2]
+    if " " in host:  # `- -`, of a request without a target
+        return ""
     if host.startswith("[") and "]" in host:
         return host[: host.index("]") + 1]
     return host.partition(":")[0]

@@ -85,7 +85,7 @@ def customised(declared: Format, customer: str | None = None, zone: str | None =
 
 def _read(path: Path) -> Format:
     try:
-        return parse_format(path.read_text(encoding="utf-8"))
+        return parse_format(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

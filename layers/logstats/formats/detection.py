@@ -28,6 +28,8 @@ class Reading:
         How many lines it takes for requests, for none, and for broken requests.
     timed
         How many of the requests have a duration.
+    whole
+        Whether the durations are in seconds, and none has a point: then they are in another unit.
     divided
         How many of the rejected lines have the declared form, so that only a value is wrong.
     length
@@ -41,6 +43,7 @@ class Reading:
     skipped: int
     rejected: int
     timed: int
+    whole: bool
     divided: int
     length: int
     problem: tuple[int, bytes, RejectReason] | None
@@ -50,12 +53,17 @@ class Reading:
         """Return whether it reads something, and at least half of what it does not skip."""
         return 0 < self.accepted >= self.rejected
 
+    @property
+    def timing(self) -> int:
+        """Return 1 if it gives durations, 0 if it gives none, and -1 if they are in another unit."""
+        return -1 if self.whole else int(self.timed > 0)
+
 
 def detect(sample: bytes, *, complete: bool) -> str | None:
     """Return the preset that reads the first lines of an object best; None if none does.
 
     It reads the most lines of all, and at least half of those that it does not skip. Of equals it is the one that gives
-    durations, then the one that finds more values in a line, then the native one.
+    durations (but not where all are whole seconds), then the one that finds more values in a line, then the native one.
 
     Parameters
     ----------
@@ -74,7 +82,7 @@ def detect(sample: bytes, *, complete: bool) -> str | None:
 def best(found: list[Reading]) -> str | None:
     """Return the name of the preset that `detect` takes."""
     fitting = [reading for reading in found if reading.fits]
-    return max(fitting, key=lambda it: (it.accepted, it.timed > 0, it.length)).name if fitting else None
+    return max(fitting, key=lambda it: (it.accepted, it.timing, it.length)).name if fitting else None
 
 
 def nearest(found: list[Reading]) -> Reading:
@@ -121,12 +129,14 @@ def _read(name: str, declared: Format, lines: list[tuple[int, bytes]]) -> Readin
     requests = [(line, verdict) for _, line, verdict in verdicts if isinstance(verdict, Request)]
     rejects = [(n, line, verdict) for n, line, verdict in verdicts if isinstance(verdict, RejectReason)]
     read = [line for line, _ in requests] or [line for _, line, _ in rejects]
+    timed = [line for line, request in requests if request.duration_us is not None]
     return Reading(
         name,
         accepted=len(requests),
         skipped=sum(isinstance(verdict, Skipped) for *_, verdict in verdicts),
         rejected=len(rejects),
-        timed=sum(request.duration_us is not None for _, request in requests),
+        timed=len(timed),
+        whole=_are_whole(declared, reader, timed),
         divided=sum(reason not in _FORMLESS for *_, reason in rejects),
         length=_length(declared, reader, read[0]) if read else 0,
         problem=rejects[0] if rejects else None,
@@ -138,6 +148,16 @@ def _plausible(verdict: Request | RejectReason | Skipped | None) -> Request | Re
     if isinstance(verdict, Request) and verdict.timestamp_ns < _YEAR_NS:
         return RejectReason.TIMESTAMP
     return verdict
+
+
+def _are_whole(declared: Format, reader: Reader, timed: list[bytes]) -> bool:
+    if not timed or declared.duration is None or declared.duration.unit != "s":
+        return False
+    names = declared.duration.value or ()
+    try:
+        return not any("." in (reader.values(line).get(name) or "") for line in timed for name in names)
+    except LayoutError:  # its columns were named by a line before the last that names them
+        return False
 
 
 def _length(declared: Format, reader: Reader, line: bytes) -> int:

@@ -17,7 +17,6 @@ from logstats.native.breakdown import (
     breakdown_total,
     combine_breakdowns,
     sum_breakdowns,
-    sum_slots,
 )
 from logstats.native.histogram import combine, encode, values_at
 from logstats.native.merge import Merged, merge_rows
@@ -54,7 +53,6 @@ __all__ = [
     "records",
     "sum_breakdowns",
     "sum_rows",
-    "sum_slots",
     "values_at",
     "write_periods",
 ]

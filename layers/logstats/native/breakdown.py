@@ -8,10 +8,8 @@ from ctypes import (
     byref,
     c_char_p,
     c_int,
-    c_int32,
     c_size_t,
     c_uint,
-    c_uint32,
     create_string_buffer,
     string_at,
 )
@@ -43,7 +41,6 @@ _combine = bind("breakdown_combine", Signed, Bytes, Size, Bytes, Size, c_int, c_
 _total = bind("breakdown_total", Signed, Bytes, Size, brief=True)
 _items = bind("breakdown_items", Signed, Bytes, Size, Output, POINTER(Size))
 _sum = bind("breakdown_sum", Signed, Pointer, Pointer, Size, Bytes, Size, c_uint, Unsigned, Unsigned, Output)
-_slots = bind("breakdown_slots", Signed, Pointer, Pointer, Size, Pointer, c_uint32, Pointer)
 _add_cells = bind("cell_add", Signed, Bytes, Size, Bytes, Size, Pointer, Output)
 
 
@@ -123,21 +120,6 @@ def sum_breakdowns(
     """
     rows, lengths = breakdown_arrays(breakdowns)
     return returned(_sum, rows, lengths, len(breakdowns), route, len(route or b""), parts, *HASH_KEY)
-
-
-def sum_slots(breakdowns: Sequence[bytes], groups_of: Sequence[int], groups: int) -> list[CellNumbers | None]:
-    """Sum slots up in groups, such as the hours or days of a time zone; return the numbers of each, None without requests.
-
-    `groups_of` has 48 numbers for each breakdown: the group of each of its half-hours, -1 for none. They never descend.
-    A `ValueError` if they do, or a breakdown is malformed or keeps no slots.
-    """
-    if len(groups_of) != SLOTS_A_DAY * len(breakdowns):
-        raise ValueError(f"{len(groups_of)} groups are not 48 for each of {len(breakdowns)} breakdowns")
-    rows, lengths = breakdown_arrays(breakdowns)
-    out = create_string_buffer(_ITEM.size * groups)
-    checked(_slots(rows, lengths, len(breakdowns), (c_int32 * len(groups_of))(*groups_of), groups, out))
-    found = (_numbers(numbers) for _, _, _, _, _, _, *numbers in _ITEM.iter_unpack(out.raw))
-    return [numbers if numbers.counts[0] else None for numbers in found]
 
 
 def _numbers(values: Sequence[int]) -> CellNumbers:

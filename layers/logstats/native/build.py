@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 
 def library_name(platform: str = sys.platform) -> str:
     """Return the file name of the compiled kernel on a platform (`sys.platform` notation)."""
-    return {"win32": "kernel.dll", "darwin": "kernel.dylib"}.get(platform, "kernel.so")
+    return "kernel.dylib" if platform == "darwin" else "kernel.so"
 
 
 def build(output: Path, target: str | None = None, extra: tuple[str, ...] = ()) -> None:

@@ -241,11 +241,6 @@ int64_t cell_add(const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_l
 int64_t breakdown_sum(const uint8_t *const *rows, const size_t *lengths, size_t count, const uint8_t *route,
                       size_t route_length, unsigned parts, uint64_t seed, uint64_t multiplier, uint8_t **out);
 
-/* Sum slots up in groups: of each row's 48 slots the group, negative for none; groups never descend. The items of groups with
- * requests are filled in. Returns 0. */
-int64_t breakdown_slots(const uint8_t *const *rows, const size_t *lengths, size_t count, const int32_t *groups_of,
-                        uint32_t groups, listed_item *out);
-
 /* What is written around the values of a row: before the label (0), before each of the 13 numbers (1 to 13: as the API has them,
  * from the total of the requests to the longest duration), at the end of a row (14), between rows (15), and for no value (16). */
 enum { PERIOD_TEXTS = 17 };

@@ -338,6 +338,7 @@ static span host_of(span value) {
     const uint8_t *end = host.at + host.length, *p = host.at;
     for (const uint8_t *sign = p; (sign = find(sign, end, '@'));) p = ++sign;
     host = between(p, end);
+    if (find(p, end, ' ')) return NOWHERE; /* "- -", of a request without a target */
     if (host.length && *p == '[') {
         const uint8_t *bracket = find(p, end, ']');
         if (bracket) return between(p, bracket + 1);

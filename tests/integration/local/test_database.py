@@ -13,10 +13,11 @@ from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
 from logstats.settings import DatabaseSettings
 from migrate import schema
+from tests.tables import schema_revision
 
 
 def revision(settings: DatabaseSettings) -> str | None:
-    return schema.current(create_engine(settings, poolclass=NullPool))
+    return schema_revision(create_engine(settings, poolclass=NullPool))
 
 
 @pytest.fixture

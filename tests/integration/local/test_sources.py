@@ -114,7 +114,7 @@ def test_patterns_several_sources_and_what_names_nothing(
         (["-", "--name", "x", "--processes", "2"], "-: --processes is for files"),
         (["s3://bucket/a/", "--name", "x"], "--name is for files: an object on S3 has its key"),
         (["{log}", "--name", ""], "Invalid value for '--name': it is empty"),
-        (["{log}", ""], "Invalid value for 'SOURCE...': it is empty"),
+        (["{log}", ""], "Invalid value for 'SOURCE': it is empty"),
     ],
 )
 def test_options_that_do_not_go_with_the_sources_are_one_line(

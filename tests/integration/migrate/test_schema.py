@@ -82,9 +82,9 @@ def add_migrations(folder: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str)
 
 
 def test_a_fresh_database_gets_the_whole_schema_and_a_second_run_changes_nothing(empty: sa.Engine) -> None:
-    assert schema.current(empty) is None
+    assert tables.schema_revision(empty) is None
     assert schema.upgrade(empty) == (None, schema.head())
-    assert schema.current(empty) == schema.head() == HEAD
+    assert tables.schema_revision(empty) == schema.head() == HEAD
     assert set(Base.metadata.tables) < set(sa.inspect(empty).get_table_names())
     before = everything(empty)
     assert schema.upgrade(empty) == (schema.head(), schema.head())

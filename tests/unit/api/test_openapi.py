@@ -1,4 +1,5 @@
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,10 @@ def test_fields_name_their_units() -> None:
     assert all("seconds" in field["description"] for name, field in fields.items() if "duration" in name)
     assert "percent" in fields["uptime_percentage"]["description"]
     assert "UTC" in fields["date"]["description"]
+
+
+def test_every_form_that_is_referred_to_is_there_and_every_form_is_referred_to() -> None:
+    text = document()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert "Problem" in named
+    assert named == json.loads(text)["components"]["schemas"].keys()

@@ -24,6 +24,7 @@ from tests import walkthrough
 from tests.integration.local.cloud.assemblies import changed
 from tests.integration.local.cloud.conftest import free_port
 from tests.integration.local.cloud.inventory import added, inventory
+from tests.tables import schema_revision
 
 STACK = "logstats-local"
 
@@ -100,7 +101,7 @@ def test_deploy_change_deploy_destroy_leave_nothing_but_the_data(
     url, engine = database
     before = inventory(emulator)
     deployed = deploy(emulator, cloud_assembly(), parameters(url))
-    assert deployed[outputs.SCHEMA_REVISION] == schema.head() == schema.current(engine)
+    assert deployed[outputs.SCHEMA_REVISION] == schema.head() == schema_revision(engine)
     first = inventory(emulator)
     assert deploy(emulator, cloud_assembly(), parameters(url)) == deployed
     assert inventory(emulator) == first
@@ -131,7 +132,7 @@ def test_deploy_change_deploy_destroy_leave_nothing_but_the_data(
     assert added(before, inventory(emulator)) == {}
     folders = {path.name for path in (emulator_folder / "s3").rglob("*") if path.is_dir()}
     assert folders.isdisjoint({logs, rejects})
-    assert schema.current(engine) == schema.head()  # the database is not the stack's
+    assert schema_revision(engine) == schema.head()  # the database is not the stack's
 
 
 def function(emulator: Emulator, word: str) -> dict[str, Any]:
@@ -178,7 +179,7 @@ def test_an_update_whose_migration_fails_leaves_the_old_version_serving(
     with pytest.raises(DeploymentError, match=r"MigrationApplied\w*: .*division by zero"):
         deploy(emulator, update.write(), parameters(url))
     assert {word: function(emulator, word)["CodeSha256"] for word in serving} == serving
-    assert schema.current(engine) == schema.head()
+    assert schema_revision(engine) == schema.head()
     assert "half_done" not in sa.inspect(engine).get_table_names()
     assert deploy(emulator, cloud_assembly(), parameters(url)) == deployed
     destroy(emulator)

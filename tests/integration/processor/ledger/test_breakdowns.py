@@ -40,7 +40,7 @@ def stored(engine: sa.Engine) -> dict[str, Breakdown | None]:
     """The breakdown of each day."""
     with engine.connect() as connection:
         found = connection.execute(sa.text("SELECT date::text, breakdown FROM daily_statistics"))
-        return {date: None if encoded is None else Breakdown.decode(encoded) for date, encoded in found}
+        return {date: None if encoded is None else Breakdown(encoded) for date, encoded in found}
 
 
 @pytest.fixture

@@ -5,15 +5,17 @@ import gzip
 import io
 import json
 import lzma
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from local import cli, trial
+from local import cli, pipes, trial
 from local.errors import UserError
 from logstats.formats import presets, source_of
 
@@ -214,3 +216,45 @@ def test_texts_of_users_are_neither_markup_nor_control(tmp_path: Path) -> None:
     assert "[red]c\\u2028" in shown
     assert "/\\ue000" in shown
     assert "\\x1b[2J [bold]" in shown
+
+
+def test_a_declaration_that_no_ingest_takes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(source_of("kong").replace('"json"\n', '"json"\nskip = [' + '"#", ' * 256 + "]\n"))
+    assert refusal("try", str(SAMPLES / "kong-json.log"), "--format", str(path)).startswith(
+        "a text or a list of the format is too long"
+    )
+
+
+def test_a_line_from_the_future_is_rejected_as_by_an_ingest(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("2024-09-03 12:00:00 c /a 200 0.1\n2024-09-05 12:00:00 c /a 200 0.1\n")
+    os.utime(path, (1_725_400_000, 1_725_400_000))  # 3 September
+    assert tried(str(path))["lines"][1] == {"line": 2, "rejected": "timestamp"}
+    result = CliRunner().invoke(cli.app, ["formats", "try", "-", "--json"], input=path.read_bytes())
+    assert json.loads(result.stdout)["lines"][1]["customer"] == "c"
+
+
+def test_a_pipe_without_a_writer_is_waited_for_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipes, "_PATIENCE_SECONDS", 0.05)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = Timer(0.5, path.write_bytes, [Path(ALB).read_bytes()])
+    writer.start()
+    result = run("try", str(path), "--json")
+    writer.join()
+    assert json.loads(result.stdout) == tried(ALB)
+    assert result.stderr == f"{path}: it is a pipe that nobody writes to; waiting for somebody\n"
+
+
+def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UserError, match="standard input is closed"):
+        trial.read_start("-", 10)
+
+
+def test_a_log_that_is_recognised_may_begin_with_comments_only(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"# comment\n" * 10 + (SAMPLES / "iis-w3c.log").read_bytes())
+    assert run("try", str(path)).exit_code == 0
+    assert run("try", str(path), "--format", "iis").exit_code == 1  # it reads none of these lines

@@ -50,16 +50,16 @@ def test_shows_progress_on_a_terminal_that_can_draw_a_line_again(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "message"),
+    ("arguments", "message", "status"),
     [
-        (["--end", "2200-01-01"], 2, "30 days up to 2200-01-01 are not all within 1970-01-01 to 2199-12-31"),
-        (["--end", "1970-01-05", "--days", "6"], 2, "6 days up to 1970-01-05 are not all within"),
-        (["--end", "1969-12-31", "--days", "1"], 2, "1 days up to 1969-12-31 are not all within"),
-        (["-o", "/"], 1, "/: Is a directory"),
-        (["-o", "no/such/folder/some.log"], 1, "no/such/folder/some.log: No such file or directory"),
+        (["--end", "2200-01-01"], "30 days up to 2200-01-01 are not all within 1970-01-01 to 2199-12-31", 2),
+        (["--end", "1970-01-05", "--days", "6"], "6 days up to 1970-01-05 are not all within", 2),
+        (["--end", "1969-12-31", "--days", "1"], "1 days up to 1969-12-31 are not all within", 2),
+        (["-o", "/"], "/: Is a directory", 1),
+        (["-o", "no/such/folder/some.log"], "no/such/folder/some.log: No such file or directory", 1),
     ],
 )
-def test_what_cannot_be_done_is_one_line(arguments: list[str], status: int, message: str) -> None:
+def test_what_cannot_be_done_is_one_line(arguments: list[str], message: str, status: int) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (status, b"")
     assert done.stderr.decode().startswith(f"logstats: {message}")

@@ -70,6 +70,13 @@ def test_a_line_that_matches_no_pattern_is_skipped(kind: str | None, taken: bool
     assert read(kind=kind, day="nonsense") is (RejectReason.TIMESTAMP if taken else SKIPPED)
 
 
+def test_a_pattern_with_many_stars_is_looked_for_once() -> None:
+    declared = DECLARED.replace('"h?2"', '"*a*a*a*a*a*b"')
+    kinds = ("a" * 60_000, False), ("aaaa" * 100 + "b", True), ("aaaab", False)
+    for kind, taken in kinds:
+        assert isinstance(read(declared, kind=kind), Request) is taken
+
+
 def test_only_is_looked_at_before_a_line_without_pairs_is_rejected() -> None:
     declared = DECLARED.replace('"json"', '"logfmt"\nprefix = "{kind} "')
     reader = Reader(parse_format(declared))

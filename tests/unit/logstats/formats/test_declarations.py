@@ -112,6 +112,8 @@ def test_a_sound_declaration_is_none_of_those(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text("\n".join(SOUND.values()))
     assert load(str(path))[0] == "own"
+    path.write_text("\r\n".join(SOUND.values()), encoding="utf-8-sig")  # as editors on Windows write it
+    assert load(str(path))[0] == "own"
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ JSON = b'{"a": 1}\n'
         (COMBINED + INGRESS, "ingress-nginx"),
         (COMBINED + b' 7 "api@docker" "http://10.0.3.17:8080" 48ms', "traefik-clf"),
         (COMBINED + b" - something else", "combined"),
+        (COMBINED + b" 48250 www.example.com", "combined"),  # %D, not $request_time
+        (COMBINED + b" 512 0.131", "combined"),  # $request_length before it
+        (COMBINED + b" 60.000 -", "nginx"),
+        (COMBINED.replace(b"Agent/1 [en]", b"curl/8.0"), "combined"),
+        (COMBINED.partition(b' "-"')[0] + b" 01= 02=", "aws-apigateway-clf"),
     ],
 )
 def test_of_formats_that_are_alike_the_one_that_says_more(line: bytes, preset: str) -> None:
@@ -71,6 +76,13 @@ def test_lines_that_are_skipped_decide_nothing() -> None:
     header = b"#Version: 1.0\n#Fields: date time cs-method cs-uri-stem cs-username sc-status time-taken\n"
     assert detect(header, complete=True) is None
     assert detect(header + b"2024-09-03 00:00:00 GET /a acme 200 12\n", complete=True) == "iis"
+
+
+def test_columns_may_be_named_anew() -> None:
+    first = b"#Fields: date time cs-method cs-uri-stem sc-status time-taken x-host-header\n2024-09-03\t00:00:00\tGET\t/a\t200\t%b\ta\n"
+    later = b"#Fields: date time sc-status time-taken\n2024-09-03\t00:00:00\t200\t1.5\n"
+    for seconds in (b"0.5", b"5"):
+        assert detect(first % seconds + later, complete=True) == "aws-cloudfront"
 
 
 def test_what_each_preset_reads() -> None:

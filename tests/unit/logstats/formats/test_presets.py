@@ -176,6 +176,7 @@ ALB_OF_2016 = (
     "https 2016-08-10T00:10:22.890208Z app/a/0 192.0.2.10:1 10.0.0.1:80 0.001 0.046 0.001 200 200 0 57"
     ' "GET https://acme.example.com:443/a HTTP/1.1" "Agent/1" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2'
 )
+APIGATEWAY = '192.0.2.10 - acme [03/Sep/2024:00:00:00 +0000] "GET /a HTTP/1.1" 200 1830 01='
 A = ("acme", 200)
 
 
@@ -187,6 +188,7 @@ def changed(document: dict[str, Any], **values: object) -> str:
     ("preset", "line", "expected"),
     [
         ("traefik", json.dumps(TRAEFIK), request(*A, 48_250, "/a")),
+        ("traefik", '{"level":"info","time":"2024-09-03T00:00:00Z","message":"Starting provider"}', SKIPPED),
         ("traefik", changed(TRAEFIK, ClientUsername="-", DownstreamStatus=0), request("-", 499, 48_250, "/a")),
         ("cloudflare", json.dumps(CLOUDFLARE), request(*A, 48_250, "/a")),
         ("cloudflare", changed(CLOUDFLARE, EdgeResponseStatus=0), request("acme", 499, 48_250, "/a")),
@@ -213,11 +215,24 @@ def changed(document: dict[str, Any], **values: object) -> str:
         ("combined", "2001:db8::7 " + COMBINED.partition(" ")[2], request(*A, None, "/a")),
         ("traefik-clf", COMBINED + TRAEFIK_CLF, request(*A, 48_000, "/a")),
         ("traefik-clf", COMBINED.replace("200 1830", "- -") + TRAEFIK_CLF, request("acme", 499, 48_000, "/a")),
+        ("aws-apigateway-clf", APIGATEWAY + " 02=", request(*A, None, "/a")),
+        ("aws-apigateway-clf", APIGATEWAY.replace("GET", "GET GET"), request(*A, None, "/a")),
+        ("aws-apigateway-clf", APIGATEWAY.replace("GET", "GET ANY") + " -", request(*A, None, "/a")),
+        ("aws-apigateway-clf", APIGATEWAY.replace("/a", "$default"), request(*A, None)),
+        ("aws-alb", ALB_OF_2016.replace(" 200 200 ", " 000 - "), request("acme", 499, 48_000, "/a")),
+        ("aws-alb", ALB_OF_2016.replace("GET https://acme.example.com:443/a HTTP/1.1", "- - - "), request("-", 200, 48_000)),
         ("aws-alb", ALB_OF_2016, request("acme", 200, 48_000, "/a")),
         ("haproxy", HAPROXY, request("-", 200, 48_000, "/a")),
         ("haproxy", HAPROXY.replace('"GET', '{acme|x} {y} "GET'), request(*A, 48_000, "/a")),
         ("haproxy", HAPROXY.replace("GET /a", "GET /{b} {c"), request("-", 200, 48_000, "/{b} {c")),
+        ("haproxy", HAPROXY + " 0/0000000000000000/0/0/0 acme.example.com/TLSv1.3/TLS_AES_256_GCM_SHA384", request("-", 200, 48_000, "/a")),
+        ("haproxy", HAPROXY.removesuffix('"'), RejectReason.LAYOUT),
         ("haproxy", "192.0.2.10:1 [03/Sep/2024:00:00:00.000] api/1: SSL handshake failure", SKIPPED),
+        ("haproxy", "192.0.2.10:1 [03/Sep/2024:00:00:00.000] api/1: SSL client certificate not trusted", SKIPPED),
+        ("haproxy", "192.0.2.10:1 [03/Sep/2024:00:00:00.000] api/1: Timeout during SSL handshake", SKIPPED),
+        ("haproxy", "192.0.2.10:1 [03/Sep/2024:00:00:00.000] api/1: Received an invalid PROXY protocol header", SKIPPED),
+        ("haproxy", "Sep  3 00:00:00 lb1 haproxy[1]: Stopping frontend api in 0 ms.", SKIPPED),
+        ("haproxy", "Sep  3 00:00:00 lb1 haproxy[1]: Backup Server be_api/n2 is UP. 2 active and 1 backup servers online.", SKIPPED),
         ("haproxy", "Sep  3 00:00:00 lb1 haproxy[1]: backend be_api has no server available!", SKIPPED),
         ("haproxy", "Sep  3 00:00:00 lb1 haproxy[1]: Server be_api/n1 is DOWN, reason: Layer4 timeout", SKIPPED),
         ("haproxy", "Sep  3 00:00:00 lb1 haproxy[1]: nonsense", RejectReason.LAYOUT),

@@ -111,13 +111,11 @@ static int work_on_routes(void) {
     const uint8_t *row = length <= 0 ? NULL : out + sizeof header + header.customer_length + header.histogram_length;
     const uint8_t *rows[] = {row, row};
     const size_t lengths[] = {header.breakdown_length, header.breakdown_length};
-    const int32_t groups[2 * SLOTS] = {0};
     uint8_t labels[2 * SLOTS];
     for (int i = 0; i < 2 * SLOTS; i++) labels[i] = (uint8_t)('0' + i / 2);
     const uint8_t *texts[PERIOD_TEXTS] = {0};
     const size_t texts_lengths[PERIOD_TEXTS] = {0};
     const period_texts around = {texts, texts_lengths, 1, 1};
-    listed_item item;
     size_t names;
     uint8_t *text = NULL, *sum = NULL, *back = NULL, *items = NULL, *all = NULL, *batch = NULL;
     int64_t twice = 0;
@@ -125,7 +123,6 @@ static int work_on_routes(void) {
         breakdown_combine(sum, (size_t)twice, row, lengths[0], -1, 0, &back) < 0 ||
         breakdown_items(row, lengths[0], &items, &names) < 0 ||
         breakdown_sum(rows, lengths, 2, NULL, 0, ALL_PARTS, 1, 1, &all) < 0 ||
-        breakdown_slots(rows, lengths, 2, groups, 1, &item) < 0 ||
         breakdown_periods(rows, lengths, 2, labels, &around, &text) < 0 ||
         batch_add(out, (size_t)length, out, (size_t)length, &batch) < 0 || work_on_days(out, (size_t)length);
     kernel_free(sum);

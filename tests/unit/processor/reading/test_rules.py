@@ -22,9 +22,10 @@ def test_the_longest_prefix_counts_and_without_one_the_content() -> None:
     assert rule_of([FormatRule(format="caddy")], "x").format == "caddy"
 
 
-def test_a_file_is_read_when_the_rule_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_is_read_when_the_rule_is_made(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "own.toml"
-    path.write_text(OWN)
+    path.write_text(OWN, encoding=encoding)
     rule = FormatRule(format=str(path), customer="d host", zone="-01:30")
     path.unlink()
     assert rule.format == "own"
