@@ -39,7 +39,7 @@ NUMBERS = (
 )  # fmt: skip
 ADDRESSES = (
     "/", "/v1/orders", "/v1/orders?page=2&key=k1#f", "/a b/c", "https://acme.api.example.com:443/v1/orders?expand=lines",
-    "https://acme.example.com", "http://u:p@globex.example.com:8080?key=k2&key=k3", "http://[2001:db8::7]:80/x", "HTTP://h/",
+    "https://acme.example.com", "http://u:p@globex.example.com:8080?key=k2&key=k3", "http://[2001:db8::7]:80/x", "HTTP://h/", "http://192.0.2.7/", "http://a.7b/",
     "acme.example.com:443", "user@host:1/path", "[::1]:80", "[::1", "a.b.c", ".", "..", "/?key", "/?key=&key=2", "/?xkey=1&key=3",
     "/#?key=4", "?key=5", "*", "-", "", "http:///x", "http://#f", "1http://x/", "h+t.t-p://x.y/z", "://x", "http:/x", "//x/y",
     "EXAMPLE\\acme", "arn:aws:iam::111122223333:user/acme", "acme|b|c", "|", "/a/b/c/", "/\x7f", "/ü/é", "/?key=ü", "/\u0085", "@", "a@b@c.d:5", "- -", "a b@c.d/e f",

@@ -21,6 +21,8 @@ _CLF = re.compile(
 )
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905 - a table
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<authority>[^/?#]*)(?P<path>[^?#]*)", re.DOTALL)
+_ADDRESS = re.compile(r"^\[|(?:^|\.)[0-9]+\Z")
+"""Finds that a host is no name: IPv6 in brackets, or IPv4, which ends in a number."""
 _EPOCH = dt.date(1970, 1, 1)
 _END_NS = (dt.date(MAX_YEAR + 1, 1, 1) - _EPOCH).days * 86_400 * 10**9
 _MICROSECONDS = {"s": 6, "ms": 3, "us": 0, "µs": 0, "ns": -3}
@@ -116,7 +118,8 @@ def take_part(value: str, part: Part) -> str | None:
         pieces = (path_of(value) or "").split("/")[1:]
     else:
         host = _host(value)
-        pieces = host.split(".") if part.kind == "label" else [host]
+        labels = [] if _ADDRESS.search(host) else host.split(".")
+        pieces = labels if part.kind == "label" else [host]
     return pieces[part.index] if -len(pieces) <= part.index < len(pieces) else None
 
 

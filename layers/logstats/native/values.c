@@ -347,6 +347,14 @@ static span host_of(span value) {
     return colon ? between(p, colon) : host;
 }
 
+/* Of IPv4, which ends in a number, or of IPv6 in brackets. */
+static int is_address(span host) {
+    const uint8_t *digit = host.at + host.length;
+    if (!host.length || *host.at == '[') return host.length > 0;
+    while (digit > host.at && is_digit(digit[-1])) digit--;
+    return digit < host.at + host.length && (digit == host.at || digit[-1] == '.');
+}
+
 /* A piece of what is divided by a separator: from 0, or from the end if negative. */
 static span piece_of(span value, span separator, int index) {
     const uint8_t *p = value.at, *end = p + value.length;
@@ -385,7 +393,7 @@ span part_of(span value, enum part part, int index, span text) {
     case HOST: return host_of(value);
     case LABEL:
         value = host_of(value);
-        return value.at ? piece_of(value, dot, index) : NOWHERE;
+        return value.at && !is_address(value) ? piece_of(value, dot, index) : NOWHERE;
     case SEGMENT:
         value = path_of(value);
         return value.at ? piece_of((span){value.at + 1, value.length - 1}, slash, index) : NOWHERE;
