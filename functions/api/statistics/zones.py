@@ -69,19 +69,18 @@ def check_offsets(zone: str, first: dt.date, last: dt.date) -> None:
     Raises
     ------
     UnsupportedOffsetError
-        If there is such an offset for four weeks or more, on one of these days; of a shorter one `labels` tells.
+        If there is such an offset for four weeks or more, on one of these days that may have requests; of a shorter one `labels` tells.
     """
     for date in _samples(first, last):
         _offset(zone, dt.datetime.combine(date, dt.time(12), ZoneInfo(zone)))
 
 
 def _samples(first: dt.date, last: dt.date) -> Iterator[dt.date]:
-    yield first
     date, end = max(first, _EARLIEST), min(last, _LATEST)
-    while date <= end:
+    while date < end:
         yield date
         date += _BETWEEN_CHECKS
-    if end > first:
+    if first <= end >= _EARLIEST:
         yield end
 
 

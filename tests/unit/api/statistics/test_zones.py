@@ -40,3 +40,17 @@ def test_an_offset_of_less_than_four_weeks_is_found_by_its_day() -> None:
         check_offsets("Asia/Kathmandu", day, dt.date(1986, 1, 1))
     with pytest.raises(UnsupportedOffsetError, match="is \\+05:45"):
         labels("Asia/Kathmandu", dt.date(2024, 9, 3), DateRange(day, day), Interval.DAY, Format.JSON)
+
+
+def test_days_that_can_have_no_requests_need_no_offset() -> None:
+    """Berlin was at +00:53:28 until 1893: who asks for everything may say so by any early day."""
+    for first, last in (
+        (dt.date(997, 5, 5), dt.date.max),
+        (dt.date.min, dt.date(1969, 12, 31)),
+        (dt.date(2200, 1, 1), dt.date.max),
+    ):
+        check_offsets("Europe/Berlin", first, last)
+        check_offsets("Etc/GMT+12", first, last)
+    for day in (dt.date(1970, 1, 1), dt.date(2199, 12, 31)):
+        with pytest.raises(UnsupportedOffsetError, match=f"on {day} is "):
+            check_offsets("Africa/Monrovia" if day.year == 1970 else "Asia/Kathmandu", day, day)
