@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, dataclass
 from functools import reduce
+from math import expm1, log1p
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -25,9 +26,10 @@ import psycopg
 from benchmarks import database
 from benchmarks.cost import Load
 from benchmarks.figures import renew, table
-from local.generator import DURATIONS_MS, Traffic
+from local.generator import DURATIONS_MS, PATHS, Traffic
 from local.postgres import EmbeddedPostgres
 from logstats.database import create_engine
+from logstats.domain.breakdown import SLOTS_A_DAY
 from logstats.settings import DatabaseSettings
 from processor.context import Context
 from processor.ingest import Ingestor
@@ -42,6 +44,11 @@ BYTES_PER_LINE = 56  # of the generated logs
 CONNECTIONS_PER_PROCESSOR = 3  # one for the attempt, and one for each of two worker threads that hold much
 PROCESSORS, ACU = 10, 16  # at most, as cdk.json has it for `prod`
 VCPU_PER_ACU = 0.25  # assumed: AWS states the memory only (2 GiB), and instance classes have 8 GiB for a vCPU
+_CELL_BUCKETS = len(
+    {(us.bit_length(), us >> us.bit_length() - 8) for us in (1_000 * ms for ms in DURATIONS_MS)}
+)
+HISTOGRAMS = ((1, len(DURATIONS_MS)), (len(PATHS), _CELL_BUCKETS), (SLOTS_A_DAY, _CELL_BUCKETS))
+"""How many a customer's day has in the generated logs, and of how many buckets at most: its own, those of routes and of half-hours."""
 OBJECTS = ((1, 100), (64, 100), (64, 1_000), (64, 10_000), (1_000, 1_000), (1_000, 10_000))
 """MB, and customers in each, of the objects whose limits the page has."""
 
@@ -71,23 +78,36 @@ class Workload:
     lines: int
     customers: int
 
+    def terms(self, before: float) -> Mapping[str, float]:
+        """Return how much of each cost one object has after others of the same day: days get dearer while their buckets fill up."""
+        filled = buckets((before + 1) * self.lines / self.customers)
+        return {"object": 1, "line": self.lines, "day": self.customers, "bucket": self.customers * filled}
+
     def cost(self, costs: Costs, before: float) -> Cost:
-        """Return what one object costs after others of the same day: histograms get dearer while they fill up."""
-        full = 1 - (1 - 1 / len(DURATIONS_MS)) ** ((before + 1) * self.lines / self.customers)
-        rows = {"sparse": self.customers * (1 - full), "full": self.customers * full}
-        terms = {"object": 1, "line": self.lines, **rows}
+        """Return what one object costs after others of the same day."""
+        terms = self.terms(before)
         return reduce(lambda total, term: total.plus(costs[term], terms[term]), terms, Cost())
+
+    @property
+    def later(self) -> range:
+        """The objects that are measured, by how many come before."""
+        return range(self.objects // 2, self.objects)
+
+
+def buckets(requests: float) -> float:
+    """Return how many buckets of a customer's day so many requests fill, on average."""
+    return sum(number * most * -expm1(requests / number * log1p(-1 / most)) for number, most in HISTOGRAMS)
 
 
 CALIBRATION = {
     "object": Workload(40, 10, 1),
     "line": Workload(5, 1_000_000, 1),
-    "sparse": Workload(8, 2_000, 2_000),
-    "full": Workload(10, 200_000, 200),
+    "day": Workload(8, 2_000, 2_000),
+    "bucket": Workload(10, 200_000, 200),
 }
-"""For an object, a line, a customer's day with few durations or with all: ingested by one process."""
-CONTENDED = Workload(16, 2_000, 1_000), 2
-"""Mostly commits, by two processes: how many times as long one takes that is not alone."""
+"""For an object, a line, a customer's day, and each bucket of that: ingested by one process."""
+CONTENDED = (Workload(16, 2_000, 1_000), Workload(24, 20_000, 500))
+"""Mostly commits, of PostgreSQL and of the kernel, by two processes: how many times as long one takes that is not alone."""
 CHECKS = (
     (Workload(60, 5_000, 200), 1),
     (Workload(60, 5_000, 200), 2),
@@ -100,24 +120,24 @@ CHECKS = (
 
 def solve(means: Costs) -> Costs:
     """Return the costs from the mean object of each calibration, less what is known of it already."""
-    costs = {"object": means["object"]}
-    for term in ("line", "sparse", "full"):
-        workload, rest = CALIBRATION[term], means[term].plus(costs["object"], -1)
-        if term != "line":
-            rest = rest.plus(costs["line"], -workload.lines)
-        costs[term] = Cost().plus(rest, 1 / (workload.lines if term == "line" else workload.customers))
+    costs: dict[str, Cost] = {}
+    for term, workload in CALIBRATION.items():
+        terms = [workload.terms(before) for before in workload.later]
+        times = {name: fmean(each[name] for each in terms) for name in CALIBRATION}
+        known = reduce(lambda total, name: total.plus(costs[name], times[name]), costs, Cost())
+        costs[term] = Cost().plus(means[term].plus(known, -1), 1 / times[term])
     return costs
 
 
 def predict(costs: Costs, workload: Workload, processes: int, contention: float = 1.0) -> float:
-    """Return the seconds that so many processes take, when a commit among others takes so many times as long.
+    """Return the seconds that so many processes take, when a commit beside one other takes so many times as long.
 
     Commits of the same customers take turns, all else runs side by side: mean value analysis of a closed network with
     one queue (Reiser, Lavenberg, J. ACM 27, 1980). It takes no less than the CPU time of all on all cores.
     """
     each = [workload.cost(costs, before) for before in range(workload.objects)]
     outside, commit = fmean(cost.outside for cost in each), fmean(cost.commit for cost in each)
-    commit *= contention if processes > 1 else 1
+    commit *= 1 + (contention - 1) * (processes - 1)
     queue = throughput = 0.0
     for running in range(1, processes + 1):
         response = commit * (1 + queue)
@@ -138,9 +158,9 @@ def limits(costs: Costs, contention: float, megabytes: float, customers: int) ->
 def figures(costs: Costs, contention: float, checks: Sequence[tuple[Workload, int, float, float]]) -> str:
     """Return the page's tables; a check is a workload, its processes, and the seconds measured and computed."""
     parts = [["µs", "outside the commit", "commit", "CPU of the processor", "CPU of PostgreSQL"]]
-    names = "an object", "a line", "a customer's day, few durations in it", "the same, all durations in it"
-    for name, cost in zip(names, costs.values(), strict=True):
-        parts.append([name, *(_short(seconds * 1e6) for seconds in astuple(cost))])
+    names = {"an object": 1, "a line": 1, "a customer's day": 1, "1,000 buckets of it": 1_000}
+    for (name, times), cost in zip(names.items(), costs.values(), strict=True):
+        parts.append([name, *(_short(seconds * times * 1e6) for seconds in astuple(cost))])
     checked = [["objects", "lines", "customers", "processes", "measured, s", "computed, s", "off by"]]
     for workload, processes, measured, computed in checks:
         numbers = [f"{number:,}" for number in (*astuple(workload), processes)]
@@ -150,12 +170,9 @@ def figures(costs: Costs, contention: float, checks: Sequence[tuple[Workload, in
         commit, *most = limits(costs, contention, megabytes, customers)
         bold = [f"**{_short(tb)}**" if tb == min(most) else _short(tb) for tb in most]
         reached.append([f"{megabytes:,}, {customers:,}", _short(commit * 1e3), *bold])
-    among = f"A commit while others run takes {contention:.2f} times as long."
-    fixed, each, seconds = (
-        costs["object"].commit,
-        costs["full"].commit,
-        limits(costs, contention, 64, 1_000)[0],
-    )
+    among = f"A commit takes {contention - 1:.0%} longer for each other that runs beside it on {CORES} cores."
+    fixed, seconds = costs["object"].commit, limits(costs, contention, 64, 1_000)[0]
+    each = (seconds / contention - fixed) / 1_000
     example = (
         f"For example, a commit of 1,000 customers takes {contention:.2f} · ({fixed * 1e3:.1f} ms + 1,000 · {each * 1e6:.0f} µs)"
         f" = {seconds * 1e3:.0f} ms, so a day's {DAY:,.0f} s have room for {DAY / seconds:,.0f}."
@@ -190,7 +207,7 @@ class Laboratory:
             seconds, database_cpu = time.monotonic() - started, self._cpu_seconds() - before
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
             connection.execute("DROP DATABASE run WITH (FORCE)")
-        outside, commit, cpu = map(fmean, zip(*found[len(found) // 2 :], strict=True))
+        outside, commit, cpu = map(fmean, zip(*(found[number] for number in workload.later), strict=True))
         return seconds, Cost(outside, commit, cpu, database_cpu / workload.objects)
 
     def _cpu_seconds(self) -> float:
@@ -238,12 +255,16 @@ def main() -> None:
     load = psutil.getloadavg()[0]
     with database.running() as place:
         lab = Laboratory(*place)
-        for one in rounds * [*((workload, 1) for workload in CALIBRATION.values()), CONTENDED, *CHECKS]:
+        for one in rounds * [
+            *((each, 1) for each in CALIBRATION.values()),
+            *((each, 2) for each in CONTENDED),
+            *CHECKS,
+        ]:
             found.setdefault(one, []).append(lab.run(*one))
             print(*one, f"{found[one][-1][0]:.2f} s", flush=True)
     fastest = {one: min(runs, key=lambda run: run[0]) for one, runs in found.items()}
     costs = solve({term: fastest[workload, 1][1] for term, workload in CALIBRATION.items()})
-    contention = max(1.0, fastest[CONTENDED][0] / predict(costs, *CONTENDED))
+    contention = max(1.0, fmean(fastest[each, 2][0] / predict(costs, each, 2) for each in CONTENDED))
     checks = [(*one, fastest[one][0], predict(costs, *one, contention)) for one in CHECKS]
     machine = f"{CORES} cores ({platform.machine()}), CPython {platform.python_version()}"
     page = f"Machine: {machine}, load {load:.1f} just before; the fastest of {rounds} runs.\n\n{figures(costs, contention, checks)}"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import reduce
 from itertools import starmap
 from pathlib import Path
 
@@ -22,22 +23,28 @@ from benchmarks.scaling import (
     solve,
 )
 from cdk.processor import ProcessorParameters
+from local.generator import DURATIONS_MS
+from tests.breakdowns import bucket
 
 KNOWN = {
     "object": Cost(0.010, 0.005, 0.012, 0.004),
     "line": Cost(1e-7, 0, 1e-7, 0),
-    "sparse": Cost(1e-5, 5e-5, 3e-5, 2e-5),
-    "full": Cost(2e-5, 7e-5, 5e-5, 3e-5),
+    "day": Cost(1e-5, 5e-5, 3e-5, 2e-5),
+    "bucket": Cost(2e-9, 7e-9, 5e-9, 3e-9),
 }
 NOTHING = dict.fromkeys(KNOWN, Cost())
 
 
 def test_costs_are_found_again_in_the_runs_that_they_dominate() -> None:
-    means = {term: one.cost(KNOWN, one.objects * 3 // 4) for term, one in CALIBRATION.items()}
-    found = solve(means)
+    found = solve({term: mean(one) for term, one in CALIBRATION.items()})
     for term, cost in KNOWN.items():
         for name in ("outside", "commit", "cpu", "database"):
             assert getattr(found[term], name) == pytest.approx(getattr(cost, name), rel=0.1, abs=1e-9), term
+
+
+def mean(workload: Workload) -> Cost:
+    costs = [workload.cost(KNOWN, before) for before in workload.later]
+    return reduce(lambda total, each: total.plus(each, 1 / len(costs)), costs, Cost())
 
 
 def test_no_cost_is_negative() -> None:
@@ -45,11 +52,17 @@ def test_no_cost_is_negative() -> None:
     assert solve(noisy)["line"] == Cost()
 
 
-def test_histograms_get_dearer_until_all_durations_have_occurred() -> None:
-    rows = {**NOTHING, "sparse": Cost(commit=1), "full": Cost(commit=2)}
+def test_days_get_dearer_until_all_their_buckets_are_filled() -> None:
+    costs = {**NOTHING, "day": Cost(commit=1), "bucket": Cost(commit=1)}
     one_each = Workload(1, 10, 10)
-    assert one_each.cost(rows, 0).commit == pytest.approx(10, rel=0.001)
-    assert one_each.cost(rows, 1_000_000).commit == pytest.approx(20)
+    one_in_each = 3  # of the day, of a route, of a half-hour
+    assert one_each.cost(costs, 0).commit == pytest.approx(10 * (1 + one_in_each), rel=0.001)
+    most = sum(number * buckets for number, buckets in scaling.HISTOGRAMS)
+    assert one_each.cost(costs, 1_000_000).commit == pytest.approx(10 * (1 + most))
+
+
+def test_cells_have_as_many_buckets_as_the_kernel_s() -> None:
+    assert {most for _, most in scaling.HISTOGRAMS[1:]} == {len({bucket(1_000 * ms) for ms in DURATIONS_MS})}
 
 
 def test_one_process_takes_the_sum() -> None:
@@ -66,7 +79,8 @@ def test_all_but_the_commit_runs_side_by_side() -> None:
 
 def test_a_commit_among_others_takes_longer() -> None:
     costs = {**NOTHING, "object": Cost(commit=2)}
-    assert predict(costs, Workload(6, 1, 1), 3, contention=1.5) == pytest.approx(18)
+    assert predict(costs, Workload(6, 1, 1), 2, contention=1.5) == pytest.approx(18)
+    assert predict(costs, Workload(6, 1, 1), 3, contention=1.5) == pytest.approx(24)
     assert predict(costs, Workload(6, 1, 1), 1, contention=1.5) == pytest.approx(12)
 
 
@@ -90,7 +104,7 @@ def test_it_assumes_what_prod_has() -> None:
 
 
 def test_no_run_that_is_checked_has_a_part_in_the_costs() -> None:
-    assert not {*CALIBRATION.values(), CONTENDED[0]} & {workload for workload, _ in CHECKS}
+    assert not {*CALIBRATION.values(), *CONTENDED} & {workload for workload, _ in CHECKS}
 
 
 def test_the_page_takes_the_figures_and_marks_what_is_full_first() -> None:
