@@ -384,7 +384,6 @@ async def refused(app: FastAPI, target: str) -> dict[str, Any]:
     ("query", "message"),
     [
         ("tz=Asia/Kathmandu", "that of Asia/Kathmandu on 2024-09-01 is +05:45"),
-        ("tz=Europe/Berlin&from=1880-01-01", "that of Europe/Berlin on 1880-01-01 is +00:53:28"),
         ("tz=Africa/Monrovia&from=1970-01-01", "is -00:44:30"),
         ("tz=Mars/Olympus", "the IANA name of a time zone"),
         ("tz=Europe", "the IANA name of a time zone"),
