@@ -1,10 +1,9 @@
 """Try a format on the first lines of a file: read them, and show what each comes to."""
 
 import datetime as dt
-import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -70,15 +69,9 @@ def read_start(file: str, lines: int) -> tuple[bytes, bool]:
 
 
 def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
-    if file == "-":
-        if sys.stdin is None:
-            raise UserError("-: standard input is closed")
-        return nullcontext(sys.stdin.buffer)
-    if Path(file).is_fifo():
-        from local.pipes import opened  # noqa: PLC0415 - slow to import, rarely asked for
+    from local.pipes import is_pipe, opened  # noqa: PLC0415 - slow to import: to list the presets, none of it is needed
 
-        return opened(file)
-    return Path(file).open("rb")
+    return opened(file) if is_pipe(file) else Path(file).open("rb")
 
 
 def _plain_text(file: str, stored: IO[bytes]) -> Iterator[bytes]:

@@ -1,7 +1,6 @@
 """The kernel decides and counts exactly as the scalar parser does: differential properties."""
 
 import itertools
-import os
 import random
 import re
 import subprocess
@@ -292,9 +291,6 @@ def test_many_customers_and_days() -> None:
 
 
 @pytest.mark.nightly
-@pytest.mark.skipif(
-    os.environ.get("HYPOTHESIS_PROFILE") != "nightly", reason="takes half a minute: `make test-nightly`"
-)
 def test_sums_beyond_two_to_the_64() -> None:
     lines = 2**64 // 86_399_999_999 + 100_000
     line = b"1970-01-01 00:00:00 c /a 200 86399.999999\n"

@@ -13,7 +13,6 @@ from tests.reference import ROUTES
 ROOT = Path(__file__).parents[4]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mprotect")
 def test_nothing_is_read_outside_the_buffer() -> None:
     command = [sys.executable, "-m", "tests.guard_pages"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
